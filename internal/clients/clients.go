@@ -1,0 +1,362 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package clients obtains OAuth 2.0 access tokens (RFC 6749) from interconnection platforms, each of which has wire
+// formats, lifetimes and errors of its own. What is different stands in the platform's file; what is the same for all,
+// from sharing a token to wording a failure, stands in Client, once.
+package clients
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	defaultRequestTimeout = 30 * time.Second
+	defaultMaxAttempts    = 4
+
+	// budget bounds everything that is done for one token: attempts, pauses, and a refresh with its fallback.
+	budget = 120 * time.Second
+
+	// failureShared is how long a passing failure is answered from memory. A platform that is down costs a plan of a
+	// thousand blocks one round of attempts, not a thousand one after the other.
+	failureShared = 60 * time.Second
+
+	// maxEntries bounds the memory. A run that needs more tokens than this asks for some of them again.
+	maxEntries = 4096
+)
+
+// Token is an access token in the one shape that all platforms' answers are brought into.
+type Token struct {
+	// AccessToken is the token.
+	AccessToken Secret
+	// TokenType is what the platform calls it; Bearer if it says nothing. It is always used as a bearer token (RFC 6750).
+	TokenType string
+	// Expiry is when the token ends; zero: the platform named no lifetime.
+	Expiry time.Time
+	// Scope is the scopes as granted, separated by blanks; empty: the platform named none.
+	Scope string
+	// UserName is the user whom the token stands for (Equinix); empty: the platform named none.
+	UserName string
+	// RefreshToken is the refresh token; the zero Secret: none was issued.
+	RefreshToken Secret
+	// RefreshTokenExpiry is when the refresh token ends; zero: the platform named no lifetime.
+	RefreshTokenExpiry time.Time
+	// Fallback is why the token did not come from the refresh token that was given; nil: it did, or none was given.
+	Fallback error
+
+	// obtained is when the request was sent.
+	obtained time.Time
+}
+
+// Authorization is the value of the HTTP header that carries the token (RFC 6750, section 2.1).
+func (t Token) Authorization() Secret { return NewSecret("Bearer " + t.AccessToken.Reveal()) }
+
+// lasts reports whether the token may still be handed out. One of unknown lifetime may not: nobody knows. Neither may
+// one from the future: the clock was set back, and its expiry means nothing any more.
+func (t Token) lasts(now time.Time, minValidity time.Duration) bool {
+	left := t.Expiry.Sub(now)
+	return !t.Expiry.IsZero() && !now.Before(t.obtained) && left > 0 && left >= minValidity
+}
+
+// Options are a Client's settings.
+type Options struct {
+	// RequestTimeout bounds one attempt, from dialling to the last byte of the answer; zero: 30 seconds.
+	RequestTimeout time.Duration
+	// MaxAttempts is how often a request is sent when faults that may pass prevent an answer; zero: 4.
+	MaxAttempts int
+	// RootCAs are the certificate authorities to trust; nil: the system's.
+	RootCAs *x509.CertPool
+	// UserAgent is the header of that name; empty: the one of Go.
+	UserAgent string
+	// Interrupted, once closed, ends every wait; nil: none is ever ended by it.
+	Interrupted <-chan struct{}
+}
+
+// Client obtains tokens and shares them among all who ask for the same one. It is safe for concurrent use.
+type Client struct {
+	options   Options
+	transport http.RoundTripper
+
+	mu       sync.Mutex
+	entries  map[digest]*entry
+	accounts map[digest]*account
+}
+
+// New returns a Client with the given settings.
+func New(options Options) *Client {
+	if options.RequestTimeout <= 0 {
+		options.RequestTimeout = defaultRequestTimeout
+	}
+	if options.MaxAttempts <= 0 {
+		options.MaxAttempts = defaultMaxAttempts
+	}
+	return &Client{
+		options:   options,
+		transport: newTransport(options.RootCAs),
+		entries:   map[digest]*entry{},
+		accounts:  map[digest]*account{},
+	}
+}
+
+// entry is what is known about one request. Client.mu guards it.
+type entry struct {
+	token  Token   // the last one; may have run out
+	failed failure // the last one, unless a token has come since
+	flight *flight // nil: none is under way
+	spent  bool    // the platform may have seen the refresh token in the request
+}
+
+// failure is an error that is answered from memory, up to a moment or, where that is zero, for good.
+type failure struct {
+	err   *Error
+	until time.Time
+}
+
+func (f failure) holds(now time.Time) bool {
+	return f.err != nil && (f.until.IsZero() || now.Before(f.until))
+}
+
+// flight is a request under way and the number of those who wait for it. It ends when the last of them leaves.
+type flight struct {
+	done    chan struct{}
+	cancel  context.CancelFunc
+	waiting int // guarded by Client.mu
+	// token and err are set before done is closed.
+	token Token
+	err   *Error
+}
+
+// account is a set of credentials at a platform. Client.mu guards accepted and rejected.
+type account struct {
+	turn     chan struct{} // holds one element while a request tries credentials that were never accepted
+	accepted bool
+	rejected *Error
+}
+
+// Token returns a token for grant that is valid for at least minValidity: the one at hand if it will do, else a new one,
+// which may be valid for less if the platform grants less. All who ask for the same token at the same time wait for one
+// request, and share its failure. Errors are *Error. When ctx ends, so does the wait, and nobody else's.
+func (c *Client) Token(ctx context.Context, grant Grant, minValidity time.Duration) (Token, error) {
+	request, err := grant.call()
+	if err != nil {
+		return Token{}, err
+	}
+	known, underway, token, fault := c.look(ctx, request, minValidity)
+	if underway != nil {
+		select {
+		case <-underway.done:
+			token, fault = underway.token, underway.err
+		case <-ctx.Done():
+			fault = c.leave(ctx, request, known, underway)
+		case <-c.options.Interrupted:
+			fault = c.leave(ctx, request, known, underway)
+		}
+	}
+	if fault != nil {
+		return Token{}, fault
+	}
+	return token, nil
+}
+
+// look answers from memory, or joins the flight under way, or starts one.
+func (c *Client) look(ctx context.Context, request call, minValidity time.Duration) (*entry, *flight, Token, *Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known := find(c.entries, request.key(), expendable)
+	now := time.Now().Round(0)
+	switch {
+	case known.token.lasts(now, minValidity):
+		return known, nil, known.token, nil
+	case known.failed.holds(now):
+		return known, nil, Token{}, known.failed.err
+	case ctx.Err() != nil || c.interrupted():
+		return known, nil, Token{}, ended(ctx, request)
+	case known.flight == nil:
+		known.flight = c.start(ctx, request, known, minValidity)
+	}
+	known.flight.waiting++
+	return known, known.flight, Token{}, nil
+}
+
+func (c *Client) interrupted() bool {
+	select {
+	case <-c.options.Interrupted:
+		return true
+	default:
+		return false
+	}
+}
+
+// leave gives up one wait, and the flight with the last one.
+func (c *Client) leave(ctx context.Context, request call, known *entry, f *flight) *Error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f.waiting--
+	if f.waiting == 0 {
+		f.cancel()
+		if known.flight == f {
+			known.flight = nil
+		}
+	}
+	return ended(ctx, request)
+}
+
+// ended is the fault of a wait that was given up.
+func ended(ctx context.Context, request call) *Error {
+	fault := &Error{Platform: request.platform, Endpoint: request.address(), Fault: Cancelled, Description: "cancelled"}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		fault.Fault, fault.Description = TimedOut, "no token within the time allowed"
+	}
+	return fault
+}
+
+// start sends the request on its own behalf: whoever happened to ask first may leave without harm to the others.
+func (c *Client) start(ctx context.Context, request call, known *entry, minValidity time.Duration) *flight {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), budget)
+	f := &flight{done: make(chan struct{}), cancel: cancel}
+	go func() {
+		defer cancel()
+		token, fault := c.obtain(ctx, request, known, minValidity)
+		c.land(known, f, token, fault)
+	}()
+	return f
+}
+
+// land keeps what came of a flight and tells those who wait.
+func (c *Client) land(known *entry, f *flight, token Token, fault *Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f.token, f.err = token, fault
+	if known.flight == f {
+		known.flight = nil
+	}
+	switch {
+	case fault == nil:
+		known.token, known.failed = token, failure{}
+	case fault.Fault == Cancelled || fault.Fault == Internal:
+	case fault.transient:
+		known.failed = failure{fault, time.Now().Round(0).Add(failureShared)}
+	default:
+		known.failed = failure{err: fault}
+	}
+	close(f.done)
+}
+
+// obtain asks the platform. A refresh token is sent once; where the platform no longer takes it, or may have seen it
+// without an answer coming back, the fallback is used instead: the server may answer a second use of a refresh token by
+// revoking every token that came from it (RFC 6819, section 5.2.2.3).
+func (c *Client) obtain(ctx context.Context, request call, known *entry, minValidity time.Duration) (token Token, fault *Error) {
+	defer func() {
+		if recover() != nil { // what was thrown may hold a secret
+			fault = &Error{Platform: request.platform, Endpoint: request.address(), Fault: Internal, Description: "a fault of this provider"}
+		}
+	}()
+	if request.fallback == nil {
+		return c.admit(ctx, request)
+	}
+	reason := &Error{Platform: request.platform, Fault: RefreshTokenRejected, Description: "it was used before"}
+	if !c.isSpent(known) {
+		token, fault = c.admit(ctx, request)
+		if fault == nil || !fault.unsent {
+			c.spend(known)
+		}
+		if fault == nil || !fault.refreshLost() {
+			return token, fault
+		}
+		reason = fault
+	}
+	token, err := c.Token(ctx, request.fallback, minValidity)
+	if err != nil {
+		errors.As(err, &fault)
+		return Token{}, fault
+	}
+	token.Fallback = reason
+	return token, nil
+}
+
+func (c *Client) isSpent(known *entry) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return known.spent
+}
+
+func (c *Client) spend(known *entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known.spent = true
+}
+
+// admit sends the request unless its credentials were rejected before. Until they were accepted once, one request at a
+// time carries them: wrong ones are sent once, with however many scopes the blocks ask.
+func (c *Client) admit(ctx context.Context, request call) (Token, *Error) {
+	who := c.account(request)
+	select {
+	case who.turn <- struct{}{}:
+	case <-ctx.Done():
+		return Token{}, ended(ctx, request)
+	}
+	leaveTurn := sync.OnceFunc(func() { <-who.turn })
+	defer leaveTurn()
+	accepted, rejected := c.standing(who)
+	if rejected != nil {
+		return Token{}, rejected
+	}
+	if accepted {
+		leaveTurn()
+	}
+	token, fault := c.exchange(ctx, request)
+	c.learn(who, fault)
+	return token, fault
+}
+
+func (c *Client) account(request call) *account {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	who := find(c.accounts, request.account(), func(a *account) bool { return a.rejected == nil && len(a.turn) == 0 })
+	if who.turn == nil {
+		who.turn = make(chan struct{}, 1)
+	}
+	return who
+}
+
+func (c *Client) standing(who *account) (accepted bool, rejected *Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return who.accepted, who.rejected
+}
+
+func (c *Client) learn(who *account, fault *Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case fault == nil || fault.Fault == ScopeRejected:
+		who.accepted = true
+	case fault.Fault == CredentialsRejected:
+		who.accepted, who.rejected = false, fault
+	}
+}
+
+// expendable entries can be forgotten without breaking a promise: a rejection must be remembered, a flight be found.
+func expendable(e *entry) bool { return e.flight == nil && !e.spent && e.failed.err == nil }
+
+// find returns the value for key, made new if there is none. Where the map is full, others make room.
+func find[V any](values map[digest]*V, key digest, expendable func(*V) bool) *V {
+	if value := values[key]; value != nil {
+		return value
+	}
+	if len(values) >= maxEntries {
+		for other, value := range values {
+			if expendable(value) {
+				delete(values, other)
+			}
+		}
+	}
+	value := new(V)
+	values[key] = value
+	return value
+}

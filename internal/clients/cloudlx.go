@@ -1,0 +1,83 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package clients
+
+import (
+	"regexp"
+	"time"
+)
+
+// CloudLX is a grant of the CloudLX API (Epsilon, today Infiny). It issues a refresh token with every access token;
+// a refresh ends the old access token at once.
+type CloudLX struct {
+	// BaseURL is that of the portal, with or without /api.
+	BaseURL string
+	// APIVersion is the one in the Accept header; empty: v1.
+	APIVersion string
+	// GrantType is ClientCredentials or RefreshToken.
+	GrantType string
+	// ClientID and ClientSecret are made in the portal's section "API Applications".
+	ClientID     string
+	ClientSecret Secret
+	// RefreshToken is for the refresh token grant alone.
+	RefreshToken Secret
+}
+
+// cloudLXRefreshLifetime is that of a refresh token, which the answer does not name ("Authorisation" in the API's
+// documentation).
+const cloudLXRefreshLifetime = 604800 * time.Second
+
+var apiVersion = regexp.MustCompile(`^v[0-9]{1,4}(\.[0-9]{1,4})*$`)
+
+// CheckAPIVersion returns what is wrong with a CloudLX API version; "" if nothing is.
+func CheckAPIVersion(version string) string {
+	if apiVersion.MatchString(version) {
+		return ""
+	}
+	return `api_version is not a version such as "v1"`
+}
+
+func (g CloudLX) call() (call, error) {
+	const platform = "CloudLX"
+	version := g.APIVersion
+	if version == "" {
+		version = "v1"
+	}
+	if fault := CheckAPIVersion(version); fault != "" {
+		return call{}, invalidInput(platform, fault)
+	}
+	inputs := []input{plain("base_url", g.BaseURL), plain("client_id", g.ClientID), secret("client_secret", g.ClientSecret)}
+	c := call{
+		platform:        platform,
+		accept:          "application/vnd.cloudlx." + version + "+json",
+		credential:      []Secret{NewSecret(g.ClientID), g.ClientSecret},
+		secrets:         []Secret{g.ClientSecret},
+		refreshLifetime: cloudLXRefreshLifetime,
+	}
+	path := "/api/oauth2/access-token"
+	fields := map[string]string{"grant_type": g.GrantType, "client_id": g.ClientID, "client_secret": g.ClientSecret.Reveal()}
+	switch g.GrantType {
+	case ClientCredentials:
+	case RefreshToken:
+		inputs = append(inputs, secret("previous_refresh_token", g.RefreshToken))
+		path = "/api/oauth2/refresh-token"
+		fields["refresh_token"] = g.RefreshToken.Reveal()
+		c.secrets = append(c.secrets, g.RefreshToken)
+		c.once = true
+		c.fallback = CloudLX{BaseURL: g.BaseURL, APIVersion: g.APIVersion, GrantType: ClientCredentials, ClientID: g.ClientID, ClientSecret: g.ClientSecret}
+	default:
+		return call{}, invalidInput(platform, "grant_type is not one of client_credentials and refresh_token")
+	}
+	if err := required(platform, inputs...); err != nil {
+		return call{}, err
+	}
+	base, err := ParseURL(g.BaseURL)
+	if err != nil {
+		return call{}, invalidInput(platform, "base_url: "+err.Error())
+	}
+	c.endpoint = endpoint(base, "/api", path) // portals are named with and without /api, in the vendor's pages and in the wild
+	contentType, body := form(fields)
+	c.contentType, c.body = contentType, NewSecret(body)
+	return c, nil
+}

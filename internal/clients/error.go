@@ -1,0 +1,105 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package clients
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Fault says what kind of thing went wrong, as finely as the remedies differ.
+type Fault int
+
+// The faults. Those from CredentialsRejected to NotAcceptable are the platform's judgement of the request.
+const (
+	InvalidInput         Fault = iota // nothing was sent: a setting is missing or cannot be meant
+	CredentialsRejected               // the platform knows the client, its secret or the user's password otherwise
+	GrantRejected                     // the client may not use this grant type (unauthorized_client, unsupported_grant_type)
+	ScopeRejected                     // the client may not have a scope that was asked for (invalid_scope)
+	RefreshTokenRejected              // the refresh token is spent, expired or another client's
+	RequestRejected                   // the platform did not accept the request for another reason
+	Forbidden                         // something before the platform did not let the request through (403)
+	NotFound                          // there is no token endpoint at this URL (404)
+	NotAcceptable                     // the platform does not take the method or the media types (405, 406, 415)
+	Redirected                        // the answer points elsewhere; it is not followed
+	BadAnswer                         // the answer is no token answer
+	Throttled                         // the platform wants fewer requests (429), or a pause longer than is waited
+	Unavailable                       // the platform failed (5xx)
+	Unreachable                       // no connection, or one that broke
+	Untrusted                         // TLS failed: a certificate, a version, a protocol
+	ProxyFailed                       // the proxy did not connect
+	TimedOut                          // no answer within the time allowed
+	Cancelled                         // the caller left, or the process was interrupted
+	Internal                          // a fault of this program
+)
+
+// Error is why there is no token. It holds no secret and no body.
+type Error struct {
+	// Platform is the platform's name, as in "Equinix".
+	Platform string
+	// Endpoint is the host and path that were asked; empty: nothing was sent.
+	Endpoint string
+	// Fault is what kind of thing went wrong.
+	Fault Fault
+	// Status is the HTTP status; zero: there was no answer.
+	Status int
+	// Code is the platform's own error code; empty: it named none.
+	Code string
+	// Description is what the platform said, scrubbed, or what else is known; may be empty.
+	Description string
+	// Attempts is how often the request was sent or tried.
+	Attempts int
+	// RetryAfter is the pause that the platform asked for; zero: none.
+	RetryAfter time.Duration
+
+	// transient: asking again may help. unsent: the platform has certainly not acted on the request.
+	transient, unsent bool
+}
+
+// Error says in one line what was asked and what came back.
+func (e *Error) Error() string {
+	var text strings.Builder
+	if e.Endpoint != "" {
+		text.WriteString(e.Endpoint + " ")
+	}
+	switch {
+	case e.Status != 0:
+		fmt.Fprintf(&text, "answered %d", e.Status)
+		if name := http.StatusText(e.Status); name != "" {
+			text.WriteString(" " + name)
+		}
+	case e.Endpoint != "":
+		text.WriteString("gave no answer")
+	default:
+		text.WriteString(e.Platform + ": nothing was sent")
+	}
+	if e.Code != "" {
+		text.WriteString(", code " + e.Code)
+	}
+	if e.Attempts > 1 {
+		fmt.Fprintf(&text, ", after %d attempts", e.Attempts)
+	}
+	if e.Description != "" {
+		text.WriteString(": " + e.Description)
+	}
+	return text.String()
+}
+
+// Rejection reports whether the platform has judged the request itself: the same request will fail again.
+func (e *Error) Rejection() bool { return e.Fault >= CredentialsRejected && e.Fault <= NotAcceptable }
+
+// refreshLost reports whether a refresh that failed so cannot succeed any more: it was rejected, or the platform may
+// have spent the token without the answer coming back.
+func (e *Error) refreshLost() bool {
+	switch e.Fault {
+	case RefreshTokenRejected:
+		return true
+	case Unreachable, TimedOut, Unavailable, BadAnswer:
+		return !e.unsent
+	default:
+		return false
+	}
+}
