@@ -1,0 +1,225 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	dataschema "github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
+	"github.com/hashicorp/terraform-plugin-framework/ephemeral/schema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+)
+
+// commonOutputs are the attributes of every platform's token.
+var commonOutputs = []output{
+	{
+		name:        "access_token",
+		description: "The access token.",
+		secret:      true,
+		value:       func(t clients.Token) attr.Value { return types.StringValue(t.AccessToken.Reveal()) },
+	},
+	{
+		name:        "authorization",
+		description: "The value of the `Authorization` header that carries the token: `Bearer`, a blank, and the access token.",
+		secret:      true,
+		value:       func(t clients.Token) attr.Value { return types.StringValue(t.Authorization().Reveal()) },
+	},
+	{
+		name:        "token_type",
+		description: "What the platform calls the token. Whatever it is, the token is used as a bearer token; `authorization` has the right header.",
+		value:       func(t clients.Token) attr.Value { return types.StringValue(t.TokenType) },
+	},
+	{
+		name:        "expires_at",
+		description: "When the token ends (RFC 3339, UTC). Null if the platform names no lifetime.",
+		value:       func(t clients.Token) attr.Value { return timeOrNull(t.Expiry) },
+	},
+	{
+		name:        "expires_in",
+		description: "The seconds that were left when the token was handed out. Null if the platform names no lifetime.",
+		number:      true,
+		value:       func(t clients.Token) attr.Value { return secondsLeft(t.Expiry) },
+	},
+}
+
+func timeOrNull(at time.Time) attr.Value {
+	if at.IsZero() {
+		return types.StringNull()
+	}
+	return types.StringValue(at.UTC().Truncate(time.Second).Format(time.RFC3339))
+}
+
+func secondsLeft(expiry time.Time) attr.Value {
+	if expiry.IsZero() {
+		return types.Int64Null()
+	}
+	return types.Int64Value(int64(max(0, time.Until(expiry)) / time.Second))
+}
+
+// accessToken is what the ephemeral resource and the data source of a platform share. stored tells the data source.
+type accessToken struct {
+	platform
+	stored   bool
+	provider *configured
+}
+
+// open obtains the token for one block and returns the block's result: what was configured, and the outputs.
+func (a *accessToken) open(ctx context.Context, block types.Object) (types.Object, clients.Token, diag.Diagnostics) {
+	var diags diag.Diagnostics
+	config := block.Attributes()
+	found, bad := a.resolve(config, a.provider.blocks[a.name])
+	least := a.provider.leastValidity(config)
+	if diags.Append(a.explainProblems(bad, a.provider.unknown)...); diags.HasError() {
+		return block, clients.Token{}, diags
+	}
+	token, err := a.provider.client.Token(ctx, a.grant(found), least)
+	if err != nil {
+		diags.Append(a.explain(err))
+		return block, clients.Token{}, diags
+	}
+	diags.Append(a.remarks(found, token, least)...)
+	tflog.Debug(ctx, "handed out an access token", map[string]any{"platform": a.title, "expires_at": token.Expiry})
+
+	result := maps.Clone(config)
+	for _, in := range a.inputs {
+		if in.output != nil && config[in.name].IsNull() {
+			result[in.name] = in.output(token)
+		}
+	}
+	for _, out := range a.allOutputs(a.stored) {
+		result[out.name] = out.value(token)
+	}
+	object, problems := types.ObjectValue(block.AttributeTypes(ctx), result)
+	diags.Append(problems...)
+	return object, token, diags
+}
+
+// validateBlock reports what is wrong with a block before anything is sent.
+func (a *accessToken) validateBlock(block types.Object) diag.Diagnostics {
+	config := block.Attributes()
+	faults := a.validate(config)
+	if value, _ := values(config).read(minValidity); !value.IsZero() {
+		if text := minValidity.check(value); text != "" {
+			faults = append(faults, fault{minValidity, text})
+		}
+	}
+	return a.explainFaults(faults)
+}
+
+// ephemeralToken is the ephemeral resource of a platform.
+type ephemeralToken struct{ accessToken }
+
+var (
+	_ ephemeral.EphemeralResourceWithConfigure      = (*ephemeralToken)(nil)
+	_ ephemeral.EphemeralResourceWithValidateConfig = (*ephemeralToken)(nil)
+	_ ephemeral.EphemeralResourceWithClose          = (*ephemeralToken)(nil)
+)
+
+func (e *ephemeralToken) Metadata(_ context.Context, _ ephemeral.MetadataRequest, resp *ephemeral.MetadataResponse) {
+	resp.TypeName = e.name + "_access_token"
+}
+
+func (e *ephemeralToken) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ephemeral.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "An OAuth 2.0 access token for " + e.about + ". It is in no state and no plan.",
+		Attributes:          e.blockAttributes(e.stored),
+	}
+}
+
+func (e *ephemeralToken) Configure(_ context.Context, req ephemeral.ConfigureRequest, _ *ephemeral.ConfigureResponse) {
+	e.provider, _ = req.ProviderData.(*configured)
+}
+
+func (e *ephemeralToken) ValidateConfig(ctx context.Context, req ephemeral.ValidateConfigRequest, resp *ephemeral.ValidateConfigResponse) {
+	var block types.Object
+	if resp.Diagnostics.Append(req.Config.Get(ctx, &block)...); !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(e.validateBlock(block)...)
+	}
+}
+
+// expiryKey is the private data in which Close finds when the token ends. It holds nothing else: private data crosses
+// the wire to the CLI.
+const expiryKey = "expires_at"
+
+// Open obtains the token. There is no Renew: Terraform calls it, but takes no new token from it.
+func (e *ephemeralToken) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephemeral.OpenResponse) {
+	var block types.Object
+	if resp.Diagnostics.Append(req.Config.Get(ctx, &block)...); resp.Diagnostics.HasError() {
+		return
+	}
+	result, token, diags := e.open(ctx, block)
+	if resp.Diagnostics.Append(diags...); resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(resp.Result.Set(ctx, result)...)
+	if !token.Expiry.IsZero() {
+		expiry, _ := json.Marshal(token.Expiry) // a time with a year of four digits always marshals
+		resp.Diagnostics.Append(resp.Private.SetKey(ctx, expiryKey, expiry)...)
+	}
+}
+
+// Close ends nothing: other blocks share the token. It says if the token ended while it was still in use.
+func (e *ephemeralToken) Close(ctx context.Context, req ephemeral.CloseRequest, resp *ephemeral.CloseResponse) {
+	stored, diags := req.Private.GetKey(ctx, expiryKey)
+	resp.Diagnostics.Append(diags...)
+	var expiry time.Time
+	if stored != nil && json.Unmarshal(stored, &expiry) == nil && time.Now().After(expiry) {
+		resp.Diagnostics.Append(e.explainExpired(expiry))
+	}
+}
+
+// dataToken is the data source of a platform.
+type dataToken struct{ accessToken }
+
+var (
+	_ datasource.DataSourceWithConfigure      = (*dataToken)(nil)
+	_ datasource.DataSourceWithValidateConfig = (*dataToken)(nil)
+)
+
+func (d *dataToken) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+	resp.TypeName = d.name + "_access_token"
+}
+
+func (d *dataToken) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+	attributes := map[string]dataschema.Attribute{}
+	for name, attribute := range d.blockAttributes(d.stored) {
+		attributes[name] = attribute
+	}
+	resp.Schema = dataschema.Schema{
+		MarkdownDescription: "An OAuth 2.0 access token for " + d.about + ". **It is stored in the state and in plan files**; the ephemeral resource of the same name is not.",
+		Attributes:          attributes,
+	}
+}
+
+func (d *dataToken) Configure(_ context.Context, req datasource.ConfigureRequest, _ *datasource.ConfigureResponse) {
+	d.provider, _ = req.ProviderData.(*configured)
+}
+
+func (d *dataToken) ValidateConfig(ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse) {
+	var block types.Object
+	if resp.Diagnostics.Append(req.Config.Get(ctx, &block)...); !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(d.validateBlock(block)...)
+	}
+}
+
+func (d *dataToken) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+	var block types.Object
+	if resp.Diagnostics.Append(req.Config.Get(ctx, &block)...); resp.Diagnostics.HasError() {
+		return
+	}
+	result, _, diags := d.open(ctx, block)
+	if resp.Diagnostics.Append(diags...); !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(resp.State.Set(ctx, result)...)
+	}
+}

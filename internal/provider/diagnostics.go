@@ -1,0 +1,244 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+)
+
+// This file words everything that users are told. A diagnostic names what did not happen and the platform, then what
+// was found, then what to set, as attribute and as environment variable. It is attached to an attribute only where the
+// attribute's source line, which Terraform prints, cannot hold a secret: never to a secret, and never to a URL that was
+// not accepted.
+
+// none is the summary of every diagnostic that leaves a block without its token.
+func (p platform) none(why string) string { return "No " + p.title + " access token: " + why }
+
+// named is an input as users know it: the attribute and the environment variable.
+func (in input) named() string {
+	if in.environment == "" {
+		return in.name
+	}
+	return in.name + " (" + in.environment + ")"
+}
+
+// named lists inputs by name, in the order of the platform's table.
+func (p platform) named(names ...string) string {
+	var all []string
+	for _, in := range p.inputs {
+		if slices.Contains(names, in.name) {
+			all = append(all, in.named())
+		}
+	}
+	return strings.Join(all, " and ")
+}
+
+// explainSetting is about a value in the provider block, or in the environment.
+func explainSetting(name, text string) diag.Diagnostic {
+	return diag.NewErrorDiagnostic("Invalid provider configuration: "+name, sentence(name+" "+text)+" Nothing was sent.")
+}
+
+func sentence(text string) string {
+	return strings.TrimSuffix(text, ".") + "."
+}
+
+// explainProblems is about a block that cannot be resolved: one diagnostic a cause.
+func (a *accessToken) explainProblems(bad problems, unset []input) diag.Diagnostics {
+	var diags diag.Diagnostics
+	if unknown := slices.Concat(unset, bad.unknown); len(unknown) > 0 {
+		diags.AddError(a.none("a setting is not known yet"), a.unknownDetail(unset, bad.unknown))
+	}
+	if len(bad.missing) > 0 {
+		diags.AddError(a.none("settings are missing"), a.missingDetail(bad.missing))
+	}
+	diags.Append(a.explainFaults(bad.invalid)...)
+	return diags
+}
+
+func (a *accessToken) unknownDetail(general, own []input) string {
+	var names []string
+	for _, in := range general {
+		names = append(names, in.name)
+	}
+	for _, in := range own {
+		names = append(names, a.name+"."+in.name)
+	}
+	detail := "The provider block sets " + strings.Join(names, ", ") + " to a value that is known only after apply, so nothing was sent."
+	if len(own) == 0 {
+		return detail + " Set it to a value that is known in the plan."
+	}
+	if a.stored && slices.ContainsFunc(own, func(in input) bool { return in.secret }) {
+		return detail + " Set it to a value that is known in the plan, or use the ephemeral resource of the same name and write the value into its block: Terraform then waits for it."
+	}
+	return detail + " Written into this block itself, the same value makes Terraform wait until it is known."
+}
+
+func (a *accessToken) missingDetail(missing []input) string {
+	lines := make([]string, len(missing))
+	for i, in := range missing {
+		lines[i] = "  - " + a.placesOf(in)
+	}
+	return "Nothing was sent. Set:\n" + strings.Join(lines, "\n")
+}
+
+// placesOf says where an input can be set.
+func (a *accessToken) placesOf(in input) string {
+	var places []string
+	if !a.stored || !in.secret {
+		places = append(places, "in this block")
+	}
+	if !in.blockOnly {
+		places = append(places, "in the provider block's "+a.name)
+	}
+	if in.environment != "" {
+		places = append(places, "as environment variable "+in.environment)
+	}
+	return in.name + ": " + strings.Join(places, ", or ")
+}
+
+// explainFaults is about values that are not accepted.
+func (a *accessToken) explainFaults(faults []fault) diag.Diagnostics {
+	var diags diag.Diagnostics
+	for _, fault := range faults {
+		summary, detail := a.none("invalid "+fault.in.name), sentence(fault.in.named()+" "+fault.text)+" Nothing was sent."
+		if fault.in.secret || fault.in.name == a.url {
+			diags.AddError(summary, detail)
+		} else {
+			diags.AddAttributeError(path.Root(fault.in.name), summary, detail)
+		}
+	}
+	return diags
+}
+
+// remedy is what a kind of failure is called, what to do about it, and the input to which it belongs; "": the block.
+type remedy struct {
+	why     string
+	what    func(platform) string
+	belongs func(platform) string
+}
+
+func (p platform) urlName() string { return p.url }
+
+func noInput(platform) string { return "" }
+
+func clientID(platform) string { return "client_id" }
+
+func advice(text string) func(platform) string {
+	return func(platform) string { return text }
+}
+
+// remedies word every failure of the client.
+var remedies = map[clients.Fault]remedy{
+	clients.InvalidInput: {"invalid settings", advice("Nothing was sent."), noInput},
+	clients.CredentialsRejected: {"credentials rejected", func(p platform) string {
+		return "Check " + p.named("client_id", "client_secret") + ", and that they belong to this " + p.named(p.url) + ". They were sent once and are not sent again in this run. " + p.rejected
+	}, clientID},
+	clients.GrantRejected: {"grant type not allowed", func(p platform) string {
+		return "Ask " + p.title + " to allow the grant type to this client, or choose another one."
+	}, clientID},
+	clients.ScopeRejected: {"scope not allowed", func(p platform) string {
+		return "Ask for fewer scopes, or for none: then " + p.title + " grants all that the client may have."
+	}, func(platform) string { return "scopes" }},
+	clients.RefreshTokenRejected: {"refresh token rejected", advice("Leave out previous_refresh_token to use the client credentials."), noInput},
+	clients.RequestRejected: {"request rejected", func(p platform) string {
+		return "Check " + p.named(p.url, "client_id", "client_secret") + "."
+	}, clientID},
+	clients.Forbidden: {"access forbidden", func(p platform) string {
+		return "Something in front of the platform does not let the request through: check from where it may be reached, and " + p.named(p.url) + "."
+	}, platform.urlName},
+	clients.NotFound: {"no token endpoint at this URL", func(p platform) string {
+		return "Check " + p.named(p.url) + ": it may be another platform's, or another path."
+	}, platform.urlName},
+	clients.NotAcceptable: {"media type or version not accepted", func(p platform) string {
+		return "Check " + p.named(p.url, "api_version") + "."
+	}, platform.urlName},
+	clients.Redirected: {"redirected", func(p platform) string {
+		return "Secrets are sent to the configured URL alone. Set " + p.named(p.url) + " to the platform's own."
+	}, platform.urlName},
+	clients.BadAnswer: {"the answer is no token", func(p platform) string {
+		return "Check " + p.named(p.url) + ": a portal, a login page or a proxy may be answering in the platform's place."
+	}, platform.urlName},
+	clients.Throttled: {"too many requests", func(p platform) string {
+		return "Wait before the next run; " + p.title + " limits how often tokens are asked for."
+	}, noInput},
+	clients.Unavailable: {"platform unavailable", func(p platform) string {
+		return "The fault is " + p.title + "'s; try again when its status page says that it is over."
+	}, noInput},
+	clients.Unreachable: {"platform unreachable", func(p platform) string {
+		return "Check " + p.named(p.url) + ", the network, and whether a proxy is needed (HTTPS_PROXY, NO_PROXY)."
+	}, platform.urlName},
+	clients.Untrusted: {"connection not trusted", func(p platform) string {
+		return "Check " + p.named(p.url) + " and this machine's clock; for an authority of your own, set ca_cert_pem in the provider block."
+	}, platform.urlName},
+	clients.ProxyFailed: {"proxy failed", advice("Check HTTPS_PROXY and NO_PROXY, and the proxy's user name and password in the former."), noInput},
+	clients.TimedOut: {"no answer in time", func(p platform) string {
+		return "Check " + p.named(p.url) + " and the network; a slow platform may need a longer request_timeout in the provider block."
+	}, platform.urlName},
+	clients.Cancelled: {"cancelled", advice("Nothing more is sent."), noInput},
+	clients.Internal:  {"internal fault", advice("This is a fault of the provider: please report it at https://github.com/ixtoken/terraform-provider-ixtoken/issues."), noInput},
+}
+
+// explain words a failure of the client.
+func (a *accessToken) explain(err error) diag.Diagnostic {
+	failure := &clients.Error{Fault: clients.Internal}
+	errors.As(err, &failure)
+	how := remedies[failure.Fault]
+	summary, detail := a.none(how.why), sentence(failure.Error())+"\n\n"+strings.TrimSpace(how.what(a.platform))
+	if name := how.belongs(a.platform); name != "" {
+		return diag.NewAttributeErrorDiagnostic(path.Root(name), summary, detail)
+	}
+	return diag.NewErrorDiagnostic(summary, detail)
+}
+
+// remarks are what users should know about a token that they did get.
+func (a *accessToken) remarks(found settings, token clients.Token, least time.Duration) diag.Diagnostics {
+	var diags diag.Diagnostics
+	for _, in := range a.inputs {
+		if in.secret && strings.HasSuffix(found.text(in.name), "\n") {
+			diags.AddWarning(a.title+": "+in.name+" ends in a line break", "It was sent as it is. If the line break comes from file(), use trimspace(file(…)).")
+		}
+	}
+	if found.grantType() == clients.Password {
+		diags.AddWarning("Equinix retired the password grant", "It is deprecated since 2024-01-08, and its end of life was on 2025-01-07. Use the client credentials: leave out grant_type, user_name and user_password.")
+	}
+	if token.Fallback != nil {
+		diags.AddWarning(a.title+" did not take the refresh token", sentence(token.Fallback.Error())+" The token was obtained with the client credentials instead. A refresh token can be used once, and Terraform opens a block in the plan and again in the apply.")
+	}
+	switch left := time.Until(token.Expiry); {
+	case token.Expiry.IsZero():
+		diags.AddWarning(a.title+" names no lifetime for the token", "It may end at any time. It is not shared with blocks that are opened later.")
+	case left < least:
+		diags.AddWarning("The "+a.title+" access token is valid for less than min_validity", fmt.Sprintf("It is valid for another %s, and min_validity asks for %s: %s grants no more. It is not shared with blocks that are opened later.", max(0, left).Round(time.Second), least, a.title))
+	}
+	if lacking := missingScopes(found.text("scopes"), token.Scope); len(lacking) > 0 {
+		diags.AddWarning(a.title+" granted fewer scopes than were asked for", "Not granted: "+strings.Join(lacking, ", ")+".")
+	}
+	return diags
+}
+
+// missingScopes are those that were asked for and not granted. A platform that names none has granted all (RFC 6749,
+// section 5.1).
+func missingScopes(asked, granted string) []string {
+	if granted == "" {
+		return nil
+	}
+	return slices.DeleteFunc(strings.Fields(asked), func(scope string) bool {
+		return slices.Contains(strings.Fields(granted), scope)
+	})
+}
+
+// explainExpired is about a token that ended while it was still in use.
+func (a *accessToken) explainExpired(expiry time.Time) diag.Diagnostic {
+	return diag.NewWarningDiagnostic("The "+a.title+" access token ended while it was in use",
+		fmt.Sprintf("It ended at %s, before Terraform was done with it; what used it after that was refused. Terraform cannot replace a token during a run: split the run, or ask for a longer min_validity.", expiry.UTC().Format(time.RFC3339)))
+}

@@ -1,0 +1,206 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+)
+
+// settings are the values of a platform's inputs for one block, wherever each came from. All of them are kept as
+// secrets: what cannot be printed need not be told apart.
+type settings map[string]clients.Secret
+
+func (s settings) text(name string) string { return s[name].Reveal() }
+
+func (s settings) has(name string) bool { return !s[name].IsZero() }
+
+// grantType is the one in the block, or the one that follows from what is set. The password grant never follows.
+func (s settings) grantType() string {
+	switch {
+	case s.has("grant_type"):
+		return s.text("grant_type")
+	case s.has("previous_refresh_token"):
+		return clients.RefreshToken
+	default:
+		return clients.ClientCredentials
+	}
+}
+
+// values are the attributes of a block or of an object in it, by name.
+type values map[string]attr.Value
+
+// read returns an attribute's value as the wire has it; known is false where it is decided in the apply only. An
+// attribute that is null, "" or [] is the zero Secret: all of them count as unset.
+func (v values) read(in input) (value clients.Secret, known bool) {
+	switch value := v[in.name].(type) {
+	case types.String:
+		return clients.NewSecret(value.ValueString()), !value.IsUnknown()
+	case types.List:
+		var items []string
+		for _, item := range value.Elements() {
+			text, ok := item.(types.String)
+			if !ok || text.IsUnknown() {
+				return clients.Secret{}, false
+			}
+			items = append(items, text.ValueString())
+		}
+		return clients.NewSecret(strings.Join(items, " ")), !value.IsUnknown()
+	}
+	return clients.Secret{}, true
+}
+
+// problems are what keeps a block from being resolved. Each list becomes one diagnostic.
+type problems struct {
+	missing []input // required, and set nowhere
+	unknown []input // set in the provider block to a value that is known in the apply only
+	invalid []fault
+}
+
+// fault is what is wrong with one input's value.
+type fault struct {
+	in   input
+	text string
+}
+
+// resolve looks up every input: the block, the provider block, the environment, the default.
+func (p platform) resolve(block values, inProvider values) (settings, problems) {
+	found := settings{}
+	var bad problems
+	for _, in := range p.inputs {
+		value, known := p.lookUp(in, block, inProvider)
+		if !known {
+			bad.unknown = append(bad.unknown, in)
+		}
+		found[in.name] = value
+	}
+	grantType := found.grantType()
+	for _, in := range p.inputs {
+		switch used := in.grant == "" || in.grant == grantType; {
+		case !used:
+			delete(found, in.name)
+		case found.has(in.name):
+			if text := in.check(found[in.name]); text != "" {
+				bad.invalid = append(bad.invalid, fault{in, text})
+			}
+		case !in.optional && !slices.ContainsFunc(bad.unknown, in.is):
+			bad.missing = append(bad.missing, in)
+		}
+	}
+	bad.unknown = slices.DeleteFunc(bad.unknown, func(in input) bool { return in.grant != "" && in.grant != grantType })
+	return found, bad
+}
+
+func (in input) is(other input) bool { return in.name == other.name }
+
+func (p platform) lookUp(in input, block, inProvider values) (value clients.Secret, known bool) {
+	for _, place := range []values{block, inProvider} {
+		if value, known = place.read(in); !known || !value.IsZero() {
+			return value, known
+		}
+	}
+	if in.environment != "" {
+		if text := os.Getenv(in.environment); text != "" {
+			return clients.NewSecret(text), true
+		}
+	}
+	return clients.NewSecret(in.fallback), true
+}
+
+// validate finds what is wrong with the values of one block alone, as far as they are known.
+func (p platform) validate(block values) []fault {
+	var faults []fault
+	set := settings{}
+	decided := true
+	for _, in := range p.inputs {
+		value, known := block.read(in)
+		if !known {
+			decided = decided && in.name != "grant_type" && in.name != "previous_refresh_token"
+			continue
+		}
+		set[in.name] = value
+		if !value.IsZero() {
+			if text := in.check(value); text != "" {
+				faults = append(faults, fault{in, text})
+			}
+		}
+	}
+	if !decided || len(faults) > 0 {
+		return faults
+	}
+	grantType := set.grantType()
+	for _, in := range p.inputs {
+		switch {
+		case in.grant == "" || in.grant == grantType:
+		case set.has(in.name):
+			faults = append(faults, fault{in, fmt.Sprintf("is for grant_type = %q alone, and the grant type here is %q", in.grant, grantType)})
+		}
+	}
+	return faults
+}
+
+// minValidity is the input that every block has, and the provider block.
+var minValidity = input{
+	name:        "min_validity",
+	description: "The least time that the token must still be valid when it is handed out, such as `5m` or `1h30m`; at most `24h`. A platform may grant less: then there is a warning that says how much is left.",
+	fallback:    "5m",
+	optional:    true,
+	check:       checkDuration(0, 24*time.Hour, "5m"),
+}
+
+func checkText(value clients.Secret) string {
+	text := value.Reveal()
+	switch {
+	case len(text) > 4096:
+		return "is longer than 4096 bytes"
+	case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return "has a line break or another control character"
+	}
+	return ""
+}
+
+func checkSecret(value clients.Secret) string {
+	if len(value.Reveal()) > 8192 {
+		return "is longer than 8192 bytes"
+	}
+	return ""
+}
+
+func checkURL(value clients.Secret) string {
+	if _, err := clients.ParseURL(value.Reveal()); err != nil {
+		return "is not accepted: " + err.Error()
+	}
+	return ""
+}
+
+func checkAPIVersion(value clients.Secret) string {
+	return strings.TrimPrefix(clients.CheckAPIVersion(value.Reveal()), "api_version ")
+}
+
+func checkOneOf(allowed ...string) func(clients.Secret) string {
+	return func(value clients.Secret) string {
+		if slices.Contains(allowed, value.Reveal()) {
+			return ""
+		}
+		return `must be "` + strings.Join(allowed, `" or "`) + `"`
+	}
+}
+
+func checkDuration(least, most time.Duration, example string) func(clients.Secret) string {
+	return func(value clients.Secret) string {
+		duration, err := time.ParseDuration(value.Reveal())
+		if err != nil || duration < least || duration > most {
+			return fmt.Sprintf("must be a duration from %s to %s with its unit, such as %q", least, most, example)
+		}
+		return ""
+	}
+}
