@@ -2,14 +2,18 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Command terraform-provider-ixtoken is a Terraform provider that obtains OAuth 2.0 access tokens from interconnection
-// platforms.
+// platforms. Terraform and OpenTofu start it; by hand it only says what it is.
 package main
 
 import (
 	"flag"
+	"fmt"
+	"io"
 	"log"
+	"os"
+	"os/signal"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/provider"
@@ -18,18 +22,86 @@ import (
 // Set by the linker.
 var (
 	version = "dev"
-	commit  = ""
+	commit  = "unknown"
 )
 
+const usage = `terraform-provider-ixtoken obtains OAuth 2.0 access tokens of Interxion, Equinix and CloudLX
+for Terraform and OpenTofu, which start it themselves. Name it in a configuration:
+
+  terraform {
+    required_providers {
+      ixtoken = {
+        source = "ixtoken/ixtoken"
+      }
+    }
+  }
+
+  ephemeral "equinix_access_token" "example" {
+    provider = ixtoken
+  }
+
+Flags:
+  -version  print the version
+  -debug    wait for a CLI that is told to use this process; for debuggers
+`
+
+// cookie is set by Terraform and OpenTofu for the plugins that they start.
+const cookie = "TF_PLUGIN_MAGIC_COOKIE"
+
 func main() {
-	debug := flag.Bool("debug", false, "run for a debugger such as delve")
+	debug := flag.Bool("debug", false, "")
+	printVersion := flag.Bool("version", false, "")
+	flag.Usage = func() { fmt.Fprint(flag.CommandLine.Output(), usage) }
 	flag.Parse()
-	var options []tf6server.ServeOpt
-	if *debug {
-		options = append(options, tf6server.WithManagedDebug())
+	switch {
+	case *printVersion:
+		fmt.Printf("terraform-provider-ixtoken %s (%s)\n", version, commit)
+	case *debug:
+		serve(provider.Options{Version: version}, tf6server.WithManagedDebug())
+	case os.Getenv(cookie) == "":
+		fmt.Print(usage)
+	default:
+		serve(provider.Options{Version: version, Interrupted: interrupted(), Warnings: protect()})
 	}
-	server := providerserver.NewProtocol6(provider.New(provider.Options{Version: version}))
-	if err := tf6server.Serve("ixtoken/ixtoken", server, options...); err != nil {
-		log.Fatal(err)
+}
+
+func serve(options provider.Options, more ...tf6server.ServeOpt) {
+	err := tf6server.Serve("ixtoken/ixtoken", func() tfprotov6.ProviderServer { return provider.NewServer(options) }, more...)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "terraform-provider-ixtoken:", err)
+		os.Exit(1)
 	}
+}
+
+// interrupted is closed by Ctrl-C, which a terminal sends to this process too. Not every CLI cancels what hangs in a
+// provider: without this, Terraform 1.10 to 1.13 and OpenTofu wait for the platform.
+func interrupted() <-chan struct{} {
+	done := make(chan struct{})
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt)
+	go func() {
+		<-signals
+		close(done)
+	}()
+	return done
+}
+
+// protocolDump makes the plugin library write every request and answer to disk, in clear and readable by all.
+const protocolDump = "TF_LOG_SDK_PROTO_DATA_DIR"
+
+// protect keeps what is in this process's memory from leaving it by other ways than the protocol. It returns what the
+// user should know of that.
+func protect() []string {
+	// With GODEBUG=http2debug=2 the transport below the protocol logs what it carries. Nothing else writes to this log.
+	log.SetOutput(io.Discard)
+	forbidCoreDumps()
+	endWithParent()
+	if os.Getenv(protocolDump) == "" {
+		return nil
+	}
+	if err := os.Unsetenv(protocolDump); err != nil {
+		fmt.Fprintln(os.Stderr, "terraform-provider-ixtoken: cannot switch off", protocolDump)
+		os.Exit(1)
+	}
+	return []string{protocolDump + " was ignored: it would write every secret and token to disk, in clear"}
 }

@@ -185,7 +185,7 @@ var remedies = map[clients.Fault]remedy{
 		return "Check " + p.named(p.url) + " and the network; a slow platform may need a longer request_timeout in the provider block."
 	}, platform.urlName},
 	clients.Cancelled: {"cancelled", advice("Nothing more is sent."), noInput},
-	clients.Internal:  {"internal fault", advice("This is a fault of the provider: please report it at https://github.com/ixtoken/terraform-provider-ixtoken/issues."), noInput},
+	clients.Internal:  {"internal fault", advice("This is a fault of the provider: please report it at " + issues + "."), noInput},
 }
 
 // explain words a failure of the client.

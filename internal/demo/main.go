@@ -1,0 +1,204 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Command demo shows the provider at work, without an account anywhere: a simulator of the three platforms on loopback,
+// a real apply that obtains a token of each as an ephemeral value, and a call of each protected API with it.
+//
+//	demo                runs the demo, with the provider in .bin and the CLI in TF_ACC_TERRAFORM_PATH
+//	demo call PLATFORM  is what the configuration runs: it calls API_URL with AUTHORIZATION
+package main
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+)
+
+//go:embed main.tf
+var configuration string
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	var err error
+	switch {
+	case len(os.Args) == 3 && os.Args[1] == "call":
+		err = call(ctx, os.Args[2])
+	default:
+		err = run(ctx)
+	}
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+// answer is what call leaves for run: output of a local-exec with ephemeral values is suppressed.
+type answer struct {
+	Status    string
+	Body      json.RawMessage
+	ExpiresIn string
+}
+
+func (answer) file(platform string) string { return platform + ".json" }
+
+// call calls a protected API with the token in the environment.
+func call(ctx context.Context, platform string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, os.Getenv("API_URL"), nil)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", os.Getenv("AUTHORIZATION"))
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	left, err := json.Marshal(answer{Status: response.Status, Body: body, ExpiresIn: os.Getenv("EXPIRES_IN")})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(answer{}.file(platform), left, 0o600)
+}
+
+func run(ctx context.Context) (err error) {
+	platforms, err := simulator.Start(simulator.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, platforms.Close()) }()
+	dir, err := os.MkdirTemp("", "ixtoken-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+
+	all := []*simulator.Platform{platforms.Interxion, platforms.Equinix, platforms.CloudLX}
+	workspace, err := prepare(dir, all)
+	if err != nil {
+		return err
+	}
+	fmt.Println("A simulator of Interxion, Equinix and CloudLX listens on loopback.")
+	fmt.Println("Running apply: three ephemeral resources, and three calls that use their tokens.")
+	began := time.Now()
+	result, err := workspace.Run(ctx, "apply", "-auto-approve", "-no-color")
+	if err != nil {
+		return err
+	}
+	if result.Status != 0 {
+		return fmt.Errorf("apply ended with status %d:\n%s%s", result.Status, result.Stdout, result.Stderr)
+	}
+	fmt.Printf("Applied in %.1f s.\n", time.Since(began).Seconds())
+	for _, platform := range all {
+		if err := report(workspace, platform); err != nil {
+			return err
+		}
+	}
+	return proveAbsence(dir, all)
+}
+
+// prepare writes the configuration and sets the environment as a user would.
+func prepare(dir string, all []*simulator.Platform) (*cli.Workspace, error) {
+	workspace, err := cli.Open(dir, os.Getenv("TF_ACC_TERRAFORM_PATH"), ".bin")
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	apis := map[string]string{}
+	for _, platform := range all {
+		apis[platform.Name()] = platform.APIURL()
+	}
+	encoded, err := json.Marshal(apis)
+	if err != nil {
+		return nil, err
+	}
+	interxion, equinix, cloudlx := all[0], all[1], all[2]
+	workspace.Env = []string{
+		"TF_VAR_call=\"" + self + "\" call",
+		"TF_VAR_apis=" + string(encoded),
+		"INTERXION_LOGIN_URL=" + interxion.URL(),
+		"INTERXION_CLIENT_ID=" + interxion.Credentials().ClientID,
+		"INTERXION_CLIENT_SECRET=" + interxion.Credentials().ClientSecret,
+		"EQUINIX_API_ENDPOINT=" + equinix.URL(),
+		"EQUINIX_API_CLIENTID=" + equinix.Credentials().ClientID,
+		"EQUINIX_API_CLIENTSECRET=" + equinix.Credentials().ClientSecret,
+		"CLOUDLX_BASE_URL=" + cloudlx.URL(),
+		"CLOUDLX_CLIENT_ID=" + cloudlx.Credentials().ClientID,
+		"CLOUDLX_CLIENT_SECRET=" + cloudlx.Credentials().ClientSecret,
+	}
+	return workspace, workspace.Write("main.tf", configuration)
+}
+
+// report says what one platform was asked, and what its protected API answered.
+func report(workspace *cli.Workspace, platform *simulator.Platform) error {
+	left, err := os.ReadFile(filepath.Join(workspace.Dir, answer{}.file(platform.Name())))
+	if err != nil {
+		return err
+	}
+	var got answer
+	if err := json.Unmarshal(left, &got); err != nil {
+		return err
+	}
+	fmt.Printf("\n%s\n", platform.Name())
+	tokens := 0
+	for _, request := range platform.Requests() {
+		if request.Grant != "" {
+			tokens++
+			fmt.Printf("  %s %s, grant_type %s: answered %d\n", request.Method, request.Path, request.Grant, request.Status)
+		}
+	}
+	fmt.Printf("  %d token requests: plan and apply are processes of their own, and each asks once.\n", tokens)
+	fmt.Printf("  The token had %s seconds to live when it was handed out.\n", got.ExpiresIn)
+	fmt.Printf("  The protected API answered it with %s: %s\n", got.Status, strings.TrimSpace(string(got.Body)))
+	return nil
+}
+
+// proveAbsence looks for every secret and token in everything that the run left on disk.
+func proveAbsence(dir string, all []*simulator.Platform) error {
+	var needles []string
+	for _, platform := range all {
+		needles = append(needles, platform.Issued()...)
+		needles = append(needles, platform.Credentials().ClientSecret)
+	}
+	files := 0
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		files++
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, needle := range needles {
+			if strings.Contains(string(text), needle) {
+				return fmt.Errorf("%s holds a secret or a token", entry.Name())
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		fmt.Printf("\nNone of the %d secrets and tokens is in any of the %d files of the run, the state included.\n", len(needles), files)
+	}
+	return err
+}

@@ -1,0 +1,64 @@
+# What `make demo` applies. The credentials and URLs come from the environment.
+
+terraform {
+  required_providers {
+    ixtoken = {
+      source = "ixtoken/ixtoken"
+    }
+  }
+}
+
+ephemeral "interxion_access_token" "demo" {
+  provider = ixtoken
+}
+
+ephemeral "equinix_access_token" "demo" {
+  provider = ixtoken
+}
+
+ephemeral "cloudlx_access_token" "demo" {
+  provider = ixtoken
+}
+
+variable "call" {
+  description = "The command that calls a protected API with the token in its environment."
+  type        = string
+}
+
+variable "apis" {
+  description = "The URL of each platform's protected API."
+  type        = map(string)
+}
+
+resource "terraform_data" "interxion" {
+  provisioner "local-exec" {
+    command = "${var.call} Interxion"
+    environment = {
+      API_URL       = var.apis["Interxion"]
+      AUTHORIZATION = ephemeral.interxion_access_token.demo.authorization
+      EXPIRES_IN    = ephemeral.interxion_access_token.demo.expires_in
+    }
+  }
+}
+
+resource "terraform_data" "equinix" {
+  provisioner "local-exec" {
+    command = "${var.call} Equinix"
+    environment = {
+      API_URL       = var.apis["Equinix"]
+      AUTHORIZATION = ephemeral.equinix_access_token.demo.authorization
+      EXPIRES_IN    = ephemeral.equinix_access_token.demo.expires_in
+    }
+  }
+}
+
+resource "terraform_data" "cloudlx" {
+  provisioner "local-exec" {
+    command = "${var.call} CloudLX"
+    environment = {
+      API_URL       = var.apis["CloudLX"]
+      AUTHORIZATION = ephemeral.cloudlx_access_token.demo.authorization
+      EXPIRES_IN    = ephemeral.cloudlx_access_token.demo.expires_in
+    }
+  }
+}

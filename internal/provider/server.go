@@ -1,0 +1,146 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"runtime"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+)
+
+// NewServer returns the provider as the protocol's server. No call can crash it: a panic becomes one diagnostic.
+func NewServer(options Options) tfprotov6.ProviderServer {
+	return server{providerserver.NewProtocol6(New(options))()}
+}
+
+// server guards every call that the CLI makes to a provider without resources. The framework guards none: a panic ends
+// the process, and Go prints what was thrown, which may hold a secret, on the user's terminal.
+type server struct{ tfprotov6.ProviderServer }
+
+// guard serves one call. What was thrown is dropped; where it was thrown is told.
+func guard[Request, Response any](ctx context.Context, request Request,
+	serve func(context.Context, Request) (Response, error), failed func([]*tfprotov6.Diagnostic) Response,
+) (response Response, err error) {
+	defer func() {
+		if recover() != nil {
+			response, err = failed([]*tfprotov6.Diagnostic{{
+				Severity: tfprotov6.DiagnosticSeverityError,
+				Summary:  "Internal fault of the provider ixtoken",
+				Detail: "It could not finish what it was asked for. Please report this at " + issues +
+					" with these lines, which hold none of your values:\n" + origin(),
+			}}), nil
+		}
+	}()
+	return serve(ctx, request)
+}
+
+// issues is where faults of the provider are reported.
+const issues = "https://github.com/ixtoken/terraform-provider-ixtoken/issues"
+
+// origin lists the functions that panicked, without arguments.
+func origin() string {
+	counters := make([]uintptr, 64)
+	frames := runtime.CallersFrames(counters[:runtime.Callers(1, counters)])
+	var lines []string
+	for panicked, more := false, true; more && len(lines) < 8; {
+		var frame runtime.Frame
+		frame, more = frames.Next()
+		switch {
+		case frame.Function == "runtime.gopanic":
+			panicked = true
+		case panicked && !strings.HasPrefix(frame.Function, "runtime."):
+			lines = append(lines, fmt.Sprintf("  %s (%s:%d)", path.Base(frame.Function), path.Base(frame.File), frame.Line))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (s server) GetMetadata(ctx context.Context, request *tfprotov6.GetMetadataRequest) (*tfprotov6.GetMetadataResponse, error) {
+	return guard(ctx, request, s.ProviderServer.GetMetadata, func(d []*tfprotov6.Diagnostic) *tfprotov6.GetMetadataResponse {
+		return &tfprotov6.GetMetadataResponse{Diagnostics: d}
+	})
+}
+
+func (s server) GetProviderSchema(ctx context.Context, request *tfprotov6.GetProviderSchemaRequest) (*tfprotov6.GetProviderSchemaResponse, error) {
+	return guard(ctx, request, s.ProviderServer.GetProviderSchema, func(d []*tfprotov6.Diagnostic) *tfprotov6.GetProviderSchemaResponse {
+		return &tfprotov6.GetProviderSchemaResponse{Diagnostics: d}
+	})
+}
+
+func (s server) GetResourceIdentitySchemas(ctx context.Context, request *tfprotov6.GetResourceIdentitySchemasRequest) (*tfprotov6.GetResourceIdentitySchemasResponse, error) {
+	return guard(ctx, request, s.ProviderServer.GetResourceIdentitySchemas, func(d []*tfprotov6.Diagnostic) *tfprotov6.GetResourceIdentitySchemasResponse {
+		return &tfprotov6.GetResourceIdentitySchemasResponse{Diagnostics: d}
+	})
+}
+
+func (s server) ValidateProviderConfig(ctx context.Context, request *tfprotov6.ValidateProviderConfigRequest) (*tfprotov6.ValidateProviderConfigResponse, error) {
+	return guard(ctx, request, s.ProviderServer.ValidateProviderConfig, func(d []*tfprotov6.Diagnostic) *tfprotov6.ValidateProviderConfigResponse {
+		return &tfprotov6.ValidateProviderConfigResponse{Diagnostics: d}
+	})
+}
+
+func (s server) ConfigureProvider(ctx context.Context, request *tfprotov6.ConfigureProviderRequest) (*tfprotov6.ConfigureProviderResponse, error) {
+	return guard(ctx, request, s.ProviderServer.ConfigureProvider, func(d []*tfprotov6.Diagnostic) *tfprotov6.ConfigureProviderResponse {
+		return &tfprotov6.ConfigureProviderResponse{Diagnostics: d}
+	})
+}
+
+func (s server) StopProvider(ctx context.Context, request *tfprotov6.StopProviderRequest) (*tfprotov6.StopProviderResponse, error) {
+	return guard(ctx, request, s.ProviderServer.StopProvider, func(d []*tfprotov6.Diagnostic) *tfprotov6.StopProviderResponse {
+		return &tfprotov6.StopProviderResponse{Error: d[0].Summary}
+	})
+}
+
+func (s server) ValidateDataResourceConfig(ctx context.Context, request *tfprotov6.ValidateDataResourceConfigRequest) (*tfprotov6.ValidateDataResourceConfigResponse, error) {
+	return guard(ctx, request, s.ProviderServer.ValidateDataResourceConfig, func(d []*tfprotov6.Diagnostic) *tfprotov6.ValidateDataResourceConfigResponse {
+		return &tfprotov6.ValidateDataResourceConfigResponse{Diagnostics: d}
+	})
+}
+
+func (s server) ReadDataSource(ctx context.Context, request *tfprotov6.ReadDataSourceRequest) (*tfprotov6.ReadDataSourceResponse, error) {
+	return guard(ctx, request, s.ProviderServer.ReadDataSource, func(d []*tfprotov6.Diagnostic) *tfprotov6.ReadDataSourceResponse {
+		return &tfprotov6.ReadDataSourceResponse{Diagnostics: d}
+	})
+}
+
+func (s server) GetFunctions(ctx context.Context, request *tfprotov6.GetFunctionsRequest) (*tfprotov6.GetFunctionsResponse, error) {
+	return guard(ctx, request, s.ProviderServer.GetFunctions, func(d []*tfprotov6.Diagnostic) *tfprotov6.GetFunctionsResponse {
+		return &tfprotov6.GetFunctionsResponse{Diagnostics: d}
+	})
+}
+
+func (s server) CallFunction(ctx context.Context, request *tfprotov6.CallFunctionRequest) (*tfprotov6.CallFunctionResponse, error) {
+	return guard(ctx, request, s.ProviderServer.CallFunction, func(d []*tfprotov6.Diagnostic) *tfprotov6.CallFunctionResponse {
+		return &tfprotov6.CallFunctionResponse{Error: &tfprotov6.FunctionError{Text: d[0].Summary + ": " + d[0].Detail}}
+	})
+}
+
+func (s server) ValidateEphemeralResourceConfig(ctx context.Context, request *tfprotov6.ValidateEphemeralResourceConfigRequest) (*tfprotov6.ValidateEphemeralResourceConfigResponse, error) {
+	return guard(ctx, request, s.ProviderServer.ValidateEphemeralResourceConfig, func(d []*tfprotov6.Diagnostic) *tfprotov6.ValidateEphemeralResourceConfigResponse {
+		return &tfprotov6.ValidateEphemeralResourceConfigResponse{Diagnostics: d}
+	})
+}
+
+func (s server) OpenEphemeralResource(ctx context.Context, request *tfprotov6.OpenEphemeralResourceRequest) (*tfprotov6.OpenEphemeralResourceResponse, error) {
+	return guard(ctx, request, s.ProviderServer.OpenEphemeralResource, func(d []*tfprotov6.Diagnostic) *tfprotov6.OpenEphemeralResourceResponse {
+		return &tfprotov6.OpenEphemeralResourceResponse{Diagnostics: d}
+	})
+}
+
+func (s server) RenewEphemeralResource(ctx context.Context, request *tfprotov6.RenewEphemeralResourceRequest) (*tfprotov6.RenewEphemeralResourceResponse, error) {
+	return guard(ctx, request, s.ProviderServer.RenewEphemeralResource, func(d []*tfprotov6.Diagnostic) *tfprotov6.RenewEphemeralResourceResponse {
+		return &tfprotov6.RenewEphemeralResourceResponse{Diagnostics: d}
+	})
+}
+
+func (s server) CloseEphemeralResource(ctx context.Context, request *tfprotov6.CloseEphemeralResourceRequest) (*tfprotov6.CloseEphemeralResourceResponse, error) {
+	return guard(ctx, request, s.ProviderServer.CloseEphemeralResource, func(d []*tfprotov6.Diagnostic) *tfprotov6.CloseEphemeralResourceResponse {
+		return &tfprotov6.CloseEphemeralResourceResponse{Diagnostics: d}
+	})
+}

@@ -1,0 +1,21 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package simulator
+
+import "strings"
+
+// challenge is the WWW-Authenticate header that refuses an API request; "" if the request carries a valid access
+// token of this platform in its Authorization header, the only place that all three platforms document. A request
+// without any credentials is told no error (RFC 6750, section 3.1).
+func (p *Platform) challenge(q request) string {
+	values := q.Header.Values("Authorization")
+	if len(values) == 0 {
+		return "Bearer"
+	}
+	scheme, value, _ := strings.Cut(values[0], " ")
+	if len(values) > 1 || scheme != "Bearer" || !p.ledger.opens(value) {
+		return `Bearer error="invalid_token", error_description="The access token is invalid or has expired"`
+	}
+	return ""
+}

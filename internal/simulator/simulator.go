@@ -1,0 +1,266 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package simulator is the three platforms (Interxion, Equinix, CloudLX) on loopback, over real HTTP.
+//
+// It is written from the platforms' documentation and from that of the software they run. Where a
+// platform may be lenient the simulator is strict: it refuses every parameter, header and path that the
+// documentation does not name, so that a client which passes here sends nothing that a stricter release of the
+// platform would refuse.
+package simulator
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// maxBody is the longest request body, in bytes, that a platform reads.
+const maxBody = 64 << 10
+
+// grants are those of RFC 6749. Requests names no other: what stands in place of a grant might be a secret.
+var grants = []string{grantClientCredentials, grantPassword, grantRefreshToken, grantAuthorizationCode}
+
+const (
+	grantClientCredentials = "client_credentials"
+	grantPassword          = "password"
+	grantRefreshToken      = "refresh_token"
+	grantAuthorizationCode = "authorization_code"
+)
+
+// Simulator is the three platforms, each on a loopback listener of its own.
+type Simulator struct {
+	Interxion, Equinix, CloudLX *Platform
+
+	// CAPEM is the certificate of the authority that signed the platforms' certificates; empty without TLS.
+	CAPEM string
+}
+
+// Options are the settings of Start; the zero value is useful.
+type Options struct {
+	TLS bool             // serve https, under an authority made for this Simulator
+	Now func() time.Time // the platforms' clock; nil: time.Now
+}
+
+// Start listens on three free ports of 127.0.0.1.
+func Start(options Options) (*Simulator, error) {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	authority := authority{}
+	if options.TLS {
+		var err error
+		if authority, err = newAuthority(); err != nil {
+			return nil, err
+		}
+	}
+
+	interxion, err := newInterxion(options.Now)
+	if err != nil {
+		return nil, err
+	}
+	s := &Simulator{
+		Interxion: interxion,
+		Equinix:   newEquinix(options.Now),
+		CloudLX:   newCloudLX(options.Now),
+		CAPEM:     authority.certificatePEM,
+	}
+	for _, p := range s.platforms() {
+		if p.server, err = listen(authority.server); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		p.server.serve(p)
+	}
+	return s, nil
+}
+
+// Close ends all listeners and connections and waits for their goroutines; an interceptor that blocks must
+// therefore return when the context of its request ends.
+func (s *Simulator) Close() error {
+	var errs []error
+	for _, p := range s.platforms() {
+		errs = append(errs, p.server.close())
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Simulator) platforms() []*Platform {
+	return []*Platform{s.Interxion, s.Equinix, s.CloudLX}
+}
+
+// Platform is one platform: its token endpoints, and a small API that its access tokens open.
+type Platform struct {
+	name    string
+	apiPath string
+	service service
+	now     func() time.Time
+	server  *server
+
+	mu        sync.Mutex
+	account   Credentials
+	failures  int // successive rejected logins; only Equinix counts them
+	ledger    ledger
+	requests  []Request
+	intercept func(http.ResponseWriter, *http.Request) bool
+}
+
+// service is what sets one platform apart from the others.
+type service interface {
+	// grant names the OAuth 2.0 grant that a request asks for; "" if none.
+	grant(request) string
+	// answer decides about a request; the Platform is locked meanwhile.
+	answer(request) answer
+}
+
+// Credentials are the only ones that a platform accepts.
+type Credentials struct {
+	ClientID     string
+	ClientSecret string
+	UserName     string // Equinix alone
+	UserPassword string // Equinix alone, in clear
+}
+
+// Request is a request that has arrived, without any secret or token.
+type Request struct {
+	Time     time.Time // of the arrival, by the platform's clock
+	Method   string
+	Path     string // without the query
+	Grant    string // the OAuth 2.0 grant asked for; "" if none, or none that is known
+	Status   int    // of the answer; 0: none yet, or an interceptor wrote none
+	Code     string // the platform's error code, if its answer has one
+	Rejected bool   // the platform refused the credentials, the refresh token or the access token
+}
+
+// Name returns the platform's name as it writes it.
+func (p *Platform) Name() string { return p.name }
+
+// URL returns the base URL as a user would configure it, without a trailing slash.
+func (p *Platform) URL() string { return p.server.url }
+
+// APIURL returns the URL of the API that answers to the platform's access tokens alone.
+func (p *Platform) APIURL() string { return p.URL() + p.apiPath }
+
+// Credentials returns the platform's credentials, which are random.
+func (p *Platform) Credentials() Credentials { return p.account }
+
+// SetLifetime sets the lifetimes of the tokens issued from now on; zero issues tokens that have expired.
+func (p *Platform) SetLifetime(access, refresh time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ledger.accessLifetime, p.ledger.refreshLifetime = access, refresh
+}
+
+// Requests returns what has arrived, in order of arrival.
+func (p *Platform) Requests() []Request {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.requests)
+}
+
+// Issued returns every access and refresh token issued so far.
+func (p *Platform) Issued() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.ledger.issued)
+}
+
+// Intercept calls f before the platform's own answer, which is not given if f returns true; nil removes f.
+// The http.ResponseWriter can be flushed and hijacked through an http.ResponseController.
+func (p *Platform) Intercept(f func(http.ResponseWriter, *http.Request) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.intercept = f
+}
+
+// Locked reports whether the user account is locked, which happens at Equinix alone.
+func (p *Platform) Locked() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.locked()
+}
+
+// Unlock forgives the failed logins.
+func (p *Platform) Unlock() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failures = 0
+}
+
+// ServeHTTP answers as the platform does, so that it can be mounted on any server.
+func (p *Platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	recorder := &statusRecorder{ResponseWriter: w}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	q := request{Request: r, body: body}
+	index, intercept := p.arrived(q)
+	var a answer
+	defer func() { p.answered(index, recorder.status, a) }()
+
+	if err != nil {
+		recorder.WriteHeader(http.StatusRequestEntityTooLarge)
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if intercept != nil && intercept(recorder, r) {
+		return
+	}
+	a = p.decide(q)
+	a.write(recorder)
+}
+
+func (p *Platform) arrived(q request) (index int, intercept func(http.ResponseWriter, *http.Request) bool) {
+	grant := p.service.grant(q)
+	if !slices.Contains(grants, grant) {
+		grant = ""
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.requests = append(p.requests, Request{Time: p.now(), Method: q.Method, Path: q.URL.Path, Grant: grant})
+	return len(p.requests) - 1, p.intercept
+}
+
+func (p *Platform) decide(q request) answer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.service.answer(q)
+}
+
+func (p *Platform) answered(index, status int, a answer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	entry := &p.requests[index]
+	entry.Status, entry.Code, entry.Rejected = status, a.code, a.rejected
+}
+
+// isClient reports whether the parameters carry the platform's own client credentials.
+func (p *Platform) isClient(sent parameters) bool {
+	return sent["client_id"] == p.account.ClientID && sent["client_secret"] == p.account.ClientSecret
+}
+
+// statusRecorder notes the status of an answer.
+type statusRecorder struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader notes the first status that is not informational (RFC 9110, section 15.2).
+func (r *statusRecorder) WriteHeader(status int) {
+	if r.status == 0 && status >= http.StatusOK {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Write notes the implied status 200.
+func (r *statusRecorder) Write(body []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(body)
+}
+
+// Unwrap lets an http.ResponseController reach the server's own writer.
+func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -1,0 +1,9 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build unix && !linux
+
+package main
+
+// forbidInspection does nothing: only Linux has a way.
+func forbidInspection() {}
