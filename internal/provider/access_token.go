@@ -79,16 +79,16 @@ func (a *accessToken) open(ctx context.Context, block types.Object) (types.Objec
 	var diags diag.Diagnostics
 	config := block.Attributes()
 	found, bad := a.resolve(config, a.provider.blocks[a.name])
-	least := a.provider.leastValidity(config)
-	if diags.Append(a.explainProblems(bad, a.provider.unknown)...); diags.HasError() {
+	if diags.Append(a.explainProblems(bad, a.provider)...); diags.HasError() {
 		return block, clients.Token{}, diags
 	}
-	token, err := a.provider.client.Token(ctx, a.grant(found), least)
+	diags.Append(a.remarksOnSettings(found)...)
+	token, err := a.provider.client.Token(ctx, a.grant(found), found.leastValidity())
 	if err != nil {
 		diags.Append(a.explain(err))
 		return block, clients.Token{}, diags
 	}
-	diags.Append(a.remarks(found, token, least)...)
+	diags.Append(a.remarksOnToken(found, token)...)
 	tflog.Debug(ctx, "handed out an access token", map[string]any{"platform": a.title, "expires_at": token.Expiry})
 
 	result := maps.Clone(config)
@@ -107,14 +107,7 @@ func (a *accessToken) open(ctx context.Context, block types.Object) (types.Objec
 
 // validateBlock reports what is wrong with a block before anything is sent.
 func (a *accessToken) validateBlock(block types.Object) diag.Diagnostics {
-	config := block.Attributes()
-	faults := a.validate(config)
-	if value, _ := values(config).read(minValidity); !value.IsZero() {
-		if text := minValidity.check(value); text != "" {
-			faults = append(faults, fault{minValidity, text})
-		}
-	}
-	return a.explainFaults(faults)
+	return a.explainFaults(a.validate(block.Attributes()))
 }
 
 // ephemeralToken is the ephemeral resource of a platform.

@@ -51,6 +51,7 @@ var cloudlx = platform{
 			grant:       clients.RefreshToken,
 			check:       checkSecret,
 		},
+		minValidity,
 	},
 	outputs: refreshOutputs("CloudLX issues one with every access token."),
 	grant: func(s settings) clients.Grant {

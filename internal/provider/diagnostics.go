@@ -53,10 +53,13 @@ func sentence(text string) string {
 }
 
 // explainProblems is about a block that cannot be resolved: one diagnostic a cause.
-func (a *accessToken) explainProblems(bad problems, unset []input) diag.Diagnostics {
+func (a *accessToken) explainProblems(bad problems, provider *configured) diag.Diagnostics {
 	var diags diag.Diagnostics
-	if unknown := slices.Concat(unset, bad.unknown); len(unknown) > 0 {
-		diags.AddError(a.none("a setting is not known yet"), a.unknownDetail(unset, bad.unknown))
+	if provider.refused != nil {
+		diags.Append(provider.refused)
+	}
+	if len(provider.unknown)+len(bad.unknown) > 0 {
+		diags.AddError(a.none("a setting is not known yet"), a.unknownDetail(provider.unknown, bad.unknown))
 	}
 	if len(bad.missing) > 0 {
 		diags.AddError(a.none("settings are missing"), a.missingDetail(bad.missing))
@@ -71,7 +74,11 @@ func (a *accessToken) unknownDetail(general, own []input) string {
 		names = append(names, in.name)
 	}
 	for _, in := range own {
-		names = append(names, a.name+"."+in.name)
+		if in.blockOnly {
+			names = append(names, in.name)
+		} else {
+			names = append(names, a.name+"."+in.name)
+		}
 	}
 	detail := "The provider block sets " + strings.Join(names, ", ") + " to a value that is known only after apply, so nothing was sent."
 	if len(own) == 0 {
@@ -200,8 +207,8 @@ func (a *accessToken) explain(err error) diag.Diagnostic {
 	return diag.NewErrorDiagnostic(summary, detail)
 }
 
-// remarks are what users should know about a token that they did get.
-func (a *accessToken) remarks(found settings, token clients.Token, least time.Duration) diag.Diagnostics {
+// remarksOnSettings are what users should know about what they send, whatever the platform says to it.
+func (a *accessToken) remarksOnSettings(found settings) diag.Diagnostics {
 	var diags diag.Diagnostics
 	for _, in := range a.inputs {
 		if in.secret && strings.HasSuffix(found.text(in.name), "\n") {
@@ -211,14 +218,20 @@ func (a *accessToken) remarks(found settings, token clients.Token, least time.Du
 	if found.grantType() == clients.Password {
 		diags.AddWarning("Equinix retired the password grant", "It is deprecated since 2024-01-08, and its end of life was on 2025-01-07. Use the client credentials: leave out grant_type, user_name and user_password.")
 	}
+	return diags
+}
+
+// remarksOnToken are what users should know about the token that they got.
+func (a *accessToken) remarksOnToken(found settings, token clients.Token) diag.Diagnostics {
+	var diags diag.Diagnostics
 	if token.Fallback != nil {
 		diags.AddWarning(a.title+" did not take the refresh token", sentence(token.Fallback.Error())+" The token was obtained with the client credentials instead. A refresh token can be used once, and Terraform opens a block in the plan and again in the apply.")
 	}
 	switch left := time.Until(token.Expiry); {
 	case token.Expiry.IsZero():
 		diags.AddWarning(a.title+" names no lifetime for the token", "It may end at any time. It is not shared with blocks that are opened later.")
-	case left < least:
-		diags.AddWarning("The "+a.title+" access token is valid for less than min_validity", fmt.Sprintf("It is valid for another %s, and min_validity asks for %s: %s grants no more. It is not shared with blocks that are opened later.", max(0, left).Round(time.Second), least, a.title))
+	case left < found.leastValidity():
+		diags.AddWarning("The "+a.title+" access token is valid for less than min_validity", fmt.Sprintf("It is valid for another %s, and min_validity asks for %s: %s grants no more. It is not shared with blocks that are opened later.", max(0, left).Round(time.Second), found.leastValidity(), a.title))
 	}
 	if lacking := missingScopes(found.text("scopes"), token.Scope); len(lacking) > 0 {
 		diags.AddWarning(a.title+" granted fewer scopes than were asked for", "Not granted: "+strings.Join(lacking, ", ")+".")

@@ -74,6 +74,7 @@ var equinix = platform{
 			grant:       clients.RefreshToken,
 			check:       checkSecret,
 		},
+		minValidity,
 	},
 	outputs: refreshOutputs("Equinix issues one to the password grant alone."),
 	grant: func(s settings) clients.Grant {

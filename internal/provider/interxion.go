@@ -42,6 +42,7 @@ var interxion = platform{
 			optional:    true,
 			check:       checkText,
 		},
+		minValidity,
 	},
 	outputs: []output{{
 		name:        "scope",

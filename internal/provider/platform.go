@@ -41,7 +41,7 @@ type input struct {
 	fallback    string // value where nothing is set; "": none
 	secret      bool   // Sensitive, and not in the data source, whose arguments are stored
 	list        bool   // of strings, which the wire separates by blanks
-	blockOnly   bool   // makes no sense in the provider block
+	blockOnly   bool   // not in the platform's object in the provider block
 	grant       string // the only grant type that uses it, and needs it; "": all do
 	optional    bool
 	// output is the attribute's value where nothing is configured; nil: it stays null, as inputs do.
@@ -89,7 +89,7 @@ func (out output) attribute() schema.Attribute {
 
 // blockAttributes are those of the ephemeral resource or, without what must not be stored, of the data source.
 func (p platform) blockAttributes(stored bool) map[string]schema.Attribute {
-	attributes := map[string]schema.Attribute{minValidity.name: minValidity.attribute()}
+	attributes := map[string]schema.Attribute{}
 	for _, in := range p.inputs {
 		if !stored || !in.secret {
 			attributes[in.name] = in.attribute()

@@ -49,12 +49,13 @@ var (
 // configured is what the provider block comes to.
 type configured struct {
 	client *clients.Client
-	// blocks are the platforms' objects in the provider block.
+	// blocks are the settings in the provider block for each platform.
 	blocks map[string]values
-	// block is the provider block itself.
-	block values
 	// unknown are the settings of the provider block itself that are decided in the apply only.
 	unknown []input
+	// refused is why no block gets a token; nil: nothing is. It is told by the blocks: an error while the provider is
+	// configured makes Terraform add one of its own, about a provider block that may not be there.
+	refused diag.Diagnostic
 }
 
 // The settings of the provider block that are not a platform's.
@@ -147,14 +148,12 @@ func (p *ixtoken) Configure(ctx context.Context, req framework.ConfigureRequest,
 	for _, warning := range p.options.Warnings {
 		resp.Diagnostics.AddWarning(warning, "")
 	}
-	data, diags := p.configure(block.Attributes())
-	resp.Diagnostics.Append(diags...)
+	data := p.configure(block.Attributes())
 	resp.EphemeralResourceData, resp.DataSourceData = data, data
 }
 
-func (p *ixtoken) configure(block values) (*configured, diag.Diagnostics) {
-	var diags diag.Diagnostics
-	data := &configured{block: block, blocks: map[string]values{}}
+func (p *ixtoken) configure(block values) *configured {
+	data := &configured{blocks: map[string]values{}}
 	options := clients.Options{Interrupted: p.options.Interrupted, MaxAttempts: defaultMaxRetries + 1}
 
 	timeout, known := block.read(requestTimeout)
@@ -169,20 +168,12 @@ func (p *ixtoken) configure(block values) (*configured, diag.Diagnostics) {
 		data.note(input{name: "max_retries"}, !retries.IsUnknown())
 		options.MaxAttempts = int(retries.ValueInt64()) + 1
 	}
-	_, known = block.read(minValidity)
-	data.note(minValidity, known)
-
-	agent, fault := userAgent(p.options.Version)
-	if fault != nil {
-		diags.Append(fault)
-		return nil, diags
-	}
-	options.UserAgent = agent
+	options.UserAgent, data.refused = userAgent(p.options.Version)
 	for _, platform := range platforms {
 		data.blocks[platform.name] = platform.inProvider(block)
 	}
 	data.client = clients.New(options)
-	return data, diags
+	return data
 }
 
 // note remembers a setting that is not known yet. It is no error until a block needs it.
@@ -192,31 +183,18 @@ func (c *configured) note(in input, known bool) {
 	}
 }
 
-// leastValidity is min_validity for one block: the block's, the provider block's, or the default. All
-// of them have been checked.
-func (c *configured) leastValidity(block values) time.Duration {
-	for _, place := range []values{block, c.block} {
-		if value, _ := place.read(minValidity); !value.IsZero() {
-			least, _ := time.ParseDuration(value.Reveal())
-			return least
-		}
-	}
-	least, _ := time.ParseDuration(minValidity.fallback)
-	return least
-}
-
-// inProvider returns the platform's object in the provider block. Where that is not known as a whole, none of the
-// inputs in it is.
+// inProvider returns the provider block's settings for the platform. Where the platform's object is not known as a
+// whole, no input in it is.
 func (p platform) inProvider(block values) values {
 	object, _ := block[p.name].(types.Object)
-	if !object.IsUnknown() {
-		return object.Attributes()
+	found := values(object.Attributes())
+	if object.IsUnknown() {
+		for _, in := range p.inputs {
+			found[in.name] = types.StringUnknown()
+		}
 	}
-	unknown := values{}
-	for _, in := range p.inputs {
-		unknown[in.name] = types.StringUnknown()
-	}
-	return unknown
+	found[minValidity.name] = block[minValidity.name]
+	return found
 }
 
 // trusted returns the system's authorities and those in pem; nil, the system's alone, if there are none in it.

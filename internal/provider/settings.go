@@ -148,11 +148,18 @@ func (p platform) validate(block values) []fault {
 	return faults
 }
 
-// minValidity is the input that every block has, and the provider block.
+// leastValidity is min_validity, which has been checked.
+func (s settings) leastValidity() time.Duration {
+	least, _ := time.ParseDuration(s.text(minValidity.name))
+	return least
+}
+
+// minValidity is an input of every platform. In the provider block it stands beside the platforms' objects.
 var minValidity = input{
 	name:        "min_validity",
 	description: "The least time that the token must still be valid when it is handed out, such as `5m` or `1h30m`; at most `24h`. A platform may grant less: then there is a warning that says how much is left.",
 	fallback:    "5m",
+	blockOnly:   true,
 	optional:    true,
 	check:       checkDuration(0, 24*time.Hour, "5m"),
 }

@@ -1,0 +1,343 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package acceptance
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+)
+
+// canary stands in every value that must not be shown.
+const canary = "CANARY-7f3a91d2"
+
+func equinixBlock(body string) string {
+	return "ephemeral \"equinix_access_token\" \"t\" {\n  provider = ixtoken\n" + body + "\n}\n"
+}
+
+// Each of these configurations is refused with one diagnostic that says what to set, and nothing is sent.
+func TestBadConfigurationIsRefused(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 1<<20)
+	tests := []struct {
+		name   string
+		config string
+		env    []string
+		want   []string // in the only diagnostic
+	}{
+		{
+			name:   "C02 nothing is set",
+			config: `ephemeral "interxion_access_token" "t" { provider = ixtoken }`,
+			env:    []string{"INTERXION_LOGIN_URL=", "INTERXION_CLIENT_ID=", "INTERXION_CLIENT_SECRET="},
+			want: []string{
+				"No Interxion access token: settings are missing", "login_url", "INTERXION_LOGIN_URL",
+				"client_id", "INTERXION_CLIENT_ID", "client_secret", "INTERXION_CLIENT_SECRET",
+			},
+		},
+		{
+			name:   "C04 the secret alone is missing",
+			config: equinixBlock(`client_secret = ""`),
+			env:    []string{"EQUINIX_API_CLIENTSECRET="},
+			want:   []string{"client_secret", "EQUINIX_API_CLIENTSECRET", "settings are missing"},
+		},
+		{
+			name: "C04 a data source has no place for the secret",
+			config: `data "cloudlx_access_token" "t" {
+  provider = ixtoken
+}`,
+			env:  []string{"CLOUDLX_CLIENT_SECRET="},
+			want: []string{"client_secret: in the provider block's cloudlx, or as environment variable CLOUDLX_CLIENT_SECRET"},
+		},
+		{
+			name:   "C04 the password grant lacks its user",
+			config: equinixBlock(`grant_type = "password"`),
+			want:   []string{"user_name", "EQUINIX_USER_NAME", "user_password", "EQUINIX_USER_PASSWORD"},
+		},
+		{
+			name:   "C04 the refresh token grant lacks its token",
+			config: equinixBlock(`grant_type = "refresh_token"`),
+			want:   []string{"previous_refresh_token: in this block"},
+		},
+		{name: "C07 no scheme", config: equinixBlock(`base_url = "api.equinix.com"`), want: []string{"invalid base_url", "https://"}},
+		{name: "C07 http", config: equinixBlock(`base_url = "http://api.equinix.com"`), want: []string{"invalid base_url", "loopback"}},
+		{name: "C07 file", config: equinixBlock(`base_url = "file:///etc/passwd"`), want: []string{"invalid base_url", "https://"}},
+		{name: "C07 H15 user information", config: equinixBlock(`base_url = "https://u:` + canary + `@api.equinix.com"`), want: []string{"invalid base_url", "user name"}},
+		{name: "C07 H15 query", config: equinixBlock(`base_url = "https://api.equinix.com?key=` + canary + `"`), want: []string{"invalid base_url", "query"}},
+		{name: "C07 fragment", config: equinixBlock(`base_url = "https://api.equinix.com#` + canary + `"`), want: []string{"invalid base_url", "fragment"}},
+		{name: "C07 in the environment", config: equinixBlock(""), env: []string{"EQUINIX_API_ENDPOINT=ftp://" + canary}, want: []string{"EQUINIX_API_ENDPOINT", "https://"}},
+		{name: "C07 in the provider block", config: equinixBlock("") + `provider "ixtoken" {
+  equinix = { base_url = "http://example.com" }
+}`, want: []string{"equinix.base_url", "loopback"}},
+		{name: "C08 a refresh token with another grant", config: equinixBlock(`grant_type = "client_credentials"
+previous_refresh_token = "` + canary + `"`), want: []string{"invalid previous_refresh_token", `"refresh_token"`, `"client_credentials"`}},
+		{name: "C08 a password without its grant", config: equinixBlock(`user_password = "` + canary + `"`), want: []string{"invalid user_password", `"password"`}},
+		{name: "C08 an unknown grant", config: equinixBlock(`grant_type = "implicit"`), want: []string{"invalid grant_type", "client_credentials", "password", "refresh_token"}},
+		{name: "C08 an Equinix grant for CloudLX", config: `ephemeral "cloudlx_access_token" "t" {
+  provider   = ixtoken
+  grant_type = "password"
+}`, want: []string{"invalid grant_type", "client_credentials"}},
+		{name: "C09 no time", config: equinixBlock("") + `provider "ixtoken" {
+  request_timeout = "0s"
+}`, want: []string{"request_timeout", `"30s"`}},
+		{name: "C09 a negative time", config: equinixBlock(`min_validity = "-1s"`), want: []string{"min_validity", `"5m"`}},
+		{name: "C09 no unit", config: equinixBlock(`min_validity = "10"`), want: []string{"min_validity", `"5m"`}},
+		{name: "C09 an absurd time", config: equinixBlock(`min_validity = "999999h"`), want: []string{"min_validity", "24h"}},
+		{name: "C09 too many retries", config: equinixBlock("") + `provider "ixtoken" {
+  max_retries = 11
+}`, want: []string{"max_retries", "0 to 10"}},
+		{name: "C12 no certificate", config: equinixBlock("") + `provider "ixtoken" {
+  ca_cert_pem = "-----BEGIN CERTIFICATE-----\n` + canary + `\n-----END CERTIFICATE-----"
+}`, want: []string{"ca_cert_pem", "certificate"}},
+		{name: "C13 an unknown encoding", config: equinixBlock(`grant_type = "password"
+user_name = "u"
+user_password = "` + canary + `"
+password_encoding = "rot13"`), want: []string{"password_encoding", "md5-b64"}},
+		{name: "C13 a password that is not encoded", config: equinixBlock(`grant_type = "password"
+user_name = "u"
+user_password = "` + canary + `"
+password_encoding = "md5-b64"`), want: []string{"user_password", "md5_b64"}},
+		{name: "C15 a line break in the client id", config: equinixBlock(`client_id = "a\r\nX-Injected: b"`), want: []string{"client_id", "line break"}},
+		{name: "C15 a line break in the version", config: `ephemeral "cloudlx_access_token" "t" {
+  provider    = ixtoken
+  api_version = "v1\r\nX-Injected: b"
+}`, want: []string{"api_version", `"v1"`}},
+		{name: "C15 a line break in the user agent", config: equinixBlock(""), env: []string{"TF_APPEND_USER_AGENT=a\nb"}, want: []string{"TF_APPEND_USER_AGENT"}},
+		{name: "C17 a huge client id", config: equinixBlock(`client_id = "` + long + `"`), want: []string{"client_id", "longer than"}},
+		{name: "C10 a huge secret", config: equinixBlock(`client_secret = "` + canary + long + `"`), want: []string{"client_secret", "longer than"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			s.Env = append(s.Env, test.env...)
+			s.configure(test.config)
+			r := s.report("plan")
+			s.wantRequests(0, 0, 0)
+			if r.Status == 0 || len(r.errors) != 1 {
+				t.Fatalf("status %d and %d errors, want one: %.2000v", r.Status, len(r.errors), r.errors)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(r.errors[0].text(), want) {
+					t.Errorf("the error does not say %q:\n%s", want, r.errors[0].text())
+				}
+			}
+			human := s.run("plan", "-no-color")
+			for _, output := range []string{r.Stdout, r.Stderr, human.Stdout, human.Stderr} {
+				if strings.Contains(output, canary) {
+					t.Error("the output shows a value that it must not")
+				}
+			}
+		})
+	}
+}
+
+// C11: what the CLI or the framework says of a wrong type shows no value.
+func TestAWrongTypeShowsNoValue(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.configure(equinixBlock(`client_secret = ["` + canary + `"]`))
+	r := s.report("plan")
+	if r.Status == 0 || len(r.errors) != 1 || strings.Contains(r.errors[0].text(), canary) {
+		t.Errorf("status %d, errors %v", r.Status, r.errors)
+	}
+	s.wantRequests(0, 0, 0)
+}
+
+// C10: a value from a variable is nowhere in the output, whichever secret it is for.
+func TestInvalidSecretsFromVariablesAreNotShown(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"client_secret", "user_password", "previous_refresh_token"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			s.setenv("TF_VAR_secret", canary+strings.Repeat("x", 9000))
+			grant := map[string]string{"user_password": "grant_type = \"password\"\nuser_name = \"u\""}[name]
+			s.configure("variable \"secret\" {\n  type = string\n  ephemeral = true\n}\n" + equinixBlock(grant+"\n"+name+" = var.secret"))
+			for _, command := range [][]string{{"plan", "-no-color"}, {"plan", "-json"}} {
+				r := s.run(command...)
+				if r.Status == 0 || !strings.Contains(r.Stdout+r.Stderr, "longer than") || strings.Contains(r.Stdout+r.Stderr, canary) {
+					t.Errorf("%v: status %d:\n%.3000s", command, r.Status, r.Stdout+r.Stderr)
+				}
+			}
+			s.wantRequests(0, 0, 0)
+		})
+	}
+}
+
+// C01
+func TestAnUnusedPlatformNeedsNoSettings(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.Env = nil
+	s.configure(`provider "ixtoken" {}
+output "encoded" { value = provider::ixtoken::md5_b64("x") }
+`)
+	s.must("plan")
+	s.wantRequests(0, 0, 0)
+}
+
+const later = `resource "terraform_data" "later" { input = "known after apply" }
+`
+
+// C03: Terraform and OpenTofu defer a block by themselves whose own arguments are not known yet.
+func TestABlockWithUnknownArgumentsIsDeferred(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"ephemeral", "data"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			s.configure(later + kind + ` "equinix_access_token" "t" {
+  provider  = ixtoken
+  client_id = replace(terraform_data.later.output, "known after apply", "` + s.Equinix.Credentials().ClientID + `")
+}
+resource "terraform_data" "use" {
+  provisioner "local-exec" {
+    command     = "exit 0"
+    environment = { AUTHORIZATION = ` + map[string]string{"ephemeral": "ephemeral.", "data": "data."}[kind] + `equinix_access_token.t.authorization }
+  }
+}
+`)
+			s.must("plan")
+			s.wantRequests(0, 0, 0)
+			s.must("apply", "-auto-approve")
+			s.wantRequests(0, 1, 0)
+		})
+	}
+}
+
+// C03: in the provider block, the CLI does not wait: the provider says so, and what to do instead.
+func TestAnUnknownValueInTheProviderBlockIsNamed(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, kind, provider, want, advice string }{
+		{"a secret", "ephemeral", "equinix = { client_secret = terraform_data.later.output }", "equinix.client_secret", "Written into this block itself"},
+		{"a secret for a data source", "data", "equinix = { client_secret = terraform_data.later.output }", "equinix.client_secret", "ephemeral resource"},
+		{"an id for a data source", "data", "equinix = { client_id = terraform_data.later.output }", "equinix.client_id", "Written into this block itself"},
+		{"the whole object", "ephemeral", "equinix = { for k in [\"client_id\"] : k => terraform_data.later.output }", "equinix.client_id", "Written into this block itself"},
+		{"the timeout", "ephemeral", "request_timeout = terraform_data.later.output", "request_timeout", "known in the plan"},
+		{"the validity", "data", "min_validity = terraform_data.later.output", "min_validity", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			s.configure(later + "provider \"ixtoken\" {\n  " + test.provider + "\n}\n" + test.kind + " \"equinix_access_token\" \"t\" { provider = ixtoken }\n")
+			r := s.report("plan")
+			s.wantRequests(0, 0, 0)
+			if len(r.errors) != 1 {
+				t.Fatalf("%d errors, want one: %v", len(r.errors), r.errors)
+			}
+			for _, want := range []string{"not known yet", test.want, test.advice} {
+				if !strings.Contains(r.errors[0].text(), want) {
+					t.Errorf("the error does not say %q:\n%s", want, r.errors[0].text())
+				}
+			}
+			if strings.Contains(r.errors[0].text(), "missing") {
+				t.Errorf("the error speaks of missing settings:\n%s", r.errors[0].text())
+			}
+		})
+	}
+}
+
+// C03: a platform that is not used may have unknown settings.
+func TestUnknownSettingsOfAnUnusedPlatformDoNoHarm(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.configure(later + `provider "ixtoken" {
+  equinix = { client_secret = terraform_data.later.output }
+}
+ephemeral "cloudlx_access_token" "t" { provider = ixtoken }
+ephemeral "equinix_access_token" "own" {
+  provider      = ixtoken
+  client_secret = "` + escaped(s.Equinix.Credentials().ClientSecret) + `"
+}
+`)
+	s.must("plan")
+	s.wantRequests(0, 1, 1)
+}
+
+// escaped writes a value as it stands in a quoted string of the configuration.
+func escaped(value string) string {
+	quoted := strings.Trim(fmt.Sprintf("%q", value), `"`)
+	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(quoted)
+}
+
+// C06
+func TestASecretThatEndsInALineBreakIsSentAsItIsWithAWarning(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	var sent string
+	s.CloudLX.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+		sent = r.PostFormValue("client_secret")
+		return false
+	})
+	s.setenv("CLOUDLX_CLIENT_SECRET", canary+"\n")
+	s.configure(`ephemeral "cloudlx_access_token" "t" { provider = ixtoken }`)
+	r := s.report("plan")
+	if sent != canary+"\n" {
+		t.Error("the secret was not sent as it is")
+	}
+	if len(r.errors) != 1 || len(r.warnings) != 1 || !strings.Contains(r.warnings[0].Summary, "client_secret ends in a line break") {
+		t.Errorf("errors %v, warnings %v", r.errors, r.warnings)
+	}
+	if strings.Contains(r.Stdout+r.Stderr, canary) {
+		t.Error("the output shows the secret")
+	}
+}
+
+// C18
+func TestTheBlockWinsOverTheProviderBlockOverTheEnvironment(t *testing.T) {
+	t.Parallel()
+	right := func(s *stage) simulator.Credentials { return s.Interxion.Credentials() }
+	tests := []struct {
+		name            string
+		block, provider string
+		environment     string
+	}{
+		{"the block over all", "right", "wrong", "wrong"},
+		{"the provider block over the environment", "", "right", "wrong"},
+		{"the environment", "", "", "right"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			value := func(which string) string {
+				if which == "right" {
+					return right(s).ClientID
+				}
+				return which
+			}
+			s.setenv("INTERXION_CLIENT_ID", value(test.environment))
+			s.configure(`provider "ixtoken" {
+  interxion = { client_id = "` + escaped(value(test.provider)) + `" }
+}
+ephemeral "interxion_access_token" "t" {
+  provider  = ixtoken
+  client_id = "` + escaped(value(test.block)) + `"
+}
+`)
+			s.must("plan")
+			s.wantRequests(1, 0, 0)
+		})
+	}
+}
+
+// C16: the URL of one platform given to another.
+func TestAnotherPlatformsURLIsHintedAt(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.configure(`ephemeral "cloudlx_access_token" "t" {
+  provider = ixtoken
+  base_url = "` + s.Interxion.URL() + `"
+}
+`)
+	r := s.report("plan")
+	if len(r.errors) != 1 || !strings.Contains(r.errors[0].Detail, "another platform's") || !strings.Contains(r.errors[0].Detail, "/api/oauth2/access-token") {
+		t.Errorf("errors %v", r.errors)
+	}
+	s.wantRequests(1, 0, 0)
+}

@@ -1,0 +1,237 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package acceptance proves what users see: the provider's binary under a real Terraform or OpenTofu, against the
+// simulator.
+package acceptance
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+)
+
+var (
+	cliPath string // of the Terraform or OpenTofu under which the tests run
+	plugins string // the directory with the provider's binary
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "ixtoken-acceptance-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		if err := prepare(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// prepare finds the CLI as make does, and builds the provider, with the race detector where the tests have it.
+func prepare(dir string) error {
+	found, err := exec.Command("../../tools/find-cli").Output()
+	if err != nil {
+		return fmt.Errorf("finding the CLI: %w", err)
+	}
+	cliPath, plugins = strings.TrimSpace(string(found)), dir
+	name := "terraform-provider-ixtoken"
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	build := exec.Command("go", append(append([]string{"build"}, raceFlags...), "-o", filepath.Join(dir, name), "../..")...)
+	build.Stderr = os.Stderr
+	return build.Run()
+}
+
+// openTofu reports whether the tests run under OpenTofu, whose wording and order differ here and there.
+func openTofu(t *testing.T) bool {
+	t.Helper()
+	output, err := exec.CommandContext(t.Context(), cliPath, "version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Contains(string(output), "OpenTofu v")
+}
+
+// stage is the simulator, and a workspace with the credentials of its platforms in the environment.
+type stage struct {
+	*cli.Workspace
+	*simulator.Simulator
+	t *testing.T
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	return newStageWith(t, simulator.Options{})
+}
+
+func newStageWith(t *testing.T, options simulator.Options) *stage {
+	t.Helper()
+	platforms, err := simulator.Start(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := platforms.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	workspace, err := cli.Open(t.TempDir(), cliPath, plugins)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stage{workspace, platforms, t}
+	s.Env = environment(platforms)
+	return s
+}
+
+// environment is what users set who configure nothing.
+func environment(s *simulator.Simulator) []string {
+	return []string{
+		"INTERXION_LOGIN_URL=" + s.Interxion.URL(),
+		"INTERXION_CLIENT_ID=" + s.Interxion.Credentials().ClientID,
+		"INTERXION_CLIENT_SECRET=" + s.Interxion.Credentials().ClientSecret,
+		"EQUINIX_API_ENDPOINT=" + s.Equinix.URL(),
+		"EQUINIX_API_CLIENTID=" + s.Equinix.Credentials().ClientID,
+		"EQUINIX_API_CLIENTSECRET=" + s.Equinix.Credentials().ClientSecret,
+		"CLOUDLX_BASE_URL=" + s.CloudLX.URL(),
+		"CLOUDLX_CLIENT_ID=" + s.CloudLX.Credentials().ClientID,
+		"CLOUDLX_CLIENT_SECRET=" + s.CloudLX.Credentials().ClientSecret,
+	}
+}
+
+// setenv sets a variable for the commands to come, over what was set before.
+func (s *stage) setenv(name, value string) { s.Env = append(s.Env, name+"="+value) }
+
+// platforms are the three, in the order of the documentation.
+func (s *stage) platforms() []*simulator.Platform {
+	return []*simulator.Platform{s.Interxion, s.Equinix, s.CloudLX}
+}
+
+const preamble = `
+terraform {
+  required_providers {
+    ixtoken = { source = "ixtoken/ixtoken" }
+  }
+}
+`
+
+// configure writes the configuration.
+func (s *stage) configure(text string) {
+	s.t.Helper()
+	if err := s.Write("main.tf", preamble+text); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// run runs a command to its end. Colours are off; nothing is asked.
+func (s *stage) run(args ...string) cli.Result {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), 4*time.Minute)
+	defer cancel()
+	result, err := s.Run(ctx, args...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if result.Status != 0 && result.Status != 1 && args[0] != "plan" || result.Status < 0 { // I4
+		s.t.Errorf("%v ended with status %d", args, result.Status)
+	}
+	for _, sign := range []string{"plugin crashed", "did not respond", "panic:", "DATA RACE"} {
+		if strings.Contains(result.Stdout+result.Stderr, sign) {
+			s.t.Errorf("%v: the output says %q", args, sign)
+		}
+	}
+	return result
+}
+
+// must runs a command that is to succeed.
+func (s *stage) must(args ...string) cli.Result {
+	s.t.Helper()
+	result := s.run(args...)
+	if result.Status != 0 {
+		s.t.Fatalf("%v ended with status %d:\n%s%s", args, result.Status, result.Stdout, result.Stderr)
+	}
+	return result
+}
+
+// diagnostic is an error or a warning as the CLI reports it.
+type diagnostic struct {
+	Severity string `json:"severity"`
+	Summary  string `json:"summary"`
+	Detail   string `json:"detail"`
+	Address  string `json:"address"`
+	Snippet  *struct {
+		Code string `json:"code"`
+	} `json:"snippet"`
+}
+
+func (d diagnostic) text() string { return d.Summary + "\n" + d.Detail }
+
+// report is what a command said with -json.
+type report struct {
+	cli.Result
+	errors, warnings []diagnostic
+}
+
+// plan runs a command with -json and sorts its diagnostics; those about development overrides are left out.
+func (s *stage) report(args ...string) report {
+	s.t.Helper()
+	r := report{Result: s.run(append(args, "-json")...)}
+	lines := bufio.NewScanner(bytes.NewReader([]byte(r.Stdout)))
+	lines.Buffer(nil, 64<<20)
+	for lines.Scan() {
+		var line struct {
+			Diagnostic  *diagnostic  `json:"diagnostic"`
+			Diagnostics []diagnostic `json:"diagnostics"`
+		}
+		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Diagnostic == nil {
+			continue
+		}
+		switch d := *line.Diagnostic; {
+		case d.Severity == "error":
+			r.errors = append(r.errors, d)
+		case !strings.Contains(d.Summary, "development overrides"):
+			r.warnings = append(r.warnings, d)
+		}
+	}
+	return r
+}
+
+// tokenRequests are the requests for tokens that a platform has seen.
+func tokenRequests(p *simulator.Platform) []simulator.Request {
+	var found []simulator.Request
+	for _, request := range p.Requests() {
+		if request.Grant != "" || request.Method == "POST" {
+			found = append(found, request)
+		}
+	}
+	return found
+}
+
+// wantRequests fails the test unless the platforms have seen so many requests for tokens.
+func (s *stage) wantRequests(interxion, equinix, cloudlx int) {
+	s.t.Helper()
+	for i, want := range []int{interxion, equinix, cloudlx} {
+		p := s.platforms()[i]
+		if got := len(tokenRequests(p)); got != want {
+			s.t.Errorf("%s has seen %d token requests, want %d", p.Name(), got, want)
+		}
+	}
+}

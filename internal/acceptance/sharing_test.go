@@ -1,0 +1,153 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package acceptance
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// K01
+func TestAThousandBlocksAreOneRequestAProcess(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"ephemeral", "data"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			s.configure(kind + ` "interxion_access_token" "many" {
+  provider = ixtoken
+  count    = 1000
+}
+`)
+			s.must("plan", "-parallelism=1000")
+			s.wantRequests(1, 0, 0)
+			s.must("apply", "-auto-approve", "-parallelism=1000")
+			want := 3
+			if kind == "data" || openTofu(t) {
+				want = 2 // data sources are read in the plan; OpenTofu opens no ephemeral that nothing in the apply needs
+			}
+			s.wantRequests(want, 0, 0)
+		})
+	}
+}
+
+// K03, K23, S03
+func TestARejectedCredentialIsSentOnceAProcess(t *testing.T) {
+	t.Parallel()
+	for name, block := range map[string]string{
+		"client credentials": `client_secret = "wrong"`,
+		"password": `grant_type = "password"
+  user_name     = "nobody@example.com"
+  user_password = "wrong"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			s.configure(`ephemeral "equinix_access_token" "many" {
+  provider = ixtoken
+  count    = 100
+  ` + block + `
+}
+`)
+			r := s.report("plan")
+			s.wantRequests(0, 1, 0)
+			if s.Equinix.Locked() {
+				t.Error("the account is locked")
+			}
+			if len(r.errors) != 100 {
+				t.Fatalf("%d errors for 100 blocks", len(r.errors))
+			}
+			for _, d := range r.errors {
+				if d.text() != r.errors[0].text() {
+					t.Errorf("two texts for one cause:\n%s\n%s", d.text(), r.errors[0].text())
+				}
+			}
+			for _, part := range []string{"No Equinix access token: credentials rejected", "500", "S1006", "EQUINIX_API_CLIENTSECRET", "five"} {
+				if !strings.Contains(r.errors[0].text(), part) {
+					t.Errorf("the error does not say %q:\n%s", part, r.errors[0].text())
+				}
+			}
+		})
+	}
+}
+
+// K07, without a cache between processes: each phase asks once.
+func TestEachPhaseAsksOnce(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.configure(`data "cloudlx_access_token" "t" { provider = ixtoken }
+resource "terraform_data" "t" { input = data.cloudlx_access_token.t.token_type }
+`)
+	for i, command := range []string{"plan -out=saved", "apply saved", "apply -auto-approve", "destroy -auto-approve"} {
+		s.must(strings.Fields(command)...)
+		want := []int{1, 1, 2, 3}[i] // applying a saved plan reads no data source again
+		if got := len(tokenRequests(s.CloudLX)); got != want {
+			t.Errorf("after %q: %d token requests, want %d", command, got, want)
+		}
+	}
+}
+
+// K25, M18
+func TestAShortTokenIsHandedOutWithAWarning(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.Equinix.SetLifetime(90*time.Second, 0)
+	s.configure(`ephemeral "equinix_access_token" "short" { provider = ixtoken }
+ephemeral "equinix_access_token" "modest" {
+  provider     = ixtoken
+  min_validity = "10s"
+}
+`)
+	r := s.report("plan")
+	if r.Status != 0 || len(r.warnings) != 1 {
+		t.Fatalf("status %d, warnings %v, errors %v", r.Status, r.warnings, r.errors)
+	}
+	w := r.warnings[0]
+	if !strings.Contains(w.Summary, "less than min_validity") || !strings.Contains(w.Detail, "1m") || !strings.Contains(w.Detail, "5m0s") {
+		t.Errorf("the warning does not say how much is left: %s", w.text())
+	}
+}
+
+// K26: closing sends nothing, and says so only if the token ended while it was in use.
+func TestCloseWarnsOfATokenThatEndedWhileInUse(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.Interxion.SetLifetime(time.Second, 0)
+	s.configure(`ephemeral "interxion_access_token" "t" {
+  provider     = ixtoken
+  min_validity = "0s"
+}
+resource "terraform_data" "slow" {
+  provisioner "local-exec" {
+    command     = "sleep 2"
+    environment = { AUTHORIZATION = ephemeral.interxion_access_token.t.authorization }
+  }
+}
+`)
+	r := s.report("apply", "-auto-approve")
+	if r.Status != 0 || len(r.warnings) != 1 || !strings.Contains(r.warnings[0].Summary, "ended while it was in use") {
+		t.Errorf("status %d, warnings %v, errors %v", r.Status, r.warnings, r.errors)
+	}
+	s.wantRequests(2, 0, 0)
+}
+
+func TestOtherRequestsAreNotShared(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.configure(`ephemeral "interxion_access_token" "all" { provider = ixtoken }
+ephemeral "interxion_access_token" "same" {
+  provider     = ixtoken
+  scopes       = []
+  min_validity = "50m"
+  login_url    = "` + s.Interxion.URL() + `/connect/token/"
+}
+ephemeral "interxion_access_token" "read" {
+  provider = ixtoken
+  scopes   = ["ixapi.read"]
+}
+`)
+	s.must("plan")
+	s.wantRequests(2, 0, 0)
+}
