@@ -1,0 +1,116 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build unix
+
+package acceptance
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// ctrlC is how long a run may take to end after Ctrl-C.
+const ctrlC = 2 * time.Second
+
+// X01, X02: Ctrl-C reaches every process of the terminal's group; the run ends at once and says why.
+func TestCtrlCEndsEveryWait(t *testing.T) {
+	t.Parallel()
+	hang := func(_ http.ResponseWriter, r *http.Request) bool {
+		<-r.Context().Done()
+		return true
+	}
+	later := func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Retry-After", "50")
+		w.WriteHeader(http.StatusTooManyRequests)
+		return true
+	}
+	for _, kind := range []string{"ephemeral", "data"} {
+		for name, answer := range map[string]func(http.ResponseWriter, *http.Request) bool{"X01 while the platform hangs": hang, "X02 while it asks to wait": later} {
+			for _, command := range []string{"plan", "apply -auto-approve"} {
+				t.Run(kind+"/"+name+"/"+command, func(t *testing.T) {
+					t.Parallel()
+					s := newStage(t)
+					arrived := make(chan struct{}, 10)
+					s.Equinix.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+						defer func() { arrived <- struct{}{} }()
+						if name[:3] == "X01" {
+							arrived <- struct{}{}
+						}
+						return answer(w, r)
+					})
+					s.configure(kind + " \"equinix_access_token\" \"t\" { provider = ixtoken }\n")
+					run := s.Command(t.Context(), append(strings.Fields(command), "-no-color")...)
+					var output bytes.Buffer
+					run.Stdout, run.Stderr = &output, &output
+					run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // as a shell does for a job
+					if err := run.Start(); err != nil {
+						t.Fatal(err)
+					}
+					<-arrived
+					pressed := time.Now()
+					if err := syscall.Kill(-run.Process.Pid, syscall.SIGINT); err != nil {
+						t.Error(err)
+					}
+					err := run.Wait()
+					if took := time.Since(pressed); took > ctrlC {
+						t.Errorf("the run ended %s after Ctrl-C", took)
+					}
+					if err == nil || !strings.Contains(output.String(), "No Equinix access token: cancelled") {
+						t.Errorf("%v:\n%s", err, output.String())
+					}
+					s.wantRequests(0, 1, 0)
+				})
+			}
+		}
+	}
+}
+
+// X06 and after: a run that was interrupted leaves nothing that disturbs the next.
+func TestTheRunAfterAnInterruptedOneWorks(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	arrived := make(chan struct{})
+	s.Interxion.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+		close(arrived)
+		<-r.Context().Done()
+		return true
+	})
+	s.configure(interxionBlock)
+	run := s.Command(t.Context(), "apply", "-auto-approve")
+	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-arrived
+	if err := syscall.Kill(-run.Process.Pid, syscall.SIGINT); err != nil {
+		t.Error(err)
+	}
+	if err := run.Wait(); err == nil {
+		t.Error("the interrupted run succeeded")
+	}
+	s.Interxion.Intercept(nil)
+	s.must("apply", "-auto-approve")
+}
+
+// X11: destroy, refresh-only and test open as often as a plan does, and end.
+func TestOtherCommandsOpenAndEnd(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.configure(`data "interxion_access_token" "t" { provider = ixtoken }
+resource "terraform_data" "t" { input = data.interxion_access_token.t.token_type }
+`)
+	if err := s.Write("main.tftest.hcl", "run \"r\" {\n  command = plan\n}\n"); err != nil {
+		t.Fatal(err)
+	}
+	for i, command := range []string{"apply -auto-approve", "plan -refresh-only", "test", "destroy -auto-approve"} {
+		s.must(strings.Fields(command)...)
+		if got := len(tokenRequests(s.Interxion)); got > i+1 {
+			t.Errorf("after %q: %d requests", command, got)
+		}
+	}
+}

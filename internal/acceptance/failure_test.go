@@ -1,0 +1,198 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package acceptance
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+)
+
+const interxionBlock = `ephemeral "interxion_access_token" "t" { provider = ixtoken }
+`
+
+// answers makes a platform answer every request so.
+func answers(status int, contentType, body string) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+		return true
+	}
+}
+
+// What a platform answers becomes one error that says what was answered and what to check, without the body.
+func TestFailuresAreExplainedOnce(t *testing.T) {
+	t.Parallel()
+	page := "<html><title>" + canary + "</title></html>"
+	tests := []struct {
+		name     string
+		answer   func(http.ResponseWriter, *http.Request) bool
+		want     []string
+		requests int
+	}{
+		{"S01 invalid_client", answers(400, "application/json", `{"error":"invalid_client"}`), []string{"credentials rejected", "400", "invalid_client", "INTERXION_CLIENT_SECRET"}, 1},
+		{"S05 invalid_scope", answers(400, "application/json", `{"error":"invalid_scope"}`), []string{"scope not allowed", "invalid_scope"}, 1},
+		{"S05 unauthorized_client", answers(400, "application/json", `{"error":"unauthorized_client"}`), []string{"grant type not allowed"}, 1},
+		{"S05 invalid_request", answers(400, "application/json", `{"error":"invalid_request"}`), []string{"request rejected"}, 1},
+		{"S06 a firewall's page", answers(403, "text/html; charset=utf-8", page), []string{"access forbidden", "403", "text/html"}, 1},
+		{"S07 no such path", answers(404, "text/html", page), []string{"no token endpoint", "404", "/connect/token", "INTERXION_LOGIN_URL"}, 1},
+		{"S17 a captive portal", answers(511, "text/html", page), []string{"511"}, 1},
+		{"M01 a login page", answers(200, "text/html", page), []string{"the answer is no token", "HTML"}, 1},
+		{"M08 no token", answers(200, "application/json", `{"expires_in":3600,"x":"`+canary+`"}`), []string{"the answer is no token", "access_token"}, 1},
+		{"M10 a line break in the token", answers(200, "application/json", `{"access_token":"`+canary+`\r\nX: y"}`), []string{"the answer is no token", "control character"}, 1},
+		{"S18 a redirect", func(w http.ResponseWriter, r *http.Request) bool {
+			http.Redirect(w, r, "https://elsewhere.example/token?"+canary, http.StatusTemporaryRedirect)
+			return true
+		}, []string{"redirected", "307", "elsewhere.example", "not followed"}, 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			s.Interxion.Intercept(test.answer)
+			s.configure(interxionBlock)
+			r := s.report("plan")
+			if r.Status != 1 || len(r.errors) != 1 {
+				t.Fatalf("status %d, errors %v", r.Status, r.errors)
+			}
+			host := strings.TrimPrefix(s.Interxion.URL(), "http://")
+			for _, want := range append(test.want, "No Interxion access token", host) { // I1
+				if !strings.Contains(r.errors[0].text(), want) {
+					t.Errorf("the error does not say %q:\n%s", want, r.errors[0].text())
+				}
+			}
+			if strings.Contains(r.Stdout+r.Stderr, canary) {
+				t.Error("the output shows the answer")
+			}
+			s.wantRequests(test.requests, 0, 0)
+		})
+	}
+}
+
+// S15
+func TestFaultsThatPassAreSurvived(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	var asked atomic.Int32
+	s.Interxion.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		return asked.Add(1) <= 2 && answers(http.StatusBadGateway, "text/html", "<html>"+canary)(w, r)
+	})
+	s.configure(interxionBlock)
+	if r := s.must("plan"); strings.Contains(r.Stdout+r.Stderr, canary) {
+		t.Error("the output shows a gateway's page")
+	}
+	s.wantRequests(3, 0, 0)
+}
+
+// max_retries is what is sent after the first attempt.
+func TestMaxRetriesIsHonoured(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.Interxion.Intercept(answers(503, "text/plain", "later"))
+	s.configure(interxionBlock + "provider \"ixtoken\" {\n  max_retries = 1\n}\n")
+	r := s.report("plan")
+	if len(r.errors) != 1 || !strings.Contains(r.errors[0].Detail, "after 2 attempts") || !strings.Contains(r.errors[0].Detail, "503") {
+		t.Errorf("errors %v", r.errors)
+	}
+	s.wantRequests(2, 0, 0)
+}
+
+// T01
+func TestARefusedConnectionIsExplained(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := newStage(t)
+	s.setenv("INTERXION_LOGIN_URL", "http://"+closed)
+	s.configure(interxionBlock)
+	r := s.report("plan")
+	if len(r.errors) != 1 || !strings.Contains(r.errors[0].Detail, closed) || !strings.Contains(r.errors[0].Detail, "connection refused") {
+		t.Errorf("errors %v", r.errors)
+	}
+}
+
+// T16
+func TestAnAuthorityOfOnesOwnIsTrustedWhenConfigured(t *testing.T) {
+	t.Parallel()
+	s := newStageWith(t, simulator.Options{TLS: true})
+	s.configure(interxionBlock)
+	r := s.report("plan")
+	if len(r.errors) != 1 || !strings.Contains(r.errors[0].text(), "connection not trusted") || !strings.Contains(r.errors[0].text(), "ca_cert_pem") {
+		t.Errorf("errors %v", r.errors)
+	}
+	s.wantRequests(0, 0, 0)
+	if err := s.Write("ca.pem", s.CAPEM); err != nil {
+		t.Fatal(err)
+	}
+	s.configure(interxionBlock + "provider \"ixtoken\" {\n  ca_cert_pem = file(\"ca.pem\")\n}\n")
+	s.must("plan")
+	s.wantRequests(1, 0, 0)
+}
+
+// M15
+func TestATokenWithoutALifetimeIsHandedOutWithAWarning(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.Interxion.Intercept(answers(200, "application/json", `{"access_token":"t","token_type":"Bearer"}`))
+	s.configure(`data "interxion_access_token" "t" { provider = ixtoken }
+output "lifetime" { value = nonsensitive("${jsonencode(data.interxion_access_token.t.expires_at)} ${jsonencode(data.interxion_access_token.t.expires_in)}") }
+`)
+	r := s.report("apply", "-auto-approve")
+	if r.Status != 0 || len(r.warnings) != 1 || !strings.Contains(r.warnings[0].Summary, "no lifetime") {
+		t.Errorf("status %d, warnings %v, errors %v", r.Status, r.warnings, r.errors)
+	}
+	if got := s.must("output", "-raw", "lifetime").Stdout; got != "null null" {
+		t.Errorf("expires_at and expires_in are %q", got)
+	}
+}
+
+// M27
+func TestScopesThatWereNotGrantedAreNamed(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.Interxion.Intercept(answers(200, "application/json", `{"access_token":"t","expires_in":3600,"scope":"a c"}`))
+	s.configure(`ephemeral "interxion_access_token" "t" {
+  provider = ixtoken
+  scopes   = ["a", "b", "c", "d"]
+}
+`)
+	r := s.report("plan")
+	if len(r.warnings) != 1 || !strings.Contains(r.warnings[0].Detail, "Not granted: b, d.") {
+		t.Errorf("warnings %v", r.warnings)
+	}
+}
+
+// H19: nothing secret is in a URL or a User-Agent; the latter says who asks.
+func TestTheRequestSaysWhoAsksAndNoMore(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	var seen string
+	s.CloudLX.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+		seen = fmt.Sprint(r.UserAgent(), " ", r.URL.String(), " ", r.Header)
+		return false
+	})
+	s.setenv("TF_APPEND_USER_AGENT", "ours/1.0")
+	s.configure(`ephemeral "cloudlx_access_token" "t" { provider = ixtoken }`)
+	s.must("plan")
+	if !strings.HasPrefix(seen, "terraform-provider-ixtoken/dev ours/1.0 /api/oauth2/access-token ") {
+		t.Errorf("the platform saw %s", seen)
+	}
+	c := s.CloudLX.Credentials()
+	if strings.Contains(seen, c.ClientID) || strings.Contains(seen, c.ClientSecret) {
+		t.Error("the header or the URL holds a credential")
+	}
+}
