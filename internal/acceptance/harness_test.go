@@ -11,6 +11,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -218,7 +219,7 @@ func (s *stage) report(args ...string) report {
 func tokenRequests(p *simulator.Platform) []simulator.Request {
 	var found []simulator.Request
 	for _, request := range p.Requests() {
-		if request.Grant != "" || request.Method == "POST" {
+		if request.Grant != "" || request.Method == http.MethodPost {
 			found = append(found, request)
 		}
 	}

@@ -63,7 +63,7 @@ func (w *Workspace) Write(name, text string) error {
 
 // Command returns the command for further settings. It is interrupted when ctx ends, as by Ctrl-C.
 func (w *Workspace) Command(ctx context.Context, args ...string) *exec.Cmd {
-	command := exec.CommandContext(ctx, w.cli, args...) //nolint:gosec // the CLI that the caller chose
+	command := exec.CommandContext(ctx, w.cli, args...)
 	command.Dir = w.Dir
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	command.Env = append([]string{

@@ -4,7 +4,7 @@
 package provider_test
 
 import (
-	"crypto/md5" //nolint:gosec // what the platform calls md5-b64
+	"crypto/md5"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -167,7 +167,8 @@ func tokenTests(s *simulator.Simulator) []tokenTest {
 		},
 		{
 			"CloudLX", cloudlx, "cloudlx", "",
-			[]string{"client_credentials"}, nil,
+			[]string{"client_credentials"},
+			nil,
 		},
 	}
 }
@@ -226,7 +227,7 @@ func TestEphemeralResourcesGiveTheirOutputs(t *testing.T) {
 func encode(t *testing.T, s *simulator.Simulator, name string) {
 	t.Helper()
 	if name == "Equinix encoded password" {
-		digest := md5.Sum([]byte(s.Equinix.Credentials().UserPassword)) //nolint:gosec // as above
+		digest := md5.Sum([]byte(s.Equinix.Credentials().UserPassword))
 		t.Setenv("EQUINIX_USER_PASSWORD", base64.StdEncoding.EncodeToString(digest[:]))
 	}
 }
@@ -293,6 +294,6 @@ func TestMD5B64EncodesAsEquinixExpects(t *testing.T) {
 }
 
 func encoded(password string) string {
-	digest := md5.Sum([]byte(password)) //nolint:gosec // as above
+	digest := md5.Sum([]byte(password))
 	return base64.StdEncoding.EncodeToString(digest[:])
 }
