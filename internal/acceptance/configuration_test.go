@@ -50,17 +50,18 @@ func TestBadConfigurationIsRefused(t *testing.T) {
   provider = ixtoken
 }`,
 			env:  []string{"CLOUDLX_CLIENT_SECRET="},
-			want: []string{"client_secret: in the provider block's cloudlx, or as environment variable CLOUDLX_CLIENT_SECRET"},
+			want: []string{"in the provider block's cloudlx", "client_secret (CLOUDLX_CLIENT_SECRET; not in a data source)"},
 		},
 		{
 			name:   "C04 the password grant lacks its user",
 			config: equinixBlock(`grant_type = "password"`),
+			env:    []string{"EQUINIX_USER_NAME=", "EQUINIX_USER_PASSWORD="},
 			want:   []string{"user_name", "EQUINIX_USER_NAME", "user_password", "EQUINIX_USER_PASSWORD"},
 		},
 		{
 			name:   "C04 the refresh token grant lacks its token",
 			config: equinixBlock(`grant_type = "refresh_token"`),
-			want:   []string{"previous_refresh_token: in this block"},
+			want:   []string{"previous_refresh_token (in this block alone)"},
 		},
 		{name: "C07 no scheme", config: equinixBlock(`base_url = "api.equinix.com"`), want: []string{"invalid base_url", "https://"}},
 		{name: "C07 http", config: equinixBlock(`base_url = "http://api.equinix.com"`), want: []string{"invalid base_url", "loopback"}},
@@ -80,6 +81,10 @@ previous_refresh_token = "` + canary + `"`), want: []string{"invalid previous_re
   provider   = ixtoken
   grant_type = "password"
 }`, want: []string{"invalid grant_type", "client_credentials"}},
+		{name: "C08 a refresh in a data source", config: `data "cloudlx_access_token" "t" {
+  provider   = ixtoken
+  grant_type = "refresh_token"
+}`, want: []string{"invalid grant_type", "data source", "ephemeral resource"}},
 		{name: "C09 no time", config: equinixBlock("") + `provider "ixtoken" {
   request_timeout = "0s"
 }`, want: []string{"request_timeout", `"30s"`}},

@@ -99,32 +99,12 @@ func newStageWith(t *testing.T, options simulator.Options) *stage {
 		t.Fatal(err)
 	}
 	s := &stage{workspace, platforms, t}
-	s.Env = environment(platforms)
+	s.Env = platforms.Environment()
 	return s
-}
-
-// environment is what users set who configure nothing.
-func environment(s *simulator.Simulator) []string {
-	return []string{
-		"INTERXION_LOGIN_URL=" + s.Interxion.URL(),
-		"INTERXION_CLIENT_ID=" + s.Interxion.Credentials().ClientID,
-		"INTERXION_CLIENT_SECRET=" + s.Interxion.Credentials().ClientSecret,
-		"EQUINIX_API_ENDPOINT=" + s.Equinix.URL(),
-		"EQUINIX_API_CLIENTID=" + s.Equinix.Credentials().ClientID,
-		"EQUINIX_API_CLIENTSECRET=" + s.Equinix.Credentials().ClientSecret,
-		"CLOUDLX_BASE_URL=" + s.CloudLX.URL(),
-		"CLOUDLX_CLIENT_ID=" + s.CloudLX.Credentials().ClientID,
-		"CLOUDLX_CLIENT_SECRET=" + s.CloudLX.Credentials().ClientSecret,
-	}
 }
 
 // setenv sets a variable for the commands to come, over what was set before.
 func (s *stage) setenv(name, value string) { s.Env = append(s.Env, name+"="+value) }
-
-// platforms are the three, in the order of the documentation.
-func (s *stage) platforms() []*simulator.Platform {
-	return []*simulator.Platform{s.Interxion, s.Equinix, s.CloudLX}
-}
 
 const preamble = `
 terraform {
@@ -230,7 +210,7 @@ func tokenRequests(p *simulator.Platform) []simulator.Request {
 func (s *stage) wantRequests(interxion, equinix, cloudlx int) {
 	s.t.Helper()
 	for i, want := range []int{interxion, equinix, cloudlx} {
-		p := s.platforms()[i]
+		p := s.Platforms()[i]
 		if got := len(tokenRequests(p)); got != want {
 			s.t.Errorf("%s has seen %d token requests, want %d", p.Name(), got, want)
 		}

@@ -90,8 +90,8 @@ func run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
-	all := []*simulator.Platform{platforms.Interxion, platforms.Equinix, platforms.CloudLX}
-	workspace, err := prepare(dir, all)
+	all := platforms.Platforms()
+	workspace, err := prepare(dir, platforms)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func run(ctx context.Context) (err error) {
 }
 
 // prepare writes the configuration and sets the environment as a user would.
-func prepare(dir string, all []*simulator.Platform) (*cli.Workspace, error) {
+func prepare(dir string, platforms *simulator.Simulator) (*cli.Workspace, error) {
 	workspace, err := cli.Open(dir, os.Getenv("TF_ACC_TERRAFORM_PATH"), ".bin")
 	if err != nil {
 		return nil, err
@@ -125,27 +125,14 @@ func prepare(dir string, all []*simulator.Platform) (*cli.Workspace, error) {
 		return nil, err
 	}
 	apis := map[string]string{}
-	for _, platform := range all {
+	for _, platform := range platforms.Platforms() {
 		apis[platform.Name()] = platform.APIURL()
 	}
 	encoded, err := json.Marshal(apis)
 	if err != nil {
 		return nil, err
 	}
-	interxion, equinix, cloudlx := all[0], all[1], all[2]
-	workspace.Env = []string{
-		"TF_VAR_call=\"" + self + "\" call",
-		"TF_VAR_apis=" + string(encoded),
-		"INTERXION_LOGIN_URL=" + interxion.URL(),
-		"INTERXION_CLIENT_ID=" + interxion.Credentials().ClientID,
-		"INTERXION_CLIENT_SECRET=" + interxion.Credentials().ClientSecret,
-		"EQUINIX_API_ENDPOINT=" + equinix.URL(),
-		"EQUINIX_API_CLIENTID=" + equinix.Credentials().ClientID,
-		"EQUINIX_API_CLIENTSECRET=" + equinix.Credentials().ClientSecret,
-		"CLOUDLX_BASE_URL=" + cloudlx.URL(),
-		"CLOUDLX_CLIENT_ID=" + cloudlx.Credentials().ClientID,
-		"CLOUDLX_CLIENT_SECRET=" + cloudlx.Credentials().ClientSecret,
-	}
+	workspace.Env = append(platforms.Environment(), "TF_VAR_call=\""+self+"\" call", "TF_VAR_apis="+string(encoded))
 	return workspace, workspace.Write("main.tf", configuration)
 }
 

@@ -107,7 +107,7 @@ func (a *accessToken) open(ctx context.Context, block types.Object) (types.Objec
 
 // validateBlock reports what is wrong with a block before anything is sent.
 func (a *accessToken) validateBlock(block types.Object) diag.Diagnostics {
-	return a.explainFaults(a.validate(block.Attributes()))
+	return a.explainFaults(a.validate(block.Attributes(), a.stored))
 }
 
 // ephemeralToken is the ephemeral resource of a platform.

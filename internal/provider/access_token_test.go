@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,19 +46,8 @@ func start(t *testing.T) *simulator.Simulator {
 			t.Error(err)
 		}
 	})
-	for name, value := range map[string]string{
-		"INTERXION_LOGIN_URL":      s.Interxion.URL(),
-		"INTERXION_CLIENT_ID":      s.Interxion.Credentials().ClientID,
-		"INTERXION_CLIENT_SECRET":  s.Interxion.Credentials().ClientSecret,
-		"EQUINIX_API_ENDPOINT":     s.Equinix.URL(),
-		"EQUINIX_API_CLIENTID":     s.Equinix.Credentials().ClientID,
-		"EQUINIX_API_CLIENTSECRET": s.Equinix.Credentials().ClientSecret,
-		"EQUINIX_USER_NAME":        s.Equinix.Credentials().UserName,
-		"EQUINIX_USER_PASSWORD":    s.Equinix.Credentials().UserPassword,
-		"CLOUDLX_BASE_URL":         s.CloudLX.URL(),
-		"CLOUDLX_CLIENT_ID":        s.CloudLX.Credentials().ClientID,
-		"CLOUDLX_CLIENT_SECRET":    s.CloudLX.Credentials().ClientSecret,
-	} {
+	for _, variable := range s.Environment() {
+		name, value, _ := strings.Cut(variable, "=")
 		t.Setenv(name, value)
 	}
 	return s

@@ -91,26 +91,29 @@ func (a *accessToken) unknownDetail(general, own []input) string {
 }
 
 func (a *accessToken) missingDetail(missing []input) string {
-	lines := make([]string, len(missing))
-	for i, in := range missing {
-		lines[i] = "  - " + a.placesOf(in)
+	detail := "Nothing was sent. Set, in this block, in the provider block's " + a.name + ", or as environment variable:"
+	for _, in := range missing {
+		detail += "\n  - " + in.name
+		if notes := a.placeNotes(in); len(notes) > 0 {
+			detail += " (" + strings.Join(notes, "; ") + ")"
+		}
 	}
-	return "Nothing was sent. Set:\n" + strings.Join(lines, "\n")
+	return detail
 }
 
-// placesOf says where an input can be set.
-func (a *accessToken) placesOf(in input) string {
-	var places []string
-	if !a.stored || !in.secret {
-		places = append(places, "in this block")
-	}
-	if !in.blockOnly {
-		places = append(places, "in the provider block's "+a.name)
-	}
+// placeNotes names the variable, and the places where an input cannot be set.
+func (a *accessToken) placeNotes(in input) []string {
+	var notes []string
 	if in.environment != "" {
-		places = append(places, "as environment variable "+in.environment)
+		notes = append(notes, in.environment)
 	}
-	return in.name + ": " + strings.Join(places, ", or ")
+	if in.blockOnly {
+		notes = append(notes, "in this block alone")
+	}
+	if a.stored && in.secret {
+		notes = append(notes, "not in a data source")
+	}
+	return notes
 }
 
 // explainFaults is about values that are not accepted.
@@ -231,12 +234,23 @@ func (a *accessToken) remarksOnToken(found settings, token clients.Token) diag.D
 	case token.Expiry.IsZero():
 		diags.AddWarning(a.title+" names no lifetime for the token", "It may end at any time. It is not shared with blocks that are opened later.")
 	case left < found.leastValidity():
-		diags.AddWarning("The "+a.title+" access token is valid for less than min_validity", fmt.Sprintf("It is valid for another %s, and min_validity asks for %s: %s grants no more. It is not shared with blocks that are opened later.", max(0, left).Round(time.Second), found.leastValidity(), a.title))
+		diags.AddWarning("The "+a.title+" access token is valid for less than min_validity", fmt.Sprintf("It is valid for another %s, and min_validity asks for %s: %s grants no more. It is not shared with blocks that are opened later.", brief(max(0, left).Round(time.Second)), brief(found.leastValidity()), a.title))
 	}
 	if lacking := missingScopes(found.text("scopes"), token.Scope); len(lacking) > 0 {
 		diags.AddWarning(a.title+" granted fewer scopes than were asked for", "Not granted: "+strings.Join(lacking, ", ")+".")
 	}
 	return diags
+}
+
+// brief writes a duration as users do: 5m, not 5m0s.
+func brief(duration time.Duration) string {
+	text := duration.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-len(zero)+1]
+		}
+	}
+	return text
 }
 
 // missingScopes are those that were asked for and not granted. A platform that names none has granted all (RFC 6749,
@@ -253,5 +267,5 @@ func missingScopes(asked, granted string) []string {
 // explainExpired is about a token that ended while it was still in use.
 func (a *accessToken) explainExpired(expiry time.Time) diag.Diagnostic {
 	return diag.NewWarningDiagnostic("The "+a.title+" access token ended while it was in use",
-		fmt.Sprintf("It ended at %s, before Terraform was done with it; what used it after that was refused. Terraform cannot replace a token during a run: split the run, or ask for a longer min_validity.", expiry.UTC().Format(time.RFC3339)))
+		fmt.Sprintf("It ended at %s, before Terraform closed the block; what used it after that, if anything did, was refused. Terraform cannot replace a token while a block is open: ask for a longer min_validity, or open a second block later.", expiry.UTC().Format(time.RFC3339)))
 }

@@ -96,7 +96,7 @@ func refreshOutputs(when string) []output {
 	return []output{
 		{
 			name:        "refresh_token",
-			description: "The refresh token, for `previous_refresh_token` in a later run. Null if there is none: " + when,
+			description: "The refresh token, for `previous_refresh_token` in a later run. " + when + " Null if there is none.",
 			secret:      true,
 			outlives:    true,
 			value:       func(t clients.Token) attr.Value { return textOrNull(t.RefreshToken.Reveal()) },

@@ -116,8 +116,8 @@ func (p platform) lookUp(in input, block, inProvider values) (value clients.Secr
 	return clients.NewSecret(in.fallback), true
 }
 
-// validate finds what is wrong with the values of one block alone, as far as they are known.
-func (p platform) validate(block values) []fault {
+// validate finds what is wrong with the values of one block alone, as far as they are known. stored tells a data source.
+func (p platform) validate(block values, stored bool) []fault {
 	var faults []fault
 	set := settings{}
 	decided := true
@@ -140,7 +140,11 @@ func (p platform) validate(block values) []fault {
 	grantType := set.grantType()
 	for _, in := range p.inputs {
 		switch {
-		case in.grant == "" || in.grant == grantType:
+		case in.grant == "":
+		case in.grant == grantType:
+			if stored && in.secret && in.blockOnly {
+				faults = append(faults, fault{input{name: "grant_type"}, fmt.Sprintf("cannot be %q in a data source, which must not hold %s: use the ephemeral resource of the same name", grantType, in.name)})
+			}
 		case set.has(in.name):
 			faults = append(faults, fault{in, fmt.Sprintf("is for grant_type = %q alone, and the grant type here is %q", in.grant, grantType)})
 		}
@@ -206,7 +210,7 @@ func checkDuration(least, most time.Duration, example string) func(clients.Secre
 	return func(value clients.Secret) string {
 		duration, err := time.ParseDuration(value.Reveal())
 		if err != nil || duration < least || duration > most {
-			return fmt.Sprintf("must be a duration from %s to %s with its unit, such as %q", least, most, example)
+			return fmt.Sprintf("must be a duration from %s to %s with its unit, such as %q", brief(least), brief(most), example)
 		}
 		return ""
 	}

@@ -60,9 +60,10 @@ type cloudLXService struct {
 
 func newCloudLX(now func() time.Time) *Platform {
 	p := &Platform{
-		name:    "CloudLX",
-		apiPath: cloudLXServicesPath,
-		now:     now,
+		name:      "CloudLX",
+		apiPath:   cloudLXServicesPath,
+		variables: variables{url: "CLOUDLX_BASE_URL", clientID: "CLOUDLX_CLIENT_ID", clientSecret: "CLOUDLX_CLIENT_SECRET"},
+		now:       now,
 		// "access tokens expire after 3600 seconds", "Refresh tokens expire after 604800 seconds (7 days)".
 		ledger: newLedger(now, time.Hour, 7*24*time.Hour),
 		account: Credentials{

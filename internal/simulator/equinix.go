@@ -88,7 +88,11 @@ func newEquinix(now func() time.Time) *Platform {
 	p := &Platform{
 		name:    "Equinix",
 		apiPath: equinixPortsPath,
-		now:     now,
+		variables: variables{
+			url: "EQUINIX_API_ENDPOINT", clientID: "EQUINIX_API_CLIENTID", clientSecret: "EQUINIX_API_CLIENTSECRET",
+			userName: "EQUINIX_USER_NAME", userPassword: "EQUINIX_USER_PASSWORD",
+		},
+		now: now,
 		// "3600" and "5184000" seconds.
 		ledger: newLedger(now, time.Hour, 60*24*time.Hour),
 		account: Credentials{

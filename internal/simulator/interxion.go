@@ -63,9 +63,10 @@ func newInterxion(now func() time.Time) (*Platform, error) {
 		return nil, err
 	}
 	p := &Platform{
-		name:    "Interxion",
-		apiPath: interxionAccountsPath,
-		now:     now,
+		name:      "Interxion",
+		apiPath:   interxionAccountsPath,
+		variables: variables{url: "INTERXION_LOGIN_URL", clientID: "INTERXION_CLIENT_ID", clientSecret: "INTERXION_CLIENT_SECRET"},
+		now:       now,
 		// "Default: 1 hour"; no refresh token is ever issued.
 		ledger: newLedger(now, time.Hour, 0),
 		account: Credentials{

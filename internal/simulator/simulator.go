@@ -69,7 +69,7 @@ func Start(options Options) (*Simulator, error) {
 		CloudLX:   newCloudLX(options.Now),
 		CAPEM:     authority.certificatePEM,
 	}
-	for _, p := range s.platforms() {
+	for _, p := range s.Platforms() {
 		if p.server, err = listen(authority.server); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -82,13 +82,14 @@ func Start(options Options) (*Simulator, error) {
 // therefore return when the context of its request ends.
 func (s *Simulator) Close() error {
 	var errs []error
-	for _, p := range s.platforms() {
+	for _, p := range s.Platforms() {
 		errs = append(errs, p.server.close())
 	}
 	return errors.Join(errs...)
 }
 
-func (s *Simulator) platforms() []*Platform {
+// Platforms returns all of them.
+func (s *Simulator) Platforms() []*Platform {
 	return []*Platform{s.Interxion, s.Equinix, s.CloudLX}
 }
 
@@ -96,9 +97,11 @@ func (s *Simulator) platforms() []*Platform {
 type Platform struct {
 	name    string
 	apiPath string
-	service service
-	now     func() time.Time
-	server  *server
+	// variables are the environment variables of the provider, by what is in them.
+	variables variables
+	service   service
+	now       func() time.Time
+	server    *server
 
 	mu        sync.Mutex
 	account   Credentials
@@ -146,6 +149,35 @@ func (p *Platform) APIURL() string { return p.URL() + p.apiPath }
 
 // Credentials returns the platform's credentials, which are random.
 func (p *Platform) Credentials() Credentials { return p.account }
+
+// variables name the environment variables from which users' tools read the URL and the credentials; "": none does.
+type variables struct{ url, clientID, clientSecret, userName, userPassword string }
+
+// Environment returns the URL and the credentials as "NAME=value", in the variables in which the provider looks.
+func (p *Platform) Environment() []string {
+	var set []string
+	for _, variable := range [][2]string{
+		{p.variables.url, p.URL()},
+		{p.variables.clientID, p.account.ClientID},
+		{p.variables.clientSecret, p.account.ClientSecret},
+		{p.variables.userName, p.account.UserName},
+		{p.variables.userPassword, p.account.UserPassword},
+	} {
+		if variable[0] != "" {
+			set = append(set, variable[0]+"="+variable[1])
+		}
+	}
+	return set
+}
+
+// Environment returns that of all platforms.
+func (s *Simulator) Environment() []string {
+	var set []string
+	for _, p := range s.Platforms() {
+		set = append(set, p.Environment()...)
+	}
+	return set
+}
 
 // SetLifetime sets the lifetimes of the tokens issued from now on; zero issues tokens that have expired.
 func (p *Platform) SetLifetime(access, refresh time.Duration) {
