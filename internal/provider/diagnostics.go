@@ -24,6 +24,14 @@ import (
 // none is the summary of every diagnostic that leaves a block without its token.
 func (p platform) none(why string) string { return "No " + p.title + " access token: " + why }
 
+// guide is the page that has a section for each reason.
+const guide = "https://github.com/ixtoken/terraform-provider-ixtoken/blob/main/docs/guides/troubleshooting.md"
+
+// more points to the section about a reason.
+func more(why string) string {
+	return "\n\nMore: " + guide + "#" + strings.ReplaceAll(strings.ToLower(why), " ", "-")
+}
+
 // named is an input as users know it: the attribute and the environment variable.
 func (in input) named() string {
 	if in.environment == "" {
@@ -59,10 +67,12 @@ func (a *accessToken) explainProblems(bad problems, provider *configured) diag.D
 		diags.Append(provider.refused)
 	}
 	if len(provider.unknown)+len(bad.unknown) > 0 {
-		diags.AddError(a.none("a setting is not known yet"), a.unknownDetail(provider.unknown, bad.unknown))
+		const why = "a setting is not known yet"
+		diags.AddError(a.none(why), a.unknownDetail(provider.unknown, bad.unknown)+more(why))
 	}
 	if len(bad.missing) > 0 {
-		diags.AddError(a.none("settings are missing"), a.missingDetail(bad.missing))
+		const why = "settings are missing"
+		diags.AddError(a.none(why), a.missingDetail(bad.missing)+more(why))
 	}
 	diags.Append(a.explainFaults(bad.invalid)...)
 	return diags
@@ -120,7 +130,7 @@ func (a *accessToken) placeNotes(in input) []string {
 func (a *accessToken) explainFaults(faults []fault) diag.Diagnostics {
 	var diags diag.Diagnostics
 	for _, fault := range faults {
-		summary, detail := a.none("invalid "+fault.in.name), sentence(fault.in.named()+" "+fault.text)+" Nothing was sent."
+		summary, detail := a.none("invalid "+fault.in.name), sentence(fault.in.named()+" "+fault.text)+" Nothing was sent."+more("invalid attribute")
 		if fault.in.secret || fault.in.name == a.url {
 			diags.AddError(summary, detail)
 		} else {
@@ -130,72 +140,33 @@ func (a *accessToken) explainFaults(faults []fault) diag.Diagnostics {
 	return diags
 }
 
-// remedy is what a kind of failure is called, what to do about it, and the input to which it belongs; "": the block.
+// remedy words one kind of failure. In what to do, {url} and {credentials} stand for the platform's inputs of that kind,
+// {platform} for its name, and {rejected} for what to know about it when it has rejected credentials.
 type remedy struct {
-	why     string
-	what    func(platform) string
-	belongs func(platform) string
+	why, what string
+	input     string // to which the diagnostic belongs; "": to the block
 }
 
-func (p platform) urlName() string { return p.url }
-
-func noInput(platform) string { return "" }
-
-func clientID(platform) string { return "client_id" }
-
-func advice(text string) func(platform) string {
-	return func(platform) string { return text }
-}
-
-// remedies word every failure of the client.
 var remedies = map[clients.Fault]remedy{
-	clients.InvalidInput: {"invalid settings", advice("Nothing was sent."), noInput},
-	clients.CredentialsRejected: {"credentials rejected", func(p platform) string {
-		return "Check " + p.named("client_id", "client_secret") + ", and that they belong to this " + p.named(p.url) + ". They were sent once and are not sent again in this run. " + p.rejected
-	}, clientID},
-	clients.GrantRejected: {"grant type not allowed", func(p platform) string {
-		return "Ask " + p.title + " to allow the grant type to this client, or choose another one."
-	}, clientID},
-	clients.ScopeRejected: {"scope not allowed", func(p platform) string {
-		return "Ask for fewer scopes, or for none: then " + p.title + " grants all that the client may have."
-	}, func(platform) string { return "scopes" }},
-	clients.RefreshTokenRejected: {"refresh token rejected", advice("Leave out previous_refresh_token to use the client credentials."), noInput},
-	clients.RequestRejected: {"request rejected", func(p platform) string {
-		return "Check " + p.named(p.url, "client_id", "client_secret") + "."
-	}, clientID},
-	clients.Forbidden: {"access forbidden", func(p platform) string {
-		return "Something in front of the platform does not let the request through: check from where it may be reached, and " + p.named(p.url) + "."
-	}, platform.urlName},
-	clients.NotFound: {"no token endpoint at this URL", func(p platform) string {
-		return "Check " + p.named(p.url) + ": it may be another platform's, or another path."
-	}, platform.urlName},
-	clients.NotAcceptable: {"media type or version not accepted", func(p platform) string {
-		return "Check " + p.named(p.url, "api_version") + "."
-	}, platform.urlName},
-	clients.Redirected: {"redirected", func(p platform) string {
-		return "Secrets are sent to the configured URL alone. Set " + p.named(p.url) + " to the platform's own."
-	}, platform.urlName},
-	clients.BadAnswer: {"the answer is no token", func(p platform) string {
-		return "Check " + p.named(p.url) + ": a portal, a login page or a proxy may be answering in the platform's place."
-	}, platform.urlName},
-	clients.Throttled: {"too many requests", func(p platform) string {
-		return "Wait before the next run; " + p.title + " limits how often tokens are asked for."
-	}, noInput},
-	clients.Unavailable: {"platform unavailable", func(p platform) string {
-		return "The fault is " + p.title + "'s; try again when its status page says that it is over."
-	}, noInput},
-	clients.Unreachable: {"platform unreachable", func(p platform) string {
-		return "Check " + p.named(p.url) + ", the network, and whether a proxy is needed (HTTPS_PROXY, NO_PROXY)."
-	}, platform.urlName},
-	clients.Untrusted: {"connection not trusted", func(p platform) string {
-		return "Check " + p.named(p.url) + " and this machine's clock; for an authority of your own, set ca_cert_pem in the provider block."
-	}, platform.urlName},
-	clients.ProxyFailed: {"proxy failed", advice("Check HTTPS_PROXY and NO_PROXY, and the proxy's user name and password in the former."), noInput},
-	clients.TimedOut: {"no answer in time", func(p platform) string {
-		return "Check " + p.named(p.url) + " and the network; a slow platform may need a longer request_timeout in the provider block."
-	}, platform.urlName},
-	clients.Cancelled: {"cancelled", advice("Nothing more is sent."), noInput},
-	clients.Internal:  {"internal fault", advice("This is a fault of the provider: please report it at " + issues + "."), noInput},
+	clients.InvalidInput:         {"invalid settings", "", ""},
+	clients.CredentialsRejected:  {"credentials rejected", "Check {credentials}, and that they belong to this {url}. They were sent once and are not sent again in this run. {rejected}", "client_id"},
+	clients.GrantRejected:        {"grant type not allowed", "Ask {platform} to allow the grant type to this client, or choose another one.", "client_id"},
+	clients.ScopeRejected:        {"scope not allowed", "Ask for fewer scopes, or for none: then {platform} grants all that the client may have.", "scopes"},
+	clients.RefreshTokenRejected: {"refresh token rejected", "Leave out previous_refresh_token to use the client credentials.", ""},
+	clients.RequestRejected:      {"request rejected", "Check {url}, {credentials}.", "client_id"},
+	clients.Forbidden:            {"access forbidden", "Something in front of the platform does not let the request through: check from where it may be reached, and {url}.", "{url}"},
+	clients.NotFound:             {"no token endpoint at this URL", "Check {url}: it may be another platform's, or another path.", "{url}"},
+	clients.NotAcceptable:        {"media type or version not accepted", "Check {url}, and the API version if you have set one.", "{url}"},
+	clients.Redirected:           {"redirected", "Secrets are sent to the configured URL alone. Set {url} to the platform's own.", "{url}"},
+	clients.BadAnswer:            {"the answer is no token", "Check {url}: a portal, a login page or a proxy may be answering in the platform's place.", "{url}"},
+	clients.Throttled:            {"too many requests", "Wait before the next run; {platform} limits how often tokens are asked for.", ""},
+	clients.Unavailable:          {"platform unavailable", "The fault is {platform}'s; try again when its status page says that it is over.", ""},
+	clients.Unreachable:          {"platform unreachable", "Check {url}, the network, and whether a proxy is needed (HTTPS_PROXY, NO_PROXY).", "{url}"},
+	clients.Untrusted:            {"connection not trusted", "Check {url} and this machine's clock; for an authority of your own, set ca_cert_pem in the provider block.", "{url}"},
+	clients.ProxyFailed:          {"proxy failed", "Check HTTPS_PROXY and NO_PROXY, and the proxy's user name and password in the former.", ""},
+	clients.TimedOut:             {"no answer in time", "Check {url} and the network; a slow platform may need a longer request_timeout in the provider block.", "{url}"},
+	clients.Cancelled:            {"cancelled", "Nothing more is sent.", ""},
+	clients.Internal:             {"internal fault", "This is a fault of the provider: please report it at " + issues + ".", ""},
 }
 
 // explain words a failure of the client.
@@ -203,11 +174,17 @@ func (a *accessToken) explain(err error) diag.Diagnostic {
 	failure := &clients.Error{Fault: clients.Internal}
 	errors.As(err, &failure)
 	how := remedies[failure.Fault]
-	summary, detail := a.none(how.why), sentence(failure.Error())+"\n\n"+strings.TrimSpace(how.what(a.platform))
-	if name := how.belongs(a.platform); name != "" {
-		return diag.NewAttributeErrorDiagnostic(path.Root(name), summary, detail)
+	what := strings.NewReplacer(
+		"{url}", a.named(a.url),
+		"{credentials}", a.named("client_id", "client_secret"),
+		"{platform}", a.title,
+		"{rejected}", a.rejected,
+	).Replace(how.what)
+	summary, detail := a.none(how.why), strings.TrimSpace(sentence(failure.Error())+"\n\n"+what)+more(how.why)
+	if how.input == "" {
+		return diag.NewErrorDiagnostic(summary, detail)
 	}
-	return diag.NewErrorDiagnostic(summary, detail)
+	return diag.NewAttributeErrorDiagnostic(path.Root(strings.ReplaceAll(how.input, "{url}", a.url)), summary, detail)
 }
 
 // remarksOnSettings are what users should know about what they send, whatever the platform says to it.
