@@ -22,8 +22,8 @@ const (
 	// budget bounds everything that is done for one token: attempts, pauses, and a refresh with its fallback.
 	budget = 120 * time.Second
 
-	// failureShared is how long a passing failure is answered from memory. A platform that is down costs a plan of a
-	// thousand blocks one round of attempts, not a thousand one after the other.
+	// failureShared is how long a passing failure is answered from memory, unless the platform asked for longer. A
+	// platform that is down costs a plan of a thousand blocks one round of attempts, not a thousand one after the other.
 	failureShared = 60 * time.Second
 
 	// maxEntries bounds the memory. A run that needs more tokens than this asks for some of them again.
@@ -56,11 +56,12 @@ type Token struct {
 // Authorization is the value of the HTTP header that carries the token (RFC 6750, section 2.1).
 func (t Token) Authorization() Secret { return NewSecret("Bearer " + t.AccessToken.Reveal()) }
 
-// lasts reports whether the token may still be handed out. One of unknown lifetime may not: nobody knows. Neither may
-// one from the future: the clock was set back, and its expiry means nothing any more.
+// lasts reports whether the token may still be handed out. One of unknown lifetime may not: its Expiry is zero, which is
+// long past. Neither may one from the future: the clock was set back, and its expiry means nothing any more. Expiry and
+// obtained are without a monotonic reading, so that the wall clock decides; the other stands still while a machine sleeps.
 func (t Token) lasts(now time.Time, minValidity time.Duration) bool {
 	left := t.Expiry.Sub(now)
-	return !t.Expiry.IsZero() && !now.Before(t.obtained) && left > 0 && left >= minValidity
+	return !now.Before(t.obtained) && left > 0 && left >= minValidity
 }
 
 // Options are a Client's settings.
@@ -71,7 +72,7 @@ type Options struct {
 	MaxAttempts int
 	// RootCAs are the certificate authorities to trust; nil: the system's.
 	RootCAs *x509.CertPool
-	// UserAgent is the header of that name; empty: the one of Go.
+	// UserAgent is the header of that name; empty: none is sent.
 	UserAgent string
 	// Interrupted, once closed, ends every wait; nil: none is ever ended by it.
 	Interrupted <-chan struct{}
@@ -80,7 +81,7 @@ type Options struct {
 // Client obtains tokens and shares them among all who ask for the same one. It is safe for concurrent use.
 type Client struct {
 	options   Options
-	transport http.RoundTripper
+	transport *http.Transport
 
 	mu       sync.Mutex
 	entries  map[digest]*entry
@@ -108,7 +109,7 @@ type entry struct {
 	token  Token   // the last one; may have run out
 	failed failure // the last one, unless a token has come since
 	flight *flight // nil: none is under way
-	spent  bool    // the platform may have seen the refresh token in the request
+	spent  bool    // the request must not be sent again; see Client.once
 }
 
 // failure is an error that is answered from memory, up to a moment or, where that is zero, for good.
@@ -131,9 +132,10 @@ type flight struct {
 	err   *Error
 }
 
-// account is a set of credentials at a platform. Client.mu guards accepted and rejected.
+// account is a set of credentials at a platform. Client.mu guards all but turn.
 type account struct {
 	turn     chan struct{} // holds one element while a request tries credentials that were never accepted
+	users    int           // requests that hold on to it
 	accepted bool
 	rejected *Error
 }
@@ -168,13 +170,13 @@ func (c *Client) look(ctx context.Context, request call, minValidity time.Durati
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	known := find(c.entries, request.key(), expendable)
-	now := time.Now().Round(0)
+	now := time.Now()
 	switch {
 	case known.token.lasts(now, minValidity):
 		return known, nil, known.token, nil
 	case known.failed.holds(now):
 		return known, nil, Token{}, known.failed.err
-	case ctx.Err() != nil || c.interrupted():
+	case c.over(ctx):
 		return known, nil, Token{}, ended(ctx, request)
 	case known.flight == nil:
 		known.flight = c.start(ctx, request, known, minValidity)
@@ -183,12 +185,13 @@ func (c *Client) look(ctx context.Context, request call, minValidity time.Durati
 	return known, known.flight, Token{}, nil
 }
 
-func (c *Client) interrupted() bool {
+// over reports whether nothing more is to be sent.
+func (c *Client) over(ctx context.Context) bool {
 	select {
 	case <-c.options.Interrupted:
 		return true
 	default:
-		return false
+		return ctx.Err() != nil
 	}
 }
 
@@ -210,8 +213,15 @@ func (c *Client) leave(ctx context.Context, request call, known *entry, f *fligh
 func ended(ctx context.Context, request call) *Error {
 	fault := &Error{Platform: request.platform, Endpoint: request.address(), Fault: Cancelled, Description: "cancelled"}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		fault.Fault, fault.Description = TimedOut, "no token within the time allowed"
+		fault.Fault, fault.Description, fault.transient = TimedOut, "no token within the time allowed", true
 	}
+	return fault
+}
+
+// unsent is the fault of a request that was given up before it was sent.
+func unsent(ctx context.Context, request call) *Error {
+	fault := ended(ctx, request)
+	fault.unsent = true
 	return fault
 }
 
@@ -240,65 +250,81 @@ func (c *Client) land(known *entry, f *flight, token Token, fault *Error) {
 		known.token, known.failed = token, failure{}
 	case fault.Fault == Cancelled || fault.Fault == Internal:
 	case fault.transient:
-		known.failed = failure{fault, time.Now().Round(0).Add(failureShared)}
+		known.failed = failure{fault, time.Now().Add(max(failureShared, fault.RetryAfter))}
 	default:
 		known.failed = failure{err: fault}
 	}
 	close(f.done)
 }
 
-// obtain asks the platform. A refresh token is sent once; where the platform no longer takes it, or may have seen it
-// without an answer coming back, the fallback is used instead: the server may answer a second use of a refresh token by
-// revoking every token that came from it (RFC 6819, section 5.2.2.3).
+// obtain asks the platform, and where that no longer takes the refresh token, asks with the fallback.
 func (c *Client) obtain(ctx context.Context, request call, known *entry, minValidity time.Duration) (token Token, fault *Error) {
 	defer func() {
 		if recover() != nil { // what was thrown may hold a secret
 			fault = &Error{Platform: request.platform, Endpoint: request.address(), Fault: Internal, Description: "a fault of this provider"}
 		}
 	}()
-	if request.fallback == nil {
+	if !request.once {
 		return c.admit(ctx, request)
 	}
-	reason := &Error{Platform: request.platform, Fault: RefreshTokenRejected, Description: "it was used before"}
-	if !c.isSpent(known) {
-		token, fault = c.admit(ctx, request)
-		if fault == nil || !fault.unsent {
-			c.spend(known)
-		}
-		if fault == nil || !fault.refreshLost() {
-			return token, fault
-		}
-		reason = fault
+	token, lost := c.once(ctx, request, known)
+	if lost == nil || request.fallback == nil || !lost.refreshLost() {
+		return token, lost
 	}
 	token, err := c.Token(ctx, request.fallback, minValidity)
 	if err != nil {
+		fault = &Error{Platform: request.platform, Fault: Internal}
 		errors.As(err, &fault)
 		return Token{}, fault
 	}
-	token.Fallback = reason
+	token.Fallback = lost
 	return token, nil
 }
 
-func (c *Client) isSpent(known *entry) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return known.spent
+// once sends a request that must not be sent again where nobody knows what came of it: a platform may count a second
+// login as a failed one, and may answer a second use of a refresh token by revoking every token that came from it (RFC
+// 6819, section 5.2.2.3). The mark is set before the request is sent, so that it holds whatever happens.
+func (c *Client) once(ctx context.Context, request call, known *entry) (Token, *Error) {
+	if c.setSpent(known, true) {
+		return Token{}, request.spent()
+	}
+	token, fault := c.admit(ctx, request)
+	switch {
+	case fault != nil && fault.unsent:
+		c.setSpent(known, false)
+	case fault == nil && (request.fallback == nil || token.RefreshToken.IsZero()):
+		// A login that was accepted can be repeated. So can a refresh that brought no new refresh token: the old one
+		// is still in force (RFC 6749, section 6).
+		c.setSpent(known, false)
+	}
+	return token, fault
 }
 
-func (c *Client) spend(known *entry) {
+// spent is the fault of a request that must not be sent again.
+func (c call) spent() *Error {
+	if c.fallback != nil {
+		return &Error{Platform: c.platform, Fault: RefreshTokenRejected, Description: "the refresh token was used before"}
+	}
+	return &Error{Platform: c.platform, Fault: TimedOut, Description: "an earlier login got no answer, and another might count as a failed attempt"}
+}
+
+// setSpent returns what was set before.
+func (c *Client) setSpent(known *entry, spent bool) (before bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	known.spent = true
+	before, known.spent = known.spent, spent
+	return before
 }
 
 // admit sends the request unless its credentials were rejected before. Until they were accepted once, one request at a
 // time carries them: wrong ones are sent once, with however many scopes the blocks ask.
 func (c *Client) admit(ctx context.Context, request call) (Token, *Error) {
 	who := c.account(request)
+	defer c.leaveAccount(who)
 	select {
 	case who.turn <- struct{}{}:
 	case <-ctx.Done():
-		return Token{}, ended(ctx, request)
+		return Token{}, unsent(ctx, request)
 	}
 	leaveTurn := sync.OnceFunc(func() { <-who.turn })
 	defer leaveTurn()
@@ -317,11 +343,18 @@ func (c *Client) admit(ctx context.Context, request call) (Token, *Error) {
 func (c *Client) account(request call) *account {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	who := find(c.accounts, request.account(), func(a *account) bool { return a.rejected == nil && len(a.turn) == 0 })
+	who := find(c.accounts, request.account(), func(a *account) bool { return a.users == 0 && a.rejected == nil })
 	if who.turn == nil {
 		who.turn = make(chan struct{}, 1)
 	}
+	who.users++
 	return who
+}
+
+func (c *Client) leaveAccount(who *account) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	who.users--
 }
 
 func (c *Client) standing(who *account) (accepted bool, rejected *Error) {
@@ -341,10 +374,11 @@ func (c *Client) learn(who *account, fault *Error) {
 	}
 }
 
-// expendable entries can be forgotten without breaking a promise: a rejection must be remembered, a flight be found.
-func expendable(e *entry) bool { return e.flight == nil && !e.spent && e.failed.err == nil }
+// expendable entries can be forgotten without breaking a promise. Credentials that were rejected are kept in accounts.
+func expendable(e *entry) bool { return e.flight == nil && !e.spent }
 
-// find returns the value for key, made new if there is none. Where the map is full, others make room.
+// find returns the value for key, made new if there is none. Where the map is full, all that can be forgotten make room;
+// the rest is what this process must not send again, and may outgrow the limit by what users configure of that.
 func find[V any](values map[digest]*V, key digest, expendable func(*V) bool) *V {
 	if value := values[key]; value != nil {
 		return value

@@ -4,6 +4,7 @@
 package clients
 
 import (
+	"cmp"
 	"regexp"
 	"time"
 )
@@ -39,45 +40,37 @@ func CheckAPIVersion(version string) string {
 }
 
 func (g CloudLX) call() (call, error) {
-	const platform = "CloudLX"
-	version := g.APIVersion
-	if version == "" {
-		version = "v1"
+	version := cmp.Or(g.APIVersion, "v1")
+	var check checks
+	check.add(CheckAPIVersion(version))
+	base, path := check.url("base_url", g.BaseURL), "/api/oauth2/access-token"
+	fields := map[string]string{
+		"grant_type":    g.GrantType,
+		"client_id":     check.text("client_id", g.ClientID),
+		"client_secret": check.secret("client_secret", g.ClientSecret),
 	}
-	if fault := CheckAPIVersion(version); fault != "" {
-		return call{}, invalidInput(platform, fault)
-	}
-	inputs := []input{plain("base_url", g.BaseURL), plain("client_id", g.ClientID), secret("client_secret", g.ClientSecret)}
 	c := call{
-		platform:        platform,
+		platform:        "CloudLX",
 		accept:          "application/vnd.cloudlx." + version + "+json",
 		credential:      []Secret{NewSecret(g.ClientID), g.ClientSecret},
 		secrets:         []Secret{g.ClientSecret},
 		refreshLifetime: cloudLXRefreshLifetime,
 	}
-	path := "/api/oauth2/access-token"
-	fields := map[string]string{"grant_type": g.GrantType, "client_id": g.ClientID, "client_secret": g.ClientSecret.Reveal()}
 	switch g.GrantType {
 	case ClientCredentials:
 	case RefreshToken:
-		inputs = append(inputs, secret("previous_refresh_token", g.RefreshToken))
 		path = "/api/oauth2/refresh-token"
-		fields["refresh_token"] = g.RefreshToken.Reveal()
+		fields["refresh_token"] = check.secret("previous_refresh_token", g.RefreshToken)
 		c.secrets = append(c.secrets, g.RefreshToken)
 		c.once = true
 		c.fallback = CloudLX{BaseURL: g.BaseURL, APIVersion: g.APIVersion, GrantType: ClientCredentials, ClientID: g.ClientID, ClientSecret: g.ClientSecret}
 	default:
-		return call{}, invalidInput(platform, "grant_type is not one of client_credentials and refresh_token")
+		check.add("grant_type is not one of client_credentials and refresh_token")
 	}
-	if err := required(platform, inputs...); err != nil {
+	if err := check.err(c.platform); err != nil {
 		return call{}, err
 	}
-	base, err := ParseURL(g.BaseURL)
-	if err != nil {
-		return call{}, invalidInput(platform, "base_url: "+err.Error())
-	}
 	c.endpoint = endpoint(base, "/api", path) // portals are named with and without /api, in the vendor's pages and in the wild
-	contentType, body := form(fields)
-	c.contentType, c.body = contentType, NewSecret(body)
+	c.contentType, c.body = form(fields)
 	return c, nil
 }

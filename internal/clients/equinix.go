@@ -28,63 +28,60 @@ type Equinix struct {
 const MD5Base64 = "md5-b64"
 
 func (g Equinix) call() (call, error) {
-	const platform = "Equinix"
-	inputs := []input{plain("base_url", g.BaseURL), plain("client_id", g.ClientID), secret("client_secret", g.ClientSecret)}
+	var check checks
+	base, path := check.url("base_url", g.BaseURL), "/oauth2/v1/token"
+	fields := map[string]string{
+		"client_id":     check.text("client_id", g.ClientID),
+		"client_secret": check.secret("client_secret", g.ClientSecret),
+	}
 	c := call{
-		platform:   platform,
+		platform:   "Equinix",
 		accept:     "application/json",
 		credential: []Secret{NewSecret(g.ClientID), g.ClientSecret},
 		secrets:    []Secret{g.ClientSecret},
 	}
-	path := "/oauth2/v1/token"
-	fields := map[string]string{"client_id": g.ClientID, "client_secret": g.ClientSecret.Reveal()}
 	switch g.GrantType {
 	case ClientCredentials:
 		fields["grant_type"] = ClientCredentials // without it, Equinix takes the request for a password grant
 	case Password:
-		inputs = append(inputs, plain("user_name", g.UserName), secret("user_password", g.UserPassword))
 		fields["grant_type"] = Password
-		fields["user_name"] = g.UserName
-		fields["user_password"] = g.UserPassword.Reveal()
+		fields["user_name"] = check.text("user_name", g.UserName)
+		fields["user_password"] = check.secret("user_password", g.UserPassword)
 		if g.PasswordEncoding != "" {
 			fields["password_encoding"] = g.PasswordEncoding
-			if err := CheckEncodedPassword(g.PasswordEncoding, g.UserPassword); err != "" {
-				return call{}, invalidInput(platform, err)
-			}
+			check.add(CheckEncodedPassword(g.PasswordEncoding, g.UserPassword))
 		}
 		c.credential = append(c.credential, NewSecret(g.UserName), g.UserPassword)
 		c.secrets = append(c.secrets, g.UserPassword)
 		c.once = true
 	case RefreshToken:
-		inputs = append(inputs, secret("previous_refresh_token", g.RefreshToken))
 		path = "/oauth2/v1/refreshaccesstoken" // its documentation names no grant_type
-		fields["refresh_token"] = g.RefreshToken.Reveal()
+		fields["refresh_token"] = check.secret("previous_refresh_token", g.RefreshToken)
 		c.secrets = append(c.secrets, g.RefreshToken)
 		c.once = true
 		c.fallback = Equinix{BaseURL: g.BaseURL, GrantType: ClientCredentials, ClientID: g.ClientID, ClientSecret: g.ClientSecret}
 	default:
-		return call{}, invalidInput(platform, "grant_type is not one of client_credentials, password and refresh_token")
+		check.add("grant_type is not one of client_credentials, password and refresh_token")
 	}
-	if err := required(platform, inputs...); err != nil {
+	if err := check.err(c.platform); err != nil {
 		return call{}, err
 	}
-	base, err := ParseURL(g.BaseURL)
-	if err != nil {
-		return call{}, invalidInput(platform, "base_url: "+err.Error())
-	}
 	c.endpoint = endpoint(base, "", path)
-	contentType, body := jsonObject(fields)
-	c.contentType, c.body = contentType, NewSecret(body)
+	c.contentType, c.body = jsonObject(fields)
 	return c, nil
 }
 
 // CheckEncodedPassword returns what is wrong with a password that is to be sent under the given encoding; "" if nothing
-// is. It keeps a plain password, or one encoded twice, from costing one of the five attempts.
+// is. It keeps a plain password, or one encoded twice, from costing one of the five attempts. A zero password is not
+// looked at.
 func CheckEncodedPassword(encoding string, password Secret) string {
 	if encoding != MD5Base64 {
 		return `password_encoding is not "md5-b64", the only one that Equinix knows`
 	}
-	if digest, err := base64.StdEncoding.Strict().DecodeString(password.Reveal()); err != nil || len(digest) != 16 {
+	text := password.Reveal()
+	digest, err := base64.StdEncoding.Strict().DecodeString(text)
+	// The decoder skips line breaks, so the text's own length counts too.
+	if text != "" && (err != nil || len(digest) != 16 || len(text) != 24) {
 		return "user_password is not the base64 of an MD5 digest, as password_encoding says; provider::ixtoken::md5_b64 encodes a password"
 	}
 	return ""

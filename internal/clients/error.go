@@ -79,6 +79,9 @@ func (e *Error) Error() string {
 	if e.Code != "" {
 		text.WriteString(", code " + e.Code)
 	}
+	if e.RetryAfter > 0 {
+		fmt.Fprintf(&text, ", asked for a pause of %s", e.RetryAfter.Round(time.Second))
+	}
 	if e.Attempts > 1 {
 		fmt.Fprintf(&text, ", after %d attempts", e.Attempts)
 	}

@@ -16,7 +16,7 @@ import (
 
 // Grant is one way to obtain a token from one platform: a plain comparable struct of settings, such as Interxion.
 type Grant interface {
-	// call returns the request that the settings stand for, or an *Error of InvalidInput.
+	// call returns the request that the settings stand for, or an *Error of InvalidInput that names all that is wrong.
 	call() (call, error)
 }
 
@@ -47,8 +47,8 @@ type call struct {
 	fallback Grant
 }
 
-// address is the host and path that are asked.
-func (c call) address() string { return c.endpoint.Host + c.endpoint.Path }
+// address is the host and path that are asked, escaped: a path may hold an escaped line break.
+func (c call) address() string { return c.endpoint.Host + c.endpoint.EscapedPath() }
 
 // digest identifies a request or a credential without telling it.
 type digest [sha256.Size]byte
@@ -69,55 +69,68 @@ func (c call) account() digest {
 
 // sum hashes parts with their lengths, so that no two lists of parts run together.
 func sum(parts ...string) digest {
-	hash := sha256.New()
+	var text []byte
 	for _, part := range parts {
-		hash.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
-		hash.Write([]byte(part))
+		text = binary.BigEndian.AppendUint64(text, uint64(len(part)))
+		text = append(text, part...)
 	}
-	return digest(hash.Sum(nil))
+	return sha256.Sum256(text)
 }
 
-// input is a setting under the name that the platform's API gives it.
-type input struct {
-	name  string
-	value string
-	// free is set for secrets: they are sent exactly as they were given.
-	free bool
+// checks gathers what is wrong with a grant's settings, so that one error names it all. Settings carry the names that
+// the platform's API gives them; each method returns what is to be sent.
+type checks struct {
+	faults []string
 }
 
-func plain(name, value string) input { return input{name: name, value: value} }
-func secret(name string, value Secret) input {
-	return input{name: name, value: value.Reveal(), free: true}
-}
-
-// required returns an error that names every input that is missing or cannot be meant; nil if all are well.
-func required(platform string, inputs ...input) error {
-	var faults []string
-	for _, in := range inputs {
-		if in.value == "" {
-			faults = append(faults, in.name+" is not set")
-		} else if fault := checkInput(in); fault != "" {
-			faults = append(faults, in.name+" "+fault)
-		}
+// text is a required setting on one line.
+func (c *checks) text(name, value string) string {
+	if strings.ContainsFunc(value, unicode.IsControl) {
+		c.add(name + " has a line break or another control character")
+		return value
 	}
-	return invalidInput(platform, faults...)
+	return c.opaque(name, value)
 }
 
-func checkInput(in input) string {
+// secret is a required setting that is sent exactly as it was given.
+func (c *checks) secret(name string, value Secret) string { return c.opaque(name, value.Reveal()) }
+
+func (c *checks) opaque(name, value string) string {
 	switch {
-	case len(in.value) > maxInput:
-		return fmt.Sprintf("is longer than %d bytes", maxInput)
-	case !utf8.ValidString(in.value):
-		return "is not valid UTF-8"
-	case !in.free && strings.ContainsFunc(in.value, unicode.IsControl):
-		return "has a line break or another control character"
+	case value == "":
+		c.add(name + " is not set")
+	case len(value) > maxInput:
+		c.add(fmt.Sprintf("%s is longer than %d bytes", name, maxInput))
+	case !utf8.ValidString(value):
+		c.add(name + " is not valid UTF-8")
 	}
-	return ""
+	return value
 }
 
-func invalidInput(platform string, faults ...string) error {
-	if len(faults) == 0 {
+// url is a required platform's URL; nil: something is wrong with it.
+func (c *checks) url(name, value string) *url.URL {
+	if value == "" {
+		c.add(name + " is not set")
 		return nil
 	}
-	return &Error{Platform: platform, Fault: InvalidInput, Description: strings.Join(faults, "; ")}
+	u, err := ParseURL(value)
+	if err != nil {
+		c.add(name + ": " + err.Error())
+	}
+	return u
+}
+
+// add notes a fault; "" is none.
+func (c *checks) add(fault string) {
+	if fault != "" {
+		c.faults = append(c.faults, fault)
+	}
+}
+
+// err is all that was found; nil: nothing was.
+func (c *checks) err(platform string) error {
+	if len(c.faults) == 0 {
+		return nil
+	}
+	return &Error{Platform: platform, Fault: InvalidInput, Description: strings.Join(c.faults, "; ")}
 }

@@ -16,33 +16,27 @@ type Interxion struct {
 }
 
 func (g Interxion) call() (call, error) {
-	const platform = "Interxion"
-	if err := required(platform, plain("login_url", g.LoginURL), plain("client_id", g.ClientID), secret("client_secret", g.ClientSecret)); err != nil {
-		return call{}, err
-	}
-	if fault := checkInput(plain("scopes", g.Scope)); fault != "" {
-		return call{}, invalidInput(platform, "scopes "+fault)
-	}
-	base, err := ParseURL(g.LoginURL)
-	if err != nil {
-		return call{}, invalidInput(platform, "login_url: "+err.Error())
-	}
+	const path = "/connect/token"
+	var check checks
+	base := check.url("login_url", g.LoginURL)
 	fields := map[string]string{
 		"grant_type":    ClientCredentials,
-		"client_id":     g.ClientID,
-		"client_secret": g.ClientSecret.Reveal(),
+		"client_id":     check.text("client_id", g.ClientID),
+		"client_secret": check.secret("client_secret", g.ClientSecret),
 	}
 	if g.Scope != "" {
-		fields["scope"] = g.Scope
+		fields["scope"] = check.text("scopes", g.Scope)
 	}
-	contentType, body := form(fields)
-	return call{
-		platform:    platform,
-		endpoint:    endpoint(base, "/connect/token", "/connect/token"), // the vendor's own pages print both forms
-		accept:      "application/json",
-		contentType: contentType,
-		body:        NewSecret(body),
-		credential:  []Secret{NewSecret(g.ClientID), g.ClientSecret},
-		secrets:     []Secret{g.ClientSecret},
-	}, nil
+	c := call{
+		platform:   "Interxion",
+		accept:     "application/json",
+		credential: []Secret{NewSecret(g.ClientID), g.ClientSecret},
+		secrets:    []Secret{g.ClientSecret},
+	}
+	if err := check.err(c.platform); err != nil {
+		return call{}, err
+	}
+	c.endpoint = endpoint(base, path, path) // the vendor's own pages print the login URL with and without it
+	c.contentType, c.body = form(fields)
+	return c, nil
 }

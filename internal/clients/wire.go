@@ -5,65 +5,69 @@ package clients
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
 const (
-	maxInput = 8 << 10  // bytes of one setting; the platforms' ids and secrets have at most some hundred
-	maxBody  = 1 << 20  // bytes of an answer
-	maxToken = 64 << 10 // bytes of a token; Terraform would carry more, HTTP servers refuse such headers
+	maxInput  = 8 << 10  // bytes of one setting; the platforms' ids and secrets have at most some hundred
+	maxBody   = 1 << 20  // bytes of an answer
+	maxToken  = 64 << 10 // bytes of a token; Terraform would carry more, HTTP servers refuse such headers
+	maxDigits = 1 << 10  // bytes of a lifetime that are looked at
 
 	// maxLifetime is what an absurd lifetime is taken for. No platform grants a year.
 	maxLifetime = 10 * 365 * 24 * time.Hour
 )
 
 // form encodes fields as RFC 6749, appendix B, prescribes.
-func form(fields map[string]string) (contentType, body string) {
+func form(fields map[string]string) (contentType string, body Secret) {
 	values := url.Values{}
 	for name, value := range fields {
 		values.Set(name, value)
 	}
-	return "application/x-www-form-urlencoded", values.Encode()
+	return "application/x-www-form-urlencoded", NewSecret(values.Encode())
 }
 
 // jsonObject encodes fields as one flat JSON object.
-func jsonObject(fields map[string]string) (contentType, body string) {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(fields) // strings always encode
-	return "application/json", strings.TrimSuffix(out.String(), "\n")
+func jsonObject(fields map[string]string) (contentType string, body Secret) {
+	object, _ := json.Marshal(fields) // strings always encode
+	return "application/json", NewSecret(string(object))
 }
 
 // ParseURL reads a platform's URL as users configure it: https, or http for loopback addresses; no user information,
-// query or fragment. Its errors say what is wrong without repeating the URL, whose user
-// information or query may hold a secret.
+// query or fragment. Its errors say what is wrong without repeating the URL, whose user information or query may hold a
+// secret.
 func ParseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
-	case err != nil || strings.ContainsAny(text, " \t\r\n"):
+	case len(text) > maxInput:
+		return nil, fmt.Errorf("it is longer than %d bytes", maxInput)
+	case err != nil || strings.Contains(text, " "):
 		return nil, errors.New("it is not a URL; one looks like https://host.example/path")
 	case u.Scheme != "https" && u.Scheme != "http":
 		return nil, errors.New("it must start with https://")
-	case u.Hostname() == "" || u.Opaque != "":
+	case u.Hostname() == "":
 		return nil, errors.New("it names no host; one looks like https://host.example/path")
+	case strings.ContainsFunc(u.Host, notGraphic):
+		return nil, errors.New("its host has a character that does not belong into a name")
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return nil, errors.New("it must start with https://; http:// is accepted for loopback addresses only, because the secret would cross the network in clear")
 	case u.User != nil:
 		return nil, errors.New("it must not contain a user name or password")
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
+	case strings.ContainsAny(text, "?#"):
 		return nil, errors.New("it must not contain a query (?) or a fragment (#)")
 	}
 	if port := u.Port(); port != "" {
@@ -71,13 +75,17 @@ func ParseURL(text string) (*url.URL, error) {
 			return nil, errors.New("its port is not a number from 1 to 65535")
 		}
 	}
-	u.Host = strings.ToLower(u.Host)
+	u.Host = strings.TrimSuffix(strings.ToLower(u.Host), ":")
 	return u, nil
 }
 
+// notGraphic is true for what cannot be seen: blanks, control and format characters, and bytes that are not UTF-8.
+func notGraphic(r rune) bool { return r == utf8.RuneError || r == ' ' || !unicode.IsPrint(r) }
+
 // endpoint returns the URL of path under base. optional is what users may have written at base's end, or not.
 func endpoint(base *url.URL, optional, path string) *url.URL {
-	root := strings.TrimSuffix(strings.TrimRight(base.EscapedPath(), "/"), optional)
+	root := strings.TrimRight(base.EscapedPath(), "/")
+	root = strings.TrimRight(strings.TrimSuffix(root, optional), "/")
 	u := *base
 	u.RawPath = root + path
 	u.Path, _ = url.PathUnescape(u.RawPath) // root is escaped already
@@ -92,64 +100,80 @@ func loopback(host string) bool {
 	return err == nil && addr.IsLoopback()
 }
 
-// member is one member of a JSON object, undecoded.
-type member = json.RawMessage
+// members are the wanted members of a JSON object, undecoded. A missing one is nil.
+type members map[string]json.RawMessage
 
-// errNotObject says what a body is instead of a JSON object.
-type errNotObject string
-
-func (e errNotObject) Error() string { return "the answer is " + string(e) + ", not a JSON object" }
-
-// object reads body as exactly one JSON object. It is strict where encoding/json is not: duplicate members, trailing
-// data and invalid UTF-8 are errors. Its errors give offsets and kinds, never content.
-func object(body []byte) (map[string]member, error) {
-	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) // RFC 8259, section 8.1, lets readers ignore a byte order mark
-	if kind := notJSON(body); kind != "" {
-		return nil, errNotObject(kind)
+// object reads body as exactly one JSON object. It is strict where encoding/json is not: trailing data, invalid UTF-8,
+// and wanted members that are there twice or in other letters are errors. Its errors give offsets and kinds, never
+// content.
+func object(body []byte, wanted ...string) (members, error) {
+	body = withoutMark(body)
+	if err := checkObject(body); err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal(body, new(member)); err != nil {
-		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
-			return nil, fmt.Errorf("the answer is not valid JSON (at byte %d of %d)", syntax.Offset, len(body))
+	found := members{}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	_, _ = decoder.Token() // the brace; this and the calls below do not fail, because the body is valid
+	var value json.RawMessage
+	for decoder.More() {
+		token, _ := decoder.Token()
+		name, _ := token.(string)
+		if err := decoder.Decode(&value); err != nil {
+			return nil, errors.New("the answer is not valid JSON") // rather than never to end
 		}
-		return nil, errors.New("the answer is not valid JSON")
+		for _, known := range wanted {
+			switch {
+			case !strings.EqualFold(name, known):
+			case name != known:
+				return nil, fmt.Errorf("the answer writes %s in other letters", known)
+			case found[known] != nil:
+				return nil, fmt.Errorf("the answer has %s twice", known)
+			default:
+				found[known] = bytes.Clone(value) // the next one takes its place
+			}
+		}
+	}
+	return found, nil
+}
+
+// checkObject returns what is wrong with body as a JSON object; nil: nothing is.
+func checkObject(body []byte) error {
+	if kind := notJSON(body); kind != "" {
+		return fmt.Errorf("the answer is %s, not a JSON object", kind)
+	}
+	if err := json.Unmarshal(body, new(json.RawMessage)); err != nil {
+		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+			return fmt.Errorf("the answer is not valid JSON (at byte %d of %d)", syntax.Offset, len(body))
+		}
+		return errors.New("the answer is not valid JSON")
 	}
 	if kind := jsonKind(body); kind != "an object" {
-		return nil, errNotObject("JSON, but " + kind)
+		return fmt.Errorf("the answer is %s, not a JSON object", kind)
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	_, _ = decoder.Token() // the brace: the body is valid JSON and an object, so the tokens below cannot fail
-	members := map[string]member{}
-	for decoder.More() {
-		name, err := decoder.Token()
-		if err != nil {
-			return nil, errors.New("the answer is not valid JSON")
-		}
-		var value member
-		if err := decoder.Decode(&value); err != nil {
-			return nil, errors.New("the answer is not valid JSON")
-		}
-		key, _ := name.(string)
-		if _, twice := members[key]; twice {
-			return nil, errors.New("the answer has the same member twice")
-		}
-		members[key] = value
-	}
-	return members, nil
+	return nil
 }
+
+// withoutMark leaves off a byte order mark, as RFC 8259, section 8.1, lets readers do.
+func withoutMark(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) }
+
+var formField = regexp.MustCompile(`^\w+=`)
 
 // notJSON recognises what servers commonly send instead of JSON; "" is anything else.
 func notJSON(body []byte) string {
 	text := bytes.TrimSpace(body)
+	begins := func(prefix string) bool { return bytes.HasPrefix(body, []byte(prefix)) }
 	switch {
 	case len(text) == 0:
 		return "empty"
-	case bytes.HasPrefix(body, []byte("\xff\xfe")), bytes.HasPrefix(body, []byte("\xfe\xff")), bytes.HasPrefix(body, []byte("{\x00")), bytes.HasPrefix(body, []byte("\x00{")):
+	case begins("\xff\xfe"), begins("\xfe\xff"), begins("{\x00"), begins("\x00{"):
 		return "UTF-16, not UTF-8"
+	case begins("\x1f\x8b"):
+		return "compressed"
 	case text[0] == '<':
 		return "HTML or XML"
 	case !utf8.Valid(body):
 		return "not valid UTF-8"
-	case bytes.HasPrefix(text, []byte("access_token=")):
+	case formField.Match(text):
 		return "form-encoded"
 	}
 	return ""
@@ -157,7 +181,7 @@ func notJSON(body []byte) string {
 
 // jsonKind names the kind of a valid JSON value.
 func jsonKind(value []byte) string {
-	switch c := bytes.TrimSpace(value); c[0] {
+	switch bytes.TrimSpace(value)[0] {
 	case '{':
 		return "an object"
 	case '[':
@@ -173,46 +197,37 @@ func jsonKind(value []byte) string {
 	}
 }
 
-// tokenMembers are the members of a token answer that are read: RFC 6749, section 5.1, and Equinix's names.
-var tokenMembers = []string{
-	"access_token", "token_type", "expires_in", "token_timeout", "scope", "user_name",
-	"refresh_token", "refresh_token_timeout",
-}
-
 // readToken reads a platform's answer to a token request that was sent at start. refreshLifetime is that of a refresh
 // token whose answer names none.
 func readToken(header http.Header, body []byte, start time.Time, refreshLifetime time.Duration) (Token, error) {
-	members, err := object(body)
+	answer, err := object(body,
+		"access_token", "token_type", "expires_in", "scope", "refresh_token", // RFC 6749, section 5.1
+		"token_timeout", "refresh_token_timeout", "user_name", // Equinix
+	)
 	if err != nil {
 		return Token{}, err
 	}
-	for name := range members {
-		for _, known := range tokenMembers {
-			if name != known && strings.EqualFold(name, known) {
-				return Token{}, fmt.Errorf("the answer writes %q in other letters", known)
-			}
-		}
-	}
 	token := Token{obtained: start}
-	if token.AccessToken, err = readOpaque(members, "access_token"); err != nil {
+	if token.AccessToken, err = readOpaque("access_token", answer["access_token"]); err != nil {
 		return Token{}, err
 	}
 	if token.AccessToken.IsZero() {
 		return Token{}, errors.New("the answer has no access_token")
 	}
-	if token.TokenType, err = readTokenType(members["token_type"]); err != nil {
+	if token.TokenType, err = readTokenType(answer["token_type"]); err != nil {
 		return Token{}, err
 	}
-	token.Expiry = expiry(start, soonest(
-		readLifetime(members["expires_in"]),
-		readLifetime(members["token_timeout"]),
+	token.Expiry = expiry(start,
+		readLifetime(answer["expires_in"]),
+		readLifetime(answer["token_timeout"]),
 		jwtLifetime(token.AccessToken, serverTime(header, start)),
-	))
-	token.Scope = readText(members["scope"])
-	token.UserName = readText(members["user_name"])
+	)
+	token.Scope = readText(answer["scope"])
+	token.UserName = readText(answer["user_name"])
 	// A refresh token that makes no sense must not cost the user the access token: CloudLX's page calls its type Integer.
-	if token.RefreshToken, err = readOpaque(members, "refresh_token"); err == nil && !token.RefreshToken.IsZero() {
-		lifetime := readLifetime(members["refresh_token_timeout"])
+	token.RefreshToken, _ = readOpaque("refresh_token", answer["refresh_token"])
+	if !token.RefreshToken.IsZero() {
+		lifetime := readLifetime(answer["refresh_token_timeout"])
 		if lifetime == nil && refreshLifetime > 0 {
 			lifetime = &refreshLifetime
 		}
@@ -223,9 +238,8 @@ func readToken(header http.Header, body []byte, start time.Time, refreshLifetime
 
 // readOpaque reads a token: a string of the characters that RFC 6749, appendices A.12 and A.17, allow without the
 // blank. Anything else could break out of an HTTP header. A missing or null member is the zero Secret.
-func readOpaque(members map[string]member, name string) (Secret, error) {
-	value, found := members[name]
-	if !found || jsonKind(value) == "null" {
+func readOpaque(name string, value json.RawMessage) (Secret, error) {
+	if value == nil || jsonKind(value) == "null" {
 		return Secret{}, nil
 	}
 	var text string
@@ -246,7 +260,7 @@ func readOpaque(members map[string]member, name string) (Secret, error) {
 // readTokenType accepts what the platforms call a bearer token: "Bearer" in any case (RFC 6749, section 5.1), Digital
 // Realty's "BearerToken", CloudLX's "client_credentials", and nothing. Other types need other headers (RFC 6749,
 // section 7.1, forbids to use a type that the client does not understand).
-func readTokenType(value member) (string, error) {
+func readTokenType(value json.RawMessage) (string, error) {
 	if value == nil || jsonKind(value) == "null" {
 		return "Bearer", nil
 	}
@@ -264,52 +278,36 @@ func readTokenType(value member) (string, error) {
 }
 
 // readText reads a member that only informs: what is not a string of printable characters is left out.
-func readText(value member) string {
+func readText(value json.RawMessage) string {
 	var text string
 	if value == nil || json.Unmarshal(value, &text) != nil {
 		return ""
 	}
-	return clip(oneLine(text), maxInput)
+	return oneLine(clip(text, maxInput))
 }
+
+// number is a decimal number at the beginning of a text.
+var number = regexp.MustCompile(`^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?`)
 
 // readLifetime reads seconds as leniently as platforms write them: a number or a string, with a fraction or an
 // exponent, with blanks or words around ("3599 (60 minutes)" is Equinix's own example). nil means that none is named.
-func readLifetime(value member) *time.Duration {
-	if value == nil {
-		return nil
-	}
+func readLifetime(value json.RawMessage) *time.Duration {
 	text := string(value)
-	if jsonKind(value) == "a string" {
-		if json.Unmarshal(value, &text) != nil {
-			return nil
-		}
+	if value != nil && jsonKind(value) == "a string" {
+		_ = json.Unmarshal(value, &text) // a string always decodes
 	}
-	text = strings.TrimSpace(text)
-	seconds, err := strconv.ParseFloat(leadingNumber(text), 64)
-	if err != nil && !errors.Is(err, strconv.ErrRange) || math.IsNaN(seconds) {
+	seconds, err := strconv.ParseFloat(number.FindString(clip(strings.TrimSpace(text), maxDigits)), 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) { // out of range it is infinite, with the right sign
 		return nil
 	}
 	lifetime := time.Duration(max(0, min(seconds, maxLifetime.Seconds())) * float64(time.Second))
 	return &lifetime
 }
 
-// leadingNumber returns the longest beginning of text that is a decimal number.
-func leadingNumber(text string) string {
-	for end := min(len(text), 64); end > 0; end-- {
-		if strings.Trim(text[:end], "0123456789+-.eE") != "" {
-			continue
-		}
-		if _, err := strconv.ParseFloat(text[:end], 64); err == nil || errors.Is(err, strconv.ErrRange) {
-			return text[:end]
-		}
-	}
-	return ""
-}
-
 // jwtLifetime returns how long a token that is a JWT (RFC 7519) lasts from now on, by its exp claim; nil if it is none.
-// The signature is not checked: the claim can only shorten what the platform named beside the token.
+// The signature is not checked: whoever can forge the claim can forge the lifetime beside the token.
 func jwtLifetime(token Secret, now time.Time) *time.Duration {
-	parts := strings.Split(token.Reveal(), ".")
+	parts := strings.SplitN(token.Reveal(), ".", 4)
 	if len(parts) != 3 {
 		return nil
 	}
@@ -317,42 +315,35 @@ func jwtLifetime(token Secret, now time.Time) *time.Duration {
 	if err != nil {
 		return nil
 	}
-	claims, err := object(payload)
+	claims, err := object(payload, "exp")
 	if err != nil {
 		return nil
 	}
-	var exp float64
-	if value := claims["exp"]; value == nil || json.Unmarshal(value, &exp) != nil || exp < 0 || exp > 1e11 {
+	var exp float64 // seconds since 1970; 1e11 is the year 5138
+	if value := claims["exp"]; value == nil || json.Unmarshal(value, &exp) != nil || exp <= 0 || exp > 1e11 {
 		return nil
 	}
-	lifetime := max(0, time.Unix(int64(exp), 0).Sub(now))
+	lifetime := max(0, min(time.Unix(int64(exp), 0).Sub(now), maxLifetime))
 	return &lifetime
 }
 
-// serverTime is the server's own clock (RFC 9110, section 6.6.1), against which it wrote the exp claim; start without.
-func serverTime(header http.Header, start time.Time) time.Time {
+// serverTime is the server's own clock (RFC 9110, section 6.6.1), by which it wrote the other times; now without it.
+func serverTime(header http.Header, now time.Time) time.Time {
 	if date, err := http.ParseTime(header.Get("Date")); err == nil {
 		return date
 	}
-	return start
+	return now
 }
 
-// soonest returns the smallest lifetime that is named; nil if none is.
-func soonest(lifetimes ...*time.Duration) *time.Duration {
-	var least *time.Duration
+// expiry is when the shortest of the lifetimes that are named ends; zero: none is named.
+func expiry(start time.Time, lifetimes ...*time.Duration) time.Time {
+	var end time.Time
 	for _, lifetime := range lifetimes {
-		if lifetime != nil && (least == nil || *lifetime < *least) {
-			least = lifetime
+		if lifetime != nil && (end.IsZero() || start.Add(*lifetime).Before(end)) {
+			end = start.Add(*lifetime)
 		}
 	}
-	return least
-}
-
-func expiry(start time.Time, lifetime *time.Duration) time.Time {
-	if lifetime == nil {
-		return time.Time{}
-	}
-	return start.Add(*lifetime)
+	return end
 }
 
 // platformError is what a body says went wrong. The zero value: nothing that is understood.
@@ -360,39 +351,48 @@ type platformError struct {
 	code, description string
 }
 
-// readError reads the error bodies of the platforms: RFC 6749, section 5.2 (error, error_description); Equinix's object
-// in camelCase or snake_case, alone, in an array or under "errors"; CloudLX's message, which has no code.
-func readError(body []byte) platformError {
-	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
-	var first []map[string]any
-	if json.Unmarshal(body, &first) == nil && len(first) > 0 {
-		return errorMember(first[0])
-	}
-	var members map[string]any
-	if json.Unmarshal(body, &members) != nil {
-		return platformError{}
-	}
-	if list, ok := members["errors"].([]any); ok && len(list) > 0 {
-		if nested, ok := list[0].(map[string]any); ok {
-			return errorMember(nested)
-		}
-	}
-	return errorMember(members)
+// errorBody is an error in all the platforms' spellings.
+type errorBody struct {
+	Error            lenientText `json:"error"` // RFC 6749, section 5.2
+	ErrorDescription lenientText `json:"error_description"`
+	ErrorCode        lenientText `json:"errorCode"` // Equinix, as observed
+	ErrorMessage     lenientText `json:"errorMessage"`
+	SnakeCode        lenientText `json:"error_code"` // Equinix, as specified
+	SnakeMessage     lenientText `json:"error_message"`
+	Message          lenientText `json:"message"` // CloudLX, which has no code
 }
 
-func errorMember(members map[string]any) platformError {
-	text := func(names ...string) string {
-		for _, name := range names {
-			if value, ok := members[name].(string); ok && value != "" {
-				return value
-			}
-		}
-		return ""
-	}
+func (e errorBody) said() platformError {
 	return platformError{
-		code:        text("error", "errorCode", "error_code"),
-		description: text("error_description", "errorMessage", "error_message", "message"),
+		code:        string(cmp.Or(e.Error, e.ErrorCode, e.SnakeCode)),
+		description: string(cmp.Or(e.ErrorDescription, e.ErrorMessage, e.SnakeMessage, e.Message)),
 	}
+}
+
+// lenientText is empty where the JSON value is no string.
+type lenientText string
+
+// UnmarshalJSON never fails: one odd member must not hide the others.
+func (t *lenientText) UnmarshalJSON(value []byte) error {
+	var text string
+	if json.Unmarshal(value, &text) == nil {
+		*t = lenientText(text)
+	}
+	return nil
+}
+
+// readError reads the error bodies of the platforms: one object, or the first of an array, or of an array named errors.
+// Arrays of one element make encoding/json skip the others, however many.
+func readError(body []byte) platformError {
+	body = withoutMark(body)
+	var list [1]errorBody
+	_ = json.Unmarshal(body, &list) // on errors, here and below, nothing more is understood
+	var single struct {
+		errorBody
+		Errors [1]errorBody `json:"errors"`
+	}
+	_ = json.Unmarshal(body, &single)
+	return cmp.Or(single.Errors[0].said(), single.said(), list[0].said())
 }
 
 // retryAfter reads the Retry-After header (RFC 9110, section 10.2.3) as a time to wait; false if there is none, or more
@@ -406,10 +406,11 @@ func retryAfter(header http.Header, now time.Time) (time.Duration, bool) {
 		return time.Duration(min(seconds, uint64(maxLifetime/time.Second))) * time.Second, true
 	}
 	date, err := http.ParseTime(values[0])
-	if err != nil || date.Before(now) {
+	wait := date.Sub(now)
+	if err != nil || wait < 0 {
 		return 0, false
 	}
-	return min(date.Sub(now), maxLifetime), true
+	return min(wait, maxLifetime), true
 }
 
 // readBody reads an answer up to the limit; beyond that it is an error, so that a cut answer never looks whole.

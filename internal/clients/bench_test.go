@@ -1,0 +1,102 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package clients
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+const benchAnswer = `{"access_token":"qwErtY8zyW1abcdefGHI","token_timeout":"3600","user_name":"john.doe@example.com","token_type":"Bearer"}`
+
+// benchPlatform is a server that grants every request, and a grant that asks it.
+func benchPlatform(b *testing.B) Equinix {
+	b.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, benchAnswer)
+	}))
+	b.Cleanup(server.Close)
+	return Equinix{BaseURL: server.URL, GrantType: ClientCredentials, ClientID: "ABCDE12345", ClientSecret: NewSecret("FGHIJ67890")}
+}
+
+// BenchmarkSharedToken is what each block costs after the first that asks for the same token.
+func BenchmarkSharedToken(b *testing.B) {
+	grant, client := benchPlatform(b), New(Options{})
+	for b.Loop() {
+		if _, err := client.Token(b.Context(), grant, time.Minute); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkExchange is one request and its answer on loopback.
+func BenchmarkExchange(b *testing.B) {
+	grant := benchPlatform(b)
+	for b.Loop() {
+		if _, err := New(Options{}).Token(b.Context(), grant, time.Minute); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkCall is building a request, and BenchmarkKey finding it among those that were sent.
+func BenchmarkCall(b *testing.B) {
+	secret := NewSecret("nykSBHIDynMHrwkGyXWzLFAXYbOVP3EKtk6pprOS")
+	for name, grant := range map[string]Grant{
+		"form": CloudLX{BaseURL: "https://portal.example/api", GrantType: ClientCredentials, ClientID: "xYrKf2x3qWXm0Zn35l8ki5kRH22IP0RPmLR0TlLB", ClientSecret: secret},
+		"JSON": Equinix{BaseURL: "https://api.equinix.com", GrantType: ClientCredentials, ClientID: "ABCDE12345", ClientSecret: secret},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := grant.call(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkKey(b *testing.B) {
+	request, err := Equinix{BaseURL: "https://api.equinix.com", GrantType: ClientCredentials, ClientID: "ABCDE12345", ClientSecret: NewSecret("FGHIJ67890")}.call()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		_ = request.key()
+	}
+}
+
+func BenchmarkDecoder(b *testing.B) {
+	for name, body := range map[string]string{
+		"usual":           benchAnswer,
+		"100,000 members": "{" + strings.Repeat(`"123456":0,`, 90_000) + benchAnswer[1:],
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(body)))
+			for b.Loop() {
+				if _, err := readToken(http.Header{}, []byte(body), time.Now(), 0); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkScrubber(b *testing.B) {
+	const secret = "nykSBHIDynMHrwkGyXWzLFAXYbOVP3EKtk6pprOS"
+	for name, text := range map[string]string{
+		"usual":   "Login Failure, invalid secret 'nykSBHIDynMHrwkG…'",
+		"longest": strings.Repeat("a text without a secret, but with %41 and &amp; ", 100),
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				newScrubber(NewSecret(secret)).scrub(text, 300)
+			}
+		})
+	}
+}

@@ -1,0 +1,918 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package clients
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// ask is Client.Token for tests that look at the token's text and the error alone.
+func ask(t *testing.T, c *Client, grant Grant) (string, error) {
+	t.Helper()
+	token, err := c.Token(t.Context(), grant, 0)
+	return token.AccessToken.Reveal(), err
+}
+
+// gets fails the test unless it gets that token.
+func gets(t *testing.T, c *Client, grant Grant, want string) {
+	t.Helper()
+	if token, err := ask(t, c, grant); err != nil || token != want {
+		t.Errorf("%q, %v; want %q", token, err, want)
+	}
+}
+
+// together asks n times at once.
+func together(n int, ask func(i int) (string, error)) (tokens []string, errs []error) {
+	tokens, errs = make([]string, n), make([]error, n)
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { tokens[i], errs[i] = ask(i) })
+	}
+	all.Wait()
+	return tokens, errs
+}
+
+// pass lets virtual time pass.
+func pass(d time.Duration) { <-time.After(d) }
+
+// counted grants another token each time.
+func counted() http.HandlerFunc {
+	var n atomic.Int32
+	return func(w http.ResponseWriter, r *http.Request) { grantsToken(fmt.Sprint("t-", n.Add(1)))(w, r) }
+}
+
+// Sharing.
+
+func TestCallersShareOneRequest(t *testing.T) { // K02
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, takes(time.Second, func(w http.ResponseWriter, r *http.Request) {
+			grantsToken("of-"+r.PostFormValue("scope"))(w, r)
+		}))
+		c := p.client(Options{})
+		tokens, errs := together(1000, func(i int) (string, error) { return ask(t, c, p.interxion(fmt.Sprint(i%10))) })
+		for i, token := range tokens {
+			if token != fmt.Sprint("of-", i%10) || errs[i] != nil {
+				t.Fatalf("caller %d: %q, %v", i, token, errs[i])
+			}
+		}
+		p.sent(10, "")
+	})
+}
+
+func TestCallersShareOneRejection(t *testing.T) { // K03
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, takes(time.Second, says(401, "")))
+		c := p.client(Options{})
+		_, errs := together(1000, func(int) (string, error) { return ask(t, c, p.interxion("")) })
+		for _, err := range errs {
+			if fault := failed(t, err); fault.Fault != CredentialsRejected || err.Error() != errs[0].Error() {
+				t.Fatalf("%v, others: %v", err, errs[0])
+			}
+		}
+		p.sent(1, "")
+	})
+}
+
+func TestWhateverChangesTheRequestHasItsOwnToken(t *testing.T) {
+	p, sandbox := onLoopback(t, counted()), onLoopback(t, counted())
+	c := p.client(Options{})
+	otherUser, otherVersion, otherClient := p.equinix(Password), p.cloudLX(ClientCredentials), p.interxion("")
+	otherUser.UserName, otherVersion.APIVersion, otherClient.ClientID = "user-2", "v2", "client-2"
+	grants := []Grant{
+		p.interxion(""), p.equinix(ClientCredentials), p.equinix(Password), p.cloudLX(ClientCredentials),
+		p.interxion("a"), p.interxion("a b"), otherClient, otherUser, otherVersion, // K13
+		p.equinix(RefreshToken), p.cloudLX(RefreshToken), // K13
+		sandbox.interxion(""), sandbox.equinix(ClientCredentials), sandbox.cloudLX(ClientCredentials), // K12
+	}
+	for _, grant := range grants {
+		first, err := ask(t, c, grant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gets(t, c, grant, first)
+	}
+	p.sent(11, "")
+	sandbox.sent(3, "")
+}
+
+func TestMinValidityDecides(t *testing.T) { // K14
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, counted())
+		c := p.client(Options{})
+		for _, row := range []struct {
+			wait time.Duration
+			want string
+		}{
+			{0, "t-1"},
+			{3299 * time.Second, "t-1"}, // 301 s are left
+			{time.Second, "t-1"},        // 300 s
+			{time.Second, "t-2"},        // 299 s
+		} {
+			pass(row.wait)
+			if token, err := c.Token(t.Context(), p.interxion(""), 300*time.Second); err != nil || token.AccessToken.Reveal() != row.want {
+				t.Errorf("%q, %v; want %q", token.AccessToken.Reveal(), err, row.want)
+			}
+		}
+		if token, err := c.Token(t.Context(), p.interxion(""), 2*time.Hour); err != nil || token.AccessToken.Reveal() != "t-3" {
+			t.Errorf("%q, %v; want a new token, although it lasts for less", token.AccessToken.Reveal(), err)
+		}
+	})
+}
+
+func TestTokenLasts(t *testing.T) {
+	obtained := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	hour := Token{obtained: obtained, Expiry: obtained.Add(time.Hour)}
+	for _, row := range []struct {
+		name  string
+		token Token
+		now   time.Time
+		least time.Duration
+		want  bool
+	}{
+		{"K14 301 s left", hour, obtained.Add(3299 * time.Second), 300 * time.Second, true},
+		{"K14 300 s left", hour, obtained.Add(3300 * time.Second), 300 * time.Second, true},
+		{"K14 299 s left", hour, obtained.Add(3301 * time.Second), 300 * time.Second, false},
+		{"at its end", hour, obtained.Add(time.Hour), 0, false},
+		{"K15 clock back", hour, obtained.Add(-time.Hour), 0, false},
+		{"K15 clock forward", hour, obtained.Add(2 * time.Hour), 0, false},
+		{"M15 of unknown lifetime", Token{obtained: obtained}, obtained, 0, false},
+		{"never obtained", Token{}, obtained, 0, false},
+	} {
+		if got := row.token.lasts(row.now, row.least); got != row.want {
+			t.Errorf("%s: %t", row.name, got)
+		}
+	}
+}
+
+func TestWallClockDecides(t *testing.T) { // K16: while a machine sleeps, the monotonic clock stands still
+	p := onLoopback(t, grantsToken("t-1"))
+	token, err := p.client(Options{}).Token(t.Context(), p.interxion(""), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, moment := range map[string]time.Time{"Expiry": token.Expiry, "obtained": token.obtained} {
+		if moment != moment.Round(0) {
+			t.Errorf("%s has a monotonic reading", name)
+		}
+	}
+}
+
+// Leaving.
+
+func TestFlightOutlivesItsFirstCaller(t *testing.T) { // K04
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, takes(10*time.Second, grantsToken("t-1")))
+		c := p.client(Options{})
+		leader, leave := context.WithCancel(t.Context())
+		go func() {
+			_, err := c.Token(leader, p.interxion(""), 0)
+			if fault := failed(t, err); fault.Fault != Cancelled {
+				t.Error(err)
+			}
+		}()
+		synctest.Wait()
+		go func() {
+			pass(time.Second)
+			leave()
+		}()
+		tokens, errs := together(999, func(int) (string, error) { return ask(t, c, p.interxion("")) })
+		for i, token := range tokens {
+			if token != "t-1" || errs[i] != nil {
+				t.Fatalf("follower %d: %q, %v", i, token, errs[i])
+			}
+		}
+		p.sent(1, "")
+	})
+}
+
+func TestFlightEndsWithItsLastCaller(t *testing.T) { // K04
+	synctest.Test(t, func(t *testing.T) {
+		ended := time.Time{}
+		p := inMemory(t, func(w http.ResponseWriter, r *http.Request) { hangs(w, r); ended = time.Now() }, takes(time.Second, grantsToken("t-2")))
+		c := p.client(Options{})
+		start := time.Now()
+		ctx, leave := context.WithTimeout(t.Context(), time.Second)
+		defer leave()
+		together(10, func(int) (string, error) {
+			_, err := c.Token(ctx, p.interxion(""), 0)
+			failed(t, err)
+			return "", err
+		})
+		together(10, func(i int) (string, error) { // others share the next one, whenever they come
+			pass(time.Duration(i) * time.Millisecond)
+			gets(t, c, p.interxion(""), "t-2")
+			return "", nil
+		})
+		if took := ended.Sub(start); took != time.Second {
+			t.Errorf("the request ended after %s, want 1s", took)
+		}
+		p.sent(2, "")
+	})
+}
+
+func TestDeadlineOfTheCaller(t *testing.T) { // X07
+	synctest.Test(t, func(t *testing.T) {
+		p, start := inMemory(t, hangs), time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		_, err := p.client(Options{}).Token(ctx, p.interxion(""), 0)
+		if fault := failed(t, err); fault.Fault != TimedOut || time.Since(start) != 5*time.Second {
+			t.Errorf("%v after %s", err, time.Since(start))
+		}
+	})
+}
+
+func TestNothingStartsForACallerWhoLeft(t *testing.T) { // X07
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		interrupted := make(chan struct{})
+		close(interrupted)
+		for _, row := range []struct {
+			ctx     context.Context
+			options Options
+		}{
+			{ctx, Options{}},
+			{t.Context(), Options{Interrupted: interrupted}}, // X08
+		} {
+			p := inMemory(t, grantsToken("t-1"))
+			c := p.client(row.options)
+			_, err := c.Token(row.ctx, p.interxion(""), 0)
+			synctest.Wait()
+			if fault := failed(t, err); fault.Fault != Cancelled || len(c.accounts) != 0 {
+				t.Errorf("%v, and %d requests were prepared", err, len(c.accounts))
+			}
+			p.sent(0, "")
+		}
+	})
+}
+
+func TestInterruptEndsEveryWait(t *testing.T) { // X08
+	for _, row := range []struct {
+		name     string
+		answer   http.HandlerFunc
+		grant    func(*fakePlatform) Grant
+		requests int
+	}{
+		{"for an answer", hangs, interxion, 1},
+		{"between attempts", says(429, "", "Retry-After: 30"), interxion, 1},
+		{"for the turn", hangs, func(p *fakePlatform) Grant { return p.interxion("behind another scope") }, 1},
+		{"for the fallback", refreshes(rejects("invalid_grant"), hangs), func(p *fakePlatform) Grant { return p.cloudLX(RefreshToken) }, 2},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, interrupted := inMemory(t, row.answer), make(chan struct{})
+				c := p.client(Options{Interrupted: interrupted})
+				start := time.Now()
+				go func() {
+					pass(2 * time.Second)
+					close(interrupted)
+				}()
+				if strings.Contains(row.name, "turn") {
+					go func() { _, _ = ask(t, c, p.interxion("")) }()
+					synctest.Wait()
+				}
+				for range 2 { // the second time nothing is even begun
+					_, err := ask(t, c, row.grant(p))
+					if fault := failed(t, err); fault.Fault != Cancelled || time.Since(start) != 2*time.Second {
+						t.Errorf("%v after %s", err, time.Since(start))
+					}
+				}
+				synctest.Wait()
+				if n := c.underWay(); n != 0 {
+					t.Errorf("%d requests are still under way", n)
+				}
+				p.sent(row.requests, "")
+			})
+		})
+	}
+}
+
+func TestInterruptHandsNoTurnOn(t *testing.T) { // X08
+	synctest.Test(t, func(t *testing.T) {
+		p, interrupted := inMemory(t, hangs), make(chan struct{})
+		c := p.client(Options{Interrupted: interrupted})
+		go func() {
+			synctest.Wait()
+			close(interrupted)
+		}()
+		_, errs := together(100, func(i int) (string, error) { return ask(t, c, p.interxion(fmt.Sprint(i))) })
+		for _, err := range errs {
+			failed(t, err)
+		}
+		synctest.Wait()
+		p.sent(1, "")
+	})
+}
+
+// underWay is how many requests are being sent, or wait for something.
+func (c *Client) underWay() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, who := range c.accounts {
+		n += who.users
+	}
+	return n
+}
+
+func TestWaitEndsWithItsLastCaller(t *testing.T) { // K04, X02
+	for name, answer := range map[string]http.HandlerFunc{"for the turn": hangs, "between attempts": says(429, "", "Retry-After: 30")} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := inMemory(t, answer)
+				c := p.client(Options{})
+				first, stop := context.WithCancel(t.Context())
+				go func() { _, _ = c.Token(first, p.interxion(""), 0) }()
+				synctest.Wait()
+				ctx, leave := context.WithTimeout(t.Context(), time.Second)
+				defer leave()
+				_, err := c.Token(ctx, p.interxion("behind the first"), 0)
+				failed(t, err)
+				synctest.Wait()
+				if n := c.underWay(); n != 1 {
+					t.Errorf("%d requests are under way, want the first alone", n)
+				}
+				stop()
+				synctest.Wait()
+				if n := c.underWay(); n != 0 {
+					t.Errorf("%d requests are still under way", n)
+				}
+				p.sent(1, "")
+			})
+		})
+	}
+}
+
+func TestFlightThatEndsLateDisturbsNoOther(t *testing.T) { // K04
+	synctest.Test(t, func(t *testing.T) {
+		release, sent := [3]chan struct{}{make(chan struct{}), make(chan struct{}), make(chan struct{})}, 0
+		c := New(Options{})
+		c.transport.RegisterProtocol("http", answering(func(*http.Request) (*http.Response, error) {
+			sent++
+			<-release[sent-1]                                 // whatever becomes of the caller
+			return answered(200, `{"access_token":"t"}`), nil // of unknown lifetime: for those alone who wait
+		}))
+		p := &fakePlatform{t: t, url: "http://127.0.0.1"}
+		ctx, leave := context.WithTimeout(t.Context(), time.Second)
+		defer leave()
+		_, err := c.Token(ctx, p.interxion(""), 0)
+		failed(t, err)
+		for i := range 2 { // the second comes after the first flight has ended
+			go func() { gets(t, c, p.interxion(""), "t") }()
+			synctest.Wait()
+			close(release[i])
+			synctest.Wait()
+		}
+		if sent != 2 {
+			t.Errorf("%d requests, want one that was given up and one for all others", sent)
+		}
+	})
+}
+
+func TestMemoryAnswersAfterAnInterrupt(t *testing.T) { // X08
+	p, interrupted := onLoopback(t, grantsToken("t-1")), make(chan struct{})
+	c := p.client(Options{Interrupted: interrupted})
+	gets(t, c, p.interxion(""), "t-1")
+	close(interrupted)
+	gets(t, c, p.interxion(""), "t-1")
+}
+
+func TestThousandCancelledCallsLeaveNothing(t *testing.T) { // X10, K22
+	p := onLoopback(t, grantsToken("t-1"), hangs)
+	c := p.client(Options{})
+	gets(t, c, p.interxion("first"), "t-1") // so that the others need not take turns
+	before := descriptors()
+	for round := range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		seen := len(p.seen(""))
+		go func() { // some of the requests have come, others have not
+			for len(p.seen("")) < seen+25 {
+				<-time.After(time.Millisecond)
+			}
+			cancel()
+		}()
+		_, errs := together(50, func(i int) (string, error) {
+			_, err := c.Token(ctx, p.interxion(fmt.Sprint(round, i)), 0)
+			return "", err
+		})
+		for _, err := range errs {
+			if fault := failed(t, err); fault.Fault != Cancelled {
+				t.Fatal(err)
+			}
+		}
+	}
+	nothingLeft(t)
+	for end := time.Now().Add(5 * time.Second); descriptors() > before; <-time.After(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d file descriptors, before %d", descriptors(), before)
+		}
+	}
+}
+
+// descriptors counts the open ones, where the system tells.
+func descriptors() int {
+	open, _ := os.ReadDir("/proc/self/fd")
+	return len(open)
+}
+
+// Rejections.
+
+func TestWrongSecretIsSentOnce(t *testing.T) { // K03: with however many scopes
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, takes(time.Second, rejects("invalid_client")))
+		c := p.client(Options{})
+		_, errs := together(100, func(i int) (string, error) { return ask(t, c, p.interxion(fmt.Sprint(i))) })
+		for _, err := range errs {
+			if fault := failed(t, err); fault.Fault != CredentialsRejected {
+				t.Fatal(err)
+			}
+		}
+		pass(time.Hour)
+		_, err := ask(t, c, p.interxion("later"))
+		failed(t, err)
+		p.sent(1, "")
+	})
+}
+
+func TestProvenCredentialsNeedNoTurn(t *testing.T) {
+	for name, first := range map[string]http.HandlerFunc{"by a token": grantsToken("t-1"), "by a rejected scope": rejects("invalid_scope")} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := inMemory(t, takes(time.Second, first), takes(time.Second, grantsToken("t-2")))
+				c, start := p.client(Options{}), time.Now()
+				together(100, func(i int) (string, error) { return ask(t, c, p.interxion(fmt.Sprint(i))) })
+				if took := time.Since(start); took != 2*time.Second {
+					t.Errorf("100 requests took %s; want 1 s for the first and 1 s for all others", took)
+				}
+				p.sent(100, "")
+			})
+		})
+	}
+}
+
+func TestSecretThatIsChangedMeanwhile(t *testing.T) {
+	p := onLoopback(t, grantsToken("t-1"), rejects("invalid_client"))
+	c := p.client(Options{})
+	gets(t, c, p.interxion("a"), "t-1")
+	for _, scope := range []string{"b", "c", "b"} {
+		_, err := ask(t, c, p.interxion(scope))
+		failed(t, err)
+	}
+	gets(t, c, p.interxion("a"), "t-1") // what is at hand is still good
+	p.sent(2, "")
+}
+
+func TestRejectionIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, answer := range []http.HandlerFunc{rejects("invalid_scope"), rejects("unauthorized_client"), says(403, ""), says(404, ""), says(302, "")} {
+			p := inMemory(t, answer)
+			c := p.client(Options{})
+			for range 3 {
+				_, err := ask(t, c, p.interxion(""))
+				failed(t, err)
+				pass(24 * time.Hour)
+			}
+			p.sent(1, "")
+		}
+	})
+}
+
+// Passing failures.
+
+func TestPassingFailureIsSharedForAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, says(503, ""), says(503, ""), grantsToken("t-1"))
+		c := p.client(Options{MaxAttempts: 2})
+		_, first := ask(t, c, p.interxion(""))
+		for range 1000 {
+			if _, err := ask(t, c, p.interxion("")); failed(t, err).Error() != first.Error() {
+				t.Fatal(err)
+			}
+		}
+		pass(failureShared - time.Millisecond)
+		_, err := ask(t, c, p.interxion(""))
+		failed(t, err)
+		p.sent(2, "")
+		pass(time.Millisecond)
+		gets(t, c, p.interxion(""), "t-1")
+		p.sent(3, "")
+	})
+}
+
+func TestPauseThatThePlatformAskedForIsKept(t *testing.T) { // S13
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, says(429, "", "Retry-After: 600"), grantsToken("t-1"))
+		c := p.client(Options{})
+		_, err := ask(t, c, p.interxion(""))
+		failed(t, err)
+		pass(599 * time.Second)
+		_, err = ask(t, c, p.interxion(""))
+		failed(t, err)
+		p.sent(1, "")
+		pass(time.Second)
+		gets(t, c, p.interxion(""), "t-1")
+	})
+}
+
+func TestWaitForTheTurnIsBounded(t *testing.T) { // S14, T04
+	synctest.Test(t, func(t *testing.T) {
+		var recovered atomic.Bool
+		p := inMemory(t, func(w http.ResponseWriter, r *http.Request) {
+			if recovered.Load() {
+				grantsToken("t-1")(w, r)
+			} else {
+				hangs(w, r)
+			}
+		})
+		c, start := p.client(Options{}), time.Now()
+		_, errs := together(10, func(i int) (string, error) { return ask(t, c, p.interxion(fmt.Sprint(i))) })
+		for _, err := range errs {
+			if fault := failed(t, err); fault.Fault != TimedOut || time.Since(start) > budget+time.Second {
+				t.Errorf("%v after %s", err, time.Since(start))
+			}
+		}
+		pass(failureShared)
+		recovered.Store(true)
+		for i := range 10 { // what befell the others is no judgement on them
+			gets(t, c, p.interxion(fmt.Sprint(i)), "t-1")
+		}
+	})
+}
+
+func TestRefreshAndFallbackShareOneBudget(t *testing.T) { // T04
+	synctest.Test(t, func(t *testing.T) {
+		p, start := inMemory(t, hangs), time.Now()
+		_, err := ask(t, p.client(Options{RequestTimeout: 100 * time.Second}), p.cloudLX(RefreshToken))
+		if fault := failed(t, err); fault.Fault != TimedOut || time.Since(start) != budget {
+			t.Errorf("%v after %s", err, time.Since(start))
+		}
+		p.sent(1, "refresh-token")
+		p.sent(1, "access-token")
+	})
+}
+
+// Requests that are sent once.
+
+func TestRejectedRefreshTokenFallsBack(t *testing.T) { // S04
+	for name, refused := range map[string]http.HandlerFunc{"invalid_grant": rejects("invalid_grant"), "401": says(401, ""), "Equinix": says(500, `{"errorCode":"S1006"}`)} {
+		for _, grant := range []func(*fakePlatform) Grant{refreshAtEquinix, refreshAtCloudLX} {
+			t.Run(name, func(t *testing.T) {
+				p := onLoopback(t, refreshes(refused, grantsToken("t-1")))
+				c := p.client(Options{})
+				for range 2 {
+					token, err := c.Token(t.Context(), grant(p), 0)
+					if err != nil || token.AccessToken.Reveal() != "t-1" || failed(t, token.Fallback).Fault != RefreshTokenRejected {
+						t.Errorf("%v, %v", token, err)
+					}
+				}
+				p.sent(1, "/refresh")
+				p.sent(2, "")
+			})
+		}
+	}
+	t.Run("all rejected", func(t *testing.T) {
+		p := onLoopback(t, refreshes(rejects("invalid_grant"), rejects("invalid_client")))
+		c := p.client(Options{})
+		for range 2 {
+			_, err := ask(t, c, refreshAtCloudLX(p))
+			if fault := failed(t, err); fault.Fault != CredentialsRejected {
+				t.Error(err)
+			}
+		}
+		p.sent(2, "")
+	})
+}
+
+// TestRefreshTokenThatIsStillGoodIsKept is about failures that are no judgement on it: the fallback would spend nothing, but
+// the warning that goes with it would be wrong.
+func TestRefreshTokenThatIsStillGoodIsKept(t *testing.T) {
+	for name, answer := range map[string]http.HandlerFunc{
+		"S01 invalid_client": rejects("invalid_client"), "S05 unauthorized_client": rejects("unauthorized_client"),
+		"S06 403": says(403, ""), "S07 404": says(404, ""), "S08 405": says(405, ""), "S18 302": says(302, ""),
+		"S13 429": says(429, "", "Retry-After: 86400"), "S15 503": says(503, ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := inMemory(t, refreshes(answer, grantsToken("t-1")))
+				_, err := ask(t, p.client(Options{}), refreshAtCloudLX(p))
+				failed(t, err)
+				p.sent(0, "/access-token")
+			})
+		})
+	}
+}
+
+func refreshAtEquinix(p *fakePlatform) Grant { return p.equinix(RefreshToken) }
+func refreshAtCloudLX(p *fakePlatform) Grant { return p.cloudLX(RefreshToken) }
+
+// TestUnknownOutcomeIsNeverRepeated is about every fault after which the platform may have seen a login or a refresh.
+func TestUnknownOutcomeIsNeverRepeated(t *testing.T) { // T11, T12
+	faults := map[string]http.HandlerFunc{
+		"T04 silence":               hangs,
+		"T07 a byte a second":       drips,
+		"T08 cut short":             writes("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"access_token\":\"t-0\"}"),
+		"T09 no last chunk":         writes("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n16\r\n{\"access_token\":\"t-0\"}\r\n"),
+		"T11 broken off":            resets,
+		"T13 noise":                 writes(bodyMark + "\r\n\r\n"),
+		"T23 headers without end":   writes("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 2*maxHeader)),
+		"M02 empty":                 says(200, ""),
+		"M01 a page":                says(200, htmlPage),
+		"M08 no token":              says(200, `{"expires_in":60}`),
+		"M22 a body without end":    says(200, strings.Repeat(" ", maxBody+1)),
+		"S14 500":                   says(500, htmlPage),
+		"S15 502":                   says(502, htmlPage),
+		"S15 504":                   says(504, htmlPage),
+		"S17 501":                   says(501, htmlPage),
+		"S22 202":                   says(202, `{"access_token":"t-0"}`),
+		"S22 204":                   says(204, ""),
+		"S15 500 with server_error": says(500, `{"error":"server_error"}`),
+	}
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				for _, grant := range []func(*fakePlatform) Grant{refreshAtEquinix, refreshAtCloudLX} {
+					p := inMemory(t, refreshes(fault, grantsToken("t-1")))
+					c := p.client(Options{})
+					for range 3 {
+						token, err := c.Token(t.Context(), grant(p), 0)
+						if err != nil || token.AccessToken.Reveal() != "t-1" {
+							t.Fatalf("no fallback: %v", err)
+						}
+						failed(t, token.Fallback)
+						pass(2 * time.Hour) // the token runs out
+					}
+					p.sent(1, "/refresh")
+					p.sent(4, "")
+				}
+				p := inMemory(t, fault)
+				c := p.client(Options{})
+				for range 3 {
+					_, err := ask(t, c, p.equinix(Password))
+					failed(t, err)
+					pass(2 * time.Hour)
+				}
+				p.sent(1, "")
+			})
+		})
+	}
+}
+
+// TestRefusedForNowIsRepeated is about answers after which the platform has not acted on the request.
+func TestRefusedForNowIsRepeated(t *testing.T) {
+	for _, status := range []int{408, 429, 503} {
+		for _, grant := range []func(*fakePlatform) Grant{password, refreshAtEquinix, refreshAtCloudLX} {
+			synctest.Test(t, func(t *testing.T) {
+				p := inMemory(t, says(status, htmlPage), grantsToken("t-1"))
+				token, err := p.client(Options{}).Token(t.Context(), grant(p), 0)
+				if err != nil || token.Fallback != nil {
+					t.Errorf("%d: %v, %v", status, token.Fallback, err)
+				}
+				p.sent(2, p.seen("")[0].path)
+			})
+		}
+	}
+}
+
+func TestRequestThatWasNotSentIsRepeated(t *testing.T) { // T01
+	for _, grant := range []func(*fakePlatform) Grant{password, refreshAtEquinix, refreshAtCloudLX} {
+		synctest.Test(t, func(t *testing.T) {
+			p := inMemory(t, grantsToken("t-1"))
+			c, works := p.client(Options{MaxAttempts: 2}), false
+			c.transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+				if !works {
+					return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+				}
+				return p.dial(ctx, network, address)
+			}
+			_, err := ask(t, c, grant(p))
+			failed(t, err)
+			works = true
+			pass(failureShared)
+			token, err := c.Token(t.Context(), grant(p), 0)
+			if err != nil || token.Fallback != nil {
+				t.Errorf("%v, %v", token.Fallback, err)
+			}
+			p.sent(1, "")
+		})
+	}
+}
+
+func TestRequestThatWaitedInVainIsStillSent(t *testing.T) { // X07
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, takes(10*time.Second, grantsToken("t-1")))
+		c := p.client(Options{})
+		go func() { _, _ = ask(t, c, p.cloudLX(ClientCredentials)) }() // has the turn
+		synctest.Wait()
+		ctx, leave := context.WithTimeout(t.Context(), time.Second)
+		defer leave()
+		_, err := c.Token(ctx, refreshAtCloudLX(p), 0)
+		failed(t, err)
+		synctest.Wait()
+		p.sent(0, "/refresh")
+		token, err := c.Token(t.Context(), refreshAtCloudLX(p), 0)
+		if err != nil || token.Fallback != nil {
+			t.Errorf("%v, %v", token.Fallback, err)
+		}
+		p.sent(1, "/refresh")
+	})
+}
+
+func TestRequestThatWasBrokenOffIsNotRepeated(t *testing.T) { // K04, X07
+	for _, row := range []struct {
+		name          string
+		proven, grant func(*fakePlatform) Grant // the former is accepted first, so that no turn is waited for
+		fallsBack     bool
+	}{
+		{"Equinix refresh", equinix, refreshAtEquinix, true},
+		{"CloudLX refresh", cloudLX, refreshAtCloudLX, true},
+		{"Equinix login", equinix, password, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := inMemory(t, grantsToken("t-1"), hangs)
+				c := p.client(Options{})
+				gets(t, c, row.proven(p), "t-1")
+				ctx, leave := context.WithTimeout(t.Context(), time.Second)
+				defer leave()
+				_, err := c.Token(ctx, row.grant(p), 0)
+				failed(t, err)
+				token, err := c.Token(t.Context(), row.grant(p), 0)
+				if row.fallsBack {
+					if err != nil || failed(t, token.Fallback).Fault != RefreshTokenRejected {
+						t.Errorf("%v, %v", token.Fallback, err)
+					}
+				} else if fault := failed(t, err); fault.Endpoint != "" || !strings.HasPrefix(err.Error(), "Equinix: nothing was sent: an earlier login got no answer") {
+					t.Error(err)
+				}
+				p.sent(2, "")
+			})
+		})
+	}
+}
+
+func TestRefreshTokenIsSpentOnce(t *testing.T) {
+	const rotated = `,"refresh_token":"next-1"`
+	for _, row := range []struct {
+		name           string
+		refresh        http.HandlerFunc
+		refreshed, all int
+	}{
+		{"rotated", grantsToken("t-1", rotated), 1, 3},
+		{"K10 not rotated", grantsToken("t-1"), 3, 3},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := inMemory(t, refreshes(row.refresh, grantsToken("t-2")))
+				c := p.client(Options{})
+				for range 3 {
+					if _, err := ask(t, c, p.cloudLX(RefreshToken)); err != nil {
+						t.Error(err)
+					}
+					pass(2 * time.Hour)
+				}
+				p.sent(row.refreshed, "/refresh")
+				p.sent(row.all, "")
+			})
+		})
+	}
+}
+
+func TestAcceptedLoginCanBeRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, grantsToken("t-1", `,"refresh_token":"next-1"`), grantsToken("t-2"))
+		c := p.client(Options{})
+		gets(t, c, p.equinix(Password), "t-1")
+		pass(2 * time.Hour)
+		gets(t, c, p.equinix(Password), "t-2")
+	})
+}
+
+// Memory.
+
+// answering is a transport without a network.
+type answering func(*http.Request) (*http.Response, error)
+
+func (a answering) RoundTrip(r *http.Request) (*http.Response, error) { return a(r) }
+
+func answered(status int, body string) *http.Response {
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
+}
+
+func TestMemoryIsBounded(t *testing.T) { // K27
+	synctest.Test(t, func(t *testing.T) {
+		var requests, slow atomic.Int32
+		release := make(chan struct{})
+		c := New(Options{})
+		c.transport.RegisterProtocol("http", answering(func(r *http.Request) (*http.Response, error) {
+			requests.Add(1)
+			_ = r.ParseForm()
+			switch r.PostForm.Get("client_id") {
+			case "wrong":
+				return answered(400, `{"error":"invalid_client"}`), nil
+			case "slow":
+				slow.Add(1)
+				<-release
+			case "greedy":
+				return answered(403, ""), nil
+			}
+			return answered(200, `{"access_token":"t","expires_in":3600,"refresh_token":"r"}`), nil
+		}))
+		of := func(client, scope string) Grant {
+			return Interxion{LoginURL: "http://127.0.0.1", ClientID: client, ClientSecret: NewSecret(clientSecret), Scope: scope}
+		}
+		promises := func(scope string) { // what must not be sent again
+			_, err := ask(t, c, of("wrong", scope))
+			failed(t, err)
+			gets(t, c, (&fakePlatform{url: "http://127.0.0.1"}).cloudLX(RefreshToken), "t")
+			go gets(t, c, of("slow", scope), "t")
+			synctest.Wait()
+		}
+		promises("")
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for i := range 5000 {
+			_, err := ask(t, c, of("greedy", fmt.Sprint(i)))
+			failed(t, err)
+			gets(t, c, of(fmt.Sprint("client-", i), ""), "t")
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if len(c.entries) > maxEntries || len(c.accounts) > maxEntries || after.HeapAlloc > before.HeapAlloc+16<<20 {
+			t.Errorf("%d entries, %d accounts, heap from %d to %d bytes", len(c.entries), len(c.accounts), before.HeapAlloc, after.HeapAlloc)
+		}
+		promises("")
+		promises("another")
+		if n := requests.Load(); n != 10003 || slow.Load() != 1 {
+			t.Errorf("%d requests, %d of them by the slow client; what must not be sent again was forgotten", n, slow.Load())
+		}
+		close(release)
+		synctest.Wait()
+		if n := slow.Load(); n != 2 {
+			t.Errorf("the slow client sent %d requests for two scopes", n)
+		}
+	})
+}
+
+// Secrets.
+
+func TestPanicBecomesAnError(t *testing.T) { // H07
+	c, panics := New(Options{}), true
+	c.transport.RegisterProtocol("http", answering(func(*http.Request) (*http.Response, error) {
+		if panics {
+			panic("the secret is " + clientSecret)
+		}
+		return answered(200, `{"access_token":"t-1"}`), nil
+	}))
+	p := &fakePlatform{t: t, url: "http://127.0.0.1"}
+	_, err := ask(t, c, p.interxion(""))
+	if fault := failed(t, err); fault.Fault != Internal {
+		t.Error(err)
+	}
+	panics = false
+	gets(t, c, p.interxion(""), "t-1") // neither the failure nor the turn is kept
+}
+
+func TestSecretsTravelInTheBodyAlone(t *testing.T) { // H19; the platform looks at the rest of the request
+	for _, grant := range []func(*fakePlatform) Grant{interxion, equinix, password, cloudLX, refreshAtEquinix, refreshAtCloudLX} {
+		var agent string
+		p := onLoopback(t, func(w http.ResponseWriter, r *http.Request) {
+			agent = r.UserAgent()
+			grantsToken("t-1")(w, r)
+		})
+		gets(t, p.client(Options{UserAgent: "test/1"}), grant(p), "t-1")
+		if agent != "test/1" {
+			t.Errorf("User-Agent is %q", agent)
+		}
+	}
+}
+
+func TestEachErrorIsScrubbedOfItsOwnSecrets(t *testing.T) { // H24
+	p := onLoopback(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		says(400, fmt.Sprintf(`{"error":"invalid_scope","error_description":%q}`, "you sent "+fields(body)["client_secret"]))(w, r)
+	})
+	clients := []*Client{p.client(Options{}), p.client(Options{})}
+	_, errs := together(100, func(i int) (string, error) {
+		return ask(t, clients[i%2], p.interxion(fmt.Sprint(i)))
+	})
+	for _, err := range errs {
+		if failed(t, err); !strings.HasSuffix(err.Error(), "code invalid_scope: you sent "+redacted) {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,110 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package clients
+
+import (
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestErrorBodies covers the shapes in which the platforms say what went wrong.
+func TestErrorBodies(t *testing.T) {
+	said := platformError{code: "S1006", description: "Login Failure"}
+	tests := []struct {
+		body string
+		want platformError
+	}{
+		{`{"error":"S1006","error_description":"Login Failure"}`, said},
+		{`{"errorCode":"S1006","errorMessage":"Login Failure","errorTitle":"x"}`, said},
+		{`{"error_code":"S1006","error_message":"Login Failure"}`, said},
+		{`[{"errorCode":"S1006","errorMessage":"Login Failure"}]`, said},
+		{`[{"error_code":"S1006","error_message":"Login Failure"},{"error_code":"S2"},7]`, said},
+		{`{"errors":[{"errorCode":"S1006","errorMessage":"Login Failure"},{"errorCode":"S2"}],"message":"x"}`, said},
+		{`{"errors":[],"errorCode":"S1006","errorMessage":"Login Failure"}`, said},
+		{`{"errors":"many","errorCode":"S1006","errorMessage":"Login Failure"}`, said},
+		{`{"errors":{"secret":["wrong"]},"errorCode":"S1006","errorMessage":"Login Failure"}`, said},
+		{`{"error":{"code":7},"errorCode":"S1006","error_description":null,"message":"Login Failure","status_code":401}`, said},
+		{"\xef\xbb\xbf" + `{"error":"S1006","message":"Login Failure"}`, said},
+		{`{"message":"Login Failure","status_code":401}`, platformError{description: "Login Failure"}},
+		{`{"error":"","errorCode":7}`, platformError{}},
+		{`{"error":"S1006"`, platformError{}},
+		{`{"error":"S1006"}{}`, platformError{}},
+		{`[]`, platformError{}},
+		{`[null,{"error":"S1006"}]`, platformError{}},
+		{`"S1006"`, platformError{}},
+		{`null`, platformError{}},
+		{``, platformError{}},
+		{`<error>S1006</error>`, platformError{}},
+	}
+	for _, test := range tests {
+		if got := readError([]byte(test.body)); got != test.want {
+			t.Errorf("%s was read as %+v, want %+v", test.body, got, test.want)
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) { // S13
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	const none = -1
+	tests := []struct {
+		values []string
+		want   time.Duration
+	}{
+		{nil, none},
+		{[]string{"2"}, 2 * time.Second},
+		{[]string{"0"}, 0},
+		{[]string{"86400"}, 24 * time.Hour},
+		{[]string{"9223372036854775807"}, maxLifetime},
+		{[]string{"18446744073709551616"}, none},
+		{[]string{"-1"}, none},
+		{[]string{"+1"}, none},
+		{[]string{"1.5"}, none},
+		{[]string{"1s"}, none},
+		{[]string{""}, none},
+		{[]string{"soon"}, none},
+		{[]string{"2", "2"}, none},
+		{[]string{"Fri, 02 Jan 2026 03:05:05 GMT"}, time.Minute},
+		{[]string{"Friday, 02-Jan-26 03:05:05 GMT"}, time.Minute},
+		{[]string{"Fri, 02 Jan 2026 03:04:05 GMT"}, 0},
+		{[]string{"Fri, 02 Jan 2026 03:04:04 GMT"}, none},
+		{[]string{"Fri, 31 Dec 9999 23:59:59 GMT"}, maxLifetime},
+	}
+	for _, test := range tests {
+		got, ok := retryAfter(http.Header{"Retry-After": test.values}, now)
+		if ok != (test.want != none) || ok && got != test.want {
+			t.Errorf("%q is a wait of %s, %t; want %s", test.values, got, ok, test.want)
+		}
+	}
+}
+
+// TestHostileAnswersTakeLittleMemory bounds what the largest answers make the process take from the system.
+func TestHostileAnswersTakeLittleMemory(t *testing.T) {
+	request := call{secrets: []Secret{NewSecret(canary)}}
+	fill := func(before, part, after string) []byte {
+		return []byte(before + strings.Repeat(part, (maxBody-len(before)-len(after))/len(part)) + after)
+	}
+	taken := func() int {
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return int(stats.HeapSys - stats.HeapReleased)
+	}
+	for name, body := range map[string][]byte{
+		"members":      fill(`{`, `"a":0,`, `"b":0}`),
+		"errors":       fill(`{"errors":[`, `{},`, `{}]}`),
+		"long message": fill(`{"message":"`, `\u0001`, `"}`),
+	} {
+		debug.FreeOSMemory()
+		before := taken()
+		_, _ = readToken(http.Header{}, body, time.Now(), 0) // whether it is a token is tested elsewhere
+		_ = request.scrubbed(readError(body))
+		const limit = 16 << 20
+		if more := taken() - before; more > limit {
+			t.Errorf("%s: %d KiB were taken, more than %d", name, more>>10, limit>>10)
+		}
+	}
+}

@@ -1,0 +1,279 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package clients
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+const htmlPage = "<html>" + bodyMark + "</html>"
+
+// TestAnswerIsJudgedOnce is about answers that another request would not change.
+func TestAnswerIsJudgedOnce(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		grant  func(*fakePlatform) Grant
+		answer http.HandlerFunc
+		want   Fault
+		text   string // in the error
+	}{
+		{"S01 invalid_client", interxion, rejects("invalid_client"), CredentialsRejected, "/connect/token answered 400 Bad Request, code invalid_client"},
+		{"S02 401 without a body", interxion, says(401, "", "WWW-Authenticate: Basic realm="+bodyMark), CredentialsRejected, "answered 401 Unauthorized: empty answer"},
+		{"S03 password grant", password, rejects("invalid_grant"), CredentialsRejected, "code invalid_grant"},
+		{"S05 invalid_scope", interxion, rejects("invalid_scope"), ScopeRejected, "code invalid_scope"},
+		{"S05 unsupported_grant_type", interxion, rejects("unsupported_grant_type"), GrantRejected, "code unsupported_grant_type"},
+		{"S05 unauthorized_client", interxion, rejects("unauthorized_client"), GrantRejected, "code unauthorized_client"},
+		{"S05 invalid_request", interxion, rejects("invalid_request"), RequestRejected, "code invalid_request"},
+		{"S05 400 without a code", interxion, says(400, htmlPage), RequestRejected, "answered 400"},
+		{"S06 a firewall's page", interxion, says(403, htmlPage, "Content-Type: text/html; charset=utf-8"), Forbidden, "answered 403 Forbidden: the answer is text/html without an error code"},
+		{"S07 404", cloudLX, says(404, htmlPage), NotFound, "/api/oauth2/access-token answered 404 Not Found"},
+		{"S07 404 with a code", equinix, says(404, `[{"errorCode":"404","errorMessage":"Not Found"}]`), NotFound, "code 404: Not Found"},
+		{"S08 405", cloudLX, says(405, htmlPage), NotAcceptable, "Accept application/vnd.cloudlx.v1+json, Content-Type application/x-www-form-urlencoded"},
+		{"S08 406", cloudLX, says(406, ""), NotAcceptable, "Accept application/vnd.cloudlx.v1+json"},
+		{"S08 415", equinix, says(415, ""), NotAcceptable, "Content-Type application/json"},
+		{"S16 camelCase", equinix, says(500, `{"errorCode":"S1006","errorMessage":"Login Failure","x":"`+bodyMark+`"}`), CredentialsRejected, "answered 500 Internal Server Error, code S1006: Login Failure"},
+		{"S16 snake_case", equinix, says(500, `{"error_code":"S1006","error_message":"Login Failure"}`), CredentialsRejected, "code S1006: Login Failure"},
+		{"S16 errors", equinix, says(500, `{"errors":[{"errorCode":"S1006"}]}`), CredentialsRejected, "code S1006"},
+		{"S16 array", equinix, says(500, `[{"errorCode":"S1006"}]`), CredentialsRejected, "code S1006"},
+		{"S16 password", password, says(500, `{"errorCode":"S1006"}`), CredentialsRejected, "code S1006"},
+		{"S17 501", interxion, says(501, htmlPage), Unavailable, "answered 501"},
+		{"S17 505", interxion, says(505, htmlPage), Unavailable, "answered 505"},
+		{"S17 captive portal", interxion, says(511, htmlPage), Unavailable, "answered 511 Network Authentication Required"},
+		{"S20 307 to another path", interxion, says(307, "", "Location: /elsewhere"), Redirected, "a redirect to 127.0.0.1:"},
+		{"S20 loop", interxion, says(302, "", "Location: /connect/token"), Redirected, "a redirect to 127.0.0.1:"},
+		{"S20 redirect to nowhere", interxion, says(302, htmlPage), Redirected, "a redirect, which is not followed"},
+		{"S20 redirect with an echo", interxion, says(302, "", "Location: https://REFRESH.S3CRET-one~1@elsewhere.example/?x="+bodyMark), Redirected, "a redirect to elsewhere.example,"},
+		{"S21 200 with an error", interxion, says(200, `{"error":"invalid_client","access_token":"`+bodyMark+`"}`), CredentialsRejected, "answered 200 OK, code invalid_client"},
+		{"S22 101", interxion, switchesProtocols, BadAnswer, "answered 101 Switching Protocols"},
+		{"S22 202", interxion, says(202, `{"access_token":"`+bodyMark+`"}`, "Content-Type: application/json"), BadAnswer, "answered 202 Accepted"},
+		{"S22 204", interxion, says(204, ""), BadAnswer, "answered 204 No Content: empty answer"},
+		{"S22 206", interxion, says(206, `{"access_token":"`+bodyMark+`"}`), BadAnswer, "answered 206"},
+		{"S22 299", interxion, says(299, `{"access_token":"`+bodyMark+`"}`), BadAnswer, "answered 299:"},
+		{"a login page", interxion, says(200, htmlPage), BadAnswer, "answered 200 OK: the answer is HTML or XML, not a JSON object"},
+		{"an endless error page", interxion, says(404, strings.Repeat(htmlPage, 1<<17)), NotFound, "answered 404"},
+		{"an endless answer", interxion, says(200, strings.Repeat(" ", maxBody+1)), BadAnswer, "answered 200 OK: the answer is too large"},
+		// That the rest is missing makes no other answer of a rejection: sent again, it would be a second failed login.
+		{"a rejection cut short", password, writes("HTTP/1.1 401 Unauthorized\r\nContent-Length: 500\r\n\r\n" + bodyMark), CredentialsRejected, "answered 401"},
+		{"a rejection cut short in a chunk", interxion, writes("HTTP/1.1 400 Bad Request\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n" + bodyMark), RequestRejected, "answered 400"},
+		{"a code that is none", interxion, says(400, `{"error":"an odd code"}`), CredentialsRejected, "code unreadable: (its code: an odd code)"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			p := onLoopback(t, row.answer)
+			c := p.client(Options{})
+			for range 2 { // the second time from memory
+				token, err := c.Token(t.Context(), row.grant(p), 0)
+				fault := failed(t, err)
+				if fault.Code != "" && strings.Contains(err.Error(), "without an error code") {
+					t.Errorf("the error contradicts itself: %v", err)
+				}
+				if token != (Token{}) || fault.Fault != row.want || !strings.Contains(err.Error(), row.text) {
+					t.Errorf("fault %d, %v; want %d, %q", fault.Fault, err, row.want, row.text)
+				}
+			}
+			p.sent(1, "")
+		})
+	}
+}
+
+func interxion(p *fakePlatform) Grant { return p.interxion("") }
+func equinix(p *fakePlatform) Grant   { return p.equinix(ClientCredentials) }
+func password(p *fakePlatform) Grant  { return p.equinix(Password) }
+func cloudLX(p *fakePlatform) Grant   { return p.cloudLX(ClientCredentials) }
+
+// switchesProtocols keeps the connection open: whoever reads on waits for ever.
+func switchesProtocols(w http.ResponseWriter, _ *http.Request) {
+	conn := hijack(w)
+	_, _ = conn.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + bodyMark + "\r\n\r\n"))
+	_, _ = conn.Read(make([]byte, 1))
+	_ = conn.Close()
+}
+
+func TestRedirectToAnotherHostIsNotFollowed(t *testing.T) { // S18
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		other := onLoopback(t, grantsToken("stolen"))
+		p := onLoopback(t, says(status, htmlPage, "Location: "+other.url+"/connect/token?x="+bodyMark))
+		_, err := p.client(Options{}).Token(t.Context(), p.interxion(""), 0)
+		if fault := failed(t, err); fault.Fault != Redirected || !strings.Contains(err.Error(), strings.TrimPrefix(other.url, "http://")) {
+			t.Errorf("%d: %v", status, err)
+		}
+		p.sent(1, "")
+		other.sent(0, "")
+	}
+}
+
+func Test201HoldsAToken(t *testing.T) { // S22
+	p := onLoopback(t, says(201, `{"access_token":"t-1","expires_in":60}`))
+	token, err := p.client(Options{}).Token(t.Context(), p.interxion(""), 0)
+	if err != nil || token.AccessToken.Reveal() != "t-1" {
+		t.Errorf("%q, %v", token.AccessToken.Reveal(), err)
+	}
+}
+
+func TestCookiesAreForgotten(t *testing.T) { // S27; the platform refuses requests that bring one
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, says(503, "", "Set-Cookie: session="+bodyMark), grantsToken("t-1"))
+		if _, err := p.client(Options{}).Token(t.Context(), p.interxion(""), 0); err != nil {
+			t.Error(err)
+		}
+		p.sent(2, "")
+	})
+}
+
+// TestPassingFaultIsTriedAgain is about answers that another request may change.
+func TestPassingFaultIsTriedAgain(t *testing.T) {
+	ok := grantsToken("t-1")
+	slow := func(header ...string) http.HandlerFunc { return says(429, htmlPage, header...) }
+	unavailable := func(status int) http.HandlerFunc { return says(status, htmlPage, "Content-Type: text/html") }
+	const whole = `{"access_token":"t-0","expires_in":60}`
+	for _, row := range []struct {
+		name     string
+		script   []http.HandlerFunc
+		requests int
+		from, to time.Duration // that it takes
+	}{
+		{"S09 408", []http.HandlerFunc{says(408, htmlPage), ok}, 2, 0, backoffBase},
+		{"S10 Retry-After", []http.HandlerFunc{slow("Retry-After: 2"), ok}, 2, 2 * time.Second, 2500 * time.Millisecond},
+		{"S10 Retry-After, the longest that is waited", []http.HandlerFunc{slow("Retry-After: 60"), ok}, 2, 60 * time.Second, 60500 * time.Millisecond},
+		{"S10 Retry-After as a date", []http.HandlerFunc{slow("Date: Sat, 01 Jan 2000 00:00:00 GMT", "Retry-After: Sat, 01 Jan 2000 00:00:03 GMT"), ok}, 2, 3 * time.Second, 3500 * time.Millisecond},
+		{"S11 without Retry-After", []http.HandlerFunc{slow(), slow(), ok}, 3, 0, 1500 * time.Millisecond},
+		{"S13 past date", []http.HandlerFunc{slow("Retry-After: Fri, 31 Dec 1999 23:59:59 GMT"), ok}, 2, 0, backoffBase},
+		{"S13 negative", []http.HandlerFunc{slow("Retry-After: -7"), ok}, 2, 0, backoffBase},
+		{"S13 fraction", []http.HandlerFunc{slow("Retry-After: 1.5"), ok}, 2, 0, backoffBase},
+		{"S13 garbage", []http.HandlerFunc{slow("Retry-After: soon"), ok}, 2, 0, backoffBase},
+		{"S13 two headers", []http.HandlerFunc{slow("Retry-After: 5", "Retry-After: 7"), ok}, 2, 0, backoffBase},
+		{"S15 502 503 504", []http.HandlerFunc{unavailable(502), unavailable(503), unavailable(504), ok}, 4, 0, 3500 * time.Millisecond},
+		{"S15 a code that says so", []http.HandlerFunc{rejects("temporarily_unavailable"), says(500, `{"error":"server_error"}`), ok}, 3, 0, 1500 * time.Millisecond},
+		{"S26 one after the other", []http.HandlerFunc{unavailable(503), slow("Retry-After: 9"), resets, writes("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + whole), ok}, 5, 9 * time.Second, 17 * time.Second},
+		{"T08 Content-Length of more than comes", []http.HandlerFunc{writes("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + whole), ok}, 2, 0, backoffBase},
+		{"T09 no last chunk", []http.HandlerFunc{writes(fmt.Sprintf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(whole), whole)), ok}, 2, 0, backoffBase},
+		{"T11 broken off after the request", []http.HandlerFunc{resets, ok}, 2, 0, backoffBase},
+		{"T28 a clock that is a day off", []http.HandlerFunc{slow("Date: Sun, 02 Jan 2000 00:00:00 GMT", "Retry-After: Sun, 02 Jan 2000 00:00:02 GMT"), ok}, 2, 2 * time.Second, 2500 * time.Millisecond},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, start := inMemory(t, row.script...), time.Now()
+				token, err := p.client(Options{MaxAttempts: 5}).Token(t.Context(), p.interxion(""), 0)
+				if took := time.Since(start); err != nil || took < row.from || took > row.to || token.AccessToken.Reveal() != "t-1" {
+					t.Errorf("%q, %v after %s; want t-1 after %s to %s", token.AccessToken.Reveal(), err, took, row.from, row.to)
+				}
+				p.sent(row.requests, "")
+			})
+		})
+	}
+}
+
+func TestBrokenConnectionIsTriedAgainOnLoopback(t *testing.T) { // T08, T11, T12
+	p := onLoopback(t,
+		says(503, "", "Connection: keep-alive"),
+		resets,
+		writes("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"access_token\":\"t-0\"}"),
+		grantsToken("t-1"))
+	c := p.client(Options{})
+	synctest.Test(t, func(t *testing.T) { // for the pauses alone
+		token, err := c.Token(t.Context(), p.interxion(""), 0)
+		if err != nil || token.AccessToken.Reveal() != "t-1" {
+			t.Errorf("%q, %v", token.AccessToken.Reveal(), err)
+		}
+	})
+	p.sent(4, "")
+	peers := map[string]bool{}
+	for _, r := range p.seen("") {
+		peers[r.peer] = true
+	}
+	if len(peers) != 4 { // T12
+		t.Errorf("4 requests over %d connections", len(peers))
+	}
+}
+
+func TestAttemptsEnd(t *testing.T) {
+	const day = "Retry-After: 86400"
+	for _, row := range []struct {
+		name     string
+		options  Options
+		answer   http.HandlerFunc
+		requests int
+		to       time.Duration
+		text     string
+	}{
+		{"S14 500 for ever", Options{}, says(500, htmlPage), 4, 3500 * time.Millisecond, "answered 500 Internal Server Error, after 4 attempts"},
+		{"S14 one attempt allowed", Options{MaxAttempts: 1}, says(500, htmlPage), 1, 0, "answered 500 Internal Server Error: "},
+		{"S13 Retry-After of a day", Options{}, says(429, htmlPage, day), 1, 0, "answered 429 Too Many Requests, asked for a pause of 24h0m0s"},
+		{"S13 Retry-After of a day, 503", Options{}, says(503, htmlPage, day), 1, 0, "asked for a pause of 24h0m0s"},
+		{"S13 Retry-After just too long", Options{}, says(429, htmlPage, "Retry-After: 61"), 1, 0, "asked for a pause of 1m1s"},
+		{"S13 Retry-After without end", Options{}, says(429, htmlPage, "Retry-After: 9223372036854775807"), 1, 0, "answered 429"},
+		{"S26 pauses that add up to more than the budget", Options{}, says(429, htmlPage, "Retry-After: 50"), 3, 101 * time.Second, "after 3 attempts"},
+		{"S14 any number of attempts", Options{MaxAttempts: 1000}, says(500, htmlPage), -1, budget, "answered 500"},
+		{"T04 silence", Options{}, hangs, 4, budget, "gave no answer, after 4 attempts: no whole answer within"},
+		{"T04 silence, one attempt", Options{MaxAttempts: 1, RequestTimeout: 7 * time.Second}, hangs, 1, 7 * time.Second, "no whole answer within 7s (request_timeout)"},
+		{"T07 a byte a second", Options{MaxAttempts: 1}, drips, 1, defaultRequestTimeout, "answered 200 OK: no whole answer within 30s"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, start := inMemory(t, row.answer), time.Now()
+				_, err := p.client(row.options).Token(t.Context(), p.interxion(""), 0)
+				fault := failed(t, err)
+				if took := time.Since(start); took > row.to || !strings.Contains(err.Error(), row.text) || fault.Fault == Internal {
+					t.Errorf("%v after %s, want %q within %s", err, took, row.text, row.to)
+				}
+				if row.requests >= 0 {
+					p.sent(row.requests, "")
+				}
+			})
+		})
+	}
+}
+
+func drips(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Length", "500")
+	for r.Context().Err() == nil {
+		_, _ = w.Write([]byte(" "))
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-time.After(time.Second):
+		case <-r.Context().Done():
+		}
+	}
+}
+
+func TestPausesDoubleAndDiffer(t *testing.T) { // S11, S14
+	var runs [2][]time.Duration
+	for i := range runs {
+		synctest.Test(t, func(t *testing.T) {
+			p := inMemory(t, says(500, ""))
+			_, err := p.client(Options{MaxAttempts: 12}).Token(t.Context(), p.interxion(""), 0)
+			failed(t, err)
+			requests := p.seen("")
+			for n := range len(requests) - 1 {
+				gap := requests[n+1].at.Sub(requests[n].at)
+				if most := min(backoffBase<<n, 8*time.Second); gap > most {
+					t.Errorf("pause %d took %s, more than %s", n+1, gap, most)
+				}
+				runs[i] = append(runs[i], gap)
+			}
+		})
+	}
+	if fmt.Sprint(runs[0]) == fmt.Sprint(runs[1]) {
+		t.Errorf("two runs paused alike: %v", runs[0])
+	}
+}
+
+func TestLifetimeCountsFromTheRequest(t *testing.T) { // T28
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, func(w http.ResponseWriter, r *http.Request) {
+			<-time.After(20 * time.Second)
+			w.Header().Set("Date", time.Now().Add(24*time.Hour).UTC().Format(http.TimeFormat))
+			grantsToken("t-1")(w, r)
+		})
+		start := time.Now()
+		token, err := p.client(Options{}).Token(t.Context(), p.interxion(""), 0)
+		if err != nil || !token.Expiry.Equal(start.Add(time.Hour)) {
+			t.Errorf("expiry %s, %v; want %s", token.Expiry, err, start.Add(time.Hour))
+		}
+	})
+}

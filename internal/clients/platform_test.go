@@ -1,0 +1,328 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package clients
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// What must never be shown. Each holds characters that the encodings treat differently.
+const (
+	clientSecret  = `CL1ENT/S3CRET+ä"\&=%41`
+	userPassword  = `PASSW0RD/S3CRET+"<>&=%42`
+	refreshToken  = "REFRESH.S3CRET-one~1"
+	proxyPassword = "PROXY-S3CRET-44"
+	bodyMark      = "B0DY-MARK" // stands in every body that is not a platform's own description
+)
+
+// fakePlatform is a token endpoint of all platforms: strict about the request, scripted about the answer.
+type fakePlatform struct {
+	t      *testing.T
+	url    string
+	dial   func(context.Context, string, string) (net.Conn, error) // nil: the network's
+	script []http.HandlerFunc                                      // one a request; the last one answers all further requests
+
+	mu       sync.Mutex
+	requests []received
+}
+
+// received is what the platform saw of a request.
+type received struct {
+	path, peer string
+	fields     map[string]string
+	at         time.Time
+}
+
+// onLoopback starts a platform on the loopback network.
+func onLoopback(t *testing.T, script ...http.HandlerFunc) *fakePlatform {
+	t.Helper()
+	p := &fakePlatform{t: t, script: script}
+	server := httptest.NewServer(p)
+	t.Cleanup(server.Close)
+	p.url = server.URL
+	return p
+}
+
+// inMemory starts a platform on a network of pipes, for tests in virtual time.
+func inMemory(t *testing.T, script ...http.HandlerFunc) *fakePlatform {
+	t.Helper()
+	network := newPipes()
+	p := &fakePlatform{t: t, script: script, url: "http://127.0.0.1", dial: network.dial}
+	server := &http.Server{Handler: p, ErrorLog: log.New(io.Discard, "", 0)}
+	go func() { _ = server.Serve(network) }()
+	t.Cleanup(func() { _ = server.Close() })
+	return p
+}
+
+// client returns a client that reaches the platform. Nothing of it may be left when the test ends.
+func (p *fakePlatform) client(options Options) *Client {
+	c := New(options)
+	if p.dial != nil {
+		c.transport.DialContext = p.dial
+	} else {
+		p.t.Cleanup(func() { nothingLeft(p.t) })
+	}
+	return c
+}
+
+func (p *fakePlatform) interxion(scope string) Interxion {
+	return Interxion{LoginURL: p.url, ClientID: "client-1", ClientSecret: NewSecret(clientSecret), Scope: scope}
+}
+
+func (p *fakePlatform) equinix(grantType string) Equinix {
+	g := Equinix{BaseURL: p.url, GrantType: grantType, ClientID: "client-1", ClientSecret: NewSecret(clientSecret)}
+	switch grantType {
+	case Password:
+		g.UserName, g.UserPassword = "user-1", NewSecret(userPassword)
+	case RefreshToken:
+		g.RefreshToken = NewSecret(refreshToken)
+	}
+	return g
+}
+
+func (p *fakePlatform) cloudLX(grantType string) CloudLX {
+	g := CloudLX{BaseURL: p.url, GrantType: grantType, ClientID: "client-1", ClientSecret: NewSecret(clientSecret)}
+	if grantType == RefreshToken {
+		g.RefreshToken = NewSecret(refreshToken)
+	}
+	return g
+}
+
+// seen returns the requests so far whose path contains part.
+func (p *fakePlatform) seen(part string) []received {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var found []received
+	for _, r := range p.requests {
+		if strings.Contains(r.path, part) {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// sent fails the test unless so many requests have come whose path contains part.
+func (p *fakePlatform) sent(want int, part string) {
+	p.t.Helper()
+	if got := len(p.seen(part)); got != want {
+		p.t.Errorf("%d requests to …%s…, want %d", got, part, want)
+	}
+}
+
+func (p *fakePlatform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	p.check(r, string(body))
+	p.mu.Lock()
+	p.requests = append(p.requests, received{r.URL.Path, r.RemoteAddr, fields(body), time.Now()})
+	answer := p.script[min(len(p.requests), len(p.script))-1]
+	p.mu.Unlock()
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	answer(w, r)
+}
+
+// check is about what holds for every request of every platform: secrets go into the body of a POST, and nowhere else.
+func (p *fakePlatform) check(r *http.Request, body string) {
+	mediaType, accept := "application/x-www-form-urlencoded", "application/json"
+	switch r.URL.Path {
+	case "/connect/token":
+	case "/oauth2/v1/token", "/oauth2/v1/refreshaccesstoken":
+		mediaType = "application/json"
+	case "/api/oauth2/access-token", "/api/oauth2/refresh-token":
+		accept = "application/vnd.cloudlx.v"
+	default:
+		p.t.Errorf("request to %s", r.URL.Path)
+	}
+	if r.Method != http.MethodPost || r.Proto != "HTTP/1.1" || r.RequestURI != r.URL.Path || !r.Close || r.ContentLength != int64(len(body)) {
+		p.t.Errorf("%s %s %s, close %t, length %d of %d", r.Method, r.RequestURI, r.Proto, r.Close, r.ContentLength, len(body))
+	}
+	if r.Header.Get("Content-Type") != mediaType || !strings.HasPrefix(r.Header.Get("Accept"), accept) {
+		p.t.Errorf("%s: Content-Type %q, Accept %q", r.URL.Path, r.Header.Get("Content-Type"), r.Header.Get("Accept"))
+	}
+	for name := range r.Header {
+		switch name {
+		case "Accept", "Content-Type", "Content-Length", "User-Agent", "Connection":
+		default:
+			p.t.Errorf("request has a header %s", name)
+		}
+	}
+	if fields([]byte(body))["client_secret"] != clientSecret {
+		p.t.Errorf("client_secret is not in the body as it was given")
+	}
+}
+
+func fields(body []byte) map[string]string {
+	found := map[string]string{}
+	if json.Unmarshal(body, &found) == nil {
+		return found
+	}
+	values, _ := url.ParseQuery(string(body))
+	for name := range values {
+		found[name] = values.Get(name)
+	}
+	return found
+}
+
+// Answers.
+
+// says answers with a status, a body and headers, each "Name: value".
+func says(status int, body string, headers ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		for _, header := range headers {
+			name, value, _ := strings.Cut(header, ": ")
+			w.Header().Add(name, value)
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+// grantsToken answers with a token for an hour.
+func grantsToken(token string, more ...string) http.HandlerFunc {
+	return says(http.StatusOK, fmt.Sprintf(`{"access_token":%q,"expires_in":3600%s}`, token, strings.Join(more, "")), "Content-Type: application/json")
+}
+
+func rejects(code string) http.HandlerFunc {
+	return says(http.StatusBadRequest, fmt.Sprintf(`{"error":%q,"hint":%q}`, code, bodyMark), "Content-Type: application/json")
+}
+
+// writes answers with text as it is, and closes the connection.
+func writes(text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		conn := hijack(w)
+		defer conn.Close()
+		_, _ = io.WriteString(conn, text)
+	}
+}
+
+// resets breaks the connection off.
+func resets(w http.ResponseWriter, _ *http.Request) {
+	conn := hijack(w)
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
+// takes answers after a while.
+func takes(while time.Duration, answer http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		<-time.After(while)
+		answer(w, r)
+	}
+}
+
+// refreshes answers requests to the refresh endpoints with one answer, and all others with another.
+func refreshes(refresh, other http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/refresh") {
+			refresh(w, r)
+		} else {
+			other(w, r)
+		}
+	}
+}
+
+// hangs answers nothing until the client leaves.
+func hangs(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
+func hijack(w http.ResponseWriter) net.Conn {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	return conn
+}
+
+// pipes is a network without sockets.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case p.conns <- server:
+		return client, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.conns:
+		return conn, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// failed returns err as an Error, and fails the test if it shows what no error may show.
+func failed(t *testing.T, err error) *Error {
+	t.Helper()
+	var fault *Error
+	if !errors.As(err, &fault) {
+		t.Fatalf("error is %T (%v), want *Error", err, err)
+	}
+	shown := fmt.Sprintf("%v %+v %#v", err, *fault, *fault)
+	for _, hidden := range []string{clientSecret, userPassword, refreshToken, proxyPassword, bodyMark} {
+		for _, form := range []string{hidden, url.QueryEscape(hidden), strings.Trim(fmt.Sprintf("%q", hidden), `"`)} {
+			if strings.Contains(shown, form) {
+				t.Errorf("error shows %q: %s", hidden, shown)
+			}
+		}
+	}
+	if text := err.Error(); len(text) > 1000 || strings.ContainsAny(text, "\r\n") || strings.Contains(text, "<") {
+		t.Errorf("error is not one plain line: %q", text)
+	}
+	return fault
+}
+
+// nothingLeft fails the test if a goroutine of a client stays.
+func nothingLeft(t *testing.T) {
+	t.Helper()
+	stacks := make([]byte, 1<<20)
+	for end := time.Now().Add(5 * time.Second); ; {
+		left := ""
+		for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+			if strings.Contains(stack, "http.(*Transport)") || strings.Contains(stack, "http.(*persistConn)") || strings.Contains(stack, "clients.(*Client)") {
+				left = stack
+			}
+		}
+		switch {
+		case left == "":
+			return
+		case time.Now().After(end):
+			t.Errorf("goroutine left:\n%s", left)
+			return
+		}
+		<-time.After(time.Millisecond)
+	}
+}

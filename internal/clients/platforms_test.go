@@ -1,0 +1,624 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package clients_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+)
+
+// The example credentials of the platforms' documentation.
+var (
+	interxion = clients.Interxion{
+		ClientID:     "Jupiter-12",
+		ClientSecret: clients.NewSecret("<Your Client Secret>"),
+	}
+	equinix = clients.Equinix{
+		GrantType:    clients.ClientCredentials,
+		ClientID:     "ABCDE12345",
+		ClientSecret: clients.NewSecret("FGHIJ67890"),
+	}
+	equinixPassword = clients.Equinix{
+		GrantType:    clients.Password,
+		ClientID:     "ABCDE12345",
+		ClientSecret: clients.NewSecret("FGHIJ67890"),
+		UserName:     "john.doe@example.com",
+		UserPassword: clients.NewSecret("jd1@#$"),
+	}
+	cloudLX = clients.CloudLX{
+		GrantType:    clients.ClientCredentials,
+		ClientID:     "xYrKf2x3qWXm0Zn35l8ki5kRH22IP0RPmLR0TlLB",
+		ClientSecret: clients.NewSecret("nykSBHIDynMHrwkGyXWzLFAXYbOVP3EKtk6pprOS"),
+	}
+)
+
+// with returns grant with some settings changed.
+func with[G clients.Grant](grant G, change func(*G)) G {
+	change(&grant)
+	return grant
+}
+
+func at(base string, grant clients.Grant) clients.Grant {
+	switch g := grant.(type) {
+	case clients.Interxion:
+		g.LoginURL = base
+		return g
+	case clients.Equinix:
+		g.BaseURL = base
+		return g
+	case clients.CloudLX:
+		g.BaseURL = base
+		return g
+	}
+	panic("no such grant")
+}
+
+// The ways in which users write a base URL, less scheme and host.
+var (
+	anyPath       = []string{"", "/"}
+	interxionPath = []string{"", "/", "/connect/token", "/connect/token/", "//connect/token//"}
+	cloudLXPath   = []string{"", "/", "/api", "/api/", "//api//"}
+)
+
+// TestRecordedExchanges holds every request against the platform's documentation, byte by byte, and reads its answer.
+func TestRecordedExchanges(t *testing.T) {
+	const (
+		jwt        = "eyJhbGciOiJSUzI1NiIsImtpZCI6IkI0RkFBMTA5RDI1N0VEMDREQ0M2MzhGQTAzMEUxNDQ0MDY..."
+		cxl        = "cxl784Nu0NNbsUhotFWNFOyC2noFs7ImlnEtNoCr"
+		cxlRefresh = "PlaIgVUTpQpGKWgRqIXjfNn3GWQzkizPraHQLhGQ"
+	)
+	secret := clients.NewSecret
+	tests := map[string]struct {
+		grant             clients.Grant
+		paths             []string
+		want              clients.Token
+		lifetime, refresh time.Duration // zero: the token's Expiry or RefreshTokenExpiry is zero
+		fault             clients.Error
+	}{
+		"interxion/client_credentials": {
+			grant: interxion, paths: interxionPath,
+			want:     clients.Token{AccessToken: secret(jwt), TokenType: "Bearer", Scope: "List of scopes"},
+			lifetime: time.Hour,
+		},
+		"interxion/client_credentials_scope": { // M27: the scope as it was granted, not as asked
+			grant: with(interxion, func(g *clients.Interxion) { g.Scope = "ix-api.read ix-api.write" }), paths: interxionPath,
+			want:     clients.Token{AccessToken: secret(jwt), TokenType: "Bearer", Scope: "ix-api.read"},
+			lifetime: 30 * time.Minute,
+		},
+		"interxion/bearer_token": {
+			grant: interxion, paths: interxionPath,
+			want:     clients.Token{AccessToken: secret(jwt), TokenType: "BearerToken"},
+			lifetime: 3599 * time.Second,
+		},
+		"interxion/invalid_client": {
+			grant: interxion, paths: interxionPath, // the secret has the code's letters in it
+			fault: clients.Error{Platform: "Interxion", Fault: clients.CredentialsRejected, Status: 400, Code: "invalid_client"},
+		},
+		"equinix/client_credentials": {
+			grant: equinix, paths: anyPath,
+			want:     clients.Token{AccessToken: secret("qwErtY8zyW1abcdefGHI"), TokenType: "Bearer", UserName: "john.doe@example.com"},
+			lifetime: time.Hour,
+		},
+		"equinix/password": {
+			grant: equinixPassword, paths: anyPath,
+			want:     clients.Token{AccessToken: secret("qwErtY8zyW1abcdefGHI"), TokenType: "Bearer", UserName: "john.doe@example.com", RefreshToken: secret("zxcvbn1JKLMNOPQRSTU")},
+			lifetime: time.Hour, refresh: 60 * 24 * time.Hour,
+		},
+		"equinix/password_md5": { // C13: sent as given, not encoded once more
+			grant: with(equinixPassword, func(g *clients.Equinix) {
+				g.PasswordEncoding, g.UserPassword = clients.MD5Base64, secret("pJThQGD0QG7R0iedSipwIA==")
+			}), paths: anyPath,
+			want:     clients.Token{AccessToken: secret("qwErtY8zyW1abcdefGHI"), TokenType: "Bearer", UserName: "john.doe@example.com", RefreshToken: secret("zxcvbn1JKLMNOPQRSTU")},
+			lifetime: time.Hour, refresh: 60 * 24 * time.Hour,
+		},
+		"equinix/refresh_token": {
+			grant: with(equinix, func(g *clients.Equinix) {
+				g.GrantType, g.RefreshToken = clients.RefreshToken, secret("zxcvbn1JKLMNOPQRSTU")
+			}), paths: anyPath,
+			want:     clients.Token{AccessToken: secret("1abcdefGHIqwErtY8zyW"), TokenType: "Bearer", UserName: "john.doe@example.com", RefreshToken: secret("1JKLMNOPQRSTUzxcvbn")},
+			lifetime: time.Hour, refresh: 60 * 24 * time.Hour,
+		},
+		"equinix/default_timeout": {
+			grant: equinix, paths: anyPath,
+			want:     clients.Token{AccessToken: secret("qwErtY8zyW1abcdefGHI"), TokenType: "Bearer", UserName: "john.doe@example.com"},
+			lifetime: 3599 * time.Second,
+		},
+		"equinix/login_failure": {
+			grant: equinix, paths: anyPath,
+			fault: clients.Error{Platform: "Equinix", Fault: clients.CredentialsRejected, Status: 500, Code: "S1006", Description: "Login Failure, no such user"},
+		},
+		"cloudlx/client_credentials": {
+			grant: cloudLX, paths: cloudLXPath,
+			want:     clients.Token{AccessToken: secret(cxl), TokenType: "Bearer", RefreshToken: secret(cxlRefresh)},
+			lifetime: time.Hour, refresh: 7 * 24 * time.Hour,
+		},
+		"cloudlx/refresh_token": {
+			grant: with(cloudLX, func(g *clients.CloudLX) { g.GrantType, g.RefreshToken = clients.RefreshToken, secret(cxlRefresh) }), paths: cloudLXPath,
+			want:     clients.Token{AccessToken: secret(cxl), TokenType: "Bearer", RefreshToken: secret(cxlRefresh)},
+			lifetime: time.Hour, refresh: 7 * 24 * time.Hour,
+		},
+		"cloudlx/version_2": {
+			grant: with(cloudLX, func(g *clients.CloudLX) { g.APIVersion = "v2" }), paths: cloudLXPath,
+			want:     clients.Token{AccessToken: secret(cxl), TokenType: "client_credentials", RefreshToken: secret(cxlRefresh)},
+			lifetime: time.Hour, refresh: 7 * 24 * time.Hour,
+		},
+		"cloudlx/unauthorized": {
+			grant: cloudLX, paths: cloudLXPath,
+			fault: clients.Error{Platform: "CloudLX", Fault: clients.CredentialsRejected, Status: 401, Description: "Client authentication failed"},
+		},
+	}
+	if diff := cmp.Diff(recordings(t), slices.Sorted(maps.Keys(tests))); diff != "" {
+		t.Errorf("recordings (-) and rows of this test (+) differ:\n%s", diff)
+	}
+	for name, test := range tests {
+		for _, path := range test.paths {
+			t.Run(name+"?"+path, func(t *testing.T) {
+				server := replay(t, readRecording(t, name))
+				before := time.Now().Round(0)
+				token, err := clients.New(clients.Options{}).Token(t.Context(), at(server.URL+path, test.grant), 0)
+				if test.fault.Status != 0 {
+					wantFault(t, err, test.fault)
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantExpiry(t, before, token.Expiry, test.lifetime)
+				wantExpiry(t, before, token.RefreshTokenExpiry, test.refresh)
+				ignored := cmpopts.IgnoreFields(clients.Token{}, "Expiry", "RefreshTokenExpiry")
+				if diff := cmp.Diff(test.want, token, ignored, cmpopts.IgnoreUnexported(clients.Token{}), cmpopts.EquateComparable(clients.Secret{})); diff != "" {
+					t.Errorf("token (-want +got):\n%s", diff)
+				}
+				if got, want := token.Authorization().Reveal(), "Bearer "+test.want.AccessToken.Reveal(); got != want {
+					t.Errorf("authorization %q, want %q", got, want)
+				}
+			})
+		}
+	}
+}
+
+// recording is one exchange of testdata.
+type recording struct {
+	method, target string
+	header         http.Header
+	body           string
+
+	status       int
+	answerHeader http.Header
+	answer       []byte
+}
+
+func recordings(t *testing.T) (names []string) {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*/*.http")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(strings.TrimPrefix(filepath.ToSlash(file), "testdata/"), ".http")
+		names = append(names, name)
+	}
+	return names
+}
+
+func readRecording(t *testing.T, name string) recording {
+	t.Helper()
+	file, err := os.ReadFile(filepath.Join("testdata", name+".http"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.ReplaceAll(string(file), "\r\n", "\n")
+	for strings.HasPrefix(text, "#") {
+		_, text, _ = strings.Cut(text, "\n")
+	}
+	asked, answered, found := strings.Cut(text, "\nHTTP/1.1 ")
+	if !found {
+		t.Fatalf("%s has no answer", name)
+	}
+	_, body, _ := strings.Cut(asked, "\n\n")
+	request, err := http.ReadRequest(bufio.NewReader(strings.NewReader(asked)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(strings.NewReader("HTTP/1.1 "+answered)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return recording{
+		request.Method, request.RequestURI, request.Header, strings.TrimSpace(body),
+		response.StatusCode, response.Header, answer,
+	}
+}
+
+// replay serves the recorded answer, once, to nothing but the recorded request.
+func replay(t *testing.T, want recording) *httptest.Server {
+	t.Helper()
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		got := recording{method: r.Method, target: r.RequestURI, header: http.Header{}}
+		for name := range want.header {
+			got.header[name] = r.Header[name]
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		got.body = string(body)
+		compared := cmpopts.IgnoreFields(recording{}, "status", "answerHeader", "answer")
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(recording{}), compared); diff != "" {
+			t.Errorf("request (-recorded +sent):\n%s", diff)
+		}
+		for _, name := range []string{"Authorization", "Cookie", "Referer"} {
+			if r.Header[name] != nil {
+				t.Errorf("the request has the header %s", name)
+			}
+		}
+		maps.Copy(w.Header(), want.answerHeader)
+		w.WriteHeader(want.status)
+		_, _ = w.Write(want.answer)
+	}))
+	t.Cleanup(func() {
+		server.Close()
+		if asked != 1 {
+			t.Errorf("%d requests were sent, want 1", asked)
+		}
+	})
+	return server
+}
+
+// wantFault compares what a platform's answer decides about an error.
+func wantFault(t *testing.T, err error, want clients.Error) {
+	t.Helper()
+	var got *clients.Error
+	if !errors.As(err, &got) {
+		t.Fatalf("error %v, want one of type *clients.Error", err)
+	}
+	seen := clients.Error{Platform: got.Platform, Fault: got.Fault, Status: got.Status, Code: got.Code}
+	if want.Description != "" { // what the platform said; else it is worded here, for all platforms alike
+		seen.Description = got.Description
+	}
+	if diff := cmp.Diff(want, seen, cmpopts.IgnoreUnexported(clients.Error{})); diff != "" {
+		t.Errorf("error (-want +got):\n%s", diff)
+	}
+}
+
+// wantExpiry checks the expiry of a token that was asked for at or after before. Zero lifetime: no expiry is known.
+func wantExpiry(t *testing.T, before, expiry time.Time, lifetime time.Duration) {
+	t.Helper()
+	if lifetime == 0 {
+		if !expiry.IsZero() {
+			t.Errorf("expiry %s, want none", expiry)
+		}
+		return
+	}
+	if expiry.Before(before.Add(lifetime)) || expiry.After(time.Now().Add(lifetime)) {
+		t.Errorf("expiry in %s, want in %s", expiry.Sub(before), lifetime)
+	}
+}
+
+// TestBadSettings proves that what cannot be meant is refused in one error that names all of it, before anything is
+// sent.
+func TestBadSettings(t *testing.T) {
+	secret := clients.NewSecret
+	tests := map[string]struct {
+		grant clients.Grant // without base URL
+		paths []string      // to try it with; nil: none, so that the base URL is missing
+		want  string
+	}{
+		"C04 Interxion, nothing": {
+			grant: clients.Interxion{},
+			want:  "Interxion: nothing was sent: login_url is not set; client_id is not set; client_secret is not set",
+		},
+		"C04 Interxion, only the id": {
+			grant: with(interxion, func(g *clients.Interxion) { g.ClientSecret = clients.Secret{} }), paths: anyPath,
+			want: "Interxion: nothing was sent: client_secret is not set",
+		},
+		"C04 Interxion, only the secret": {
+			grant: with(interxion, func(g *clients.Interxion) { g.ClientID = "" }), paths: anyPath,
+			want: "Interxion: nothing was sent: client_id is not set",
+		},
+		"C04 Equinix, nothing": {
+			grant: clients.Equinix{},
+			want:  "Equinix: nothing was sent: base_url is not set; client_id is not set; client_secret is not set; grant_type is not one of client_credentials, password and refresh_token",
+		},
+		"C04 Equinix, only the id": {
+			grant: with(equinix, func(g *clients.Equinix) { g.ClientSecret = clients.Secret{} }), paths: anyPath,
+			want: "Equinix: nothing was sent: client_secret is not set",
+		},
+		"C04 Equinix, no password": {
+			grant: clients.Equinix{GrantType: clients.Password},
+			want:  "Equinix: nothing was sent: base_url is not set; client_id is not set; client_secret is not set; user_name is not set; user_password is not set",
+		},
+		"C04 Equinix, no password to be encoded": {
+			grant: with(equinix, func(g *clients.Equinix) { g.GrantType, g.PasswordEncoding = clients.Password, clients.MD5Base64 }), paths: anyPath,
+			want: "Equinix: nothing was sent: user_name is not set; user_password is not set",
+		},
+		"C04 Equinix, no refresh token": {
+			grant: clients.Equinix{GrantType: clients.RefreshToken},
+			want:  "Equinix: nothing was sent: base_url is not set; client_id is not set; client_secret is not set; previous_refresh_token is not set",
+		},
+		"C04 CloudLX, nothing": {
+			grant: clients.CloudLX{},
+			want:  "CloudLX: nothing was sent: base_url is not set; client_id is not set; client_secret is not set; grant_type is not one of client_credentials and refresh_token",
+		},
+		"C04 CloudLX, no refresh token": {
+			grant: clients.CloudLX{GrantType: clients.RefreshToken},
+			want:  "CloudLX: nothing was sent: base_url is not set; client_id is not set; client_secret is not set; previous_refresh_token is not set",
+		},
+		"C08 CloudLX has no password grant": {
+			grant: with(cloudLX, func(g *clients.CloudLX) { g.GrantType = clients.Password }), paths: cloudLXPath,
+			want: "CloudLX: nothing was sent: grant_type is not one of client_credentials and refresh_token",
+		},
+		"C13 unknown encoding": {
+			grant: with(equinixPassword, func(g *clients.Equinix) { g.PasswordEncoding = "sha1-CANARY" }), paths: anyPath,
+			want: `Equinix: nothing was sent: password_encoding is not "md5-b64", the only one that Equinix knows`,
+		},
+		"C13 plain password": {grant: encoded("jd1@#$"), paths: anyPath, want: notEncoded},
+		"C13 hexadecimal":    {grant: encoded("a494e14060f4406ed1d2279d4a2a7020"), paths: anyPath, want: notEncoded},
+		"C13 encoded twice":  {grant: encoded("cEpUaFFHRDBRRzdSMGllZFNpcHdJQT09"), paths: anyPath, want: notEncoded},
+		"C13 base64 of hexadecimal": {
+			grant: encoded("YTQ5NGUxNDA2MGY0NDA2ZWQxZDIyNzlkNGEyYTcwMjA="), paths: anyPath, want: notEncoded,
+		},
+		"C13 plain password that could be base64": {grant: encoded("abcdefghijklmnopqrstuvwx"), paths: anyPath, want: notEncoded},
+		"C13 without padding":                     {grant: encoded("pJThQGD0QG7R0iedSipwIA"), paths: anyPath, want: notEncoded},
+		"C13 with a line feed":                    {grant: encoded("pJThQGD0QG7R0iedSipwIA==\n"), paths: anyPath, want: notEncoded},
+		"C13 other last bits":                     {grant: encoded("pJThQGD0QG7R0iedSipwIB=="), paths: anyPath, want: notEncoded},
+		"C15 line break in client_id, Interxion": {
+			grant: with(interxion, func(g *clients.Interxion) { g.ClientID = "CANARY\r\nX-Other: 1" }), paths: anyPath,
+			want: "Interxion: nothing was sent: client_id has a line break or another control character",
+		},
+		"C15 control characters everywhere, Interxion": {
+			grant: with(interxion, func(g *clients.Interxion) { g.ClientID, g.Scope = "CANARY\x7f", "CANARY\x00" }), paths: anyPath,
+			want: "Interxion: nothing was sent: client_id has a line break or another control character; scopes has a line break or another control character",
+		},
+		"C15 line break in user_name, Equinix": {
+			grant: with(equinixPassword, func(g *clients.Equinix) { g.UserName = "CANARY\n" }), paths: anyPath,
+			want: "Equinix: nothing was sent: user_name has a line break or another control character",
+		},
+		"C15 line break in client_id, CloudLX": {
+			grant: with(cloudLX, func(g *clients.CloudLX) { g.ClientID = "CANARY\u0085" }), paths: cloudLXPath,
+			want: "CloudLX: nothing was sent: client_id has a line break or another control character",
+		},
+		"C15 line break in api_version": {
+			grant: with(cloudLX, func(g *clients.CloudLX) { g.APIVersion = "v1\r\nX-CANARY: 1" }), paths: cloudLXPath,
+			want: `CloudLX: nothing was sent: api_version is not a version such as "v1"`,
+		},
+		"C15 line feed behind api_version": {
+			grant: with(cloudLX, func(g *clients.CloudLX) { g.APIVersion = "v1\n" }), paths: cloudLXPath,
+			want: `CloudLX: nothing was sent: api_version is not a version such as "v1"`,
+		},
+		"C17 client_id of 1 MB": {
+			grant: with(interxion, func(g *clients.Interxion) { g.ClientID = strings.Repeat("CANARY", 170_000) }), paths: anyPath,
+			want: "Interxion: nothing was sent: client_id is longer than 8192 bytes",
+		},
+		"C17 client_secret of 1 MB": {
+			grant: with(cloudLX, func(g *clients.CloudLX) { g.ClientSecret = secret(strings.Repeat("CANARY", 170_000)) }), paths: cloudLXPath,
+			want: "CloudLX: nothing was sent: client_secret is longer than 8192 bytes",
+		},
+		"C17 base_url of 1 MB": {
+			grant: equinix, paths: []string{strings.Repeat("/CANARY", 150_000)},
+			want: "Equinix: nothing was sent: base_url: it is longer than 8192 bytes",
+		},
+		"secret that is not UTF-8": {
+			grant: with(equinix, func(g *clients.Equinix) { g.ClientSecret = secret("CANARY\xff") }), paths: anyPath,
+			want: "Equinix: nothing was sent: client_secret is not valid UTF-8",
+		},
+		"everything at once": {
+			grant: clients.CloudLX{ClientID: "CANARY\n", APIVersion: "CANARY"}, paths: []string{"?CANARY"},
+			want: `CloudLX: nothing was sent: api_version is not a version such as "v1"; base_url: it must not contain a query (?) or a fragment (#); ` +
+				"client_id has a line break or another control character; client_secret is not set; grant_type is not one of client_credentials and refresh_token",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+				t.Error("a request was sent")
+			}))
+			defer server.Close()
+			bases := []string{""}
+			if test.paths != nil {
+				bases = nil
+			}
+			for _, path := range test.paths {
+				bases = append(bases, server.URL+path)
+			}
+			for _, base := range bases {
+				token, err := clients.New(clients.Options{}).Token(t.Context(), at(base, test.grant), 0)
+				wantFault(t, err, clients.Error{Platform: strings.SplitN(test.want, ":", 2)[0], Fault: clients.InvalidInput})
+				if err.Error() != test.want {
+					t.Errorf("error %q, want %q", err, test.want)
+				}
+				if !token.AccessToken.IsZero() {
+					t.Error("there is a token")
+				}
+			}
+		})
+	}
+}
+
+// TestUserAgentWithLineBreak is C15 for the one header that comes from the environment (TF_APPEND_USER_AGENT).
+func TestUserAgentWithLineBreak(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("a request was sent")
+	}))
+	defer server.Close()
+	client := clients.New(clients.Options{UserAgent: "CANARY\r\nX-Other: 1", MaxAttempts: 1})
+	_, err := client.Token(t.Context(), at(server.URL, interxion), 0)
+	if err == nil || strings.Contains(err.Error(), "CANARY") {
+		t.Errorf("error %v", err)
+	}
+}
+
+const notEncoded = "Equinix: nothing was sent: user_password is not the base64 of an MD5 digest, as password_encoding says; provider::ixtoken::md5_b64 encodes a password"
+
+func encoded(password string) clients.Equinix {
+	return with(equinixPassword, func(g *clients.Equinix) {
+		g.PasswordEncoding, g.UserPassword = clients.MD5Base64, clients.NewSecret(password)
+	})
+}
+
+// TestSecretsAreSentAsGiven covers what else a secret may consist of: anything, so it must arrive as it is.
+func TestSecretsAreSentAsGiven(t *testing.T) {
+	for _, text := range []string{"ends in a line feed\n", " blanks ", "\t\x00\x7f", `"quoted" \ <&>`, "%41+%2B=&client_id=x", "ß€😀\u2028"} {
+		var got string
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			if r.Header.Get("Content-Type") == "application/json" {
+				var fields map[string]string
+				_ = json.Unmarshal(body, &fields)
+				got = fields["client_secret"]
+			} else {
+				fields, _ := url.ParseQuery(string(body))
+				got = fields.Get("client_secret")
+			}
+			_, _ = io.WriteString(w, `{"access_token":"x"}`)
+		}))
+		for _, grant := range []clients.Grant{
+			with(interxion, func(g *clients.Interxion) { g.ClientSecret = clients.NewSecret(text) }),
+			with(equinix, func(g *clients.Equinix) { g.ClientSecret = clients.NewSecret(text) }),
+		} {
+			if _, err := clients.New(clients.Options{}).Token(t.Context(), at(server.URL, grant), 0); err != nil {
+				t.Error(err)
+			}
+			if got != text {
+				t.Errorf("secret %q arrived as %q", text, got)
+			}
+		}
+		server.Close()
+	}
+}
+
+// TestURLs is C07 and C20: which URLs are taken, and where the token is asked for then.
+func TestURLs(t *testing.T) {
+	tests := []struct {
+		text string
+		want string // of the URL that was read, or of the error
+	}{
+		{"https://api.equinix.com", "https://api.equinix.com"},
+		{"https://api.equinix.com/", "https://api.equinix.com/"},
+		{"HTTPS://API.Equinix.COM/Path", "https://api.equinix.com/Path"},
+		{"https://api.equinix.com:8443/a/b", "https://api.equinix.com:8443/a/b"},
+		{"https://api.equinix.com:", "https://api.equinix.com"},
+		{"https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443"},
+		{"https://portal.example/a%2Fb%0a", "https://portal.example/a%2Fb%0a"},
+		{"https://bücher.example", "https://b%C3%BCcher.example"},
+
+		// C20
+		{"http://127.0.0.1:8080", "http://127.0.0.1:8080"},
+		{"http://127.255.0.3", "http://127.255.0.3"},
+		{"http://[::1]:8080", "http://[::1]:8080"},
+		{"http://localhost:8080", "http://localhost:8080"},
+		{"http://LocalHost", "http://localhost"},
+		{"http://api.equinix.com", "accepted for loopback addresses only"},
+		{"http://localhost.example.com", "accepted for loopback addresses only"},
+		{"http://127.0.0.1.example.com", "accepted for loopback addresses only"},
+		{"http://10.0.0.1", "accepted for loopback addresses only"},
+		{"http://0.0.0.0", "accepted for loopback addresses only"},
+		{"http://128.0.0.1", "accepted for loopback addresses only"},
+		{"http://[::]", "accepted for loopback addresses only"},
+		{"http://2130706433", "accepted for loopback addresses only"},
+
+		{"api.equinix.com", "it must start with https://"},
+		{"api.equinix.com:443", "it must start with https://"},
+		{"//api.equinix.com", "it must start with https://"},
+		{"file:///etc/passwd", "it must start with https://"},
+		{"ftp://api.equinix.com", "it must start with https://"},
+		{"javascript:alert(1)", "it must start with https://"},
+		{"", "it must start with https://"},
+		{"https:", "it names no host"},
+		{"https://", "it names no host"},
+		{"https:///path", "it names no host"},
+		{"https:api.equinix.com", "it names no host"},
+		{"https://:443", "it names no host"},
+		{"https://user:CANARY@api.equinix.com", "it must not contain a user name or password"},
+		{"https://CANARY@api.equinix.com", "it must not contain a user name or password"},
+		{"https://@api.equinix.com", "it must not contain a user name or password"},
+		{"https://user:CANARY%zz@api.equinix.com", "it is not a URL"},
+		{"http://localhost@CANARY.example", "accepted for loopback addresses only"},
+		{"https://api.equinix.com?key=CANARY", "it must not contain a query"},
+		{"https://api.equinix.com/?", "it must not contain a query"},
+		{"https://api.equinix.com/#CANARY", "it must not contain a query"},
+		{"https://api.equinix.com#", "it must not contain a query"},
+		{"https://api.equinix.com:CANARY", "it is not a URL"},
+		{"https://api.equinix.com:0", "its port is not a number from 1 to 65535"},
+		{"https://api.equinix.com:65536", "its port is not a number from 1 to 65535"},
+		{"https://api.equinix.com/a b", "it is not a URL"},
+		{" https://api.equinix.com", "it is not a URL"},
+		{"https://api.equinix.com\n", "it is not a URL"},
+		{"https://api.equinix.com/\r\nX: CANARY", "it is not a URL"},
+		{`https://api.equinix.com\@CANARY.example`, "it is not a URL"},
+		{"https://[::1", "it is not a URL"},
+		{"https://a\u202eb.example", "its host has a character"},
+		{"https://a%C2%85b.example", "its host has a character"},
+		{"https://a%FFb.example", "its host has a character"},
+		{"https://" + strings.Repeat("a", 8192), "it is longer than 8192 bytes"},
+	}
+	for _, test := range tests {
+		u, err := clients.ParseURL(test.text)
+		switch {
+		case err == nil && u.String() != test.want:
+			t.Errorf("%q was read as %q, want %q", test.text, u, test.want)
+		case err != nil && !strings.Contains(err.Error(), test.want):
+			t.Errorf("%q: error %q, want %q", test.text, err, test.want)
+		case err != nil && strings.Contains(err.Error(), "CANARY"):
+			t.Errorf("%q: the error repeats a part of it: %q", test.text, err)
+		}
+	}
+}
+
+// TestEndpoints covers the rest of C07: slashes and paths are joined right, as the server sees them.
+func TestEndpoints(t *testing.T) {
+	tests := []struct {
+		grant      clients.Grant
+		base, want string
+	}{
+		{interxion, "/tenant", "/tenant/connect/token"},
+		{interxion, "/tenant//connect/token/", "/tenant/connect/token"},
+		{interxion, "/myconnect/token", "/myconnect/token/connect/token"},
+		{interxion, "/connect/token/more", "/connect/token/more/connect/token"},
+		{interxion, "/a%2Fb%20c/", "/a%2Fb%20c/connect/token"},
+		{interxion, "/%0d%0aX:%20y", "/%0d%0aX:%20y/connect/token"},
+		{equinix, "/gateway/", "/gateway/oauth2/v1/token"},
+		{cloudLX, "/portal/api/", "/portal/api/oauth2/access-token"},
+		{cloudLX, "/v2api", "/v2api/api/oauth2/access-token"},
+	}
+	for _, test := range tests {
+		var got string
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			got = r.RequestURI
+			w.WriteHeader(http.StatusNotFound)
+		}))
+		_, err := clients.New(clients.Options{}).Token(t.Context(), at(server.URL+test.base, test.grant), 0)
+		if got != test.want {
+			t.Errorf("base %q: the request went to %q, want %q", test.base, got, test.want)
+		}
+		if address := strings.TrimPrefix(server.URL, "http://") + test.want; err == nil || !strings.HasPrefix(err.Error(), address+" ") {
+			t.Errorf("base %q: error %q does not begin with %q", test.base, err, address)
+		}
+		server.Close()
+	}
+}
