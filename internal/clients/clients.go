@@ -10,7 +10,9 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -19,12 +21,17 @@ const (
 	defaultRequestTimeout = 30 * time.Second
 	defaultMaxAttempts    = 4
 
-	// budget bounds everything that is done for one token: attempts, pauses, and a refresh with its fallback.
+	// budget bounds everything that is asked of a platform for one token: attempts, pauses, a refresh with its fallback.
+	// The wait for other processes at the cache comes on top, and is bounded too.
 	budget = 120 * time.Second
 
 	// failureShared is how long a passing failure is answered from memory, unless the platform asked for longer. A
 	// platform that is down costs a plan of a thousand blocks one round of attempts, not a thousand one after the other.
 	failureShared = 60 * time.Second
+
+	// rejectionShared is how long other processes answer a rejection from the cache. It saves fifty parallel jobs with a
+	// stale secret all failed logins but one, and is over before somebody has asked the platform to accept the secret.
+	rejectionShared = 60 * time.Second
 
 	// maxEntries bounds the memory. A run that needs more tokens than this asks for some of them again.
 	maxEntries = 4096
@@ -76,6 +83,10 @@ type Options struct {
 	UserAgent string
 	// Interrupted, once closed, ends every wait; nil: none is ever ended by it.
 	Interrupted <-chan struct{}
+	// Cache shares tokens with other processes; nil: they stay in memory.
+	Cache *Cache
+	// Logger is told where tokens come from, and why; nil: nobody is.
+	Logger *slog.Logger
 }
 
 // Client obtains tokens and shares them among all who ask for the same one. It is safe for concurrent use.
@@ -95,6 +106,9 @@ func New(options Options) *Client {
 	}
 	if options.MaxAttempts <= 0 {
 		options.MaxAttempts = defaultMaxAttempts
+	}
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Client{
 		options:   options,
@@ -142,13 +156,46 @@ type account struct {
 
 // Token returns a token for grant that is valid for at least minValidity: the one at hand if it will do, else a new one,
 // which may be valid for less if the platform grants less. All who ask for the same token at the same time wait for one
-// request, and share its failure. Errors are *Error. When ctx ends, so does the wait, and nobody else's.
+// request, and share its failure. A refresh token that the platform no longer takes is replaced by the client
+// credentials; Token.Fallback says so. Errors are *Error. When ctx ends, so does the wait, and nobody else's.
 func (c *Client) Token(ctx context.Context, grant Grant, minValidity time.Duration) (Token, error) {
 	request, err := grant.call()
 	if err != nil {
 		return Token{}, err
 	}
-	known, underway, token, fault := c.look(ctx, request, minValidity)
+	began := time.Now()
+	token, fault := c.share(ctx, request, minValidity, true)
+	if fault != nil && request.fallback != nil && fault.refreshLost() {
+		if c.over(ctx) {
+			return Token{}, ended(ctx, request)
+		}
+		if request, err = request.fallback.call(); err != nil {
+			return Token{}, err
+		}
+		lost := fault
+		limit, cancel := context.WithDeadline(ctx, began.Add(c.patience()))
+		defer cancel()
+		token, fault = c.share(limit, request, minValidity, true)
+		token.Fallback = lost
+	}
+	if fault != nil {
+		return Token{}, fault
+	}
+	return token, nil
+}
+
+// patience bounds one call of Token.
+func (c *Client) patience() time.Duration {
+	if c.options.Cache == nil {
+		return budget
+	}
+	return budget + lockWait
+}
+
+// share answers from memory, or waits for the request that all who ask for the same share. follow allows to refresh
+// what is at hand.
+func (c *Client) share(ctx context.Context, request call, minValidity time.Duration, follow bool) (Token, *Error) {
+	known, underway, token, fault := c.look(ctx, request, minValidity, follow)
 	if underway != nil {
 		select {
 		case <-underway.done:
@@ -159,14 +206,11 @@ func (c *Client) Token(ctx context.Context, grant Grant, minValidity time.Durati
 			fault = c.leave(ctx, request, known, underway)
 		}
 	}
-	if fault != nil {
-		return Token{}, fault
-	}
-	return token, nil
+	return token, fault
 }
 
 // look answers from memory, or joins the flight under way, or starts one.
-func (c *Client) look(ctx context.Context, request call, minValidity time.Duration) (*entry, *flight, Token, *Error) {
+func (c *Client) look(ctx context.Context, request call, minValidity time.Duration, follow bool) (*entry, *flight, Token, *Error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	known := find(c.entries, request.key(), expendable)
@@ -179,7 +223,7 @@ func (c *Client) look(ctx context.Context, request call, minValidity time.Durati
 	case c.over(ctx):
 		return known, nil, Token{}, ended(ctx, request)
 	case known.flight == nil:
-		known.flight = c.start(ctx, request, known, minValidity)
+		known.flight = c.start(ctx, request, known, minValidity, follow)
 	}
 	known.flight.waiting++
 	return known, known.flight, Token{}, nil
@@ -226,12 +270,12 @@ func unsent(ctx context.Context, request call) *Error {
 }
 
 // start sends the request on its own behalf: whoever happened to ask first may leave without harm to the others.
-func (c *Client) start(ctx context.Context, request call, known *entry, minValidity time.Duration) *flight {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), budget)
+func (c *Client) start(ctx context.Context, request call, known *entry, minValidity time.Duration, follow bool) *flight {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f := &flight{done: make(chan struct{}), cancel: cancel}
 	go func() {
 		defer cancel()
-		token, fault := c.obtain(ctx, request, known, minValidity)
+		token, fault := c.obtain(ctx, request, known, minValidity, follow)
 		c.land(known, f, token, fault)
 	}()
 	return f
@@ -257,45 +301,90 @@ func (c *Client) land(known *entry, f *flight, token Token, fault *Error) {
 	close(f.done)
 }
 
-// obtain asks the platform, and where that no longer takes the refresh token, asks with the fallback.
-func (c *Client) obtain(ctx context.Context, request call, known *entry, minValidity time.Duration) (token Token, fault *Error) {
+// obtain returns what other processes have, or asks the platform under the lock that keeps them from asking too.
+func (c *Client) obtain(ctx context.Context, request call, known *entry, minValidity time.Duration, follow bool) (token Token, fault *Error) {
 	defer func() {
 		if recover() != nil { // what was thrown may hold a secret
-			fault = &Error{Platform: request.platform, Endpoint: request.address(), Fault: Internal, Description: "a fault of this provider"}
+			fault = &Error{Platform: request.platform, Endpoint: request.address(), Fault: Internal, Description: "a fault in " + strings.Join(PanicOrigin(), ", from ")}
 		}
 	}()
+	if token, fault, found := c.recall(ctx, request, known, minValidity); found {
+		return token, fault
+	}
+	locked, release, fault := c.lock(ctx, request)
+	defer release()
+	if fault != nil {
+		return Token{}, fault
+	}
+	if locked {
+		if token, fault, found := c.recall(ctx, request, known, minValidity); found {
+			return token, fault
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, budget)
+	defer cancel()
+	token, fault = c.ask(ctx, request, known, minValidity, follow, locked)
+	if locked {
+		c.keep(ctx, request, known, token, fault)
+	}
+	return token, fault
+}
+
+// ask asks the platform: with the refresh token that came with the last token, if there is one and it is time for it,
+// or with the request itself.
+func (c *Client) ask(ctx context.Context, request call, known *entry, minValidity time.Duration, follow, locked bool) (Token, *Error) {
+	if next, due := c.successor(request, known, minValidity); due && follow {
+		c.log(ctx, request, "refreshing the token")
+		token, fault := c.share(ctx, next, minValidity, false)
+		if fault == nil || !fault.refreshLost() {
+			return token, fault
+		}
+		c.log(ctx, request, "the refresh token is lost: asking for a new token")
+	}
 	if !request.once {
 		return c.admit(ctx, request)
 	}
-	token, lost := c.once(ctx, request, known)
-	if lost == nil || request.fallback == nil || !lost.refreshLost() {
-		return token, lost
+	return c.once(ctx, request, known, locked)
+}
+
+// successor is the request that refreshes the last token; due reports whether there is one, and the time for it has
+// come. CloudLX ends the old access token with the refresh, while others may still use it: one that has not yet come
+// within minValidity of its end, or that never lasted so long, is left to them.
+func (c *Client) successor(request call, known *entry, minValidity time.Duration) (next call, due bool) {
+	c.mu.Lock()
+	last := known.token
+	c.mu.Unlock()
+	now := time.Now()
+	left, life := last.Expiry.Sub(now), last.Expiry.Sub(last.obtained)
+	switch {
+	case request.refresh == nil || last.RefreshToken.IsZero() || last.Expiry.IsZero():
+		return call{}, false
+	case !last.RefreshTokenExpiry.IsZero() && now.After(last.RefreshTokenExpiry):
+		return call{}, false
+	case left > 0 && (left >= minValidity || life < minValidity):
+		return call{}, false
 	}
-	token, err := c.Token(ctx, request.fallback, minValidity)
-	if err != nil {
-		fault = &Error{Platform: request.platform, Fault: Internal}
-		errors.As(err, &fault)
-		return Token{}, fault
-	}
-	token.Fallback = lost
-	return token, nil
+	next, err := request.refresh(last.RefreshToken).call()
+	return next, err == nil && next.key() != request.key()
 }
 
 // once sends a request that must not be sent again where nobody knows what came of it: a platform may count a second
 // login as a failed one, and may answer a second use of a refresh token by revoking every token that came from it (RFC
-// 6819, section 5.2.2.3). The mark is set before the request is sent, so that it holds whatever happens.
-func (c *Client) once(ctx context.Context, request call, known *entry) (Token, *Error) {
-	if c.setSpent(known, true) {
+// 6819, section 5.2.2.3). The mark is set before the request is sent, so that it holds whatever happens, even to this
+// process.
+func (c *Client) once(ctx context.Context, request call, known *entry, locked bool) (Token, *Error) {
+	if c.setSpent(known, true) || locked && !c.keepSpent(ctx, request) {
 		return Token{}, request.spent()
 	}
 	token, fault := c.admit(ctx, request)
 	switch {
 	case fault != nil && fault.unsent:
 		c.setSpent(known, false)
-	case fault == nil && (request.fallback == nil || token.RefreshToken.IsZero()):
-		// A login that was accepted can be repeated. So can a refresh that brought no new refresh token: the old one
-		// is still in force (RFC 6749, section 6).
-		c.setSpent(known, false)
+	case fault == nil && request.refreshToken.IsZero():
+		c.setSpent(known, false) // a login that was accepted can be repeated
+	case fault == nil && (token.RefreshToken.IsZero() || token.RefreshToken == request.refreshToken):
+		c.setSpent(known, false) // the old refresh token is still in force (RFC 6749, section 6)
+		token.RefreshToken = request.refreshToken
 	}
 	return token, fault
 }

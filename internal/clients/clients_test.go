@@ -765,30 +765,40 @@ func TestRequestThatWasBrokenOffIsNotRepeated(t *testing.T) { // K04, X07
 }
 
 func TestRefreshTokenIsSpentOnce(t *testing.T) {
-	const rotated = `,"refresh_token":"next-1"`
-	for _, row := range []struct {
-		name           string
-		refresh        http.HandlerFunc
-		refreshed, all int
-	}{
-		{"rotated", grantsToken("t-1", rotated), 1, 3},
-		{"K10 not rotated", grantsToken("t-1"), 3, 3},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				p := inMemory(t, refreshes(row.refresh, grantsToken("t-2")))
-				c := p.client(Options{})
-				for range 3 {
-					if _, err := ask(t, c, p.cloudLX(RefreshToken)); err != nil {
-						t.Error(err)
-					}
-					pass(2 * time.Hour)
-				}
-				p.sent(row.refreshed, "/refresh")
-				p.sent(row.all, "")
-			})
+	synctest.Test(t, func(t *testing.T) {
+		sent := map[string]int{}
+		p := inMemory(t, func(w http.ResponseWriter, r *http.Request) {
+			sent[r.FormValue("refresh_token")]++
+			grantsToken("t-1", fmt.Sprintf(`,"refresh_token":"next-%d"`, len(sent)))(w, r)
 		})
-	}
+		c := p.client(Options{})
+		for range 3 {
+			gets(t, c, p.cloudLX(RefreshToken), "t-1")
+			pass(2 * time.Hour)
+		}
+		for token, times := range sent {
+			if times != 1 || token == "" {
+				t.Errorf("the refresh token %q was sent %d times", token, times)
+			}
+		}
+		p.sent(3, "/refresh")
+	})
+}
+
+func TestRefreshTokenThatIsNotRotatedStaysInForce(t *testing.T) { // K10
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, grantsToken("t-1"))
+		c := p.client(Options{})
+		for range 3 {
+			token, err := c.Token(t.Context(), p.cloudLX(RefreshToken), 0)
+			if err != nil || token.RefreshToken.IsZero() {
+				t.Errorf("%v: the old refresh token is gone", err)
+			}
+			pass(2 * time.Hour)
+		}
+		p.sent(3, "/refresh")
+		p.sent(3, "")
+	})
 }
 
 func TestAcceptedLoginCanBeRepeated(t *testing.T) {

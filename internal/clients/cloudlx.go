@@ -55,6 +55,7 @@ func (g CloudLX) call() (call, error) {
 		credential:      []Secret{NewSecret(g.ClientID), g.ClientSecret},
 		secrets:         []Secret{g.ClientSecret},
 		refreshLifetime: cloudLXRefreshLifetime,
+		refresh:         g.refreshedBy,
 	}
 	switch g.GrantType {
 	case ClientCredentials:
@@ -62,6 +63,7 @@ func (g CloudLX) call() (call, error) {
 		path = "/api/oauth2/refresh-token"
 		fields["refresh_token"] = check.secret("previous_refresh_token", g.RefreshToken)
 		c.secrets = append(c.secrets, g.RefreshToken)
+		c.refreshToken = g.RefreshToken
 		c.once = true
 		c.fallback = CloudLX{BaseURL: g.BaseURL, APIVersion: g.APIVersion, GrantType: ClientCredentials, ClientID: g.ClientID, ClientSecret: g.ClientSecret}
 	default:
@@ -73,4 +75,10 @@ func (g CloudLX) call() (call, error) {
 	c.endpoint = endpoint(base, "/api", path) // portals are named with and without /api, in the vendor's pages and in the wild
 	c.contentType, c.body = form(fields)
 	return c, nil
+}
+
+// refreshedBy is the grant that uses a refresh token of this one.
+func (g CloudLX) refreshedBy(token Secret) Grant {
+	g.GrantType, g.RefreshToken = RefreshToken, token
+	return g
 }

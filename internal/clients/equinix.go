@@ -39,6 +39,7 @@ func (g Equinix) call() (call, error) {
 		accept:     "application/json",
 		credential: []Secret{NewSecret(g.ClientID), g.ClientSecret},
 		secrets:    []Secret{g.ClientSecret},
+		refresh:    g.refreshedBy,
 	}
 	switch g.GrantType {
 	case ClientCredentials:
@@ -58,6 +59,7 @@ func (g Equinix) call() (call, error) {
 		path = "/oauth2/v1/refreshaccesstoken" // its documentation names no grant_type
 		fields["refresh_token"] = check.secret("previous_refresh_token", g.RefreshToken)
 		c.secrets = append(c.secrets, g.RefreshToken)
+		c.refreshToken = g.RefreshToken
 		c.once = true
 		c.fallback = Equinix{BaseURL: g.BaseURL, GrantType: ClientCredentials, ClientID: g.ClientID, ClientSecret: g.ClientSecret}
 	default:
@@ -68,7 +70,16 @@ func (g Equinix) call() (call, error) {
 	}
 	c.endpoint = endpoint(base, "", path)
 	c.contentType, c.body = jsonObject(fields)
+	if g.GrantType == Password {
+		delete(fields, "user_password")
+		_, c.impersonal = jsonObject(fields)
+	}
 	return c, nil
+}
+
+// refreshedBy is the grant that uses a refresh token of this one.
+func (g Equinix) refreshedBy(token Secret) Grant {
+	return Equinix{BaseURL: g.BaseURL, GrantType: RefreshToken, ClientID: g.ClientID, ClientSecret: g.ClientSecret, RefreshToken: token}
 }
 
 // CheckEncodedPassword returns what is wrong with a password that is to be sent under the given encoding; "" if nothing

@@ -45,6 +45,12 @@ type call struct {
 	refreshLifetime time.Duration
 	// fallback is the grant to use where the platform no longer takes the refresh token; nil: this is no refresh.
 	fallback Grant
+	// refresh is the grant that uses a refresh token which came with the answer; nil: the platform issues none.
+	refresh func(refreshToken Secret) Grant
+	// refreshToken is the one in the request; zero: this is no refresh.
+	refreshToken Secret
+	// impersonal is the body without a human's password, which can be guessed; zero: the body has none.
+	impersonal Secret
 }
 
 // address is the host and path that are asked, escaped: a path may hold an escaped line break.

@@ -42,6 +42,8 @@ var holders = map[string]any{
 	"checks":    checks{},
 	"entry":     entry{},
 	"flight":    flight{},
+	"Cache":     Cache{},
+	"record":    record{},
 }
 
 // TestHoldersAreComplete keeps a new platform, or any other new type, from being left out below.

@@ -56,6 +56,12 @@ func explainSetting(name, text string) diag.Diagnostic {
 	return diag.NewErrorDiagnostic("Invalid provider configuration: "+name, sentence(name+" "+text)+" Nothing was sent.")
 }
 
+// explainNoCache is about a cache that is not used. Tokens are obtained all the same.
+func explainNoCache(dir string, err error) diag.Diagnostic {
+	return diag.NewWarningDiagnostic("Tokens are not shared with other processes",
+		sentence("The directory "+dir+" is not used: "+err.Error())+" Set "+tokenCacheDir.named()+" to a directory of your own.")
+}
+
 func sentence(text string) string {
 	return strings.TrimSuffix(text, ".") + "."
 }

@@ -8,7 +8,9 @@ package provider
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -71,7 +73,13 @@ var (
 		description: "Certificates of authorities, in PEM, that are trusted in addition to the system's.",
 		check:       checkCertificates,
 	}
-	general = []input{requestTimeout, minValidity, caCertPEM}
+	tokenCacheDir = input{
+		name:        "token_cache_dir",
+		description: "A directory in which the processes of one user share tokens, encrypted; it is made if it is missing. Unset: tokens stay in memory, and no files are written. See the guide on the token cache.",
+		environment: "IXTOKEN_CACHE_DIR",
+		check:       checkDirectory,
+	}
+	general = []input{requestTimeout, minValidity, caCertPEM, tokenCacheDir}
 )
 
 const (
@@ -148,32 +156,55 @@ func (p *ixtoken) Configure(ctx context.Context, req framework.ConfigureRequest,
 	for _, warning := range p.options.Warnings {
 		resp.Diagnostics.AddWarning(warning, "")
 	}
-	data := p.configure(block.Attributes())
+	data, diags := p.configure(block.Attributes())
+	resp.Diagnostics.Append(diags...)
 	resp.EphemeralResourceData, resp.DataSourceData = data, data
 }
 
-func (p *ixtoken) configure(block values) *configured {
+func (p *ixtoken) configure(block values) (*configured, diag.Diagnostics) {
 	data := &configured{blocks: map[string]values{}}
-	options := clients.Options{Interrupted: p.options.Interrupted, MaxAttempts: defaultMaxRetries + 1}
-
-	timeout, known := block.read(requestTimeout)
-	data.note(requestTimeout, known)
-	options.RequestTimeout, _ = time.ParseDuration(timeout.Reveal()) // checked; unset is the client's own default
-
-	certificates, known := block.read(caCertPEM)
-	data.note(caCertPEM, known)
-	options.RootCAs = trusted(certificates)
-
+	options := clients.Options{
+		MaxAttempts: defaultMaxRetries + 1,
+		Interrupted: p.options.Interrupted,
+		Logger:      slog.New(logHandler{}),
+	}
+	timeout := data.general(requestTimeout, block)
+	options.RequestTimeout, _ = time.ParseDuration(timeout.Reveal()) // has been checked
+	options.RootCAs = trusted(data.general(caCertPEM, block))
 	if retries, ok := block["max_retries"].(types.Int64); ok && !retries.IsNull() {
 		data.note(input{name: "max_retries"}, !retries.IsUnknown())
 		options.MaxAttempts = int(retries.ValueInt64()) + 1
 	}
 	options.UserAgent, data.refused = userAgent(p.options.Version)
+	var diags diag.Diagnostics
+	options.Cache, diags = openCache(data.general(tokenCacheDir, block))
 	for _, platform := range platforms {
 		data.blocks[platform.name] = platform.inProvider(block)
 	}
 	data.client = clients.New(options)
-	return data
+	return data, diags
+}
+
+// openCache opens the cache in dir; nil: there is none, or it is not used, of which the diagnostics tell.
+func openCache(dir clients.Secret) (*clients.Cache, diag.Diagnostics) {
+	if dir.IsZero() {
+		return nil, nil
+	}
+	if text := checkDirectory(dir); text != "" { // from the environment: in the block it has been checked
+		return nil, diag.Diagnostics{explainNoCache(dir.Reveal(), errors.New("the name "+text))}
+	}
+	cache, err := clients.OpenCache(dir.Reveal())
+	if err != nil {
+		return nil, diag.Diagnostics{explainNoCache(dir.Reveal(), err)}
+	}
+	return cache, nil
+}
+
+// general returns a setting that is not a platform's.
+func (c *configured) general(in input, block values) clients.Secret {
+	value, known := lookUp(in, block)
+	c.note(in, known)
+	return value
 }
 
 // note remembers a setting that is not known yet. It is no error until a block needs it.

@@ -5,13 +5,12 @@ package provider
 
 import (
 	"context"
-	"fmt"
-	"path"
-	"runtime"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
 // NewServer returns the provider as the protocol's server. No call can crash it: a panic becomes one diagnostic.
@@ -33,7 +32,7 @@ func guard[Request, Response any](ctx context.Context, request Request,
 				Severity: tfprotov6.DiagnosticSeverityError,
 				Summary:  "Internal fault of the provider ixtoken",
 				Detail: "It could not finish what it was asked for. Please report this at " + issues +
-					" with these lines, which hold none of your values:\n" + origin(),
+					" with these lines, which hold none of your values:\n  " + strings.Join(clients.PanicOrigin(), "\n  "),
 			}}), nil
 		}
 	}()
@@ -42,24 +41,6 @@ func guard[Request, Response any](ctx context.Context, request Request,
 
 // issues is where faults of the provider are reported.
 const issues = "https://github.com/ixtoken/terraform-provider-ixtoken/issues"
-
-// origin lists the functions that panicked, without arguments.
-func origin() string {
-	counters := make([]uintptr, 64)
-	frames := runtime.CallersFrames(counters[:runtime.Callers(1, counters)])
-	var lines []string
-	for panicked, more := false, true; more && len(lines) < 8; {
-		var frame runtime.Frame
-		frame, more = frames.Next()
-		switch {
-		case frame.Function == "runtime.gopanic":
-			panicked = true
-		case panicked && !strings.HasPrefix(frame.Function, "runtime."):
-			lines = append(lines, fmt.Sprintf("  %s (%s:%d)", path.Base(frame.Function), path.Base(frame.File), frame.Line))
-		}
-	}
-	return strings.Join(lines, "\n")
-}
 
 func (s server) GetMetadata(ctx context.Context, request *tfprotov6.GetMetadataRequest) (*tfprotov6.GetMetadataResponse, error) {
 	return guard(ctx, request, s.ProviderServer.GetMetadata, func(d []*tfprotov6.Diagnostic) *tfprotov6.GetMetadataResponse {

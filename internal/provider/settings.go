@@ -77,7 +77,7 @@ func (p platform) resolve(block values, inProvider values) (settings, problems) 
 	found := settings{}
 	var bad problems
 	for _, in := range p.inputs {
-		value, known := p.lookUp(in, block, inProvider)
+		value, known := lookUp(in, block, inProvider)
 		if !known {
 			bad.unknown = append(bad.unknown, in)
 		}
@@ -102,8 +102,9 @@ func (p platform) resolve(block values, inProvider values) (settings, problems) 
 
 func (in input) is(other input) bool { return in.name == other.name }
 
-func (p platform) lookUp(in input, block, inProvider values) (value clients.Secret, known bool) {
-	for _, place := range []values{block, inProvider} {
+// lookUp returns the first value that is set: in the places, in their order, in the environment, or the default.
+func lookUp(in input, places ...values) (value clients.Secret, known bool) {
+	for _, place := range places {
 		if value, known = place.read(in); !known || !value.IsZero() {
 			return value, known
 		}
@@ -191,6 +192,13 @@ func checkURL(value clients.Secret) string {
 		return "is not accepted: " + err.Error()
 	}
 	return ""
+}
+
+func checkDirectory(value clients.Secret) string {
+	if strings.HasPrefix(value.Reveal(), "~") {
+		return `starts with "~", which nothing expands: use pathexpand("~/…")`
+	}
+	return checkText(value)
 }
 
 func checkAPIVersion(value clients.Secret) string {

@@ -1,0 +1,119 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package acceptance
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// K07: with the cache, a plan, the apply of its file, another apply and a destroy are one request together.
+func TestOneRequestForAllPhases(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"ephemeral", "data"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(t.TempDir(), "cache"))
+			reference := map[string]string{"ephemeral": "ephemeral.", "data": "data."}[kind] + "cloudlx_access_token.t.authorization"
+			s.configure(kind + ` "cloudlx_access_token" "t" { provider = ixtoken }
+resource "terraform_data" "use" {
+  triggers_replace = plantimestamp()
+  provisioner "local-exec" {
+    command     = "exit 0"
+    environment = { AUTHORIZATION = ` + reference + ` }
+  }
+}
+`)
+			for _, command := range []string{"plan -out=saved", "apply saved", "apply -auto-approve", "destroy -auto-approve"} {
+				s.must(strings.Fields(command)...)
+				s.wantRequests(0, 0, 1)
+			}
+		})
+	}
+}
+
+// The second opening finds what the first obtained for a refresh token that the platform rotated.
+func TestARefreshTokenServesPlanAndApplyWithTheCache(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(t.TempDir(), "cache"))
+	s.setenv("TF_VAR_previous", cloudLXRefreshToken(s))
+	s.configure(refreshVariable + `ephemeral "cloudlx_access_token" "t" {
+  provider               = ixtoken
+  previous_refresh_token = var.previous
+}
+resource "terraform_data" "use" {
+  provisioner "local-exec" {
+    command     = "exit 0"
+    environment = { AUTHORIZATION = ephemeral.cloudlx_access_token.t.authorization }
+  }
+}
+`)
+	for _, command := range []string{"plan", "apply"} {
+		args := []string{command}
+		if command == "apply" {
+			args = append(args, "-auto-approve")
+		}
+		if r := s.report(args...); r.Status != 0 || len(r.warnings) != 0 {
+			t.Errorf("%s: status %d, warnings %v, errors %v", command, r.Status, r.warnings, r.errors)
+		}
+	}
+	if got := grants(s.CloudLX)[1:]; len(got) != 1 || got[0] != "refresh_token 200" {
+		t.Errorf("sent %v", got)
+	}
+}
+
+// F06, H21: a directory in which others could write is refused, and the token delivered all the same.
+func TestADirectoryOfOthersIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]func(dir string) error{
+		"F06 others may write": func(dir string) error {
+			return os.Chmod(dir, 0o777) //nolint:gosec // what is tested
+		},
+		"a link": func(dir string) error {
+			return os.Symlink(t.TempDir(), filepath.Join(dir, "cache"))
+		},
+		"a file": func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "cache"), nil, 0o600)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			dir := t.TempDir()
+			if err := prepare(dir); err != nil {
+				t.Fatal(err)
+			}
+			cache := dir
+			if name != "F06 others may write" {
+				cache = filepath.Join(dir, "cache")
+			}
+			s.configure("provider \"ixtoken\" {\n  token_cache_dir = \"" + filepath.ToSlash(cache) + "\"\n}\n" + interxionBlock)
+			r := s.report("plan")
+			if r.Status != 0 || len(r.warnings) != 1 || !strings.Contains(r.warnings[0].text(), cache) || !strings.Contains(r.warnings[0].text(), "IXTOKEN_CACHE_DIR") {
+				t.Errorf("status %d, warnings %v, errors %v", r.Status, r.warnings, r.errors)
+			}
+			s.wantRequests(1, 0, 0)
+		})
+	}
+}
+
+// F16: no home, and a name that nothing expands.
+func TestANameThatNothingExpandsIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.setenv("HOME", "")
+	s.setenv("IXTOKEN_CACHE_DIR", "~/cache")
+	s.configure(interxionBlock)
+	r := s.report("plan")
+	if r.Status != 0 || len(r.warnings) != 1 || !strings.Contains(r.warnings[0].Detail, "pathexpand") {
+		t.Errorf("status %d, warnings %v, errors %v", r.Status, r.warnings, r.errors)
+	}
+	if _, err := os.Stat(filepath.Join(s.Dir, "~")); err == nil {
+		t.Error("a directory named ~ was made")
+	}
+}

@@ -1,0 +1,350 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package clients
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+	"golang.org/x/crypto/argon2"
+)
+
+const (
+	// entryMagic opens every entry, and names the format: another one is a miss. The names of the files have the
+	// version too, so that two versions of this program never touch each other's entries.
+	entryMagic   = "ixtoken\x01"
+	entryPrefix  = "v1-"
+	entrySuffix  = ".token"
+	lockSuffix   = ".lock"
+	writeSuffix  = ".new"
+	saltSize     = 16
+	headerSize   = len(entryMagic) + 8 + saltSize // magic, when the entry is of no more use, salt
+	maxEntrySize = 512 << 10                      // bytes; two tokens of the greatest size, in base64, fit
+
+	// lockWait bounds the wait for another process. It is longer than what a process does under the lock.
+	lockWait = budget + 10*time.Second
+	lockPoll = 10 * time.Millisecond
+
+	// unknownLife is how long an entry is kept whose refresh token has no known end: that of Equinix's.
+	unknownLife = 60 * 24 * time.Hour
+)
+
+// Cache is a directory in which the processes of one user share tokens: one encrypted entry a request, and beside it a
+// lock that is held over look, fetch and store.
+//
+// The key of an entry comes from the secrets in the request itself. Whoever has the file and not the secret has nothing;
+// whoever has another secret has another entry.
+type Cache struct {
+	dir string
+}
+
+// record is what an entry holds.
+type record struct {
+	Token    Token
+	Rejected *Error    // nil: the platform has not rejected the request
+	Until    time.Time // how long Rejected holds
+	Spent    bool      // the platform may have seen the refresh token in the request
+}
+
+// OpenCache returns the cache in dir, which is made if it is missing. A directory in which others could put files is
+// refused: the entries are encrypted, but a lock that others can take is none. Its errors do not name dir.
+func OpenCache(dir string) (*Cache, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("it cannot be made (%w)", reason(err))
+	}
+	info, err := os.Lstat(dir)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("it cannot be read (%w)", reason(err))
+	case !info.IsDir():
+		return nil, errors.New("it is a link or a file, not a directory")
+	}
+	if err := ownAlone(info); err != nil {
+		return nil, err
+	}
+	k := &Cache{dir}
+	k.sweep(time.Now())
+	return k, nil
+}
+
+// reason is what an error of the file system says without the path, which the caller names.
+func reason(err error) error {
+	if wrapped := (*fs.PathError)(nil); errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}
+
+func (k *Cache) path(request call, suffix string) string {
+	return filepath.Join(k.dir, entryPrefix+request.name()+suffix)
+}
+
+// lock waits for the request's lock until ctx ends, and returns what gives it back.
+func (k *Cache) lock(ctx context.Context, request call) (release func(), err error) {
+	path := k.path(request, lockSuffix)
+	for {
+		lock := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow), flock.SetPermissions(0o600))
+		if _, err := lock.TryLockContext(ctx, lockPoll); err != nil {
+			return nil, reason(err)
+		}
+		// A sweep may have removed the file between open and lock: then the lock is on a file that nobody else finds.
+		if inPlace(lock, path) {
+			return func() { _ = lock.Unlock() }, nil
+		}
+		_ = lock.Unlock()
+	}
+}
+
+func inPlace(lock *flock.Flock, path string) bool {
+	held, err := lock.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Lstat(path)
+	return err == nil && os.SameFile(held, there)
+}
+
+// load returns what is stored about the request. Anything but a whole entry of this request is a miss; why says which.
+func (k *Cache) load(request call) (found record, why string) {
+	data, err := readEntry(k.path(request, entrySuffix), maxEntrySize)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return record{}, "there is no entry"
+	case err != nil:
+		return record{}, "the entry cannot be read"
+	case len(data) < headerSize || string(data[:len(entryMagic)]) != entryMagic:
+		return record{}, "the entry is damaged or foreign"
+	}
+	header, sealed := data[:headerSize], data[headerSize:]
+	aead, err := request.aead(header[headerSize-saltSize:])
+	if err != nil || len(sealed) < aead.NonceSize() {
+		return record{}, "the entry is damaged"
+	}
+	text, err := aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], request.binding(header))
+	if err != nil {
+		return record{}, "the entry is damaged or of another secret"
+	}
+	var stored storedRecord
+	if json.Unmarshal(text, &stored) != nil {
+		return record{}, "the entry is damaged"
+	}
+	return stored.record(), ""
+}
+
+// save replaces what is stored about the request. The caller holds the lock, so the temporary file is its own.
+func (k *Cache) save(request call, known record) error {
+	data, err := request.seal(known)
+	if err != nil {
+		return err
+	}
+	path := k.path(request, writeSuffix)
+	if err := writeEntry(path, data); err != nil {
+		_ = os.Remove(path)
+		return reason(err)
+	}
+	if err := os.Rename(path, k.path(request, entrySuffix)); err != nil {
+		_ = os.Remove(path)
+		return reason(err)
+	}
+	return nil
+}
+
+// seal returns the entry: header, nonce, and the encrypted record.
+func (c call) seal(known record) ([]byte, error) {
+	text, err := json.Marshal(known.stored())
+	if err != nil {
+		return nil, err
+	}
+	salt := random(saltSize)
+	header := binary.BigEndian.AppendUint64([]byte(entryMagic), uint64(known.useless().Unix()))
+	header = append(header, salt...)
+	aead, err := c.aead(salt)
+	if err != nil {
+		return nil, err
+	}
+	nonce := random(aead.NonceSize())
+	return aead.Seal(slices.Concat(header, nonce), nonce, text, c.binding(header)), nil
+}
+
+func random(size int) []byte {
+	bytes := make([]byte, size)
+	_, _ = rand.Read(bytes) // never fails
+	return bytes
+}
+
+// useless is when nothing in the record is of use any more.
+func (r record) useless() time.Time {
+	last := r.Until
+	for _, end := range []time.Time{r.Token.Expiry, r.Token.RefreshTokenExpiry} {
+		if end.After(last) {
+			last = end
+		}
+	}
+	if r.Spent || !r.Token.RefreshToken.IsZero() && r.Token.RefreshTokenExpiry.IsZero() {
+		last = time.Now().Add(unknownLife)
+	}
+	return last
+}
+
+// name is the request's name in the file system. It tells nothing to those who do not know the secrets. The password of
+// a human is not in it: names can be tried out faster than the key that is made of it.
+func (c call) name() string {
+	body := c.body
+	if c.personal() {
+		body = c.impersonal
+	}
+	digest := sum(c.endpoint.String(), c.accept, body.Reveal())
+	return hex.EncodeToString(digest[:16])
+}
+
+// personal reports whether a human's password is among the secrets.
+func (c call) personal() bool { return !c.impersonal.IsZero() }
+
+// binding is the data that an entry is bound to besides its key: all that would be sent, and the header.
+func (c call) binding(header []byte) []byte {
+	digest := c.key()
+	return slices.Concat(header, digest[:])
+}
+
+// aead returns the cipher for an entry with this salt. What a platform made up is too long to be guessed, and a fast
+// derivation will do; a human's password gets the memory-hard one that RFC 9106, section 4, recommends as second choice.
+func (c call) aead(salt []byte) (cipher.AEAD, error) {
+	secrets := make([]string, len(c.secrets))
+	for i, secret := range c.secrets {
+		secrets[i] = secret.Reveal()
+	}
+	material := sum(secrets...)
+	key, err := hkdf.Key(sha256.New, material[:], salt, "ixtoken entry", 32)
+	if err != nil {
+		return nil, err
+	}
+	if c.personal() {
+		key = argon2.IDKey(key, salt, 3, 64<<10, 4, 32)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
+
+// readEntry reads a regular file of at most limit bytes. It follows no link and waits for no pipe.
+func readEntry(path string, limit int64) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|noFollow|noWait, 0) //nolint:gosec // a name made of a digest
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() > limit {
+		return nil, errors.New("not a regular file of a fitting size")
+	}
+	return io.ReadAll(io.LimitReader(file, limit))
+}
+
+// writeEntry writes a new file that is on the disk when it returns.
+func writeEntry(path string, data []byte) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|noFollow, 0o600) //nolint:gosec // as above
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	return errors.Join(err, file.Chmod(0o600), file.Sync(), file.Close())
+}
+
+// sweep removes what is of no more use: what a process that was killed was writing, and entries whose time is over. It
+// needs no key, and waits for no lock: what is in use is left alone.
+func (k *Cache) sweep(now time.Time) {
+	files, err := os.ReadDir(k.dir)
+	if err != nil {
+		return
+	}
+	for _, file := range files {
+		name, isLock := strings.CutSuffix(file.Name(), lockSuffix)
+		if !isLock || !strings.HasPrefix(name, entryPrefix) {
+			continue
+		}
+		path := filepath.Join(k.dir, name)
+		lock := flock.New(path+lockSuffix, flock.SetFlag(os.O_RDWR|noFollow), flock.SetPermissions(0o600))
+		if held, err := lock.TryLock(); err != nil || !held {
+			continue
+		}
+		if inPlace(lock, path+lockSuffix) {
+			_ = os.Remove(path + writeSuffix)
+			if over(path+entrySuffix, now) {
+				_ = os.Remove(path + entrySuffix)
+				_ = os.Remove(path + lockSuffix)
+			}
+		}
+		_ = lock.Unlock()
+	}
+}
+
+// over reports whether an entry is missing, damaged at its beginning, or of no more use.
+func over(path string, now time.Time) bool {
+	data, err := readEntry(path, maxEntrySize)
+	if err != nil || len(data) < headerSize || string(data[:len(entryMagic)]) != entryMagic {
+		return true
+	}
+	useless := int64(binary.BigEndian.Uint64(data[len(entryMagic):])) //nolint:gosec // as it was written
+	return now.After(time.Unix(useless, 0))
+}
+
+// storedRecord is a record in clear, for the encryption alone.
+type storedRecord struct {
+	AccessToken        string    `json:"access_token,omitempty"`
+	TokenType          string    `json:"token_type,omitempty"`
+	Obtained           time.Time `json:"obtained,omitzero"`
+	Expiry             time.Time `json:"expiry,omitzero"`
+	Scope              string    `json:"scope,omitempty"`
+	UserName           string    `json:"user_name,omitempty"`
+	RefreshToken       string    `json:"refresh_token,omitempty"`
+	RefreshTokenExpiry time.Time `json:"refresh_token_expiry,omitzero"`
+	Rejected           *Error    `json:"rejected,omitempty"`
+	Until              time.Time `json:"until,omitzero"`
+	Spent              bool      `json:"spent,omitempty"`
+}
+
+// Format writes [redacted], whatever the verb.
+func (storedRecord) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+func (r record) stored() storedRecord {
+	return storedRecord{
+		AccessToken: r.Token.AccessToken.Reveal(), TokenType: r.Token.TokenType, Obtained: r.Token.obtained, Expiry: r.Token.Expiry,
+		Scope: r.Token.Scope, UserName: r.Token.UserName,
+		RefreshToken: r.Token.RefreshToken.Reveal(), RefreshTokenExpiry: r.Token.RefreshTokenExpiry,
+		Rejected: r.Rejected, Until: r.Until, Spent: r.Spent,
+	}
+}
+
+func (s storedRecord) record() record {
+	return record{
+		Token: Token{
+			AccessToken: NewSecret(s.AccessToken), TokenType: s.TokenType, obtained: s.Obtained, Expiry: s.Expiry,
+			Scope: s.Scope, UserName: s.UserName,
+			RefreshToken: NewSecret(s.RefreshToken), RefreshTokenExpiry: s.RefreshTokenExpiry,
+		},
+		Rejected: s.Rejected, Until: s.Until, Spent: s.Spent,
+	}
+}

@@ -1,0 +1,29 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build unix
+
+package clients
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+const (
+	noFollow = syscall.O_NOFOLLOW
+	noWait   = syscall.O_NONBLOCK
+)
+
+// ownAlone refuses a directory in which another user could put or replace files.
+func ownAlone(info fs.FileInfo) error {
+	if info.Mode().Perm()&0o022 != 0 {
+		return errors.New("others may write there; take that from them with chmod go-w")
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != os.Geteuid() {
+		return errors.New("it belongs to another user")
+	}
+	return nil
+}
