@@ -801,6 +801,21 @@ func TestRefreshTokenThatIsNotRotatedStaysInForce(t *testing.T) { // K10
 	})
 }
 
+func TestLongRunAlwaysGetsATokenThatLasts(t *testing.T) { // X12
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, counted())
+		c := p.client(Options{})
+		for range 13 { // two hours
+			token, err := c.Token(t.Context(), p.interxion(""), 25*time.Minute)
+			if err != nil || time.Until(token.Expiry) < 25*time.Minute {
+				t.Errorf("%v: %s left", err, time.Until(token.Expiry))
+			}
+			pass(10 * time.Minute)
+		}
+		p.sent(4, "") // every 40 minutes
+	})
+}
+
 func TestAcceptedLoginCanBeRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := inMemory(t, grantsToken("t-1", `,"refresh_token":"next-1"`), grantsToken("t-2"))
