@@ -57,11 +57,11 @@ func main() {
 	case *printVersion:
 		fmt.Printf("terraform-provider-ixtoken %s (%s)\n", version, commit)
 	case *debug:
-		serve(provider.Options{Version: version}, tf6server.WithManagedDebug())
+		serve(provider.Options{Version: version, Commit: commit}, tf6server.WithManagedDebug())
 	case os.Getenv(cookie) == "":
 		fmt.Print(usage)
 	default:
-		serve(provider.Options{Version: version, Interrupted: interrupted(), Warnings: protect()})
+		serve(provider.Options{Version: version, Commit: commit, Interrupted: interrupted(), Warnings: protect()})
 	}
 }
 

@@ -188,7 +188,7 @@ func TestTheRequestSaysWhoAsksAndNoMore(t *testing.T) {
 	s.setenv("TF_APPEND_USER_AGENT", "ours/1.0")
 	s.configure(`ephemeral "cloudlx_access_token" "t" { provider = ixtoken }`)
 	s.must("plan")
-	if !strings.HasPrefix(seen, "terraform-provider-ixtoken/dev ours/1.0 /api/oauth2/access-token ") {
+	if !strings.HasPrefix(seen, "terraform-provider-ixtoken/dev (unknown) ours/1.0 /api/oauth2/access-token ") {
 		t.Errorf("the platform saw %s", seen)
 	}
 	c := s.CloudLX.Credentials()

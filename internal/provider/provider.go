@@ -29,8 +29,8 @@ import (
 
 // Options are what the process knows and the configuration does not.
 type Options struct {
-	// Version is the provider's own; it is in the User-Agent header.
-	Version string
+	// Version and Commit are those of the provider's build; they are in the User-Agent header.
+	Version, Commit string
 	// Interrupted, once closed, ends every wait; nil: none is ever ended by it.
 	Interrupted <-chan struct{}
 	// Warnings are shown once, when the provider is configured.
@@ -175,7 +175,7 @@ func (p *ixtoken) configure(block values) (*configured, diag.Diagnostics) {
 		data.note(input{name: "max_retries"}, !retries.IsUnknown())
 		options.MaxAttempts = int(retries.ValueInt64()) + 1
 	}
-	options.UserAgent, data.refused = userAgent(p.options.Version)
+	options.UserAgent, data.refused = userAgent(p.options.Version, p.options.Commit)
 	var diags diag.Diagnostics
 	options.Cache, diags = openCache(data.general(tokenCacheDir, block))
 	for _, platform := range platforms {
@@ -249,8 +249,8 @@ func checkCertificates(pem clients.Secret) string {
 }
 
 // userAgent names the provider and, as Terraform does, what TF_APPEND_USER_AGENT adds.
-func userAgent(version string) (string, diag.Diagnostic) {
-	agent := "terraform-provider-ixtoken/" + version
+func userAgent(version, commit string) (string, diag.Diagnostic) {
+	agent := "terraform-provider-ixtoken/" + version + " (" + commit + ")"
 	if more := strings.TrimSpace(os.Getenv("TF_APPEND_USER_AGENT")); more != "" {
 		agent += " " + more
 	}
