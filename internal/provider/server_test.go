@@ -5,11 +5,9 @@ package provider
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -20,20 +18,218 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-const thrown = "CANARY-0c5be1f7"
-
-// panicking answers every call by throwing a value that holds a secret.
-type panicking struct{ tfprotov6.ProviderServer }
-
-// methods are those of the protocol. Calls of a type that this provider has none of are not made.
-func methods(of reflect.Type) (called []reflect.Method) {
-	for i := range of.NumMethod() {
-		if method := of.Method(i); !forOthers.MatchString(method.Name) {
-			called = append(called, method)
-		}
-	}
-	return called
+// panicking throws a value with a secret in it, whatever it is asked for.
+type panicking struct {
+	tfprotov6.ProviderServer // nil: a call that is missing below throws another value
+	calls                    *int
 }
 
-// forOthers are the calls for managed resources, actions, list resources and state stores.
-var forOthers = regexp.MustCompile(`^(ValidateResourceConfig|UpgradeResource\w+|ReadResource|PlanResourceChange|ApplyResourceChange|ImportResourceState|MoveResourceState|GenerateResourceConfig)$`)
+const thrown = "CANARY-0c5be1f7"
+
+func throw[Response any](p panicking) (Response, error) {
+	*p.calls++
+	panic("no token for client_secret " + thrown)
+}
+
+func (p panicking) GetMetadata(context.Context, *tfprotov6.GetMetadataRequest) (*tfprotov6.GetMetadataResponse, error) {
+	return throw[*tfprotov6.GetMetadataResponse](p)
+}
+
+func (p panicking) GetProviderSchema(context.Context, *tfprotov6.GetProviderSchemaRequest) (*tfprotov6.GetProviderSchemaResponse, error) {
+	return throw[*tfprotov6.GetProviderSchemaResponse](p)
+}
+
+func (p panicking) GetResourceIdentitySchemas(context.Context, *tfprotov6.GetResourceIdentitySchemasRequest) (*tfprotov6.GetResourceIdentitySchemasResponse, error) {
+	return throw[*tfprotov6.GetResourceIdentitySchemasResponse](p)
+}
+
+func (p panicking) ValidateProviderConfig(context.Context, *tfprotov6.ValidateProviderConfigRequest) (*tfprotov6.ValidateProviderConfigResponse, error) {
+	return throw[*tfprotov6.ValidateProviderConfigResponse](p)
+}
+
+func (p panicking) ConfigureProvider(context.Context, *tfprotov6.ConfigureProviderRequest) (*tfprotov6.ConfigureProviderResponse, error) {
+	return throw[*tfprotov6.ConfigureProviderResponse](p)
+}
+
+func (p panicking) StopProvider(context.Context, *tfprotov6.StopProviderRequest) (*tfprotov6.StopProviderResponse, error) {
+	return throw[*tfprotov6.StopProviderResponse](p)
+}
+
+func (p panicking) ValidateDataResourceConfig(context.Context, *tfprotov6.ValidateDataResourceConfigRequest) (*tfprotov6.ValidateDataResourceConfigResponse, error) {
+	return throw[*tfprotov6.ValidateDataResourceConfigResponse](p)
+}
+
+func (p panicking) ReadDataSource(context.Context, *tfprotov6.ReadDataSourceRequest) (*tfprotov6.ReadDataSourceResponse, error) {
+	return throw[*tfprotov6.ReadDataSourceResponse](p)
+}
+
+func (p panicking) GetFunctions(context.Context, *tfprotov6.GetFunctionsRequest) (*tfprotov6.GetFunctionsResponse, error) {
+	return throw[*tfprotov6.GetFunctionsResponse](p)
+}
+
+func (p panicking) CallFunction(context.Context, *tfprotov6.CallFunctionRequest) (*tfprotov6.CallFunctionResponse, error) {
+	return throw[*tfprotov6.CallFunctionResponse](p)
+}
+
+func (p panicking) ValidateEphemeralResourceConfig(context.Context, *tfprotov6.ValidateEphemeralResourceConfigRequest) (*tfprotov6.ValidateEphemeralResourceConfigResponse, error) {
+	return throw[*tfprotov6.ValidateEphemeralResourceConfigResponse](p)
+}
+
+func (p panicking) OpenEphemeralResource(context.Context, *tfprotov6.OpenEphemeralResourceRequest) (*tfprotov6.OpenEphemeralResourceResponse, error) {
+	return throw[*tfprotov6.OpenEphemeralResourceResponse](p)
+}
+
+func (p panicking) RenewEphemeralResource(context.Context, *tfprotov6.RenewEphemeralResourceRequest) (*tfprotov6.RenewEphemeralResourceResponse, error) {
+	return throw[*tfprotov6.RenewEphemeralResourceResponse](p)
+}
+
+func (p panicking) CloseEphemeralResource(context.Context, *tfprotov6.CloseEphemeralResourceRequest) (*tfprotov6.CloseEphemeralResourceResponse, error) {
+	return throw[*tfprotov6.CloseEphemeralResourceResponse](p)
+}
+
+// forResources matches the calls about managed resources. No CLI makes them to a provider that has none.
+var forResources = regexp.MustCompile(`^(ValidateResourceConfig|UpgradeResourceState|UpgradeResourceIdentity|ReadResource|PlanResourceChange|ApplyResourceChange|ImportResourceState|MoveResourceState|GenerateResourceConfig)$`)
+
+// H07: a panic in any call is one diagnostic without what was thrown.
+func TestAPanicInAnyCallIsOneDiagnosticWithoutASecret(t *testing.T) {
+	t.Parallel()
+	scanner := leak.New(map[string]string{"what was thrown": thrown})
+	calls := 0
+	guarded := reflect.ValueOf(server{panicking{calls: &calls}})
+	protocol := reflect.TypeFor[tfprotov6.ProviderServer]()
+	called := 0
+	for i := range protocol.NumMethod() {
+		method := protocol.Method(i)
+		if forResources.MatchString(method.Name) {
+			continue
+		}
+		called++
+		said := callGuarded(t, method, guarded)
+		for _, hit := range scanner.Text(method.Name, []byte(said)) {
+			t.Error(hit)
+		}
+		if !strings.Contains(said, "Internal fault of the provider ixtoken") {
+			t.Errorf("%s says %q", method.Name, said)
+		}
+		if method.Name != "StopProvider" && (!strings.Contains(said, issues) || !strings.Contains(said, "server_test.go:")) {
+			t.Errorf("%s does not say where to report what: %q", method.Name, said)
+		}
+	}
+	t.Logf("%d of the protocol's %d calls are guarded; the others are for resources", called, protocol.NumMethod())
+	if called == 0 || calls != called {
+		t.Errorf("%d of %d calls have thrown", calls, called)
+	}
+}
+
+// callGuarded calls a method without a panic, and returns the text of its only error.
+func callGuarded(t *testing.T, method reflect.Method, on reflect.Value) (said string) {
+	t.Helper()
+	defer func() {
+		if recover() != nil {
+			t.Errorf("%s is not guarded", method.Name)
+		}
+	}()
+	request := reflect.New(method.Type.In(1).Elem())
+	results := on.MethodByName(method.Name).Call([]reflect.Value{reflect.ValueOf(t.Context()), request})
+	if !results[1].IsNil() {
+		t.Errorf("%s: the call itself fails", method.Name)
+	}
+	response := results[0].Elem()
+	switch failure := response.FieldByName("Error"); {
+	case !failure.IsValid():
+		diagnostics, _ := response.FieldByName("Diagnostics").Interface().([]*tfprotov6.Diagnostic)
+		if len(diagnostics) != 1 || diagnostics[0].Severity != tfprotov6.DiagnosticSeverityError {
+			t.Errorf("%s: %d diagnostics, want one error", method.Name, len(diagnostics))
+			return ""
+		}
+		return diagnostics[0].Summary + "\n" + diagnostics[0].Detail
+	case failure.Kind() == reflect.String:
+		return failure.String()
+	default:
+		return failure.Interface().(*tfprotov6.FunctionError).Text
+	}
+}
+
+// H23: what the CLI keeps for an open block, and hands to every log of the protocol, is not secret. Neither is what a
+// block that failed answers.
+func TestPrivateDataHoldsNoSecret(t *testing.T) {
+	t.Parallel()
+	platforms, err := simulator.Start(simulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := platforms.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, p := range []*simulator.Platform{platforms.Interxion, platforms.Equinix, platforms.CloudLX} {
+		name := strings.ToLower(p.Name())
+		s := NewServer(Options{Version: "test"})
+		schemas, err := s.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{Config: object(t, schemas.Provider, nil)}); err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{p.Credentials().ClientSecret, `Kx%9+/v&R"=\<w~ '2Qj#`} {
+			kind := name + "_access_token"
+			opened, err := s.OpenEphemeralResource(t.Context(), &tfprotov6.OpenEphemeralResourceRequest{
+				TypeName: kind,
+				Config: object(t, schemas.EphemeralResourceSchemas[kind], map[string]string{
+					"login_url": p.URL(), "base_url": p.URL(), "client_id": p.Credentials().ClientID, "client_secret": secret,
+				}),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if failed := len(opened.Diagnostics) > 0; failed == (secret == p.Credentials().ClientSecret) {
+				t.Fatalf("%s: %d diagnostics", name, len(opened.Diagnostics))
+			}
+			closed, err := s.CloseEphemeralResource(t.Context(), &tfprotov6.CloseEphemeralResourceRequest{TypeName: kind, Private: opened.Private})
+			if err != nil {
+				t.Fatal(err)
+			}
+			secrets := map[string]string{"client secret": secret}
+			for i, token := range p.Issued() {
+				secrets[fmt.Sprint("token ", i)] = token[strings.LastIndex(token, ".")+1:]
+			}
+			scanner := leak.New(secrets)
+			for where, text := range map[string]string{"private data": string(opened.Private), "diagnostics": texts(opened.Diagnostics) + texts(closed.Diagnostics)} {
+				for _, hit := range scanner.Text(name+" "+where, []byte(text)) {
+					t.Error(hit)
+				}
+			}
+			if len(opened.Diagnostics) == 0 && !strings.Contains(string(opened.Private), expiryKey) {
+				t.Errorf("%s: the private data is %q", name, opened.Private)
+			}
+		}
+	}
+}
+
+func texts(diagnostics []*tfprotov6.Diagnostic) string {
+	var all strings.Builder
+	for _, d := range diagnostics {
+		all.WriteString(d.Summary + "\n" + d.Detail + "\n")
+	}
+	return all.String()
+}
+
+// object is a block in which nothing is set but the given attributes, as far as it has them.
+func object(t *testing.T, schema *tfprotov6.Schema, set map[string]string) *tfprotov6.DynamicValue {
+	t.Helper()
+	kind, _ := schema.ValueType().(tftypes.Object)
+	values := map[string]tftypes.Value{}
+	for name, attribute := range kind.AttributeTypes {
+		values[name] = tftypes.NewValue(attribute, nil)
+		if text, ok := set[name]; ok {
+			values[name] = tftypes.NewValue(attribute, text)
+		}
+	}
+	value, err := tfprotov6.NewDynamicValue(kind, tftypes.NewValue(kind, values))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &value
+}

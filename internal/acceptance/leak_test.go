@@ -1,0 +1,799 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package acceptance
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/md5"
+	"encoding/base32"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"html"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/leak"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+)
+
+// scene is a stage of which everything is kept that the runs print and write. In the end it is looked through for every
+// secret. The configuration holds none: they come from the environment, where the CLI prints them at no level.
+type scene struct {
+	*stage
+	temporary string            // the directory for temporary files
+	secrets   map[string]string // by name; those of the platforms are added when they are looked for
+	printed   []printed
+	runs      int
+}
+
+// printed is what a run has printed.
+type printed struct{ what, text string }
+
+func newScene(t *testing.T, options simulator.Options) *scene {
+	t.Helper()
+	temporary, err := os.MkdirTemp("", "s") //nolint:usetesting // a short path: it holds the plugins' sockets
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(temporary) })
+	s := &scene{stage: newStageWith(t, options), temporary: temporary, secrets: map[string]string{}}
+	s.setenv("TMPDIR", temporary)
+	user := s.Equinix.Credentials()
+	s.setenv("EQUINIX_USER_NAME", user.UserName)
+	s.setenv("EQUINIX_USER_PASSWORD", user.UserPassword)
+	s.setSecret("password", user.UserPassword)
+	s.setSecret("interxion_client_secret", s.Interxion.Credentials().ClientSecret)
+	s.setSecret("equinix_spent", awkward(t))
+	s.setSecret("cloudlx_spent", awkward(t))
+	digest := md5.Sum([]byte(user.UserPassword))
+	s.secrets["encoded password"] = base64.StdEncoding.EncodeToString(digest[:])
+	return s
+}
+
+// awkward is a random secret that no platform knows, with every character that needs an escape somewhere.
+func awkward(t *testing.T) string {
+	t.Helper()
+	random, err := simulator.Start(simulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer random.Close()
+	return random.CloudLX.Credentials().ClientSecret
+}
+
+// setSecret gives a variable of the configuration a value that is looked for.
+func (s *scene) setSecret(variable, value string) {
+	s.setenv("TF_VAR_"+variable, value)
+	s.secrets["variable "+variable] = value
+}
+
+// root is the directory that holds all that is written but temporary files.
+func (s *scene) root() string { return filepath.Dir(s.Dir) }
+
+// trace sets the level of a logger, and a file for what it logs from now on.
+func (s *scene) trace(variable string) {
+	s.setenv(variable, "TRACE")
+	s.setenv("TF_LOG_PATH", filepath.Join(s.root(), fmt.Sprintf("%s-%d.log", variable, s.runs)))
+}
+
+// run keeps what is printed.
+func (s *scene) run(command string, more ...string) cli.Result {
+	s.t.Helper()
+	r := s.stage.run(append(strings.Fields(command), more...)...)
+	s.keep(command, r.Stdout, r.Stderr)
+	return r
+}
+
+func (s *scene) must(command string) cli.Result {
+	s.t.Helper()
+	r := s.run(command)
+	if r.Status != 0 {
+		s.t.Fatalf("%s ended with status %d:\n%s%s", command, r.Status, r.Stdout, r.Stderr)
+	}
+	return r
+}
+
+func (s *scene) keep(command, stdout, stderr string) {
+	s.runs++
+	s.printed = append(s.printed, printed{"output of " + command, stdout}, printed{"errors of " + command, stderr})
+}
+
+// console evaluates expressions, one a line.
+func (s *scene) console(expressions ...string) string {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	command := s.Command(ctx, "console")
+	command.Stdin, command.Stdout, command.Stderr = strings.NewReader(strings.Join(expressions, "\n")+"\n"), &stdout, &stderr
+	err := command.Run()
+	s.keep("console", stdout.String(), stderr.String())
+	if stdout.Len() == 0 {
+		s.t.Errorf("the console says nothing: %v\n%s", err, stderr.String())
+	}
+	return stdout.String()
+}
+
+// known are all secrets by name, with the tokens that the platforms have issued by now.
+func (s *scene) known() map[string]string {
+	known := maps.Clone(s.secrets)
+	for _, p := range s.Platforms() {
+		p.Intercept(nil) // kindOf asks the platform itself
+		known[p.Name()+" client secret"] = p.Credentials().ClientSecret
+		for i, token := range p.Issued() {
+			// Of a JSON Web Token the signature makes the secret; the rest is much the same in all of them.
+			known[fmt.Sprintf("%s %s %d", p.Name(), kindOf(s.t, p, token), i)] = token[strings.LastIndex(token, ".")+1:]
+		}
+	}
+	return known
+}
+
+// kindOf tells access tokens, which open the API, from what else there is.
+func kindOf(t *testing.T, p *simulator.Platform, token string) string {
+	t.Helper()
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, p.APIURL(), nil)
+	request.Header.Set("Authorization", "Bearer "+token)
+	request.Header.Set("Accept", "application/vnd.cloudlx.v1+json")
+	answer := httptest.NewRecorder()
+	if p.ServeHTTP(answer, request); answer.Code == http.StatusOK {
+		return "access token"
+	}
+	return "refresh token"
+}
+
+// wantNoLeak looks through all that the runs have printed and left, and fails the test if a secret is found, apart from
+// where it may be.
+func (s *scene) wantNoLeak(allowed ...func(leak.Finding) bool) {
+	s.t.Helper()
+	scanner := leak.New(s.known())
+	var found []leak.Finding
+	for _, p := range s.printed {
+		found = append(found, scanner.Text(p.what, []byte(p.text))...)
+	}
+	for _, dir := range []string{s.root(), s.temporary} {
+		more, err := scanner.Tree(dir)
+		if err != nil {
+			s.t.Error(err)
+		}
+		found = append(found, more...)
+	}
+	hits := slices.DeleteFunc(slices.Clone(found), func(f leak.Finding) bool {
+		return slices.ContainsFunc(allowed, func(allow func(leak.Finding) bool) bool { return allow(f) })
+	})
+	for _, hit := range hits {
+		s.t.Error(hit)
+	}
+	artefacts, size := scanner.Scanned()
+	s.t.Logf("%d runs, %d artefacts, %d bytes: %d hits, %d tokens where they belong", s.runs, artefacts, size, len(hits), len(found)-len(hits))
+}
+
+// everyGrant opens each platform's ephemeral resource with each grant, and uses all the tokens.
+const everyGrant = `
+variable "password" {
+  type      = string
+  ephemeral = true
+}
+variable "interxion_client_secret" {
+  type      = string
+  ephemeral = true
+}
+variable "equinix_spent" {
+  type      = string
+  ephemeral = true
+}
+variable "cloudlx_spent" {
+  type      = string
+  ephemeral = true
+}
+variable "ca_cert_pem" {
+  type    = string
+  default = ""
+}
+provider "ixtoken" {
+  interxion   = { client_secret = var.interxion_client_secret }
+  max_retries = 1
+  ca_cert_pem = var.ca_cert_pem
+}
+ephemeral "interxion_access_token" "t" { provider = ixtoken }
+ephemeral "equinix_access_token" "t" { provider = ixtoken }
+ephemeral "equinix_access_token" "password" {
+  provider   = ixtoken
+  grant_type = "password"
+}
+ephemeral "equinix_access_token" "encoded" {
+  provider          = ixtoken
+  grant_type        = "password"
+  user_password     = provider::ixtoken::md5_b64(var.password)
+  password_encoding = "md5-b64"
+}
+ephemeral "equinix_access_token" "refreshed" {
+  provider               = ixtoken
+  previous_refresh_token = ephemeral.equinix_access_token.password.refresh_token
+}
+ephemeral "equinix_access_token" "fallback" {
+  provider               = ixtoken
+  previous_refresh_token = var.equinix_spent
+}
+ephemeral "cloudlx_access_token" "t" { provider = ixtoken }
+ephemeral "cloudlx_access_token" "refreshed" {
+  provider               = ixtoken
+  previous_refresh_token = ephemeral.cloudlx_access_token.t.refresh_token
+}
+ephemeral "cloudlx_access_token" "fallback" {
+  provider               = ixtoken
+  previous_refresh_token = var.cloudlx_spent
+}
+resource "terraform_data" "use" {
+  provisioner "local-exec" {
+    command = "echo used"
+    environment = {
+      A = ephemeral.interxion_access_token.t.authorization
+      B = ephemeral.equinix_access_token.t.authorization
+      C = ephemeral.equinix_access_token.encoded.authorization
+      D = ephemeral.equinix_access_token.refreshed.authorization
+      E = ephemeral.equinix_access_token.fallback.authorization
+      F = ephemeral.cloudlx_access_token.t.authorization
+      G = ephemeral.cloudlx_access_token.refreshed.authorization
+      H = ephemeral.cloudlx_access_token.fallback.authorization
+    }
+  }
+}
+`
+
+// everyGrantOnce is the number of requests that a run of everyGrant makes to each platform.
+var everyGrantOnce = [3]int{1, 5, 3}
+
+// H01, H02
+func TestEphemeralResourcesLeaveNoSecretAnywhere(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, simulator.Options{})
+	s.configure(everyGrant)
+	commands := []string{
+		"validate", "validate -json", "plan -no-color", "plan -json",
+		"plan -out=saved", "show saved", "show -json saved", "apply saved", "show", "show -json", "state pull",
+		"apply -auto-approve -json -replace=terraform_data.use", "plan -refresh-only", "apply -refresh-only -auto-approve",
+		"output", "output -json", "providers", "graph", "destroy -auto-approve", "apply -auto-approve", "destroy -auto-approve -json",
+	}
+	for _, command := range commands {
+		s.trace("TF_LOG")
+		s.must(command)
+	}
+	s.console("ephemeral.equinix_access_token.password", "ephemeral.cloudlx_access_token.t.access_token", "var.password", "provider::ixtoken::md5_b64(var.password)")
+	s.setenv("TF_LOG_PATH", "") // to the terminal
+	s.must("plan")
+	for i, p := range s.Platforms() {
+		if got := len(tokenRequests(p)); got < 4*everyGrantOnce[i] {
+			t.Errorf("%s has seen %d requests: not every grant was used", p.Name(), got)
+		}
+	}
+	s.wantNoLeak()
+}
+
+// F20: what the cache keeps for the next process is encrypted, and nothing else is left of it.
+func TestTheCacheHoldsNoSecretInClear(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, simulator.Options{})
+	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(s.root(), "cache"))
+	s.configure(everyGrant)
+	s.trace("TF_LOG")
+	for _, command := range []string{"plan -json", "plan -out=saved", "apply saved", "apply -auto-approve -replace=terraform_data.use"} {
+		s.must(command)
+	}
+	files, err := filepath.Glob(filepath.Join(s.root(), "cache", "*"))
+	if err != nil || len(files) == 0 {
+		t.Errorf("%d files in the cache, error %v", len(files), err)
+	}
+	s.wantNoLeak()
+}
+
+// H02: with init, a module and a backend there is a .terraform directory.
+func TestAnInstalledProviderLeavesNoSecretAnywhere(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, simulator.Options{})
+	mirror := t.TempDir()
+	for _, registry := range []string{"registry.terraform.io", "registry.opentofu.org"} {
+		dir := filepath.Join(mirror, registry, "ixtoken", "ixtoken", "1.0.0")
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(plugins, filepath.Join(dir, runtime.GOOS+"_"+runtime.GOARCH)); err != nil {
+			t.Skip("no symbolic links here: ", err)
+		}
+	}
+	settings := filepath.Join(s.root(), "mirror.tfrc")
+	text := fmt.Sprintf("provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", filepath.ToSlash(mirror))
+	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.setenv("TF_CLI_CONFIG_FILE", settings)
+	if err := os.Mkdir(filepath.Join(s.Dir, "all"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write("all/main.tf", preamble+everyGrant); err != nil {
+		t.Fatal(err)
+	}
+	variables, arguments := "", ""
+	for _, name := range []string{"password", "interxion_client_secret", "equinix_spent", "cloudlx_spent"} {
+		variables += "variable \"" + name + "\" {\n  type      = string\n  ephemeral = true\n}\n"
+		arguments += "  " + name + " = var." + name + "\n"
+	}
+	s.configure("terraform {\n  backend \"local\" { path = \"state/main.tfstate\" }\n}\n" + variables + "module \"all\" {\n  source = \"./all\"\n" + arguments + "}\n")
+	s.trace("TF_LOG")
+	for _, command := range []string{"init -no-color", "plan -out=saved", "apply saved", "destroy -auto-approve"} {
+		s.must(command)
+	}
+	for _, file := range []string{".terraform/terraform.tfstate", ".terraform/modules/modules.json", "state/main.tfstate", "state/main.tfstate.backup"} {
+		if _, err := os.Stat(filepath.Join(s.Dir, file)); err != nil {
+			t.Errorf("was %s looked through? %v", file, err)
+		}
+	}
+	s.wantNoLeak()
+}
+
+const everyDataSource = `
+data "interxion_access_token" "t" { provider = ixtoken }
+data "equinix_access_token" "t" { provider = ixtoken }
+data "equinix_access_token" "password" {
+  provider   = ixtoken
+  grant_type = "password"
+}
+data "cloudlx_access_token" "t" { provider = ixtoken }
+resource "terraform_data" "use" {
+  input            = data.cloudlx_access_token.t.token_type
+  triggers_replace = [data.equinix_access_token.t.user_name]
+}
+output "token_type" { value = data.equinix_access_token.t.token_type }
+`
+
+// H01, H02: of a data source its own access token is in the state, in plans and in what shows them as JSON, and nothing
+// else is anywhere.
+func TestADataSourceLeavesItsAccessTokenAlone(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, simulator.Options{})
+	s.configure(everyDataSource)
+	commands := []string{
+		"validate", "plan -no-color", "plan -json", "plan -out=saved", "show saved", "apply saved", "show", "output -json",
+		"apply -auto-approve -json -replace=terraform_data.use", "plan -refresh-only", "destroy -auto-approve", "apply -auto-approve",
+	}
+	for _, command := range commands {
+		s.trace("TF_LOG")
+		s.must(command)
+	}
+	s.console("data.equinix_access_token.t", "data.cloudlx_access_token.t.access_token")
+	for _, command := range []string{"show -json", "show -json saved"} {
+		wantOnlyAccessTokens(t, s, command)
+	}
+	s.must("state pull")
+	states := []string{"terraform.tfstate", "terraform.tfstate.backup", "saved!tfstate", "saved!tfstate-prev", "saved!tfplan", "output of show -json", "output of state pull"}
+	seen := map[string]bool{}
+	s.wantNoLeak(func(f leak.Finding) bool {
+		where := strings.TrimPrefix(f.Where, s.Dir+string(filepath.Separator))
+		seen[where] = true
+		return strings.Contains(f.Secret, "access token") && slices.ContainsFunc(states, func(state string) bool { return strings.HasPrefix(where, state) })
+	})
+	for _, where := range []string{"terraform.tfstate", "saved!tfstate", "output of show -json"} {
+		if !seen[where] {
+			t.Errorf("no access token in %s: was it looked through?", where)
+		}
+	}
+}
+
+// wantOnlyAccessTokens fails the test unless what the platforms have issued stands in two attributes alone, both marked
+// as sensitive.
+func wantOnlyAccessTokens(t *testing.T, s *scene, command string) {
+	t.Helper()
+	var shown any
+	if err := json.Unmarshal([]byte(s.must(command).Stdout), &shown); err != nil {
+		t.Fatal(err)
+	}
+	known, found := s.known(), map[string]int{}
+	walk(shown, "", func(name, text string) {
+		if text == "true" {
+			found[name+" is sensitive"]++
+		}
+		for secret, value := range known {
+			if strings.Contains(text, value) {
+				found[name]++
+				if !strings.Contains(secret, "access token") {
+					t.Errorf("%s: %s holds the %s", command, name, secret)
+				}
+			}
+		}
+	})
+	tokens := found["access_token"]
+	if tokens == 0 || found["authorization"] != tokens || found["access_token is sensitive"] < 4 || found["authorization is sensitive"] < 4 {
+		t.Errorf("%s: found %v", command, found)
+	}
+	for name := range found {
+		if name != "access_token" && name != "authorization" && !strings.HasSuffix(name, " is sensitive") {
+			t.Errorf("%s: %s holds a token", command, name)
+		}
+	}
+}
+
+// walk calls visit for every string and truth in a JSON value, with the name of the member that it belongs to.
+func walk(value any, name string, visit func(name, text string)) {
+	switch value := value.(type) {
+	case string:
+		visit(name, value)
+	case bool:
+		visit(name, strconv.FormatBool(value))
+	case []any:
+		for _, item := range value {
+			walk(item, name, visit)
+		}
+	case map[string]any:
+		for name, item := range value {
+			walk(item, name, visit)
+		}
+	}
+}
+
+// H04
+func TestNoLoggerWritesASecret(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, simulator.Options{})
+	s.configure(everyGrant)
+	plain := s.Env
+	for _, logger := range []string{"TF_LOG", "TF_LOG_CORE", "TF_LOG_PROVIDER", "TF_LOG_SDK", "TF_LOG_SDK_PROTO", "TF_LOG_SDK_FRAMEWORK", "TF_LOG_PROVIDER_IXTOKEN"} {
+		s.Env = slices.Clone(plain)
+		s.trace("TF_LOG_PROVIDER") // without it the CLI drops what the provider's own loggers write
+		s.trace(logger)
+		s.must("plan")
+	}
+	s.setenv("TF_LOG", "JSON")
+	s.must("apply -auto-approve")
+	s.wantNoLeak()
+}
+
+// H04: the protocol dump would hold every secret, in clear.
+func TestTheProtocolDumpIsSwitchedOff(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, simulator.Options{})
+	dump := filepath.Join(s.root(), "dump")
+	if err := os.Mkdir(dump, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.setenv("TF_LOG_SDK_PROTO_DATA_DIR", dump)
+	s.configure(everyGrant)
+	r := s.must("plan -no-color")
+	if want := "TF_LOG_SDK_PROTO_DATA_DIR was ignored"; strings.Count(r.Stdout+r.Stderr, want) != 1 {
+		t.Errorf("the output does not say once %q:\n%s%s", want, r.Stdout, r.Stderr)
+	}
+	left, err := os.ReadDir(dump)
+	if err != nil || len(left) > 0 {
+		t.Errorf("the dump holds %v, error %v", left, err)
+	}
+	s.wantNoLeak()
+}
+
+// forms are those in which a platform may write down what it was sent.
+var forms = []func(string) string{
+	func(s string) string { return s },
+	url.QueryEscape,
+	url.PathEscape,
+	func(s string) string { return url.QueryEscape(url.QueryEscape(s)) },
+	func(s string) string { return hex.EncodeToString([]byte(s)) },
+	func(s string) string { return fmt.Sprintf("%X", s) },
+	func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
+	func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(":" + s)) },
+	func(s string) string { return base64.StdEncoding.EncodeToString([]byte("id:" + s)) },
+	func(s string) string { return base32.StdEncoding.EncodeToString([]byte(s)) },
+	func(s string) string { return fmt.Sprintf("%q", s) },
+	func(s string) string { return strings.ReplaceAll(fmt.Sprintf("%+q", s), "/", `\/`) },
+	html.EscapeString,
+	func(s string) string { return "'" + s[:len(s)*2/3] + "…'" },
+}
+
+// echoes answers with an error that holds the secrets sent, in many forms, as its description and, where that is not
+// given, as its code.
+func echoes(status int, code string) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		secrets, _ := sentIn(r)
+		var said []string
+		for _, secret := range secrets {
+			for _, form := range forms {
+				said = append(said, form(secret))
+			}
+		}
+		text := strings.Join(said, " ")
+		w.Header().Set("X-Debug", url.QueryEscape(text))
+		w.Header().Set("WWW-Authenticate", "Basic realm="+base64.StdEncoding.EncodeToString([]byte(text)))
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(map[string]string{
+			"error": cmp.Or(code, secrets[0]), "error_description": text,
+			"errorCode": cmp.Or(code, secrets[0]), "errorMessage": text, "developerMessage": text,
+		})
+		return true
+	}
+}
+
+// sentIn returns the secrets in a token request, and its body.
+func sentIn(r *http.Request) (secrets []string, body string) {
+	text, _ := io.ReadAll(r.Body)
+	fields := map[string]string{}
+	if json.Unmarshal(text, &fields) != nil {
+		form, _ := url.ParseQuery(string(text))
+		for name := range form {
+			fields[name] = form.Get(name)
+		}
+	}
+	for _, name := range []string{"client_secret", "user_password", "refresh_token"} {
+		if fields[name] != "" {
+			secrets = append(secrets, fields[name])
+		}
+	}
+	return secrets, string(text)
+}
+
+// page answers with a page that shows what was sent.
+func page(status int) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		secrets, body := sentIn(r)
+		return answers(status, "text/html; charset=utf-8", "<html><title>"+strings.Join(secrets, " ")+"</title>"+body+"</html>")(w, r)
+	}
+}
+
+// elsewhere answers with a redirect that carries along what was sent.
+func elsewhere(w http.ResponseWriter, r *http.Request) bool {
+	secrets, body := sentIn(r)
+	host := hex.EncodeToString([]byte(secrets[0]))[:40] + ".example"
+	w.Header().Set("Location", "https://u:"+url.QueryEscape(secrets[0])+"@"+host+"/?"+url.QueryEscape(body))
+	w.WriteHeader(http.StatusTemporaryRedirect)
+	return true
+}
+
+// noise answers with what was sent and no HTTP.
+func noise(w http.ResponseWriter, r *http.Request) bool {
+	connection, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return false
+	}
+	defer connection.Close()
+	secrets, body := sentIn(r)
+	_, _ = io.WriteString(connection, strings.Join(secrets, "\r\n")+"\r\n\r\n"+body)
+	return true
+}
+
+// H01, I2: whatever a platform answers, and however much of the request is in it, no secret is told.
+func TestFailuresTellNoSecret(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		answer func(http.ResponseWriter, *http.Request) bool
+		want   string
+	}{
+		{"a rejection that echoes the request", echoes(http.StatusBadRequest, "invalid_client"), "[redacted]"},
+		{"a rejection whose code is the secret", echoes(http.StatusBadRequest, ""), "[redacted]"},
+		{"a failure that echoes the request", echoes(http.StatusInternalServerError, "S1006"), "[redacted]"},
+		{"a success that echoes the request", echoes(http.StatusOK, "invalid_grant"), "[redacted]"},
+		{"an overload that echoes the request", echoes(http.StatusTooManyRequests, ""), "[redacted]"},
+		{"a page that echoes the request", page(http.StatusOK), "HTML"},
+		{"a firewall's page that echoes the request", page(http.StatusForbidden), "text/html"},
+		{"a gateway's page that echoes the request", page(http.StatusBadGateway), "text/html"},
+		{"a redirect that echoes the request", elsewhere, "[redacted].example"},
+		{"a status line that echoes the request", noise, "not HTTP/1.1"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, simulator.Options{})
+			for _, p := range s.Platforms() {
+				p.Intercept(test.answer)
+			}
+			s.configure(everyGrant)
+			s.trace("TF_LOG")
+			if r := s.run("plan -json"); r.Status == 0 || !strings.Contains(r.Stdout, test.want) {
+				t.Errorf("status %d, without %q:\n%s", r.Status, test.want, r.Stdout)
+			}
+			s.configure(everyDataSource)
+			if r := s.run("apply -auto-approve -no-color"); r.Status == 0 {
+				t.Error("the apply succeeded")
+			}
+			s.wantNoLeak()
+		})
+	}
+}
+
+// H01: connections that fail, and a proxy whose password is in the environment (T21).
+func TestFailuresOfTheConnectionTellNoSecret(t *testing.T) {
+	t.Parallel()
+	t.Run("an authority that is not trusted", func(t *testing.T) {
+		t.Parallel()
+		s := newScene(t, simulator.Options{TLS: true})
+		s.configure(everyGrant)
+		s.trace("TF_LOG")
+		if r := s.run("plan -no-color"); r.Status == 0 || !strings.Contains(r.Stderr, "connection not trusted") {
+			t.Errorf("status %d:\n%s", r.Status, r.Stderr)
+		}
+		s.wantNoLeak()
+	})
+	for name, test := range map[string]struct {
+		proxy  func(target string) http.Handler
+		status int
+		want   string
+	}{
+		"a proxy that lets through":      {tunnel, 0, "No changes"},
+		"a proxy that wants another one": {refuse(http.StatusProxyAuthRequired), 1, "the proxy answered 407"},
+		"a proxy that fails":             {refuse(http.StatusBadGateway), 1, "the proxy answered 502"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, simulator.Options{})
+			platform := httptest.NewTLSServer(s.Equinix)
+			t.Cleanup(platform.Close)
+			proxy := httptest.NewServer(test.proxy(platform.Listener.Addr().String()))
+			t.Cleanup(proxy.Close)
+			s.secrets["the proxy's password"] = awkward(t)
+			user := url.UserPassword("user", s.secrets["the proxy's password"])
+			s.setenv("HTTPS_PROXY", "http://"+user.String()+"@"+proxy.Listener.Addr().String())
+			s.setenv("EQUINIX_API_ENDPOINT", "https://example.com") // the host in httptest's certificate; a proxy is asked for no loopback address
+			authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: platform.Certificate().Raw})
+			s.setenv("TF_VAR_ca_cert_pem", string(authority))
+			s.configure(`variable "ca_cert_pem" { type = string }
+provider "ixtoken" {
+  ca_cert_pem = var.ca_cert_pem
+  max_retries = 0
+}
+ephemeral "equinix_access_token" "t" { provider = ixtoken }
+`)
+			s.trace("TF_LOG")
+			if r := s.run("plan -no-color"); r.Status != test.status || !strings.Contains(r.Stdout+r.Stderr, test.want) {
+				t.Errorf("status %d, want %d and %q:\n%s%s", r.Status, test.status, test.want, r.Stdout, r.Stderr)
+			}
+			s.wantNoLeak()
+		})
+	}
+	t.Run("a proxy whose URL cannot be read", func(t *testing.T) {
+		t.Parallel()
+		s := newScene(t, simulator.Options{})
+		s.secrets["the proxy's password"] = awkward(t)
+		s.setenv("HTTPS_PROXY", "http://user:"+s.secrets["the proxy's password"]+"@[proxy")
+		s.setenv("EQUINIX_API_ENDPOINT", "https://proxied.invalid")
+		s.configure(`ephemeral "equinix_access_token" "t" { provider = ixtoken }`)
+		s.trace("TF_LOG")
+		if r := s.run("plan -no-color"); r.Status == 0 || !strings.Contains(r.Stderr, "No Equinix access token") {
+			t.Errorf("status %d:\n%s", r.Status, r.Stderr)
+		}
+		s.wantNoLeak()
+	})
+}
+
+// tunnel is a proxy that takes every host for the target.
+func tunnel(target string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodConnect || r.Header.Get("Proxy-Authorization") == "" {
+			w.WriteHeader(http.StatusProxyAuthRequired)
+			return
+		}
+		far, err := net.Dial("tcp", target)
+		if err != nil {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		defer far.Close()
+		w.WriteHeader(http.StatusOK)
+		near, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer near.Close()
+		go func() {
+			_, _ = io.Copy(far, buffered)
+			far.Close()
+		}()
+		_, _ = io.Copy(near, far)
+	})
+}
+
+// refuse is a proxy that answers with a status, and with what it was sent.
+func refuse(status int) func(string) http.Handler {
+	return func(string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Debug", r.Header.Get("Proxy-Authorization"))
+			http.Error(w, r.Header.Get("Proxy-Authorization"), status)
+		})
+	}
+}
+
+// C10, H15: a secret that is not accepted, or stands where none belongs, is in no log either.
+func TestInvalidValuesAreInNoArtefact(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, simulator.Options{})
+	odd := awkward(t)
+	s.setSecret("odd", odd)
+	s.setSecret("huge", strings.Repeat(odd, 400))
+	s.setenv("TF_VAR_url", "https://u:"+url.QueryEscape(odd)+"@h.example/?key="+url.QueryEscape(odd))
+	variables := ""
+	for _, name := range []string{"odd", "huge", "url"} {
+		variables += "variable \"" + name + "\" {\n  type = string\n  ephemeral = true\n}\n"
+	}
+	s.trace("TF_LOG")
+	for _, body := range []string{
+		"client_secret = var.huge",
+		"client_secret = [var.odd]",
+		"client_id = \"${var.odd}\\r\\n\"",
+		"base_url = var.url",
+		"base_url = \"http://${var.odd}\"",
+		"grant_type = var.odd",
+		"min_validity = var.odd",
+		"user_password = var.odd",
+		"grant_type = \"password\"\npassword_encoding = \"md5-b64\"\nuser_password = var.odd",
+		"grant_type = \"client_credentials\"\nprevious_refresh_token = var.odd",
+		"}\nprovider \"ixtoken\" {\n  ca_cert_pem = var.odd",
+		"}\nprovider \"ixtoken\" {\n  request_timeout = var.odd",
+		"}\nprovider \"ixtoken\" {\n  equinix = { base_url = var.url, client_secret = var.huge }",
+		"}\noutput \"o\" {\n  value = provider::ixtoken::md5_b64([var.odd])",
+	} {
+		s.configure(variables + equinixBlock(body))
+		if r := s.run("plan -no-color"); r.Status == 0 {
+			t.Errorf("%s: the plan succeeded", body)
+		}
+	}
+	s.wantRequests(0, 0, 0)
+	s.wantNoLeak()
+}
+
+// H13: what the CLI itself refuses stays refused, and misuse does not get around it.
+func TestTheCLIsOwnRulesHold(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, config, want string }{
+		{"an ephemeral output", `output "o" { value = ephemeral.cloudlx_access_token.t.access_token }`, "phemeral"},
+		{"an ephemeral output called sensitive", `output "o" {
+  value     = ephemeral.cloudlx_access_token.t.refresh_token
+  sensitive = true
+}`, "phemeral"},
+		{"an ephemeral output through nonsensitive", `output "o" { value = nonsensitive(ephemeral.cloudlx_access_token.t.authorization) }`, "phemeral"},
+		{"an ephemeral argument", `resource "terraform_data" "r" { input = ephemeral.cloudlx_access_token.t.access_token }`, "phemeral"},
+		{"an output of a data source", `output "o" { value = data.cloudlx_access_token.t.access_token }`, "sensitive"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, simulator.Options{})
+			kind := "ephemeral"
+			if strings.Contains(test.config, "data.") {
+				kind = "data"
+			}
+			s.configure(kind + " \"cloudlx_access_token\" \"t\" { provider = ixtoken }\n" + test.config)
+			s.trace("TF_LOG")
+			if r := s.run("plan -no-color"); r.Status == 0 || !strings.Contains(r.Stderr, test.want) {
+				t.Errorf("status %d:\n%s", r.Status, r.Stderr)
+			}
+			s.wantNoLeak()
+		})
+	}
+	t.Run("a sensitive output of a data source", func(t *testing.T) {
+		t.Parallel()
+		s := newScene(t, simulator.Options{})
+		s.configure(`data "cloudlx_access_token" "t" { provider = ixtoken }
+output "o" {
+  value     = data.cloudlx_access_token.t.access_token
+  sensitive = true
+}`)
+		s.must("apply -auto-approve")
+		s.must("output")
+		s.console("data.cloudlx_access_token.t.authorization")
+		s.wantNoLeak(func(f leak.Finding) bool { return strings.HasPrefix(filepath.Base(f.Where), "terraform.tfstate") })
+	})
+}

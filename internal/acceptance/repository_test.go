@@ -1,0 +1,165 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package acceptance
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/leak"
+)
+
+const repository = "../.."
+
+// secretName matches the names of variables, attributes and members that hold a secret.
+var secretName = regexp.MustCompile(`(?i)(secret|password|passphrase|token|authorization|credentials?|private_key|api_key)$`)
+
+// H14: what users copy keeps secrets out of the state and out of the configuration.
+func TestExamplesAndDocumentationHandleSecretsWell(t *testing.T) {
+	t.Parallel()
+	sources := snippets(t)
+	variables, values := 0, 0
+	for where, source := range sources {
+		file, diags := hclsyntax.ParseConfig([]byte(source), where, hcl.InitialPos)
+		if diags.HasErrors() {
+			t.Errorf("%s: %v", where, diags)
+			continue
+		}
+		_ = hclsyntax.VisitAll(file.Body.(*hclsyntax.Body), func(node hclsyntax.Node) hcl.Diagnostics {
+			switch node := node.(type) {
+			case *hclsyntax.Block:
+				if node.Type == "variable" && secretName.MatchString(node.Labels[0]) {
+					variables++
+					if ephemeral := node.Body.Attributes["ephemeral"]; ephemeral == nil || literal(ephemeral.Expr) != cty.True {
+						t.Errorf("%s: variable %s is not ephemeral", where, node.Labels[0])
+					}
+				}
+			case *hclsyntax.Attribute:
+				if secretName.MatchString(node.Name) {
+					values++
+					wantNoLiteral(t, where, node.Name, node.Expr)
+				}
+			case *hclsyntax.ObjectConsExpr:
+				for _, item := range node.Items {
+					if key := literal(item.KeyExpr); key.Type() == cty.String && secretName.MatchString(key.AsString()) {
+						values++
+						wantNoLiteral(t, where, key.AsString(), item.ValueExpr)
+					}
+				}
+			}
+			return nil
+		})
+	}
+	t.Logf("%d sources, %d variables for secrets, %d secret values", len(sources), variables, values)
+	if len(sources) == 0 || variables == 0 || values == 0 {
+		t.Error("nothing was looked at")
+	}
+}
+
+// literal is the value of an expression that refers to nothing; the null value of no known type, if it does.
+func literal(expression hcl.Expression) cty.Value {
+	value, diags := expression.Value(nil)
+	if diags.HasErrors() {
+		return cty.NullVal(cty.DynamicPseudoType)
+	}
+	return value
+}
+
+func wantNoLiteral(t *testing.T, where, name string, expression hcl.Expression) {
+	t.Helper()
+	if value := literal(expression); value.Type() == cty.String && !value.IsNull() && value.AsString() != "" {
+		t.Errorf("%s: %s is written down", where, name)
+	}
+}
+
+var fenced = regexp.MustCompile("(?ms)^[ \t]*```(?:terraform|hcl)\n(.*?)\n[ \t]*```")
+
+// snippets are the configurations that users are shown, by where they stand.
+func snippets(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, path := range files(t) {
+		switch {
+		case strings.HasPrefix(path, "examples/") && strings.HasSuffix(path, ".tf"):
+			found[path] = read(t, path)
+		case strings.HasSuffix(path, ".md") && (strings.HasPrefix(path, "docs/") || !strings.Contains(path, "/")):
+			for i, match := range fenced.FindAllStringSubmatch(read(t, path), -1) {
+				if !strings.Contains(match[1], "provider_installation") { // the CLI's own settings, in an older syntax
+					found[fmt.Sprintf("%s, block %d", path, i+1)] = match[1]
+				}
+			}
+		}
+	}
+	return found
+}
+
+// files are those of the repository, by their paths in it, with those that are about to be added.
+func files(t *testing.T) []string {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	command.Dir = repository
+	list, err := command.Output()
+	if err != nil {
+		t.Skip("this is no clone: ", err)
+	}
+	var found []string
+	for path := range strings.SplitSeq(strings.TrimRight(string(list), "\x00"), "\x00") {
+		if info, err := os.Lstat(filepath.Join(repository, path)); err == nil && info.Mode().IsRegular() {
+			found = append(found, path)
+		}
+	}
+	return found
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(repository, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// secretShape matches what looks like a real key or token.
+var secretShape = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----\s*[A-Za-z0-9+/]{16}|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}|\b(AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[opsu]_[A-Za-z0-9]{36}\b`)
+
+// H16: the canaries of the tests stay in the tests, and nothing else looks like a secret.
+func TestTheRepositoryAndTheBinaryHoldNoSecret(t *testing.T) {
+	t.Parallel()
+	scanner := leak.New(map[string]string{"canary": canary})
+	tracked := files(t)
+	for _, path := range tracked {
+		text := read(t, path)
+		if found := secretShape.FindStringIndex(text); found != nil {
+			t.Errorf("%s: what looks like a secret at byte %d", path, found[0])
+		}
+		if !strings.HasSuffix(path, "_test.go") {
+			for _, hit := range scanner.Text(path, []byte(text)) {
+				t.Error(hit)
+			}
+		}
+	}
+	binaries, err := filepath.Glob(filepath.Join(plugins, "terraform-provider-ixtoken*"))
+	if err != nil || len(binaries) != 1 {
+		t.Fatalf("binaries %v, error %v", binaries, err)
+	}
+	hits, err := scanner.File(binaries[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, hit := range hits {
+		t.Error(hit)
+	}
+	artefacts, size := scanner.Scanned()
+	t.Logf("%d files; %d of them and the binary searched, %d bytes", len(tracked), artefacts-1, size)
+}

@@ -1,0 +1,148 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package leak looks for secrets in what a program leaves behind: output, logs, files, archives, process arguments. It
+// is for tests, and shares nothing with the code that keeps the secrets out, so that a form which one of the two has
+// forgotten is found by the other.
+package leak
+
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"math/bits"
+	"slices"
+	"sync/atomic"
+)
+
+// least is the length in bytes of the shortest piece of a secret that counts. What cuts a secret, or wraps it at a
+// blank, must not hide it; pieces that are much shorter occur by chance.
+const least = 8
+
+// Scanner knows secrets in every encoding. It is safe for concurrent use.
+type Scanner struct {
+	forms []form
+	index map[uint64][]place
+	sieve []uint64 // a bit for each hash of a key of index
+	shift int
+
+	artefacts, bytes atomic.Int64
+}
+
+// form is a secret in one encoding.
+type form struct {
+	secret   string // its name
+	encoding string
+	text     string
+	need     int // bytes of text that tell as much as the least piece of the secret
+}
+
+// place is where in a form a key of the index stands.
+type place struct{ form, offset int }
+
+// Finding is a place where a secret stands. It does not hold the secret.
+type Finding struct {
+	Where    string // the artefact; what is inside an archive comes after "!"
+	Secret   string // the secret's name
+	Encoding string
+	Offset   int // of the first byte, in the artefact
+	Length   int // bytes found
+	Whole    bool
+}
+
+// String says where and what in one line.
+func (f Finding) String() string {
+	part := "a piece of "
+	if f.Whole {
+		part = ""
+	}
+	return fmt.Sprintf("%s: %s%s as %s (%d bytes at %d)", f.Where, part, f.Secret, f.Encoding, f.Length, f.Offset)
+}
+
+// New returns a Scanner for secrets by name. It panics if one is shorter than 8 bytes: that would be found everywhere.
+func New(secrets map[string]string) *Scanner {
+	s := &Scanner{index: map[uint64][]place{}}
+	for _, name := range slices.Sorted(maps.Keys(secrets)) {
+		if len(secrets[name]) < least {
+			panic("leak: " + name + " is too short to look for")
+		}
+		for _, f := range encode(secrets[name]) {
+			need := max(least, (least*len(f.text)+len(secrets[name])-1)/len(secrets[name]))
+			if need <= len(f.text) {
+				s.forms = append(s.forms, form{name, f.encoding, f.text, need})
+			}
+		}
+	}
+	for i, f := range s.forms {
+		// Whatever piece of f.need bytes is found, it holds one of these keys.
+		for offset := 0; offset+least <= len(f.text); offset += f.need - least + 1 {
+			key := load(f.text[offset:])
+			s.index[key] = append(s.index[key], place{i, offset})
+		}
+	}
+	size := bits.Len(uint(max(64, 16*len(s.index))))
+	s.sieve, s.shift = make([]uint64, 1<<size/64), 64-size
+	for key := range s.index {
+		h := hash(key) >> s.shift
+		s.sieve[h/64] |= 1 << (h % 64)
+	}
+	return s
+}
+
+func load[T string | []byte](text T) uint64 { return binary.LittleEndian.Uint64([]byte(text[:least])) }
+
+// hash spreads the keys (Fibonacci hashing); its upper bits are the good ones.
+func hash(key uint64) uint64 { return key * 0x9e3779b97f4a7c15 }
+
+// Scanned returns how many artefacts and bytes have been looked through.
+func (s *Scanner) Scanned() (artefacts, bytes int64) { return s.artefacts.Load(), s.bytes.Load() }
+
+// Text looks through one artefact as it is. Each secret is reported once, in the form and at the place that show most
+// of it.
+func (s *Scanner) Text(where string, text []byte) []Finding {
+	s.artefacts.Add(1)
+	s.bytes.Add(int64(len(text)))
+	best := map[string]match{}
+	for i := 0; i+least <= len(text); i++ {
+		key := binary.LittleEndian.Uint64(text[i:])
+		if h := hash(key) >> s.shift; s.sieve[h/64]&(1<<(h%64)) == 0 {
+			continue
+		}
+		for _, p := range s.index[key] {
+			f := &s.forms[p.form]
+			if m := f.extend(text, i, p.offset); m.length >= f.need && best[f.secret].less(m) {
+				best[f.secret] = m
+			}
+		}
+	}
+	var found []Finding
+	for _, name := range slices.Sorted(maps.Keys(best)) {
+		m := best[name]
+		found = append(found, Finding{where, name, m.form.encoding, m.offset, m.length, m.length == len(m.form.text)})
+	}
+	return found
+}
+
+// match is a piece of a form in a text.
+type match struct {
+	form           *form
+	offset, length int
+}
+
+// extend grows the key of f at offset, which stands in text at i, as far as the two agree.
+func (f *form) extend(text []byte, i, offset int) match {
+	before := 0
+	for before < min(i, offset) && text[i-before-1] == f.text[offset-before-1] {
+		before++
+	}
+	after := least
+	for after < min(len(text)-i, len(f.text)-offset) && text[i+after] == f.text[offset+after] {
+		after++
+	}
+	return match{f, i - before, before + after}
+}
+
+// less reports whether other shows more of the secret.
+func (m match) less(other match) bool {
+	return m.form == nil || m.length*len(other.form.text) < other.length*len(m.form.text)
+}
