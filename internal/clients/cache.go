@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -41,7 +42,11 @@ const (
 
 	// lockWait bounds the wait for another process. It is longer than what a process does under the lock.
 	lockWait = budget + 10*time.Second
-	lockPoll = 10 * time.Millisecond
+
+	// lockPoll and lockPollMax are the pauses between two looks at a lock that another process holds: the first, and the
+	// longest. They double, so that hundreds of processes that wait leave the machine to the one that works.
+	lockPoll    = 10 * time.Millisecond
+	lockPollMax = 160 * time.Millisecond
 
 	// unknownLife is how long an entry is kept whose refresh token has no known end: that of Equinix's.
 	unknownLife = 60 * 24 * time.Hour
@@ -67,6 +72,7 @@ type record struct {
 // OpenCache returns the cache in dir, which is made if it is missing. A directory in which others could put files is
 // refused: the entries are encrypted, but a lock that others can take is none. Its errors do not name dir.
 func OpenCache(dir string) (*Cache, error) {
+	dir = filepath.Clean(dir) // a slash at the end would make Lstat follow a link
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("it cannot be made (%w)", reason(err))
 	}
@@ -87,8 +93,8 @@ func OpenCache(dir string) (*Cache, error) {
 
 // reason is what an error of the file system says without the path, which the caller names.
 func reason(err error) error {
-	if wrapped := (*fs.PathError)(nil); errors.As(err, &wrapped) {
-		return wrapped.Err
+	if number := syscall.Errno(0); errors.As(err, &number) {
+		return number
 	}
 	return err
 }
@@ -100,17 +106,33 @@ func (k *Cache) path(request call, suffix string) string {
 // lock waits for the request's lock until ctx ends, and returns what gives it back.
 func (k *Cache) lock(ctx context.Context, request call) (release func(), err error) {
 	path := k.path(request, lockSuffix)
-	for {
-		lock := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow), flock.SetPermissions(0o600))
-		if _, err := lock.TryLockContext(ctx, lockPoll); err != nil {
-			return nil, reason(err)
+	for pause := lockPoll; ; pause = min(2*pause, lockPollMax) {
+		release, err := tryLock(path)
+		if release != nil || err != nil {
+			return release, err
 		}
-		// A sweep may have removed the file between open and lock: then the lock is on a file that nobody else finds.
-		if inPlace(lock, path) {
-			return func() { _ = lock.Unlock() }, nil
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
 		}
-		_ = lock.Unlock()
 	}
+}
+
+// tryLock takes a lock and returns what gives it back; nil: another process has it.
+func tryLock(path string) (release func(), err error) {
+	lock := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow|noWait), flock.SetPermissions(0o600))
+	held, err := lock.TryLock()
+	switch {
+	case err != nil:
+		return nil, reason(err)
+	case !held:
+		return nil, nil
+	case !inPlace(lock, path): // a sweep removed the file between open and lock: nobody else will find this one
+		_ = lock.Unlock()
+		return nil, nil
+	}
+	return func() { _ = lock.Unlock() }, nil
 }
 
 func inPlace(lock *flock.Flock, path string) bool {
@@ -129,7 +151,7 @@ func (k *Cache) load(request call) (found record, why string) {
 	case errors.Is(err, fs.ErrNotExist):
 		return record{}, "there is no entry"
 	case err != nil:
-		return record{}, "the entry cannot be read"
+		return record{}, "the entry cannot be read (" + reason(err).Error() + ")"
 	case len(data) < headerSize || string(data[:len(entryMagic)]) != entryMagic:
 		return record{}, "the entry is damaged or foreign"
 	}
@@ -156,11 +178,11 @@ func (k *Cache) save(request call, known record) error {
 		return err
 	}
 	path := k.path(request, writeSuffix)
-	if err := writeEntry(path, data); err != nil {
-		_ = os.Remove(path)
-		return reason(err)
+	err = writeEntry(path, data)
+	if err == nil {
+		err = os.Rename(path, k.path(request, entrySuffix))
 	}
-	if err := os.Rename(path, k.path(request, entrySuffix)); err != nil {
+	if err != nil {
 		_ = os.Remove(path)
 		return reason(err)
 	}
@@ -169,12 +191,12 @@ func (k *Cache) save(request call, known record) error {
 
 // seal returns the entry: header, nonce, and the encrypted record.
 func (c call) seal(known record) ([]byte, error) {
-	text, err := json.Marshal(known.stored())
+	text, err := json.Marshal(known.stored()) //nolint:gosec // what is encrypted below
 	if err != nil {
 		return nil, err
 	}
 	salt := random(saltSize)
-	header := binary.BigEndian.AppendUint64([]byte(entryMagic), uint64(known.useless().Unix()))
+	header := binary.BigEndian.AppendUint64([]byte(entryMagic), uint64(known.useless().Unix())) //nolint:gosec // over reads it as it is written
 	header = append(header, salt...)
 	aead, err := c.aead(salt)
 	if err != nil {
@@ -246,18 +268,24 @@ func (c call) aead(salt []byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// readEntry reads a regular file of at most limit bytes. It follows no link and waits for no pipe.
-func readEntry(path string, limit int64) ([]byte, error) {
+// errUnfit is what stands in the place of an entry and can be none.
+var errUnfit = errors.New("not a regular file of a fitting size")
+
+// readEntry reads the first bytes of an entry, so many at most. It follows no link and waits for no pipe.
+func readEntry(path string, most int64) ([]byte, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|noFollow|noWait, 0) //nolint:gosec // a name made of a digest
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // only reads
 	info, err := file.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() > limit {
-		return nil, errors.New("not a regular file of a fitting size")
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular() || info.Size() > maxEntrySize:
+		return nil, errUnfit
 	}
-	return io.ReadAll(io.LimitReader(file, limit))
+	return io.ReadAll(io.LimitReader(file, most))
 }
 
 // writeEntry writes a new file that is on the disk when it returns.
@@ -270,7 +298,7 @@ func writeEntry(path string, data []byte) error {
 		return err
 	}
 	_, err = file.Write(data)
-	return errors.Join(err, file.Chmod(0o600), file.Sync(), file.Close())
+	return errors.Join(err, file.Sync(), file.Close())
 }
 
 // sweep removes what is of no more use: what a process that was killed was writing, and entries whose time is over. It
@@ -280,34 +308,41 @@ func (k *Cache) sweep(now time.Time) {
 	if err != nil {
 		return
 	}
+	names := map[string]bool{}
 	for _, file := range files {
-		name, isLock := strings.CutSuffix(file.Name(), lockSuffix)
-		if !isLock || !strings.HasPrefix(name, entryPrefix) {
-			continue
+		suffix := filepath.Ext(file.Name())
+		if strings.HasPrefix(file.Name(), entryPrefix) && (suffix == entrySuffix || suffix == lockSuffix || suffix == writeSuffix) {
+			names[strings.TrimSuffix(file.Name(), suffix)] = true
 		}
+	}
+	for name := range names {
 		path := filepath.Join(k.dir, name)
-		lock := flock.New(path+lockSuffix, flock.SetFlag(os.O_RDWR|noFollow), flock.SetPermissions(0o600))
-		if held, err := lock.TryLock(); err != nil || !held {
+		release, err := tryLock(path + lockSuffix)
+		if release == nil || err != nil {
 			continue
 		}
-		if inPlace(lock, path+lockSuffix) {
-			_ = os.Remove(path + writeSuffix)
-			if over(path+entrySuffix, now) {
-				_ = os.Remove(path + entrySuffix)
-				_ = os.Remove(path + lockSuffix)
-			}
+		_ = os.Remove(path + writeSuffix)
+		if over(path+entrySuffix, now) {
+			_ = os.Remove(path + entrySuffix)
+			_ = os.Remove(path + lockSuffix)
 		}
-		_ = lock.Unlock()
+		release()
 	}
 }
 
-// over reports whether an entry is missing, damaged at its beginning, or of no more use.
+// over reports whether an entry is missing, none at all, or of no more use. One that cannot be read just now is kept: it
+// may say that a refresh token is spent.
 func over(path string, now time.Time) bool {
-	data, err := readEntry(path, maxEntrySize)
-	if err != nil || len(data) < headerSize || string(data[:len(entryMagic)]) != entryMagic {
+	header, err := readEntry(path, int64(headerSize))
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, errUnfit):
+		return true
+	case err != nil:
+		return false
+	case len(header) < headerSize || string(header[:len(entryMagic)]) != entryMagic:
 		return true
 	}
-	useless := int64(binary.BigEndian.Uint64(data[len(entryMagic):])) //nolint:gosec // as it was written
+	useless := int64(binary.BigEndian.Uint64(header[len(entryMagic):])) //nolint:gosec // as it was written
 	return now.After(time.Unix(useless, 0))
 }
 

@@ -308,7 +308,7 @@ func (c *Client) obtain(ctx context.Context, request call, known *entry, minVali
 			fault = &Error{Platform: request.platform, Endpoint: request.address(), Fault: Internal, Description: "a fault in " + strings.Join(PanicOrigin(), ", from ")}
 		}
 	}()
-	if token, fault, found := c.recall(ctx, request, known, minValidity); found {
+	if token, fault, found := c.recall(ctx, request, known, minValidity, false); found {
 		return token, fault
 	}
 	locked, release, fault := c.lock(ctx, request)
@@ -317,7 +317,7 @@ func (c *Client) obtain(ctx context.Context, request call, known *entry, minVali
 		return Token{}, fault
 	}
 	if locked {
-		if token, fault, found := c.recall(ctx, request, known, minValidity); found {
+		if token, fault, found := c.recall(ctx, request, known, minValidity, true); found {
 			return token, fault
 		}
 	}
@@ -333,9 +333,13 @@ func (c *Client) obtain(ctx context.Context, request call, known *entry, minVali
 // ask asks the platform: with the refresh token that came with the last token, if there is one and it is time for it,
 // or with the request itself.
 func (c *Client) ask(ctx context.Context, request call, known *entry, minValidity time.Duration, follow, locked bool) (Token, *Error) {
+	// Without the lock, another process may be about to use the same refresh token.
+	follow = follow && (locked || c.options.Cache == nil)
 	if next, due := c.successor(request, known, minValidity); due && follow {
 		c.log(ctx, request, "refreshing the token")
-		token, fault := c.share(ctx, next, minValidity, false)
+		limit, cancel := context.WithTimeout(ctx, budget/2) // leaves time for a new token
+		defer cancel()
+		token, fault := c.share(limit, next, minValidity, false)
 		if fault == nil || !fault.refreshLost() {
 			return token, fault
 		}
@@ -392,7 +396,7 @@ func (c *Client) once(ctx context.Context, request call, known *entry, locked bo
 // spent is the fault of a request that must not be sent again.
 func (c call) spent() *Error {
 	if c.fallback != nil {
-		return &Error{Platform: c.platform, Fault: RefreshTokenRejected, Description: "the refresh token was used before"}
+		return &Error{Platform: c.platform, Fault: RefreshTokenRejected, Description: "the refresh token was used before, or may be in use now"}
 	}
 	return &Error{Platform: c.platform, Fault: TimedOut, Description: "an earlier login got no answer, and another might count as a failed attempt"}
 }

@@ -13,8 +13,9 @@ import (
 // This file is how a Client uses the Cache: what it takes from there and what it leaves. Without a Cache, none of it
 // does anything.
 
-// recall takes over what other processes have left about the request; found reports whether that answers it.
-func (c *Client) recall(ctx context.Context, request call, known *entry, minValidity time.Duration) (token Token, fault *Error, found bool) {
+// recall takes over what other processes have left about the request; found reports whether that answers it. Without the
+// lock, a refresh token that is marked as spent may be so for the moment only: see once.
+func (c *Client) recall(ctx context.Context, request call, known *entry, minValidity time.Duration, locked bool) (token Token, fault *Error, found bool) {
 	if c.options.Cache == nil {
 		return Token{}, nil, false
 	}
@@ -22,15 +23,15 @@ func (c *Client) recall(ctx context.Context, request call, known *entry, minVali
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if stored.Token.obtained.After(known.token.obtained) {
+	if obtained := stored.Token.obtained; obtained.After(known.token.obtained) && !obtained.After(now) { // or the clock was set back
 		known.token = stored.Token
 	}
-	known.spent = known.spent || stored.Spent
+	known.spent = known.spent || stored.Spent && locked
 	switch {
 	case known.token.lasts(now, minValidity):
 		c.log(ctx, request, "cache hit", slog.Time("expires_at", known.token.Expiry))
 		return known.token, nil, true
-	case stored.Rejected != nil && now.Before(stored.Until):
+	case stored.rejects(now):
 		c.log(ctx, request, "cache hit: the platform has rejected this request", slog.Time("asked_again_after", stored.Until))
 		return Token{}, stored.Rejected, true
 	case miss == "":
@@ -38,6 +39,13 @@ func (c *Client) recall(ctx context.Context, request call, known *entry, minVali
 	}
 	c.log(ctx, request, "cache miss", slog.String("reason", miss))
 	return Token{}, nil, false
+}
+
+// rejects reports whether the rejection still holds. One that would hold for longer than any comes from the future: the
+// clock was set back.
+func (r record) rejects(now time.Time) bool {
+	left := r.Until.Sub(now)
+	return r.Rejected != nil && left > 0 && left <= rejectionShared
 }
 
 // lock takes the request's lock at the cache. Where it cannot be had, the request goes on without the cache, but for a
@@ -59,25 +67,27 @@ func (c *Client) lock(ctx context.Context, request call) (locked bool, release f
 		return true, unlock, nil
 	case ctx.Err() != nil:
 		return false, release, ended(ctx, request)
-	case errors.Is(err, context.DeadlineExceeded) && !request.refreshToken.IsZero():
-		return false, release, request.spent()
 	}
 	c.warn(ctx, request, "going on without the cache: its lock cannot be had", err)
-	return false, release, nil
+	if errors.Is(err, context.DeadlineExceeded) && !request.refreshToken.IsZero() {
+		fault = request.spent()
+	}
+	return false, release, fault
 }
 
 // keep leaves what came of the request to other processes: a token, a rejection for a while, or that the refresh token
 // in the request is spent, or not.
 func (c *Client) keep(ctx context.Context, request call, known *entry, token Token, fault *Error) {
+	c.mu.Lock()
+	last, spent := known.token, known.spent
+	c.mu.Unlock()
 	left := record{Token: token}
 	switch {
 	case !request.refreshToken.IsZero():
-		c.mu.Lock()
-		left.Spent = known.spent
-		c.mu.Unlock()
+		left.Spent = spent
 	case fault == nil:
-	case fault.Rejection():
-		left = record{Rejected: fault, Until: time.Now().Round(0).Add(rejectionShared)}
+	case fault.Rejection(): // the last token may still do for who asks for a smaller min_validity
+		left = record{Token: last, Rejected: fault, Until: time.Now().Round(0).Add(rejectionShared)}
 	default:
 		return
 	}

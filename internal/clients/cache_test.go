@@ -1,0 +1,1068 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package clients
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// opened returns the cache in dir, as a process that starts opens it.
+func opened(t testing.TB, dir string) *Cache {
+	t.Helper()
+	k, err := OpenCache(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// another returns a client as one more process has it: with the cache in dir and an empty memory.
+func (p *fakePlatform) another(dir string) *Client {
+	return p.logging(dir, slog.DiscardHandler)
+}
+
+func (p *fakePlatform) logging(dir string, handler slog.Handler) *Client {
+	return p.client(Options{Cache: opened(p.t, dir), Logger: slog.New(handler), RequestTimeout: 110 * time.Second})
+}
+
+func requestFor(t testing.TB, grant Grant) call {
+	t.Helper()
+	request, err := grant.call()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return request
+}
+
+// entryOf is the path of a grant's entry.
+func entryOf(t testing.TB, dir string, grant Grant) string {
+	t.Helper()
+	return (&Cache{dir}).path(requestFor(t, grant), entrySuffix)
+}
+
+// store puts a record where the next process finds it.
+func store(t testing.TB, dir string, grant Grant, known record) {
+	t.Helper()
+	if err := opened(t, dir).save(requestFor(t, grant), known); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tokenOf is a token that was obtained before now, and ends after it.
+func tokenOf(text string, before, after time.Duration, refreshToken string) Token {
+	now := time.Now().Round(0)
+	return Token{
+		AccessToken: NewSecret(text), TokenType: "Bearer", obtained: now.Add(-before), Expiry: now.Add(after),
+		RefreshToken: NewSecret(refreshToken),
+	}
+}
+
+func write(t testing.TB, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t testing.TB, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// filesIn are the names in a directory that end in suffix.
+func filesIn(t testing.TB, dir, suffix string) (names []string) {
+	t.Helper()
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file.Name(), suffix) {
+			names = append(names, file.Name())
+		}
+	}
+	return names
+}
+
+// rotating is a platform that rotates refresh tokens, and counts how often one is used a second time.
+type rotating struct {
+	life   int  // of an access token, in seconds
+	steady bool // refresh tokens are not rotated
+
+	mu                      sync.Mutex
+	issued                  int
+	valid                   map[string]bool // false: used
+	full, refreshed, reused int
+}
+
+func (r *rotating) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.valid == nil {
+		r.valid = map[string]bool{refreshToken: true}
+	}
+	if strings.Contains(request.URL.Path, "/refresh") {
+		sent := request.PostFormValue("refresh_token")
+		unused, known := r.valid[sent]
+		switch {
+		case !known:
+			rejects("invalid_grant")(w, request)
+			return
+		case !unused:
+			r.reused++
+			clear(r.valid) // what the platform does then: nothing that came of it holds any more
+			rejects("invalid_grant")(w, request)
+			return
+		}
+		r.refreshed++
+		r.valid[sent] = r.steady
+	} else {
+		r.full++
+	}
+	r.issued++
+	next := ""
+	if !r.steady {
+		next = fmt.Sprintf(`,"refresh_token":"refresh-%d"`, r.issued)
+		r.valid[fmt.Sprint("refresh-", r.issued)] = true
+	}
+	says(200, fmt.Sprintf(`{"access_token":"t-%d","expires_in":%d%s}`, r.issued, r.life, next))(w, request)
+}
+
+// count fails the test unless the platform saw so many full grants, refreshes, and refresh tokens twice.
+func (r *rotating) count(t *testing.T, full, refreshed, reused int) {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.full != full || r.refreshed != refreshed || r.reused != reused {
+		t.Errorf("%d full grants, %d refreshes, %d refresh tokens used again; want %d, %d, %d", r.full, r.refreshed, r.reused, full, refreshed, reused)
+	}
+}
+
+// notes keeps what is logged.
+type notes struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (n *notes) handler() slog.Handler {
+	return slog.NewTextHandler(n, &slog.HandlerOptions{Level: slog.LevelDebug})
+}
+
+func (n *notes) Write(line []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lines = append(n.lines, string(line))
+	return len(line), nil
+}
+
+// with returns the lines that have all parts.
+func (n *notes) with(parts ...string) (found []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, line := range n.lines {
+		if !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(line, part) }) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// Sharing.
+
+func TestProcessesShareOneToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, dir := inMemory(t, takes(20*time.Second, counted())), t.TempDir()
+		clients := make([]*Client, 50)
+		for i := range clients {
+			clients[i] = p.another(dir)
+		}
+		tokens, errs := together(50*20, func(i int) (string, error) { return ask(t, clients[i%50], p.cloudLX(ClientCredentials)) })
+		for i, token := range tokens {
+			if token != "t-1" || errs[i] != nil {
+				t.Fatalf("%q, %v", token, errs[i])
+			}
+		}
+		p.sent(1, "")
+	})
+}
+
+func TestWhatIsStoredIsTheWholeToken(t *testing.T) {
+	p, dir := onLoopback(t, says(200, `{"access_token":"t-1","token_type":"BearerToken","expires_in":3600,"scope":"a b",`+
+		`"refresh_token":"next","refresh_token_timeout":"7200","user_name":"user-1"}`)), t.TempDir()
+	for _, grant := range []Grant{p.interxion(""), p.equinix(ClientCredentials), p.equinix(Password), p.equinix(RefreshToken), p.cloudLX(ClientCredentials), p.cloudLX(RefreshToken)} {
+		first, err := p.another(dir).Token(t.Context(), grant, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := p.another(dir).Token(t.Context(), grant, 0)
+		if err != nil || !second.Expiry.Equal(first.Expiry) || !second.obtained.Equal(first.obtained) || !second.RefreshTokenExpiry.Equal(first.RefreshTokenExpiry) {
+			t.Fatalf("%v; %v", err, second)
+		}
+		second.Expiry, second.obtained, second.RefreshTokenExpiry = first.Expiry, first.obtained, first.RefreshTokenExpiry
+		if first != second {
+			t.Errorf("%T: what comes from the cache is another token", grant)
+		}
+	}
+	p.sent(6, "")
+}
+
+func TestMinValidityDecidesOverProcesses(t *testing.T) { // K14
+	synctest.Test(t, func(t *testing.T) {
+		p, dir := inMemory(t, counted()), t.TempDir()
+		for _, row := range []struct {
+			wait time.Duration
+			want string
+		}{{0, "t-1"}, {3300 * time.Second, "t-1"}, {time.Second, "t-2"}} {
+			pass(row.wait)
+			token, err := p.another(dir).Token(t.Context(), p.interxion(""), 300*time.Second)
+			if err != nil || token.AccessToken.Reveal() != row.want {
+				t.Errorf("%q, %v; want %q", token.AccessToken.Reveal(), err, row.want)
+			}
+		}
+	})
+}
+
+func TestWhateverChangesTheRequestHasItsOwnEntry(t *testing.T) { // F10, F20, K12, K13
+	p, sandbox, dir := &fakePlatform{url: "http://127.0.0.1:1"}, &fakePlatform{url: "http://127.0.0.1:2"}, t.TempDir()
+	otherUser, otherPassword, otherVersion, otherClient, otherSecret := p.equinix(Password), p.equinix(Password), p.cloudLX(ClientCredentials), p.interxion(""), p.interxion("")
+	otherUser.UserName, otherPassword.UserPassword, otherVersion.APIVersion = "user-2", NewSecret("another password"), "v2"
+	otherClient.ClientID, otherSecret.ClientSecret = "client-2", NewSecret("another secret")
+	otherToken := p.cloudLX(RefreshToken)
+	otherToken.RefreshToken = NewSecret("another refresh token")
+	grants := []Grant{
+		p.interxion(""), p.interxion("a"), p.interxion("a b"), otherClient, otherSecret, p.equinix(ClientCredentials), p.equinix(Password), otherUser, otherPassword,
+		p.equinix(RefreshToken), p.cloudLX(ClientCredentials), otherVersion, p.cloudLX(RefreshToken), otherToken,
+		sandbox.interxion(""), sandbox.equinix(ClientCredentials), sandbox.cloudLX(ClientCredentials),
+	}
+	k := opened(t, dir)
+	for i, owner := range grants {
+		data, err := requestFor(t, owner).seal(record{Token: tokenOf("t-1", 0, time.Hour, "")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j, other := range grants {
+			if requestFor(t, owner).personal() != requestFor(t, other).personal() && j > 0 {
+				continue // each takes long, and one shows it
+			}
+			write(t, entryOf(t, dir, other), data)
+			found, why := k.load(requestFor(t, other))
+			if (i == j) != (why == "") || (i == j) == found.Token.AccessToken.IsZero() {
+				t.Errorf("an entry of grant %d, in the place of that of grant %d: %q", i, j, why)
+			}
+		}
+	}
+}
+
+// Rejections.
+
+func TestProcessesShareARejectionForAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, row := range []struct {
+			answer http.HandlerFunc
+			fault  Fault
+		}{{rejects("invalid_client"), CredentialsRejected}, {rejects("invalid_scope"), ScopeRejected}, {says(403, ""), Forbidden}} {
+			p, dir := inMemory(t, row.answer), t.TempDir()
+			_, errs := together(50, func(int) (string, error) { return ask(t, p.another(dir), p.interxion("")) })
+			for _, err := range errs {
+				if fault := failed(t, err); fault.Fault != row.fault || err.Error() != errs[0].Error() {
+					t.Fatalf("%v; others: %v", err, errs[0])
+				}
+			}
+			known, _ := opened(t, dir).load(requestFor(t, p.interxion("")))
+			pass(time.Until(known.Until) - time.Millisecond)
+			_, err := ask(t, p.another(dir), p.interxion(""))
+			failed(t, err)
+			p.sent(1, "")
+			pass(time.Millisecond)
+			_, err = ask(t, p.another(dir), p.interxion(""))
+			failed(t, err)
+			p.sent(2, "")
+		}
+	})
+}
+
+func TestACorrectedSecretPassesAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	mux := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := new(bytes.Buffer)
+		_, _ = body.ReadFrom(r.Body)
+		sent := fields(body.Bytes())
+		if sent["client_secret"] == clientSecret && (sent["user_password"] == "" || sent["user_password"] == userPassword) {
+			grantsToken("t-1")(w, r)
+		} else {
+			rejects("invalid_client")(w, r)
+		}
+	})
+	p := onLoopback(t, grantsToken("unused"))
+	server := &fakePlatform{t: t, url: serve(t, mux)}
+	wrongSecret, wrongPassword := server.interxion(""), server.equinix(Password)
+	wrongSecret.ClientSecret, wrongPassword.UserPassword = NewSecret("a stale secret"), NewSecret("a stale password")
+	for _, row := range []struct{ wrong, right Grant }{{wrongSecret, server.interxion("")}, {wrongPassword, server.equinix(Password)}} {
+		for range 2 {
+			_, err := ask(t, p.another(dir), row.wrong)
+			failed(t, err)
+		}
+		gets(t, p.another(dir), row.right, "t-1")
+	}
+}
+
+func TestPassingFailuresAreNotShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, dir := inMemory(t, says(500, ""), grantsToken("t-1")), t.TempDir()
+		c := p.client(Options{Cache: opened(t, dir), MaxAttempts: 1})
+		_, err := ask(t, c, p.interxion(""))
+		failed(t, err)
+		gets(t, p.another(dir), p.interxion(""), "t-1")
+	})
+}
+
+// Clocks.
+
+func TestEntriesFromTheFutureAreMissed(t *testing.T) { // K15
+	synctest.Test(t, func(t *testing.T) {
+		p, dir := inMemory(t, takes(time.Second, grantsToken("t-1"))), t.TempDir()
+		store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("of the future", -time.Hour, 2*time.Hour, "refresh")})
+		tokens, _ := together(20, func(int) (string, error) { return ask(t, p.another(dir), p.cloudLX(ClientCredentials)) })
+		for _, token := range tokens {
+			if token != "t-1" {
+				t.Errorf("%q", token)
+			}
+		}
+		p.sent(1, "") // the wrong entry is replaced, and what replaces it counts
+		p.sent(0, "/refresh")
+
+		p, dir = inMemory(t, grantsToken("t-1")), t.TempDir()
+		store(t, dir, p.interxion(""), record{Rejected: &Error{Fault: CredentialsRejected}, Until: time.Now().Round(0).Add(time.Hour + rejectionShared)})
+		gets(t, p.another(dir), p.interxion(""), "t-1")
+	})
+}
+
+func TestEntriesOfThePastAreMissed(t *testing.T) { // K15
+	synctest.Test(t, func(t *testing.T) {
+		p, dir := inMemory(t, counted()), t.TempDir()
+		gets(t, p.another(dir), p.interxion(""), "t-1")
+		pass(2 * time.Hour)
+		gets(t, p.another(dir), p.interxion(""), "t-2")
+	})
+}
+
+// Entries.
+
+func TestDamagedEntriesAreMissed(t *testing.T) { // F01, F02
+	p, dir := onLoopback(t, counted()), t.TempDir()
+	grant := p.interxion("")
+	gets(t, p.another(dir), grant, "t-1")
+	path, k, request := entryOf(t, dir, grant), opened(t, dir), requestFor(t, grant)
+	whole := read(t, path)
+	missed := func(what string, at int, data []byte) {
+		write(t, path, data)
+		if found, why := k.load(request); why == "" || found != (record{}) {
+			t.Fatalf("%s at %d of %d: not missed", what, at, len(whole))
+		}
+	}
+	for at := range whole {
+		missed("cut", at, whole[:at])
+		for bit := range 8 {
+			flipped := slices.Clone(whole)
+			flipped[at] ^= 1 << bit
+			missed("flipped", at, flipped)
+		}
+	}
+	missed("more", len(whole), append(slices.Clone(whole), 0))
+	for i, at := range []int{0, 1, headerSize - 1, headerSize, headerSize + 11, headerSize + 12, len(whole) - 1} {
+		write(t, path, whole[:at])
+		want := fmt.Sprint("t-", i+2)
+		gets(t, p.another(dir), grant, want)
+		gets(t, p.another(dir), grant, want) // it was rewritten
+	}
+}
+
+func TestPlantedEntriesAreMissed(t *testing.T) { // F09, F18
+	p := onLoopback(t, grantsToken("t-1"))
+	grant := p.interxion("")
+	attacker := p.interxion("")
+	attacker.ClientSecret = NewSecret("the attacker's")
+	whole, _ := requestFor(t, grant).seal(record{Token: tokenOf("right", 0, time.Hour, "")})
+	keyed, _ := requestFor(t, attacker).seal(record{Token: tokenOf("planted", 0, time.Hour, "")})
+	unkeyed, _ := call{endpoint: requestFor(t, grant).endpoint}.seal(record{Token: tokenOf("planted", 0, time.Hour, "")})
+	for name, data := range map[string][]byte{
+		"plain":           []byte(`{"access_token":"planted","obtained":"2020-01-01T00:00:00Z","expiry":"2100-01-01T00:00:00Z"}`),
+		"another key":     keyed,
+		"no key":          unkeyed,
+		"another format":  append([]byte("ixtoken\x02"), whole[len(entryMagic):]...),
+		"another program": append([]byte("ixtokem\x01"), whole[len(entryMagic):]...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			c, k := p.another(dir), opened(t, dir) // a later start would sweep some of them
+			write(t, entryOf(t, dir, grant), data)
+			if _, why := k.load(requestFor(t, grant)); !strings.Contains(name, "key") && !strings.Contains(why, "foreign") {
+				t.Errorf("missed because %s", why)
+			}
+			gets(t, c, grant, "t-1")
+			found, why := opened(t, dir).load(requestFor(t, grant))
+			if found.Token.AccessToken.Reveal() != "t-1" {
+				t.Errorf("it is not replaced: %s", why)
+			}
+		})
+	}
+}
+
+func TestEntriesOfAnotherVersionAreLeftAlone(t *testing.T) { // F18
+	p, dir := onLoopback(t, grantsToken("t-1")), t.TempDir()
+	name := filepath.Base(entryOf(t, dir, p.interxion("")))
+	others := []string{"v2-" + strings.TrimPrefix(name, entryPrefix), "v2-0.lock", "v2-0.new", "README", "v1-notes.txt"}
+	for _, other := range others {
+		write(t, filepath.Join(dir, other), []byte("of others"))
+	}
+	gets(t, p.another(dir), p.interxion(""), "t-1")
+	opened(t, dir).sweep(time.Now().Add(100 * 365 * 24 * time.Hour))
+	for _, other := range others {
+		if string(read(t, filepath.Join(dir, other))) != "of others" {
+			t.Errorf("%s was changed", other)
+		}
+	}
+}
+
+func TestFilesTellNothing(t *testing.T) { // F20
+	p, dir := onLoopback(t, says(200, `{"access_token":"ACCESS-TOKEN-77","token_type":"BearerToken","expires_in":3600,"scope":"scope-77 b",`+
+		`"refresh_token":"REFRESH-TOKEN-77","user_name":"user-1"}`)), t.TempDir()
+	for _, grant := range []Grant{p.interxion("scope-77 b"), p.equinix(Password), p.equinix(RefreshToken), p.cloudLX(ClientCredentials), p.cloudLX(RefreshToken)} {
+		gets(t, p.another(dir), grant, "ACCESS-TOKEN-77")
+	}
+	var all []byte
+	for _, name := range filesIn(t, dir, "") {
+		all = append(append(all, name...), read(t, filepath.Join(dir, name))...)
+	}
+	if n := len(filesIn(t, dir, entrySuffix)); n != 5 {
+		t.Fatalf("%d entries", n)
+	}
+	for _, part := range []string{
+		"ACCESS-TOKEN-77", "REFRESH-TOKEN-77", "scope-77", "user-1", "client-1", clientSecret, userPassword, refreshToken, "127.0.0.1",
+		strings.TrimPrefix(p.url, "http://127.0.0.1:"), "Equinix", "equinix", "cloudlx", "oauth2", "connect/token", "access_token", "expiry", "BearerToken",
+	} {
+		for _, form := range []string{part, hex.EncodeToString([]byte(part)), base64.RawStdEncoding.EncodeToString([]byte(part))[:len(part)*4/3]} {
+			if bytes.Contains(all, []byte(form)) {
+				t.Errorf("the files have %q", form)
+			}
+		}
+	}
+}
+
+func TestEqualRecordsLookDifferent(t *testing.T) { // F20: neither key nor nonce is used twice
+	request, known := requestFor(t, (&fakePlatform{url: "http://127.0.0.1"}).interxion("")), record{Token: tokenOf("t-1", 0, time.Hour, "")}
+	seen := map[string]bool{}
+	for range 100 {
+		data, err := request.seal(known)
+		if err != nil {
+			t.Fatal(err)
+		}
+		salt, nonce := string(data[headerSize-saltSize:headerSize]), string(data[headerSize:headerSize+12])
+		if seen[salt] || seen[nonce] {
+			t.Fatal("a salt or a nonce came twice")
+		}
+		seen[salt], seen[nonce] = true, true
+	}
+}
+
+// The key itself depends on each secret, and on a password by way of argon2.
+func TestOnlyTheSecretsMakeTheKey(t *testing.T) { // F20
+	p, salt := &fakePlatform{url: "http://127.0.0.1"}, make([]byte, saltSize)
+	secret, token, password := p.cloudLX(RefreshToken), p.cloudLX(RefreshToken), p.equinix(Password)
+	secret.ClientSecret, token.RefreshToken, password.UserPassword = NewSecret("another"), NewSecret("another"), NewSecret("another")
+	fast := requestFor(t, p.equinix(Password))
+	fast.impersonal = Secret{}
+	for name, row := range map[string][2]call{
+		"client secret": {requestFor(t, p.cloudLX(RefreshToken)), requestFor(t, secret)},
+		"refresh token": {requestFor(t, p.cloudLX(RefreshToken)), requestFor(t, token)},
+		"password":      {requestFor(t, p.equinix(Password)), requestFor(t, password)},
+		"argon2":        {requestFor(t, p.equinix(Password)), fast},
+	} {
+		right, err := row[0].aead(salt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong, err := row[1].aead(salt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nonce := make([]byte, right.NonceSize())
+		sealed := right.Seal(nil, nonce, []byte("token"), nil)
+		if _, err := right.Open(nil, nonce, sealed, nil); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := wrong.Open(nil, nonce, sealed, nil); err == nil {
+			t.Errorf("%s: the key does not depend on it", name)
+		}
+	}
+}
+
+func TestHostileNamesStayInTheDirectory(t *testing.T) { // F15
+	p, dir := onLoopback(t, grantsToken("t-1")), filepath.Join(t.TempDir(), "cache")
+	hash := regexp.MustCompile(`^v1-[0-9a-f]{32}\.(token|lock)$`)
+	ids := []string{"../../x", "/etc/passwd", `..\..\x`, "CON", "a\u202eb", strings.Repeat("x", 5000), ".", "*?<>|:"}
+	for _, id := range ids {
+		gets(t, p.another(dir), Interxion{LoginURL: p.url, ClientID: id, ClientSecret: NewSecret(clientSecret), Scope: id}, "t-1")
+	}
+	user := p.equinix(Password)
+	user.UserName, user.UserPassword = ids[0], NewSecret(ids[0])
+	gets(t, p.another(dir), user, "t-1")
+	_, err := ask(t, p.another(dir), Interxion{LoginURL: p.url, ClientID: "a\x00b", ClientSecret: NewSecret(clientSecret)})
+	failed(t, err) // nothing is sent, and nothing is stored
+	names := filesIn(t, dir, "")
+	for _, name := range names {
+		if !hash.MatchString(name) {
+			t.Errorf("a file is named %q", name)
+		}
+	}
+	if beside := filesIn(t, filepath.Dir(dir), ""); len(names) != 2*len(ids)+2 || len(beside) != 1 {
+		t.Errorf("%d files, beside the directory: %q", len(names), beside)
+	}
+}
+
+func TestNamesDoNotHelpToGuessAPassword(t *testing.T) { // F20
+	one := (&fakePlatform{url: "http://127.0.0.1"}).equinix(Password)
+	other := one
+	other.UserPassword = NewSecret("another password")
+	if requestFor(t, one).name() != requestFor(t, other).name() {
+		t.Error("the name depends on the password: it can be tried out without argon2")
+	}
+	salt := make([]byte, saltSize)
+	start := time.Now()
+	if _, err := requestFor(t, one).aead(salt); err != nil {
+		t.Fatal(err)
+	}
+	slow := time.Since(start)
+	start = time.Now()
+	if _, err := requestFor(t, (&fakePlatform{url: "http://127.0.0.1"}).interxion("")).aead(salt); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("deriving a key from a password took %s, from a client secret %s", slow, time.Since(start))
+	if !requestFor(t, one).personal() || requestFor(t, (&fakePlatform{url: "http://127.0.0.1"}).equinix(RefreshToken)).personal() {
+		t.Error("a password is not treated as one, or a refresh token is")
+	}
+}
+
+// Locks and leftovers.
+
+func TestSweep(t *testing.T) {
+	p, dir := &fakePlatform{url: "http://127.0.0.1"}, t.TempDir()
+	k, now := opened(t, dir), time.Now()
+	live, over, spent, killed, held, orphan := p.interxion("live"), p.interxion("over"), p.interxion("spent"), p.interxion("killed"), p.interxion("held"), p.interxion("orphan")
+	locks := map[Grant]func(){}
+	for grant, known := range map[Grant]record{
+		live:   {Token: tokenOf("t-1", 0, time.Hour, "")},
+		over:   {Token: tokenOf("t-1", 2*time.Hour, -time.Hour, "")},
+		spent:  {Spent: true},
+		held:   {Token: tokenOf("t-1", 2*time.Hour, -time.Hour, "")},
+		orphan: {Token: tokenOf("t-1", 2*time.Hour, -time.Hour, "")},
+	} {
+		store(t, dir, grant, known)
+		write(t, k.path(requestFor(t, grant), writeSuffix), []byte("half"))
+		if grant != orphan {
+			locks[grant] = lockFor(t, k, grant)
+		}
+	}
+	locks[killed] = lockFor(t, k, killed)
+	write(t, k.path(requestFor(t, killed), writeSuffix), []byte("half"))
+	for grant, release := range locks {
+		if grant != held {
+			release()
+		}
+	}
+	k.sweep(now)
+	want := map[Grant]string{live: "token lock", over: "", spent: "token lock", killed: "", held: "token lock new", orphan: ""}
+	check := func() {
+		t.Helper()
+		for grant, names := range want {
+			for _, suffix := range []string{entrySuffix, lockSuffix, writeSuffix} {
+				_, err := os.Lstat(k.path(requestFor(t, grant), suffix))
+				if (err == nil) != strings.Contains(names, suffix[1:]) {
+					t.Errorf("%s: %s is there: %t", grant.(Interxion).Scope, suffix, err == nil)
+				}
+			}
+		}
+	}
+	check()
+	locks[held]()
+	opened(t, dir) // as the next start
+	want[held] = ""
+	check()
+	k.sweep(now.Add(unknownLife + time.Hour))
+	if names := filesIn(t, dir, ""); len(names) != 0 {
+		t.Errorf("left in the end: %q", names)
+	}
+}
+
+func lockFor(t testing.TB, k *Cache, grant Grant) func() {
+	t.Helper()
+	release, err := k.lock(t.Context(), requestFor(t, grant))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return release
+}
+
+func TestOneHolderALockWhateverIsSwept(t *testing.T) {
+	dir := t.TempDir()
+	path := (&Cache{dir}).path(requestFor(t, (&fakePlatform{url: "http://127.0.0.1"}).interxion("")), lockSuffix)
+	var workers sync.WaitGroup
+	var inside, most, held atomic.Int32
+	for range 4 {
+		workers.Go(func() {
+			for range 3000 {
+				release, err := tryLock(path)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if release == nil {
+					continue
+				}
+				held.Add(1)
+				if n := inside.Add(1); n > most.Load() {
+					most.Store(n)
+				}
+				for range 10 { // long enough for others to come
+					_, _ = os.Lstat(dir)
+					runtime.Gosched()
+				}
+				inside.Add(-1)
+				_ = os.Remove(path) // as a sweep does
+				release()
+			}
+		})
+	}
+	workers.Wait()
+	if most.Load() != 1 || held.Load() == 0 {
+		t.Errorf("%d held the lock at once", most.Load())
+	}
+	nothingOpen(t, dir)
+}
+
+// nothingOpen fails the test if this process has a file in dir open, where the system tells.
+func nothingOpen(t *testing.T, dir string) {
+	t.Helper()
+	open, _ := os.ReadDir("/proc/self/fd")
+	for _, file := range open {
+		if path, err := os.Readlink("/proc/self/fd/" + file.Name()); err == nil && strings.HasPrefix(path, dir) {
+			t.Errorf("%s is left open", path)
+		}
+	}
+}
+
+func TestWaitForALockIsBounded(t *testing.T) { // K18, K20
+	for _, row := range []struct {
+		name     string
+		grant    func(*fakePlatform) Grant
+		held     func(*fakePlatform) Grant
+		fallback bool
+		within   time.Duration
+	}{
+		{"the request's", cloudLX, cloudLX, false, lockWait},
+		{"that of a refresh", refreshAtCloudLX, refreshAtCloudLX, true, lockWait},
+		{"that of the refresh token at hand", cloudLX, refreshAtCloudLX, false, budget / 2},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				platform, dir, logged, start := &rotating{life: 3600}, t.TempDir(), new(notes), time.Now()
+				p := inMemory(t, platform.ServeHTTP)
+				// The token at hand has run out, and it is time to use its refresh token.
+				store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
+				release := lockFor(t, opened(t, dir), row.held(p))
+				token, err := p.logging(dir, logged.handler()).Token(t.Context(), row.grant(p), time.Minute)
+				if err != nil || token.AccessToken.Reveal() != "t-1" || (token.Fallback != nil) != row.fallback {
+					t.Errorf("%v, %v", err, token.Fallback)
+				}
+				if took := time.Since(start); took != row.within {
+					t.Errorf("it took %s, want %s", took, row.within)
+				}
+				platform.count(t, 1, 0, 0)
+				synctest.Wait()
+				release()
+				if lines := logged.with("level=WARN"); row.within == lockWait && len(lines) != 1 || len(lines) > 1 {
+					t.Errorf("warnings: %q", lines)
+				}
+			})
+		})
+	}
+}
+
+func TestAPlatformSlowerThanAnyIsAskedOnce(t *testing.T) { // K20
+	synctest.Test(t, func(t *testing.T) {
+		platform, dir := &rotating{life: 3600}, t.TempDir()
+		p := inMemory(t, takes(budget/2-time.Second, platform.ServeHTTP))
+		store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
+		grants := []Grant{p.cloudLX(ClientCredentials), p.cloudLX(RefreshToken)}
+		tokens, errs := together(40, func(i int) (string, error) { return ask(t, p.another(dir), grants[i%2]) })
+		for i, token := range tokens {
+			if token != "t-1" || errs[i] != nil {
+				t.Errorf("%q, %v", token, errs[i])
+			}
+		}
+		platform.count(t, 0, 1, 0)
+	})
+}
+
+func TestWaitForALockEndsAtOnce(t *testing.T) { // X03
+	for _, way := range []string{"cancelled", "interrupted"} {
+		t.Run(way, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, dir, start := inMemory(t, grantsToken("t-1")), t.TempDir(), time.Now()
+				interrupted := make(chan struct{})
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				c := p.client(Options{Cache: opened(t, dir), Interrupted: interrupted})
+				release := lockFor(t, opened(t, dir), p.cloudLX(RefreshToken))
+				time.AfterFunc(2*time.Second, map[string]func(){"cancelled": cancel, "interrupted": func() { close(interrupted) }}[way])
+				_, errs := together(10, func(int) (string, error) {
+					_, err := c.Token(ctx, p.cloudLX(RefreshToken), 0)
+					return "", err
+				})
+				for _, err := range errs {
+					if fault := failed(t, err); fault.Fault != Cancelled || time.Since(start) != 2*time.Second {
+						t.Errorf("%v after %s", err, time.Since(start))
+					}
+				}
+				synctest.Wait()
+				nothingUnderWay(t, c)
+				p.sent(0, "")
+				release()
+				token, err := p.another(dir).Token(t.Context(), p.cloudLX(RefreshToken), 0) // the refresh token was not spent
+				if err != nil || token.Fallback != nil {
+					t.Errorf("%v, %v", err, token.Fallback)
+				}
+				nothingOpen(t, dir)
+			})
+		})
+	}
+}
+
+func nothingUnderWay(t *testing.T, c *Client) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, known := range c.entries {
+		if known.flight != nil {
+			t.Error("a flight is still under way")
+		}
+	}
+}
+
+// Refresh tokens.
+
+func TestWhenToRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const least = 5 * time.Minute
+		p := inMemory(t, grantsToken("t-1"))
+		expired := tokenOf("t-0", time.Hour, -time.Second, refreshToken)
+		known, dead, mute := expired, expired, expired
+		known.RefreshTokenExpiry, dead.RefreshTokenExpiry = time.Now().Add(time.Second), time.Now().Add(-time.Second)
+		mute.Expiry = time.Time{}
+		for name, row := range map[string]struct {
+			token Token
+			want  string
+		}{
+			"it has ended":                                {expired, "refresh"},
+			"its refresh token is known to be good":       {known, "refresh"},
+			"its refresh token has ended":                 {dead, "access"},
+			"there is no refresh token":                   {tokenOf("t-0", time.Hour, -time.Second, ""), "access"},
+			"its end is unknown":                          {mute, "access"},
+			"within min_validity of its end":              {tokenOf("t-0", time.Hour, least-time.Second, refreshToken), "refresh"},
+			"no less than min_validity left":              {tokenOf("t-0", time.Hour, least, refreshToken), ""},
+			"it never lasted for min_validity":            {tokenOf("t-0", time.Minute, time.Minute, refreshToken), "access"},
+			"it never lasted so long, and has ended":      {tokenOf("t-0", time.Minute, 0, refreshToken), "refresh"},
+			"it comes from the future, and lasts for now": {tokenOf("t-0", -time.Hour, 2*time.Hour, refreshToken), "access"},
+		} {
+			dir, before := t.TempDir(), len(p.seen(""))
+			c := p.another(dir) // a later start would sweep some of them
+			if _, due := c.successor(requestFor(t, p.cloudLX(ClientCredentials)), &entry{token: row.token}, least); due != (row.want == "refresh") {
+				t.Errorf("%s: a refresh is due: %t", name, due)
+			}
+			store(t, dir, p.cloudLX(ClientCredentials), record{Token: row.token})
+			if _, err := c.Token(t.Context(), p.cloudLX(ClientCredentials), least); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			sent := ""
+			for _, r := range p.seen("")[before:] {
+				sent += strings.TrimSuffix(strings.TrimPrefix(r.path, "/api/oauth2/"), "-token")
+			}
+			if sent != row.want {
+				t.Errorf("%s: sent %q, want %q", name, sent, row.want)
+			}
+		}
+	})
+}
+
+func TestRefreshesFollowOneAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, steady := range []bool{false, true} { // K10: one that is not rotated stays in force
+			platform, dir := &rotating{life: 3600, steady: steady}, t.TempDir()
+			p := inMemory(t, platform.ServeHTTP)
+			store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
+			for round := range 5 {
+				want := fmt.Sprint("t-", round+1)
+				for range 3 {
+					gets(t, p.another(dir), p.cloudLX(ClientCredentials), want)
+				}
+				pass(2 * time.Hour)
+			}
+			platform.count(t, 0, 5, 0)
+		}
+	})
+}
+
+// A refresh token that is not rotated is its own successor, and must not wait for itself.
+func TestARefreshTokenFollowsItself(t *testing.T) { // K10
+	synctest.Test(t, func(t *testing.T) {
+		platform, dir := &rotating{life: 3600, steady: true}, t.TempDir()
+		p := inMemory(t, platform.ServeHTTP)
+		for round := range 3 {
+			start := time.Now()
+			gets(t, p.another(dir), p.cloudLX(RefreshToken), fmt.Sprint("t-", round+1))
+			if took := time.Since(start); took != 0 {
+				t.Errorf("it took %s", took)
+			}
+			pass(2 * time.Hour)
+		}
+		platform.count(t, 0, 3, 0)
+	})
+}
+
+func TestALostRefreshCostsOneFullGrant(t *testing.T) { // S04, F11, K09
+	for name, lose := range map[string]http.HandlerFunc{"rejected": rejects("invalid_grant"), "broken off": resets, "without answer": hangs, "garbled": says(200, htmlPage)} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, dir := inMemory(t, refreshes(lose, grantsToken("t-1", `,"refresh_token":"next"`))), t.TempDir()
+				store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
+				tokens, errs := together(20, func(int) (string, error) { return ask(t, p.another(dir), p.cloudLX(ClientCredentials)) })
+				for i, token := range tokens {
+					if token != "t-1" || errs[i] != nil {
+						t.Errorf("%q, %v", token, errs[i])
+					}
+				}
+				token, err := p.another(dir).Token(t.Context(), p.cloudLX(RefreshToken), 0) // nor is it sent again for somebody else
+				if err != nil || failed(t, token.Fallback).Fault != RefreshTokenRejected {
+					t.Errorf("%v, %v", err, token.Fallback)
+				}
+				p.sent(1, "/refresh-token")
+				p.sent(1, "/access-token")
+			})
+		})
+	}
+}
+
+// A mark that is read while its request is under way may be taken back: the refresh token was not rotated, or not used.
+func TestAMarkCountsOnceTheRequestIsOver(t *testing.T) {
+	for name, first := range map[string]http.HandlerFunc{
+		"not rotated":       takes(10*time.Second, says(200, `{"access_token":"t-1","expires_in":1}`)),
+		"refused for now":   takes(10*time.Second, says(503, "")),
+		"throttled for now": takes(10*time.Second, says(429, "")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, dir := inMemory(t, first, grantsToken("t-2")), t.TempDir()
+				var others sync.WaitGroup
+				others.Go(func() {
+					_, _ = ask(t, p.client(Options{Cache: opened(t, dir), MaxAttempts: 1}), p.cloudLX(RefreshToken))
+				})
+				pass(time.Second)
+				token, err := p.another(dir).Token(t.Context(), p.cloudLX(RefreshToken), 0)
+				if err != nil || token.Fallback != nil || token.AccessToken.Reveal() != "t-2" {
+					t.Errorf("%v, %v", err, token.Fallback)
+				}
+				others.Wait()
+				p.sent(2, "/refresh")
+				p.sent(2, "")
+			})
+		})
+	}
+}
+
+func TestTwoWaysToOneRefreshToken(t *testing.T) {
+	for _, processes := range []int{1, 20} {
+		t.Run(fmt.Sprint(processes, " processes"), func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+			defer cancel()
+			platform, dir := &rotating{life: 3600}, t.TempDir()
+			p := onLoopback(t, platform.ServeHTTP)
+			const rounds = 5
+			for round := range rounds {
+				// One entry knows it as its successor; some blocks were given it by the user.
+				given := p.cloudLX(RefreshToken)
+				given.RefreshToken = NewSecret(fmt.Sprint("given-", round))
+				platform.mu.Lock()
+				if platform.valid == nil {
+					platform.valid = map[string]bool{}
+				}
+				platform.valid[given.RefreshToken.Reveal()] = true
+				platform.mu.Unlock()
+				store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", -time.Duration(round)*time.Nanosecond, -time.Hour, given.RefreshToken.Reveal())})
+				clients := make([]*Client, processes)
+				for i := range clients {
+					clients[i] = p.another(dir)
+				}
+				grants := []Grant{given, p.cloudLX(ClientCredentials)}
+				tokens, errs := together(200, func(i int) (string, error) {
+					token, err := clients[i%processes].Token(ctx, grants[i/processes%2], time.Minute)
+					return token.AccessToken.Reveal(), err
+				})
+				for i, token := range tokens {
+					if errs[i] != nil || token != fmt.Sprint("t-", round+1) {
+						t.Fatalf("round %d: %q, %v", round, token, errs[i])
+					}
+				}
+			}
+			platform.count(t, 0, rounds, 0)
+			nothingOpen(t, dir)
+		})
+	}
+}
+
+func TestARefreshAndItsFallbackAtOnce(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+	defer cancel()
+	p, dir := onLoopback(t, refreshes(rejects("invalid_grant"), grantsToken("t-1", `,"refresh_token":"next"`))), t.TempDir()
+	clients := []*Client{p.another(dir), p.another(dir), p.another(dir)}
+	grants := []Grant{p.cloudLX(RefreshToken), p.cloudLX(ClientCredentials)}
+	tokens, errs := together(200, func(i int) (string, error) {
+		token, err := clients[i%3].Token(ctx, grants[i%2], time.Minute)
+		return token.AccessToken.Reveal(), err
+	})
+	for i, token := range tokens {
+		if errs[i] != nil || token != "t-1" {
+			t.Fatalf("%q, %v", token, errs[i])
+		}
+	}
+	p.sent(1, "/refresh")
+	p.sent(2, "")
+}
+
+func TestARefreshTokenThatCannotBeMarkedIsNotUsed(t *testing.T) { // F12
+	p, dir, logged := onLoopback(t, counted()), t.TempDir(), new(notes)
+	if err := os.Mkdir(entryOf(t, dir, p.cloudLX(RefreshToken)), 0o700); err != nil { // nothing is renamed over a directory
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(entryOf(t, dir, p.cloudLX(RefreshToken)), "file"), nil)
+	store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
+	gets(t, p.logging(dir, logged.handler()), p.cloudLX(ClientCredentials), "t-1")
+	p.sent(0, "/refresh")
+	if lines := logged.with("level=WARN"); len(lines) == 0 || !strings.Contains(lines[0], "the refresh token is not used") {
+		t.Errorf("warnings: %q", lines)
+	}
+	if left := filesIn(t, dir, writeSuffix); len(left) != 0 {
+		t.Errorf("left: %q", left)
+	}
+}
+
+func TestWithoutTheLockNothingIsRefreshed(t *testing.T) { // K19
+	p, dir := onLoopback(t, counted()), t.TempDir()
+	store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
+	if err := os.Mkdir((&Cache{dir}).path(requestFor(t, p.cloudLX(ClientCredentials)), lockSuffix), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	gets(t, p.another(dir), p.cloudLX(ClientCredentials), "t-1")
+	p.sent(0, "/refresh")
+	given := p.cloudLX(RefreshToken) // what the user gave is used all the same
+	if err := os.Mkdir((&Cache{dir}).path(requestFor(t, given), lockSuffix), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	gets(t, p.another(dir), given, "t-2")
+	p.sent(1, "/refresh")
+}
+
+// What is logged.
+
+func TestLogsSayWhereTokensComeFrom(t *testing.T) { // H21
+	synctest.Test(t, func(t *testing.T) {
+		p, dir, logged := inMemory(t, takes(5*time.Second, grantsToken("ACCESS-TOKEN-77", `,"refresh_token":"REFRESH-TOKEN-77"`))), t.TempDir(), new(notes)
+		together(2, func(int) (string, error) {
+			return ask(t, p.logging(dir, logged.handler()), p.cloudLX(ClientCredentials))
+		})
+		gets(t, p.logging(dir, logged.handler()), p.cloudLX(ClientCredentials), "ACCESS-TOKEN-77")
+		pass(2 * time.Hour)
+		gets(t, p.logging(dir, logged.handler()), p.cloudLX(ClientCredentials), "ACCESS-TOKEN-77")
+		for _, want := range [][]string{
+			{"cache miss", "there is no entry"},
+			{"cache wait", "waited="},
+			{"cache hit", "expires_at="},
+			{"cache miss", "less than min_validity left"},
+			{"refreshing the token"},
+		} {
+			if len(logged.with(want...)) == 0 {
+				t.Errorf("no line says %q", want)
+			}
+		}
+		for _, secret := range []string{"ACCESS-TOKEN-77", "REFRESH-TOKEN-77", "CL1ENT", refreshToken, "client-1"} {
+			if lines := logged.with(secret); len(lines) != 0 {
+				t.Errorf("%q", lines)
+			}
+		}
+	})
+}
+
+// The directory.
+
+func TestADirectoryThatGoesAway(t *testing.T) { // F17
+	p, dir := onLoopback(t, counted()), filepath.Join(t.TempDir(), "a", "cache")
+	c := p.another(dir)
+	gets(t, c, p.interxion("a"), "t-1")
+	if err := os.RemoveAll(filepath.Dir(dir)); err != nil {
+		t.Fatal(err)
+	}
+	gets(t, c, p.interxion("b"), "t-2")
+	c = p.client(Options{Cache: opened(t, dir)})
+	p.script = []http.HandlerFunc{func(w http.ResponseWriter, r *http.Request) {
+		_ = os.RemoveAll(dir) // while the lock is held
+		grantsToken("t-3")(w, r)
+	}}
+	gets(t, c, p.interxion("c"), "t-3")
+	gets(t, p.another(dir), p.interxion("c"), "t-3")
+}
+
+// BenchmarkHitFromDisk is what the first block of a process waits for a token that another process has left.
+func BenchmarkHitFromDisk(b *testing.B) {
+	p := &fakePlatform{url: "http://127.0.0.1"}
+	for name, grant := range map[string]Grant{"client secret": p.interxion(""), "password": p.equinix(Password)} {
+		b.Run(name, func(b *testing.B) {
+			dir := b.TempDir()
+			store(b, dir, grant, record{Token: tokenOf("t-1", 0, time.Hour, "")})
+			for b.Loop() {
+				if _, err := New(Options{Cache: opened(b, dir)}).Token(b.Context(), grant, time.Minute); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// serve starts a server on the loopback network, and returns its URL.
+func serve(t *testing.T, handler http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server.URL
+}

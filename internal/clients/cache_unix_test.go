@@ -1,0 +1,181 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build unix
+
+package clients
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hostile are what somebody may have put where a file of the cache belongs.
+var hostile = map[string]func(t *testing.T, path string){
+	"F04 a link to a victim": func(t *testing.T, path string) { must(t, os.Symlink(victim(t, path), path)) },
+	"F04 a link to nowhere":  func(t *testing.T, path string) { must(t, os.Symlink(path+"-nowhere", path)) },
+	"F04 a link to itself":   func(t *testing.T, path string) { must(t, os.Symlink(path, path)) },
+	"F05 a hard link":        func(t *testing.T, path string) { must(t, os.Link(victim(t, path), path)) },
+	"F19 a directory":        func(t *testing.T, path string) { must(t, os.Mkdir(path, 0o700)) },
+	"F19 a FIFO":             func(t *testing.T, path string) { must(t, unix.Mkfifo(path, 0o600)) },
+	"F19 a FIFO with a writer that is silent": func(t *testing.T, path string) {
+		fifo := filepath.Join(filepath.Dir(filepath.Dir(path)), "fifo")
+		must(t, unix.Mkfifo(fifo, 0o600))
+		writer, err := os.OpenFile(fifo, os.O_RDWR, 0)
+		must(t, err)
+		t.Cleanup(func() { _ = writer.Close() })
+		must(t, os.Link(fifo, path))
+	},
+	"F19 a file with mode 000":   func(t *testing.T, path string) { write(t, path, nil); must(t, os.Chmod(path, 0)) },
+	"F07 a file that others may": func(t *testing.T, path string) { write(t, path, []byte("old")); must(t, os.Chmod(path, 0o666)) },
+	"F19 a huge file": func(t *testing.T, path string) {
+		write(t, path, []byte(entryMagic))
+		must(t, os.Truncate(path, 1<<40))
+	},
+	"F19 a socket": func(t *testing.T, path string) {
+		socket, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+		must(t, err)
+		t.Cleanup(func() { _ = unix.Close(socket) })
+		t.Chdir(filepath.Dir(path)) // the names of sockets are short
+		must(t, unix.Bind(socket, &unix.SockaddrUnix{Name: filepath.Base(path)}))
+	},
+}
+
+const victimsText = "the victim's"
+
+// victim makes a file outside of the cache.
+func victim(t *testing.T, path string) string {
+	t.Helper()
+	name := filepath.Join(filepath.Dir(filepath.Dir(path)), "victim")
+	write(t, name, []byte(victimsText))
+	return name
+}
+
+func TestHostileFiles(t *testing.T) { // F04, F05, F07, F19
+	for name, put := range hostile {
+		for _, suffix := range []string{entrySuffix, lockSuffix, writeSuffix} {
+			t.Run(name+" as "+suffix[1:], func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				defer cancel()
+				p, logged := onLoopback(t, counted()), new(notes)
+				dir := filepath.Join(t.TempDir(), "cache")
+				clients := []*Client{p.logging(dir, logged.handler()), p.logging(dir, logged.handler())}
+				path := strings.TrimSuffix(entryOf(t, dir, p.interxion("")), entrySuffix) + suffix
+				put(t, path)
+				before, err := os.Lstat(path)
+				must(t, err)
+				for _, c := range clients {
+					if _, err := c.Token(ctx, p.interxion(""), 0); err != nil {
+						t.Error(err)
+					}
+				}
+				text, err := os.ReadFile(filepath.Join(filepath.Dir(dir), "victim"))
+				if err == nil && string(text) != victimsText {
+					t.Errorf("the victim was changed: %q", text)
+				}
+				if _, err := os.Lstat(path + "-nowhere"); err == nil {
+					t.Error("a link was followed")
+				}
+				requests, warnings := len(p.seen("")), len(logged.with("level=WARN"))
+				if requests+warnings != 1 && (requests != 2 || warnings != 2) { // shared without a word, or neither
+					t.Errorf("%d requests, warnings: %q", requests, logged.with("level=WARN"))
+				}
+				after, err := os.Lstat(entryOf(t, dir, p.interxion("")))
+				if requests == 1 && (err != nil || after.Mode() != 0o600 || suffix == entrySuffix && os.SameFile(before, after)) {
+					t.Errorf("the entry: %v, %v", after, err)
+				}
+				opened(t, dir) // a sweep does not hang either
+				nothingOpen(t, dir)
+			})
+		}
+	}
+}
+
+func TestWhatCannotBeReadIsNotSwept(t *testing.T) {
+	p, dir := &fakePlatform{url: "http://127.0.0.1"}, t.TempDir()
+	path, elsewhere := entryOf(t, dir, p.interxion("")), filepath.Join(t.TempDir(), "entry")
+	store(t, dir, p.interxion(""), record{Spent: true})
+	lockFor(t, opened(t, dir), p.interxion(""))()
+	must(t, os.Rename(path, elsewhere))
+	must(t, os.Symlink(elsewhere, path)) // an error that even root gets
+	if _, why := opened(t, dir).load(requestFor(t, p.interxion(""))); !strings.Contains(why, "cannot be read") {
+		t.Errorf("a link was followed: %q", why)
+	}
+	must(t, os.Remove(path))
+	must(t, os.Rename(elsewhere, path))
+	if found, why := opened(t, dir).load(requestFor(t, p.interxion(""))); !found.Spent {
+		t.Error(why)
+	}
+}
+
+func TestDirectories(t *testing.T) { // F06
+	for name, row := range map[string]struct {
+		prepare func(t *testing.T, dir string) string // returns the name to open
+		refusal string
+	}{
+		"its owner's alone": {func(_ *testing.T, dir string) string { return dir }, ""},
+		"others may read":   {func(t *testing.T, dir string) string { must(t, os.Chmod(dir, 0o755)); return dir }, ""},
+		"missing":           {func(_ *testing.T, dir string) string { return filepath.Join(dir, "a", "b") }, ""},
+		"F06 0777":          {func(t *testing.T, dir string) string { must(t, os.Chmod(dir, 0o777)); return dir }, "others may write"},
+		"F06 0720":          {func(t *testing.T, dir string) string { must(t, os.Chmod(dir, 0o720)); return dir }, "others may write"},
+		"F06 sticky":        {func(t *testing.T, dir string) string { must(t, os.Chmod(dir, 0o777|os.ModeSticky)); return dir }, "others may write"},
+		"F06 of another user": {func(t *testing.T, dir string) string {
+			if err := os.Chown(dir, 12345, -1); err != nil {
+				t.Skip(err)
+			}
+			return dir
+		}, "another user"},
+		"a link": {func(t *testing.T, dir string) string {
+			must(t, os.Symlink(t.TempDir(), filepath.Join(dir, "link")))
+			return filepath.Join(dir, "link")
+		}, "a link or a file"},
+		"a link with a slash": {func(t *testing.T, dir string) string {
+			must(t, os.Symlink(t.TempDir(), filepath.Join(dir, "link")))
+			return filepath.Join(dir, "link") + "/"
+		}, "a link or a file"},
+		"a file": {func(t *testing.T, dir string) string {
+			write(t, filepath.Join(dir, "file"), nil)
+			return filepath.Join(dir, "file")
+		}, "cannot be made"},
+		"below a file": {func(t *testing.T, dir string) string {
+			write(t, filepath.Join(dir, "file"), nil)
+			return filepath.Join(dir, "file", "cache")
+		}, "cannot be made (not a directory)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := row.prepare(t, t.TempDir())
+			k, err := OpenCache(dir)
+			switch {
+			case row.refusal == "" && err != nil:
+				t.Error(err)
+			case row.refusal != "" && (err == nil || k != nil || !strings.Contains(err.Error(), row.refusal) || strings.Contains(err.Error(), dir)):
+				t.Errorf("%v, want %q", err, row.refusal)
+			}
+		})
+	}
+}
+
+func TestAnErrorOfTheFileSystemIsOneShortLine(t *testing.T) { // H21
+	for _, err := range []error{
+		&os.PathError{Op: "open", Path: "/a/path", Err: syscall.EACCES}, &os.LinkError{Op: "rename", Old: "/a/path", New: "/a/path", Err: syscall.EACCES},
+		os.NewSyscallError("flock", syscall.EACCES),
+	} {
+		if got := reason(err).Error(); got != syscall.EACCES.Error() {
+			t.Errorf("%q", got)
+		}
+	}
+}

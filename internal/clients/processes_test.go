@@ -1,0 +1,597 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build linux
+
+package clients
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func init() {
+	hostile["F19 a device"] = func(t *testing.T, path string) {
+		if err := unix.Mknod(path, unix.S_IFCHR|0o600, int(unix.Mkdev(1, 5))); err != nil { // zeros without end
+			t.Skip(err)
+		}
+	}
+}
+
+// childVariable makes this test binary a child, and says what it is to do.
+const childVariable = "IXTOKEN_CHILD"
+
+func TestMain(m *testing.M) {
+	if text := os.Getenv(childVariable); text != "" {
+		var c child
+		if err := json.Unmarshal([]byte(text), &c); err != nil {
+			panic(err)
+		}
+		c.run()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// soak says how often something is done: so often, or much more often where somebody has the time.
+func soak(usual, patient int) int {
+	if os.Getenv("IXTOKEN_SOAK") != "" {
+		return patient
+	}
+	return usual
+}
+
+// child is what a process of its own does: it opens the cache, says that it is ready, waits until its standard input
+// ends, asks for tokens, and reports. One that holds a lock says that it is ready when it has it.
+type child struct {
+	URL, Dir    string
+	Grant       string // see grant
+	Blocks      int    // that ask at once
+	Rounds      int    // one after the other, each with an empty memory
+	MinValidity time.Duration
+	Trouble     string // see trouble
+	Hold, Save  bool   // instead of asking: hold the lock; save one entry after the other
+}
+
+// told is what a child reports.
+type told struct {
+	Tokens           []string
+	Errors, Warnings []string
+	Files            []string // in the cache's directory
+	Old              string   // why the entry cannot be read; empty: it can
+}
+
+func (c child) grant() Grant {
+	p := &fakePlatform{url: c.URL}
+	switch kind, scope, _ := strings.Cut(c.Grant, " "); kind {
+	case "interxion":
+		return p.interxion(scope)
+	case "refresh":
+		return p.cloudLX(RefreshToken)
+	}
+	return p.cloudLX(ClientCredentials)
+}
+
+func (c child) run() {
+	request, err := c.grant().call()
+	check(err)
+	var k *Cache
+	open := func() {
+		if c.Dir != "" {
+			k, err = OpenCache(c.Dir)
+			check(err)
+		}
+	}
+	network := c.trouble(open)
+	switch {
+	case c.Hold:
+		_, err = k.lock(context.Background(), request)
+		check(err)
+	case c.Save:
+		c.save(k)
+	}
+	_, _ = fmt.Fprintln(os.Stdout, "ready")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	result := c.ask(k, network)
+	if k != nil {
+		_, result.Old = k.load(request)
+		names, _ := os.ReadDir(c.Dir)
+		for _, name := range names {
+			result.Files = append(result.Files, name.Name())
+		}
+	}
+	check(json.NewEncoder(os.Stdout).Encode(result))
+}
+
+func (c child) ask(k *Cache, network *pipes) (result told) {
+	logged := new(notes)
+	var mu sync.Mutex
+	for range max(c.Rounds, 1) {
+		client := New(Options{Cache: k, Logger: slog.New(logged.handler())})
+		if network != nil {
+			client.transport.DialContext = network.dial
+		}
+		var all sync.WaitGroup
+		for range max(c.Blocks, 1) {
+			all.Go(func() {
+				token, err := client.Token(context.Background(), c.grant(), c.MinValidity)
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					result.Errors = append(result.Errors, err.Error())
+				} else {
+					result.Tokens = append(result.Tokens, token.AccessToken.Reveal())
+				}
+			})
+		}
+		all.Wait()
+	}
+	result.Warnings = logged.with("level=WARN")
+	return result
+}
+
+// save writes entries of different sizes, one after the other, until it is killed.
+func (c child) save(k *Cache) {
+	_, _ = fmt.Fprintln(os.Stdout, "ready")
+	for i := 0; ; i++ {
+		c.Grant = fmt.Sprint("interxion ", i%3)
+		request, err := c.grant().call()
+		check(err)
+		release, err := k.lock(context.Background(), request)
+		check(err)
+		token := NewSecret(fmt.Sprint("of-", i%3, strings.Repeat("x", 1000*(i%7))))
+		check(k.save(request, record{Token: Token{AccessToken: token, Expiry: time.Now().Add(time.Hour)}}))
+		release()
+	}
+}
+
+// trouble opens the cache and makes the machine unkind: before, where the directory is concerned, or after. A process
+// without descriptors needs another network.
+func (c child) trouble(open func()) (network *pipes) {
+	switch c.Trouble {
+	case "":
+		open()
+	case "umask":
+		syscall.Umask(0)
+		open()
+	case "read-only":
+		check(syscall.Mount(c.Dir, c.Dir, "", syscall.MS_BIND, ""))
+		check(syscall.Mount("", c.Dir, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+		open()
+	case "full disk":
+		entry := (&Cache{c.Dir}).path(callOf(c.grant()), entrySuffix)
+		old, err := os.ReadFile(entry)
+		check(err)
+		check(syscall.Mount("none", c.Dir, "tmpfs", 0, "size=16k,mode=0700"))
+		check(os.WriteFile(entry, old, 0o600))
+		open()
+		filler, err := os.Create(filepath.Join(c.Dir, "filler"))
+		check(err)
+		for err == nil {
+			_, err = filler.Write(make([]byte, 1024))
+		}
+		if !errors.Is(err, syscall.ENOSPC) {
+			check(err)
+		}
+	case "file size":
+		open()
+		check(unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 64, Max: unix.RLIM_INFINITY}))
+	case "no descriptors":
+		open()
+		network = newPipes()
+		p := &fakePlatform{script: []http.HandlerFunc{grantsToken("t-1")}}
+		go func() { _ = http.Serve(network, p) }()
+		_, _ = time.LoadLocation("Local") // reads a file, once
+		var limit unix.Rlimit
+		check(unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
+		limit.Cur = 0
+		check(unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
+	}
+	return network
+}
+
+func callOf(grant Grant) call {
+	request, err := grant.call()
+	check(err)
+	return request
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "child:", err)
+		os.Exit(3)
+	}
+}
+
+// process is a child as its parent sees it.
+type process struct {
+	t       *testing.T
+	command *exec.Cmd
+	in      io.Closer
+	out     *bufio.Reader
+}
+
+// start starts a child, and returns when it is ready.
+func (c child) start(t *testing.T) *process {
+	t.Helper()
+	p := c.launch(t)
+	p.ready()
+	return p
+}
+
+func (c child) launch(t *testing.T) *process {
+	t.Helper()
+	text, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), os.Args[0])
+	command.Env = append(os.Environ(), childVariable+"="+string(text), "GORACE=atexit_sleep_ms=0")
+	command.Stderr = os.Stderr
+	if c.Trouble == "read-only" || c.Trouble == "full disk" { // mounts of its own
+		command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+		if id := os.Geteuid(); id != 0 {
+			command.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+			command.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: id, HostID: id, Size: 1}}
+			command.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
+			command.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN}
+		}
+	}
+	in, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		if command.SysProcAttr != nil {
+			t.Skipf("no mounts of its own: %v", err)
+		}
+		t.Fatal(err)
+	}
+	p := &process{t, command, in, bufio.NewReader(out)}
+	t.Cleanup(p.kill)
+	return p
+}
+
+func (p *process) ready() {
+	p.t.Helper()
+	if line, err := p.out.ReadString('\n'); err != nil || line != "ready\n" {
+		p.t.Fatalf("the child says %q, %v", line, err)
+	}
+}
+
+// result lets the child go on, and returns what it reports.
+func (p *process) result() (result told) {
+	p.t.Helper()
+	_ = p.in.Close()
+	if err := json.NewDecoder(p.out).Decode(&result); err != nil {
+		p.t.Fatalf("the child reports nothing: %v", err)
+	}
+	if err := p.command.Wait(); err != nil {
+		p.t.Error(err)
+	}
+	return result
+}
+
+// kill ends the child as kill -9 does, and waits for that.
+func (p *process) kill() {
+	_ = p.command.Process.Kill()
+	_ = p.command.Wait()
+}
+
+// race runs n children at once and returns what they report.
+func (c child) race(t *testing.T, n int) []told {
+	t.Helper()
+	children := make([]*process, n)
+	for i := range children {
+		children[i] = c.launch(t)
+	}
+	for _, p := range children {
+		p.ready()
+	}
+	for _, p := range children {
+		_ = p.in.Close()
+	}
+	results := make([]told, n)
+	for i, p := range children {
+		results[i] = p.result()
+	}
+	return results
+}
+
+// allGot fails the test unless every block of every child got the one token, and nobody has warned.
+func allGot(t *testing.T, results []told, blocks int, want string) {
+	t.Helper()
+	for _, r := range results {
+		if len(r.Errors)+len(r.Warnings) != 0 || len(r.Tokens) != blocks || slices.ContainsFunc(r.Tokens, func(token string) bool { return token != want }) {
+			t.Fatalf("%+v; want %s for %d blocks", r, want, blocks)
+		}
+	}
+}
+
+func TestProcessesWithoutACacheAskOnceEach(t *testing.T) { // K06
+	p := onLoopback(t, grantsToken("t-1"))
+	allGot(t, child{URL: p.url, Grant: "interxion", Blocks: 20}.race(t, 50), 20, "t-1")
+	p.sent(50, "")
+}
+
+func TestProcessesWithAColdCacheAskOnceTogether(t *testing.T) {
+	p := onLoopback(t, counted())
+	allGot(t, child{URL: p.url, Dir: filepath.Join(t.TempDir(), "cache"), Grant: "interxion", Blocks: 20}.race(t, 50), 20, "t-1")
+	p.sent(1, "")
+}
+
+func TestProcessesShareARejection(t *testing.T) {
+	p, dir := onLoopback(t, rejects("invalid_client")), t.TempDir()
+	for _, r := range (child{URL: p.url, Dir: dir, Grant: "interxion", Blocks: 20}).race(t, 20) {
+		if len(r.Errors) != 20 || len(r.Warnings) != 0 || !strings.Contains(r.Errors[0], "invalid_client") {
+			t.Fatalf("%+v", r)
+		}
+	}
+	p.sent(1, "")
+}
+
+// K21: a platform that allows one request a second.
+func TestProcessesUnderAThrottle(t *testing.T) {
+	var mu sync.Mutex
+	last := time.Now()
+	p := onLoopback(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := time.Now(); now.Sub(last) < time.Second {
+			says(429, "")(w, r)
+			return
+		}
+		last = time.Now()
+		grantsToken("t-1")(w, r)
+	})
+	start := time.Now()
+	c := child{URL: p.url, Dir: t.TempDir(), Grant: "interxion"}
+	children := make([]*process, soak(60, 200))
+	for i := range children {
+		children[i] = c.launch(t)
+	}
+	for _, child := range children {
+		child.ready()
+	}
+	mu.Lock()
+	last = time.Now() // so that the first requests come too early
+	mu.Unlock()
+	for _, child := range children {
+		_ = child.in.Close()
+	}
+	failures := 0
+	for _, child := range children {
+		r := child.result()
+		for _, text := range r.Errors {
+			if failures++; !strings.Contains(text, "429") {
+				t.Error(text)
+			}
+		}
+	}
+	seen := p.seen("")
+	// One process at a time asks, so not even those whose attempts were all too early make a crowd.
+	if len(seen) > 12 || failures > 2 {
+		t.Errorf("%d requests, %d processes failed", len(seen), failures)
+	}
+	t.Logf("%d processes: %d requests within %s, %d processes without a token, all over after %s", len(children), len(seen), seen[len(seen)-1].at.Sub(seen[0].at), failures, time.Since(start))
+}
+
+// Each call is a refresh: what is granted lasts for no longer than is asked for.
+func TestNoRefreshTokenIsUsedTwice(t *testing.T) {
+	platform, dir := &rotating{life: 1}, t.TempDir()
+	p := onLoopback(t, platform.ServeHTTP)
+	store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
+	const processes = 20
+	rounds := soak(10, 50)
+	start := time.Now()
+	results := child{URL: p.url, Dir: dir, Grant: "cloudlx", Rounds: rounds, MinValidity: time.Second}.race(t, processes)
+	for _, r := range results {
+		if len(r.Tokens) != rounds || len(r.Warnings) != 0 {
+			t.Errorf("%d tokens, errors %q, warnings %q", len(r.Tokens), r.Errors, r.Warnings)
+		}
+	}
+	platform.count(t, 0, processes*rounds, 0)
+	t.Logf("%d refreshes by %d processes in %s, %d refresh tokens used twice", platform.refreshed, processes, time.Since(start), platform.reused)
+}
+
+// K09: the process dies when the platform has rotated its refresh token, and nothing of the answer is stored.
+func TestKilledBetweenTheAnswerAndTheStore(t *testing.T) {
+	for _, grant := range []string{"cloudlx", "refresh"} {
+		t.Run(grant, func(t *testing.T) {
+			platform, dir := &rotating{life: 3600}, t.TempDir()
+			victims := make(chan *process, 1)
+			p := onLoopback(t, func(w http.ResponseWriter, r *http.Request) {
+				platform.ServeHTTP(w, r)
+				_ = (<-victims).command.Process.Kill()
+				<-r.Context().Done() // so that nothing of the answer arrives
+			}, platform.ServeHTTP)
+			store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
+			next := child{URL: p.url, Dir: dir, Grant: grant, Blocks: 20}
+			victim := next.start(t)
+			victims <- victim
+			_ = victim.in.Close()
+			_ = victim.command.Wait()
+			allGot(t, next.race(t, 10), 20, "t-2")
+			platform.count(t, 1, 1, 0)
+		})
+	}
+}
+
+// F11: somebody restores an old copy of the directory, whose refresh token has been used since.
+func TestAnOldCopyIsRestored(t *testing.T) {
+	platform, dir, backup := &rotating{life: 3600}, t.TempDir(), t.TempDir()
+	p := onLoopback(t, platform.ServeHTTP)
+	store(t, backup, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
+	restore := func() {
+		for _, name := range filesIn(t, dir, "") {
+			_ = os.Remove(filepath.Join(dir, name))
+		}
+		for _, name := range filesIn(t, backup, "") {
+			write(t, filepath.Join(dir, name), read(t, filepath.Join(backup, name)))
+		}
+	}
+	c := child{URL: p.url, Dir: dir, Grant: "cloudlx", Blocks: 20}
+	restore()
+	allGot(t, c.race(t, 5), 20, "t-1")
+	platform.count(t, 0, 1, 0)
+	restore()
+	allGot(t, c.race(t, 5), 20, "t-2")
+	platform.count(t, 1, 1, 1) // the platform alone can tell, and it is told once
+}
+
+func TestTheHolderOfALockIsKilled(t *testing.T) { // K17
+	p, dir, logged := onLoopback(t, grantsToken("t-1")), t.TempDir(), new(notes)
+	holder := child{URL: p.url, Dir: dir, Grant: "interxion", Hold: true}.start(t)
+	killed := make(chan time.Time, 1)
+	go func() {
+		for len(logged.with("cache miss")) == 0 { // the next thing is the lock
+			<-time.After(time.Millisecond)
+		}
+		now := time.Now()
+		holder.kill()
+		killed <- now
+	}()
+	gets(t, p.logging(dir, logged.handler()), p.interxion(""), "t-1")
+	t.Logf("the next one had its token %s after the kill", time.Since(<-killed))
+	if lines := logged.with("level=WARN"); len(lines) != 0 {
+		t.Errorf("warnings: %q", lines)
+	}
+	gets(t, p.another(dir), p.interxion(""), "t-1")
+	p.sent(1, "")
+}
+
+func TestTheHolderOfALockIsStopped(t *testing.T) { // K18
+	dir := t.TempDir()
+	holder := child{URL: "http://127.0.0.1", Dir: dir, Grant: "cloudlx", Hold: true}.start(t)
+	if err := holder.command.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) { // in virtual time the others need not wait
+		p, start := inMemory(t, counted()), time.Now()
+		logs := make([]notes, 5)
+		clients := make([]*Client, len(logs))
+		for i := range clients {
+			clients[i] = p.logging(dir, logs[i].handler())
+		}
+		_, errs := together(len(logs)*20, func(i int) (string, error) { return ask(t, clients[i%len(logs)], p.cloudLX(ClientCredentials)) })
+		for _, err := range errs {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if took := time.Since(start); took != lockWait {
+			t.Errorf("they waited for %s, want %s", took, lockWait)
+		}
+		p.sent(len(logs), "") // each process on its own
+		for i := range logs {
+			if lines := logs[i].with("level=WARN"); len(lines) != 1 || !strings.Contains(lines[0], "without the cache") {
+				t.Errorf("warnings: %q", lines)
+			}
+		}
+	})
+	if err := holder.command.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	holder.kill()
+	lockFor(t, opened(t, dir), (&fakePlatform{url: "http://127.0.0.1"}).cloudLX(ClientCredentials))() // is free again
+}
+
+func TestKilledAtAnyMomentOfAWrite(t *testing.T) { // H17, X05, X06
+	dir, url := t.TempDir(), "http://127.0.0.1"
+	p, times, leftovers := &fakePlatform{url: url}, soak(60, 1000), 0
+	for range times {
+		writer := child{URL: url, Dir: dir, Save: true}.start(t)
+		<-time.After(rand.N(8 * time.Millisecond))
+		writer.kill()
+		leftovers += len(filesIn(t, dir, writeSuffix))
+		k := opened(t, dir) // the next start
+		if left := filesIn(t, dir, writeSuffix); len(left) != 0 {
+			t.Fatalf("left after the next start: %q", left)
+		}
+		for i := range 3 {
+			grant := p.interxion(fmt.Sprint(i))
+			found, why := k.load(requestFor(t, grant))
+			if why != "" && why != "there is no entry" {
+				t.Fatal(why)
+			}
+			if token := strings.TrimRight(found.Token.AccessToken.Reveal(), "x"); why == "" && token != fmt.Sprint("of-", i) {
+				t.Fatalf("the entry has the token %q", token)
+			}
+			lockFor(t, k, grant)()
+		}
+	}
+	t.Logf("killed %d times, %d times with a file half written", times, leftovers)
+}
+
+func TestModesWhateverTheUmask(t *testing.T) { // F08
+	p, dir := onLoopback(t, grantsToken("t-1")), filepath.Join(t.TempDir(), "a", "cache")
+	allGot(t, child{URL: p.url, Dir: dir, Grant: "interxion", Trouble: "umask"}.race(t, 1), 1, "t-1")
+	want := map[string]os.FileMode{filepath.Dir(dir): 0o700, dir: 0o700}
+	for _, name := range filesIn(t, dir, "") {
+		want[filepath.Join(dir, name)] = 0o600
+	}
+	for path, mode := range want {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != mode {
+			t.Errorf("%s: %v, %v", path, info.Mode(), err)
+		}
+	}
+	if len(want) != 4 {
+		t.Errorf("files: %v", want)
+	}
+}
+
+func TestAMachineInTrouble(t *testing.T) { // F12, F13, K19
+	for _, trouble := range []string{"read-only", "full disk", "file size", "no descriptors"} {
+		t.Run(trouble, func(t *testing.T) {
+			p, dir := onLoopback(t, grantsToken("t-1")), t.TempDir()
+			store(t, dir, p.interxion(""), record{Token: tokenOf("t-0", time.Hour, time.Minute, "")})
+			r := child{URL: p.url, Dir: dir, Grant: "interxion", Trouble: trouble, Blocks: 20, MinValidity: 5 * time.Minute}.race(t, 1)[0]
+			if len(r.Tokens) != 20 || r.Tokens[0] != "t-1" || len(r.Warnings) != 1 {
+				t.Errorf("%+v", r)
+			}
+			if slices.ContainsFunc(r.Files, func(name string) bool { return strings.HasSuffix(name, writeSuffix) }) {
+				t.Errorf("left: %q", r.Files)
+			}
+			if trouble != "no descriptors" && r.Old != "" {
+				t.Errorf("the old entry is gone: %s", r.Old)
+			}
+			t.Logf("%s", r.Warnings)
+		})
+	}
+}
+
+func TestAReadOnlyDirectoryStillAnswers(t *testing.T) { // F13
+	p, dir := onLoopback(t, grantsToken("t-1")), t.TempDir()
+	store(t, dir, p.interxion(""), record{Token: tokenOf("t-0", 0, time.Hour, "")})
+	allGot(t, child{URL: p.url, Dir: dir, Grant: "interxion", Trouble: "read-only"}.race(t, 1), 1, "t-0")
+	// Nobody could tell the others that a refresh token is used.
+	store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
+	r := child{URL: p.url, Dir: dir, Grant: "cloudlx", Trouble: "read-only"}.race(t, 1)[0]
+	if len(r.Tokens) != 1 || r.Tokens[0] != "t-1" {
+		t.Errorf("%+v", r)
+	}
+	p.sent(0, "/refresh")
+}
