@@ -94,6 +94,7 @@ const protocolDump = "TF_LOG_SDK_PROTO_DATA_DIR"
 func protect() []string {
 	// With GODEBUG=http2debug=2 the transport below the protocol logs what it carries. Nothing else writes to this log.
 	log.SetOutput(io.Discard)
+	quieten()
 	forbidCoreDumps()
 	endWithParent()
 	if os.Getenv(protocolDump) == "" {
@@ -104,4 +105,15 @@ func protect() []string {
 		os.Exit(1)
 	}
 	return []string{protocolDump + " was ignored: it would write every secret and token to disk, in clear"}
+}
+
+// quieten spares the log that nobody reads. The plugin library writes every step of every call as JSON to the CLI, which
+// throws it away unless one of the first two variables is set: a third of what a block costs.
+func quieten() {
+	if os.Getenv("TF_LOG") != "" || os.Getenv("TF_LOG_PROVIDER") != "" {
+		return
+	}
+	for _, name := range []string{"TF_LOG_SDK", "TF_LOG_SDK_PROTO", "TF_LOG_SDK_FRAMEWORK", "TF_LOG_PROVIDER_IXTOKEN"} {
+		_ = os.Setenv(name, "OFF") // without it, the log is only in vain
+	}
 }

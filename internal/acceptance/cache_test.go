@@ -117,3 +117,25 @@ func TestANameThatNothingExpandsIsRefused(t *testing.T) {
 		t.Error("a directory named ~ was made")
 	}
 }
+
+// The log says where a token comes from, and why.
+func TestTheLogTellsHitsAndMisses(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	log := filepath.Join(t.TempDir(), "log")
+	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(t.TempDir(), "cache"))
+	s.setenv("TF_LOG_PROVIDER", "DEBUG")
+	s.setenv("TF_LOG_PATH", log)
+	s.configure(interxionBlock)
+	s.must("plan")
+	s.must("plan")
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"handed out an access token", `cache miss`, `reason="there is no entry"`, "cache hit", "expires_at="} {
+		if !strings.Contains(string(text), line) {
+			t.Errorf("the log does not say %q", line)
+		}
+	}
+}

@@ -95,6 +95,7 @@ type Client struct {
 	transport *http.Transport
 
 	mu       sync.Mutex
+	requests map[Grant]call // that were built before, with their keys
 	entries  map[digest]*entry
 	accounts map[digest]*account
 }
@@ -113,6 +114,7 @@ func New(options Options) *Client {
 	return &Client{
 		options:   options,
 		transport: newTransport(options.RootCAs),
+		requests:  map[Grant]call{},
 		entries:   map[digest]*entry{},
 		accounts:  map[digest]*account{},
 	}
@@ -159,7 +161,7 @@ type account struct {
 // request, and share its failure. A refresh token that the platform no longer takes is replaced by the client
 // credentials; Token.Fallback says so. Errors are *Error. When ctx ends, so does the wait, and nobody else's.
 func (c *Client) Token(ctx context.Context, grant Grant, minValidity time.Duration) (Token, error) {
-	request, err := grant.call()
+	request, err := c.build(grant)
 	if err != nil {
 		return Token{}, err
 	}
@@ -182,6 +184,29 @@ func (c *Client) Token(ctx context.Context, grant Grant, minValidity time.Durati
 		return Token{}, fault
 	}
 	return token, nil
+}
+
+// build returns the request for grant. Checking, encoding and hashing it costs ten times as much as finding its token, so
+// that is done once for each grant.
+func (c *Client) build(grant Grant) (call, error) {
+	c.mu.Lock()
+	request, ok := c.requests[grant]
+	c.mu.Unlock()
+	if ok {
+		return request, nil
+	}
+	request, err := grant.call()
+	if err != nil {
+		return call{}, err
+	}
+	request.digest = request.key()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.requests) >= maxEntries {
+		clear(c.requests)
+	}
+	c.requests[grant] = request
+	return request, nil
 }
 
 // patience bounds one call of Token.

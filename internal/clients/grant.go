@@ -51,6 +51,8 @@ type call struct {
 	refreshToken Secret
 	// impersonal is the body without a human's password, which can be guessed; zero: the body has none.
 	impersonal Secret
+	// digest is the key, where it is known; zero: it is not.
+	digest digest
 }
 
 // address is the host and path that are asked, escaped: a path may hold an escaped line break.
@@ -61,6 +63,9 @@ type digest [sha256.Size]byte
 
 // key is the digest of what would be sent: a setting that changes the request cannot be forgotten in it.
 func (c call) key() digest {
+	if c.digest != (digest{}) {
+		return c.digest
+	}
 	return sum(c.endpoint.String(), c.accept, c.contentType, c.body.Reveal())
 }
 
