@@ -9,7 +9,6 @@ package clients
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -138,24 +137,6 @@ func (f failure) holds(now time.Time) bool {
 	return f.err != nil && (f.until.IsZero() || now.Before(f.until))
 }
 
-// flight is a request under way and the number of those who wait for it. It ends when the last of them leaves.
-type flight struct {
-	done    chan struct{}
-	cancel  context.CancelFunc
-	waiting int // guarded by Client.mu
-	// token and err are set before done is closed.
-	token Token
-	err   *Error
-}
-
-// account is a set of credentials at a platform. Client.mu guards all but turn.
-type account struct {
-	turn     chan struct{} // holds one element while a request tries credentials that were never accepted
-	users    int           // requests that hold on to it
-	accepted bool
-	rejected *Error
-}
-
 // Token returns a token for grant that is valid for at least minValidity: the one at hand if it will do, else a new one,
 // which may be valid for less if the platform grants less. All who ask for the same token at the same time wait for one
 // request, and share its failure. A refresh token that the platform no longer takes is replaced by the client
@@ -215,115 +196,6 @@ func (c *Client) patience() time.Duration {
 		return budget
 	}
 	return budget + lockWait
-}
-
-// share answers from memory, or waits for the request that all who ask for the same share. follow allows to refresh
-// what is at hand.
-func (c *Client) share(ctx context.Context, request call, minValidity time.Duration, follow bool) (Token, *Error) {
-	known, underway, token, fault := c.look(ctx, request, minValidity, follow)
-	if underway != nil {
-		select {
-		case <-underway.done:
-			token, fault = underway.token, underway.err
-		case <-ctx.Done():
-			fault = c.leave(ctx, request, known, underway)
-		case <-c.options.Interrupted:
-			fault = c.leave(ctx, request, known, underway)
-		}
-	}
-	return token, fault
-}
-
-// look answers from memory, or joins the flight under way, or starts one.
-func (c *Client) look(ctx context.Context, request call, minValidity time.Duration, follow bool) (*entry, *flight, Token, *Error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	known := find(c.entries, request.key(), expendable)
-	now := time.Now()
-	switch {
-	case known.token.lasts(now, minValidity):
-		return known, nil, known.token, nil
-	case known.failed.holds(now):
-		return known, nil, Token{}, known.failed.err
-	case c.over(ctx):
-		return known, nil, Token{}, ended(ctx, request)
-	case known.flight == nil:
-		known.flight = c.start(ctx, request, known, minValidity, follow)
-	}
-	known.flight.waiting++
-	return known, known.flight, Token{}, nil
-}
-
-// over reports whether nothing more is to be sent.
-func (c *Client) over(ctx context.Context) bool {
-	select {
-	case <-c.options.Interrupted:
-		return true
-	default:
-		return ctx.Err() != nil
-	}
-}
-
-// leave gives up one wait, and the flight with the last one.
-func (c *Client) leave(ctx context.Context, request call, known *entry, f *flight) *Error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f.waiting--
-	if f.waiting == 0 {
-		f.cancel()
-		if known.flight == f {
-			known.flight = nil
-		}
-	}
-	return ended(ctx, request)
-}
-
-// ended is the fault of a wait that was given up.
-func ended(ctx context.Context, request call) *Error {
-	fault := &Error{Platform: request.platform, Endpoint: request.address(), Fault: Cancelled, Description: "cancelled"}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		fault.Fault, fault.Description, fault.transient = TimedOut, "no token within the time allowed", true
-	}
-	return fault
-}
-
-// unsent is the fault of a request that was given up before it was sent.
-func unsent(ctx context.Context, request call) *Error {
-	fault := ended(ctx, request)
-	fault.unsent = true
-	return fault
-}
-
-// start sends the request on its own behalf: whoever happened to ask first may leave without harm to the others.
-func (c *Client) start(ctx context.Context, request call, known *entry, minValidity time.Duration, follow bool) *flight {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	f := &flight{done: make(chan struct{}), cancel: cancel}
-	go func() {
-		defer cancel()
-		token, fault := c.obtain(ctx, request, known, minValidity, follow)
-		c.land(known, f, token, fault)
-	}()
-	return f
-}
-
-// land keeps what came of a flight and tells those who wait.
-func (c *Client) land(known *entry, f *flight, token Token, fault *Error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f.token, f.err = token, fault
-	if known.flight == f {
-		known.flight = nil
-	}
-	switch {
-	case fault == nil:
-		known.token, known.failed = token, failure{}
-	case fault.Fault == Cancelled || fault.Fault == Internal:
-	case fault.transient:
-		known.failed = failure{fault, time.Now().Add(max(failureShared, fault.RetryAfter))}
-	default:
-		known.failed = failure{err: fault}
-	}
-	close(f.done)
 }
 
 // obtain returns what other processes have, or asks the platform under the lock that keeps them from asking too.
@@ -432,64 +304,6 @@ func (c *Client) setSpent(known *entry, spent bool) (before bool) {
 	defer c.mu.Unlock()
 	before, known.spent = known.spent, spent
 	return before
-}
-
-// admit sends the request unless its credentials were rejected before. Until they were accepted once, one request at a
-// time carries them: wrong ones are sent once, with however many scopes the blocks ask.
-func (c *Client) admit(ctx context.Context, request call) (Token, *Error) {
-	who := c.account(request)
-	defer c.leaveAccount(who)
-	select {
-	case who.turn <- struct{}{}:
-	case <-ctx.Done():
-		return Token{}, unsent(ctx, request)
-	}
-	leaveTurn := sync.OnceFunc(func() { <-who.turn })
-	defer leaveTurn()
-	accepted, rejected := c.standing(who)
-	if rejected != nil {
-		return Token{}, rejected
-	}
-	if accepted {
-		leaveTurn()
-	}
-	token, fault := c.exchange(ctx, request)
-	c.learn(who, fault)
-	return token, fault
-}
-
-func (c *Client) account(request call) *account {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	who := find(c.accounts, request.account(), func(a *account) bool { return a.users == 0 && a.rejected == nil })
-	if who.turn == nil {
-		who.turn = make(chan struct{}, 1)
-	}
-	who.users++
-	return who
-}
-
-func (c *Client) leaveAccount(who *account) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	who.users--
-}
-
-func (c *Client) standing(who *account) (accepted bool, rejected *Error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return who.accepted, who.rejected
-}
-
-func (c *Client) learn(who *account, fault *Error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case fault == nil || fault.Fault == ScopeRejected:
-		who.accepted = true
-	case fault.Fault == CredentialsRejected:
-		who.accepted, who.rejected = false, fault
-	}
 }
 
 // expendable entries can be forgotten without breaking a promise. Credentials that were rejected are kept in accounts.
