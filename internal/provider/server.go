@@ -26,6 +26,8 @@ type server struct{ tfprotov6.ProviderServer }
 func guard[Request, Response any](ctx context.Context, request Request,
 	serve func(context.Context, Request) (Response, error), failed func([]*tfprotov6.Diagnostic) Response,
 ) (response Response, err error) {
+	call := lend(ctx)
+	defer call.end()
 	defer func() {
 		if recover() != nil {
 			response, err = failed([]*tfprotov6.Diagnostic{{
@@ -36,7 +38,7 @@ func guard[Request, Response any](ctx context.Context, request Request,
 			}}), nil
 		}
 	}()
-	return serve(ctx, request)
+	return serve(call, request)
 }
 
 // issues is where faults of the provider are reported.

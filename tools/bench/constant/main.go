@@ -1,0 +1,25 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Command constant is the provider of package floor as a process.
+package main
+
+import (
+	"context"
+	"log"
+	"os"
+
+	framework "github.com/hashicorp/terraform-plugin-framework/provider"
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/tools/bench/floor"
+)
+
+func main() {
+	asks := os.Getenv("BENCH_ASK") != ""
+	err := providerserver.Serve(context.Background(), func() framework.Provider { return floor.New(asks) },
+		providerserver.ServeOpts{Address: "registry.terraform.io/ixtoken/ixtoken"})
+	if err != nil {
+		log.Fatal(err)
+	}
+}

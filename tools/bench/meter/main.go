@@ -1,0 +1,49 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build unix
+
+// Command meter stands in a provider's place, runs it, and appends to a file what it has cost: the processor time in
+// nanoseconds and the peak memory in bytes. The CLI tells neither of the processes that it starts.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"syscall"
+)
+
+func main() {
+	signal.Ignore(os.Interrupt) // the CLI ends the provider, and with it this
+	if err := run(os.Getenv("BENCH_METER_RUN"), os.Getenv("BENCH_METER_FILE")); err != nil {
+		fmt.Fprintln(os.Stderr, "meter:", err)
+		os.Exit(1)
+	}
+}
+
+func run(provider, file string) error {
+	command := exec.Command(provider)
+	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := command.Run(); err != nil {
+		return err
+	}
+	usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return errors.New("this system does not tell what a process has cost")
+	}
+	unit := int64(1024) // bytes on macOS, kilobytes elsewhere
+	if runtime.GOOS == "darwin" {
+		unit = 1
+	}
+	out, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	processor := command.ProcessState.UserTime() + command.ProcessState.SystemTime()
+	_, err = fmt.Fprintln(out, processor.Nanoseconds(), int64(usage.Maxrss)*unit) //nolint:unconvert // an int32 on some systems
+	return errors.Join(err, out.Close())
+}
