@@ -310,14 +310,13 @@ func TestAnInstalledProviderLeavesNoSecretAnywhere(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, simulator.Options{})
 	mirror := t.TempDir()
-	for _, registry := range []string{"registry.terraform.io", "registry.opentofu.org"} {
-		dir := filepath.Join(mirror, registry, "ixtoken", "ixtoken", "1.0.0")
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Symlink(plugins, filepath.Join(dir, runtime.GOOS+"_"+runtime.GOARCH)); err != nil {
-			t.Skip("no symbolic links here: ", err)
-		}
+	const source = "providers.example/ixtoken/ixtoken" // a host of its own, so that each CLI looks in the same place
+	dir := filepath.Join(mirror, filepath.FromSlash(source), "1.0.0")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(plugins, filepath.Join(dir, runtime.GOOS+"_"+runtime.GOARCH)); err != nil {
+		t.Skip("no symbolic links here: ", err)
 	}
 	settings := filepath.Join(s.root(), "mirror.tfrc")
 	text := fmt.Sprintf("provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", filepath.ToSlash(mirror))
@@ -328,7 +327,8 @@ func TestAnInstalledProviderLeavesNoSecretAnywhere(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(s.Dir, "all"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Write("all/main.tf", preamble+everyGrant); err != nil {
+	required := strings.ReplaceAll(preamble, "ixtoken/ixtoken", source)
+	if err := s.Write("all/main.tf", required+everyGrant); err != nil {
 		t.Fatal(err)
 	}
 	variables, arguments := "", ""
@@ -336,7 +336,10 @@ func TestAnInstalledProviderLeavesNoSecretAnywhere(t *testing.T) {
 		variables += "variable \"" + name + "\" {\n  type      = string\n  ephemeral = true\n}\n"
 		arguments += "  " + name + " = var." + name + "\n"
 	}
-	s.configure("terraform {\n  backend \"local\" { path = \"state/main.tfstate\" }\n}\n" + variables + "module \"all\" {\n  source = \"./all\"\n" + arguments + "}\n")
+	root := "terraform {\n  backend \"local\" { path = \"state/main.tfstate\" }\n}\n" + variables + "module \"all\" {\n  source = \"./all\"\n" + arguments + "}\n"
+	if err := s.Write("main.tf", required+root); err != nil {
+		t.Fatal(err)
+	}
 	s.trace("TF_LOG")
 	for _, command := range []string{"init -no-color", "plan -out=saved", "apply saved", "destroy -auto-approve"} {
 		s.must(command)

@@ -173,7 +173,7 @@ func mapEscapes(s, sign string, length int, change func(string) string) string {
 	return strings.Join(parts, sign)
 }
 
-const chatter = "2026-01-02T03:04:05.678Z [TRACE] vertex \"provider[\\\"registry.terraform.io/ixtoken/ixtoken\\\"]\": visit complete\n"
+const chatter = "2026-01-02T03:04:05.678Z [TRACE] vertex \"provider[\\\"providers.example/ixtoken/ixtoken\\\"]\": visit complete\n"
 
 // artefacts plant a text in something that a program may leave, and look through it. They report false where it cannot
 // hold the text.

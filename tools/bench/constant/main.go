@@ -18,7 +18,7 @@ import (
 func main() {
 	asks := os.Getenv("BENCH_ASK") != ""
 	err := providerserver.Serve(context.Background(), func() framework.Provider { return floor.New(asks) },
-		providerserver.ServeOpts{Address: "registry.terraform.io/ixtoken/ixtoken"})
+		providerserver.ServeOpts{Address: "providers.example/ixtoken/ixtoken"})
 	if err != nil {
 		log.Fatal(err)
 	}

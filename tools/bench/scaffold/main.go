@@ -23,7 +23,7 @@ import (
 
 func main() {
 	err := providerserver.Serve(context.Background(), func() framework.Provider { return &scaffold{} },
-		providerserver.ServeOpts{Address: "registry.terraform.io/example/scaffold"})
+		providerserver.ServeOpts{Address: "providers.example/example/scaffold"})
 	if err != nil {
 		log.Fatal(err)
 	}
