@@ -13,17 +13,32 @@ terraform {
   }
 }
 
-locals {
-  sandbox = "https://sandboxapi.equinix.com"
+variable "api_url" {
+  description = "The URL of the Equinix API."
+  type        = string
+  default     = "https://sandboxapi.equinix.com"
+}
+
+variable "port" {
+  description = "The UUID of a Fabric port."
+  type        = string
 }
 
 # EQUINIX_API_CLIENTID and EQUINIX_API_CLIENTSECRET are those of a sandbox app.
 ephemeral "equinix_access_token" "sandbox" {
   provider = ixtoken # the local name equinix is the official provider's
-  base_url = local.sandbox
+  base_url = var.api_url
 }
 
 provider "equinix" {
-  endpoint = local.sandbox
+  endpoint = var.api_url
   token    = ephemeral.equinix_access_token.sandbox.access_token
+}
+
+data "equinix_fabric_port" "main" {
+  uuid = var.port
+}
+
+output "state" {
+  value = data.equinix_fabric_port.main.state
 }

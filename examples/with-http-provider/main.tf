@@ -13,13 +13,20 @@ terraform {
   }
 }
 
+variable "api_url" {
+  description = "The URL of the Equinix API."
+  type        = string
+  default     = "https://api.equinix.com"
+}
+
 # EQUINIX_API_CLIENTID and EQUINIX_API_CLIENTSECRET are set.
 data "equinix_access_token" "main" {
   provider = ixtoken
+  base_url = var.api_url
 }
 
 data "http" "ports" {
-  url = "https://api.equinix.com/fabric/v4/ports"
+  url = "${var.api_url}/fabric/v4/ports"
   request_headers = {
     Authorization = data.equinix_access_token.main.authorization
   }

@@ -30,8 +30,9 @@ ephemeral "cloudlx_access_token" "main" {
 }
 
 resource "vault_kv_secret_v2" "cloudlx" {
-  mount = "secret"
-  name  = "cloudlx"
+  mount        = "secret"
+  name         = "cloudlx"
+  disable_read = true # or the provider would read it again for every plan
 
   data_json_wo = jsonencode({
     refresh_token = ephemeral.cloudlx_access_token.main.refresh_token

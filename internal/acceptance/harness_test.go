@@ -22,6 +22,7 @@ import (
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/standin"
 )
 
 var (
@@ -45,7 +46,8 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// prepare finds the CLI as make does, and builds the provider, with the race detector where the tests have it.
+// prepare finds the CLI as make does, and builds the provider, with the race detector where the tests have it, and the
+// stand-ins for other providers.
 func prepare(dir string) error {
 	found, err := exec.Command("../../tools/find-cli").Output()
 	if err != nil {
@@ -56,9 +58,16 @@ func prepare(dir string) error {
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}
-	build := exec.Command("go", append(append([]string{"build"}, raceFlags...), "-o", filepath.Join(dir, name), "../..")...)
-	build.Stderr = os.Stderr
-	return build.Run()
+	ours := append(append([]string{"build"}, raceFlags...), "-o", filepath.Join(dir, name), "../..")
+	others := []string{"build", "-o", dir + string(filepath.Separator), "../standin/..."}
+	for _, args := range [][]string{ours, others} {
+		build := exec.Command("go", args...)
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // openTofu reports whether the tests run under OpenTofu, whose wording and order differ here and there.
@@ -94,7 +103,7 @@ func newStageWith(t *testing.T, options simulator.Options) *stage {
 			t.Error(err)
 		}
 	})
-	workspace, err := cli.Open(t.TempDir(), cliPath, plugins)
+	workspace, err := cli.Open(t.TempDir(), cliPath, plugins, standin.Sources...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,14 +114,14 @@ ephemeral "equinix_access_token" "modest" {
 func TestCloseWarnsOfATokenThatEndedWhileInUse(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.Interxion.SetLifetime(time.Second, 0)
+	s.Interxion.SetLifetime(5*time.Second, 0) // a busy machine may take some of it to hand the token out
 	s.configure(`ephemeral "interxion_access_token" "t" {
   provider     = ixtoken
   min_validity = "0s"
 }
 resource "terraform_data" "slow" {
   provisioner "local-exec" {
-    command     = "sleep 2"
+    command     = "sleep 6"
     environment = { AUTHORIZATION = ephemeral.interxion_access_token.t.authorization }
   }
 }

@@ -84,6 +84,13 @@ type equinixPort struct {
 	State string `json:"state"`
 }
 
+var equinixTestPort = equinixPort{
+	Type:  "XF_PORT",
+	UUID:  "c4d85dbe-f965-9659-f7e0-306a5c00af26",
+	Name:  "Test-Port-1",
+	State: "ACTIVE",
+}
+
 func newEquinix(now func() time.Time) *Platform {
 	p := &Platform{
 		name:    "Equinix",
@@ -128,7 +135,9 @@ func (eq *equinix) answer(q request) answer {
 	case equinixRefreshPath:
 		return route(q, http.MethodPost, eq.refresh, equinixRefusal(http.StatusMethodNotAllowed))
 	case equinixPortsPath:
-		return route(q, http.MethodGet, eq.ports, equinixRefusal(http.StatusMethodNotAllowed))
+		return eq.protect(q, equinixPorts{Pagination: equinixPagination{Limit: 20, Total: 1}, Data: []equinixPort{equinixTestPort}})
+	case equinixPortsPath + "/" + equinixTestPort.UUID:
+		return eq.protect(q, equinixTestPort)
 	}
 	return equinixRefusal(http.StatusNotFound)
 }
@@ -242,19 +251,14 @@ func (eq *equinix) issue(f *family, refreshable bool) answer {
 
 func equinixSeconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
 
-func (eq *equinix) ports(q request) answer {
-	if challenge := eq.challenge(q); challenge != "" {
-		return equinixRefusal(http.StatusUnauthorized).with("WWW-Authenticate", challenge).reject()
-	}
-	return equinixAnswer(http.StatusOK, equinixPorts{
-		Pagination: equinixPagination{Limit: 20, Total: 1},
-		Data: []equinixPort{{
-			Type:  "XF_PORT",
-			UUID:  "c4d85dbe-f965-9659-f7e0-306a5c00af26",
-			Name:  "Test-Port-1",
-			State: "ACTIVE",
-		}},
-	})
+// protect answers a GET with the body where the request carries an access token.
+func (eq *equinix) protect(q request, body any) answer {
+	return route(q, http.MethodGet, func(request) answer {
+		if challenge := eq.challenge(q); challenge != "" {
+			return equinixRefusal(http.StatusUnauthorized).with("WWW-Authenticate", challenge).reject()
+		}
+		return equinixAnswer(http.StatusOK, body)
+	}, equinixRefusal(http.StatusMethodNotAllowed))
 }
 
 // locked reports whether the account has had too many successive invalid attempts.

@@ -7,6 +7,7 @@ import (
 	"crypto/md5"
 	"encoding/base64"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -400,5 +401,22 @@ func TestEquinixToleratesACharset(t *testing.T) {
 	r := send(t, http.MethodPost, p.URL()+"/oauth2/v1/token", body, headers("Content-Type", "application/json; charset=utf-8"))
 	if r.status != http.StatusOK {
 		t.Errorf("status %d", r.status)
+	}
+}
+
+func TestEquinixShowsOnePort(t *testing.T) {
+	p := start(t, simulator.Options{}).Equinix
+	authorized := headers("Authorization", "Bearer "+login(t, p).text(t, "access_token"))
+	const uuid = "c4d85dbe-f965-9659-f7e0-306a5c00af26" // of the list's only element
+	if r := send(t, http.MethodGet, p.APIURL(), "", authorized); !strings.Contains(r.body, uuid) {
+		t.Errorf("the list does not hold the port: %s", r.body)
+	}
+	if r := send(t, http.MethodGet, p.APIURL()+"/"+uuid, "", authorized); r.status != http.StatusOK || r.text(t, "uuid") != uuid {
+		t.Errorf("status %d, %s", r.status, r.body)
+	}
+	for path, want := range map[string]int{"/" + uuid: http.StatusUnauthorized, "/another": http.StatusNotFound} {
+		if r := send(t, http.MethodGet, p.APIURL()+path, "", headers()); r.status != want {
+			t.Errorf("%s: status %d, want %d", path, r.status, want)
+		}
 	}
 }

@@ -4,6 +4,7 @@
 package simulator
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,11 +15,12 @@ import (
 const InterxionScopes = "ixapi.read ixapi.write"
 
 // The paths of Interxion. The page "Requesting Client Credentials" names the first; the others are IdentityServer's
-// key set, and the IX-API's list of accounts.
+// key set, and two collections of the IX-API.
 const (
 	interxionTokenPath    = "/connect/token"
 	interxionKeysPath     = "/.well-known/openid-configuration/jwks"
 	interxionAccountsPath = "/api/v2/accounts"
+	interxionContactsPath = "/api/v2/contacts"
 )
 
 // interxionScopeLength is the longest list of scopes, in characters, of IdentityServer's InputLengthRestrictions. Those on
@@ -28,7 +30,8 @@ const interxionScopeLength = 300
 // interxion is taken for an IdentityServer, which is what the path /connect/token and the errors of the platform point to.
 type interxion struct {
 	*Platform
-	signer signer
+	signer   signer
+	contacts map[string]interxionContact // by id
 }
 
 // interxionToken is the answer of "Requesting Client Credentials", in the order of its members there.
@@ -57,6 +60,9 @@ type interxionAccount struct {
 	Name  string `json:"name"`
 }
 
+// interxionContact holds the members that the IX-API requires of a contact, and whatever else was sent.
+type interxionContact map[string]any
+
 func newInterxion(now func() time.Time) (*Platform, error) {
 	signer, err := newSigner()
 	if err != nil {
@@ -75,7 +81,7 @@ func newInterxion(now func() time.Time) (*Platform, error) {
 			ClientSecret: randomSecret(44),
 		},
 	}
-	p.service = &interxion{Platform: p, signer: signer}
+	p.service = &interxion{Platform: p, signer: signer, contacts: map[string]interxionContact{}}
 	return p, nil
 }
 
@@ -89,6 +95,9 @@ func (ix *interxion) answer(q request) answer {
 		return route(q, http.MethodGet, ix.keys, answer{status: http.StatusMethodNotAllowed})
 	case interxionAccountsPath:
 		return route(q, http.MethodGet, ix.accounts, interxionProblemAnswer(http.StatusMethodNotAllowed))
+	}
+	if path := q.URL.EscapedPath(); path == interxionContactsPath || strings.HasPrefix(path, interxionContactsPath+"/") {
+		return ix.protect(q, ix.contact)
 	}
 	return answer{status: http.StatusNotFound}
 }
@@ -181,11 +190,47 @@ func (ix *interxion) keys(request) answer {
 	return interxionAnswer(http.StatusOK, ix.signer.keySet())
 }
 
-func (ix *interxion) accounts(q request) answer {
+// protect answers with next where the request carries an access token.
+func (ix *interxion) protect(q request, next func(request) answer) answer {
 	if challenge := ix.challenge(q); challenge != "" {
 		return interxionProblemAnswer(http.StatusUnauthorized).with("WWW-Authenticate", challenge).reject()
 	}
-	return interxionAnswer(http.StatusOK, []interxionAccount{{ID: "1", State: "production", Name: "Test Company Parent"}})
+	return next(q)
+}
+
+func (ix *interxion) accounts(q request) answer {
+	return ix.protect(q, func(request) answer {
+		return interxionAnswer(http.StatusOK, []interxionAccount{{ID: "1", State: "production", Name: "Test Company Parent"}})
+	})
+}
+
+// contact creates, reads and deletes contacts, so that what has a token can be seen to get something done with it.
+func (ix *interxion) contact(q request) answer {
+	id := strings.TrimPrefix(strings.TrimPrefix(q.URL.EscapedPath(), interxionContactsPath), "/")
+	if id == "" {
+		return route(q, http.MethodPost, ix.createContact, interxionProblemAnswer(http.StatusMethodNotAllowed))
+	}
+	known, exists := ix.contacts[id]
+	switch {
+	case !exists:
+		return interxionProblemAnswer(http.StatusNotFound)
+	case q.Method == http.MethodDelete:
+		delete(ix.contacts, id)
+	case q.Method != http.MethodGet:
+		return interxionProblemAnswer(http.StatusMethodNotAllowed).with("Allow", "GET, DELETE")
+	}
+	return interxionAnswer(http.StatusOK, known)
+}
+
+func (ix *interxion) createContact(q request) answer {
+	var contact interxionContact
+	if json.Unmarshal(q.body, &contact) != nil || contact["managing_account"] == nil || contact["consuming_account"] == nil {
+		return interxionProblemAnswer(http.StatusBadRequest)
+	}
+	id := randomString(12)
+	contact["id"] = id
+	ix.contacts[id] = contact
+	return interxionAnswer(http.StatusCreated, contact)
 }
 
 // interxionRefusal has status 400, as every failure of an IdentityServer's token endpoint.

@@ -227,3 +227,29 @@ func TestInterxionTokenExpiresWithItsClaim(t *testing.T) {
 		t.Errorf("exp %d, want %d", claims.Exp, want)
 	}
 }
+
+func TestInterxionKeepsContacts(t *testing.T) {
+	p := start(t, simulator.Options{}).Interxion
+	authorized := headers("Authorization", "Bearer "+login(t, p).text(t, "access_token"), "Content-Type", jsonType)
+	contacts := p.URL() + "/api/v2/contacts"
+	want := func(r reply, status int) reply {
+		t.Helper()
+		if r.status != status {
+			t.Fatalf("status %d, want %d: %s", r.status, status, r.body)
+		}
+		return r
+	}
+	const body = `{"managing_account":"1","consuming_account":"1","name":"NOC"}`
+	want(send(t, http.MethodPost, contacts, body, headers("Content-Type", jsonType)), http.StatusUnauthorized)
+	want(send(t, http.MethodPost, contacts, `{"name":"NOC"}`, authorized), http.StatusBadRequest)
+	want(send(t, http.MethodGet, contacts, "", authorized), http.StatusMethodNotAllowed)
+	created := want(send(t, http.MethodPost, contacts, body, authorized), http.StatusCreated)
+	contact := contacts + "/" + created.text(t, "id")
+	if got := want(send(t, http.MethodGet, contact, "", authorized), http.StatusOK); got.text(t, "name") != "NOC" {
+		t.Errorf("read %s", got.body)
+	}
+	want(send(t, http.MethodGet, contact, "", headers()), http.StatusUnauthorized)
+	want(send(t, http.MethodPut, contact, body, authorized), http.StatusMethodNotAllowed)
+	want(send(t, http.MethodDelete, contact, "", authorized), http.StatusOK)
+	want(send(t, http.MethodGet, contact, "", authorized), http.StatusNotFound)
+}

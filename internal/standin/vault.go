@@ -1,0 +1,70 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package standin
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+)
+
+// Vault is a Vault server with nothing but secrets of the engine KV, version 2, in memory.
+type Vault struct {
+	*httptest.Server
+	token string
+
+	mu      sync.Mutex
+	secrets map[string]map[string]any // by mount and name, joined by "/data/"
+}
+
+// StartVault listens on loopback, for whoever has the token.
+func StartVault(token string) *Vault {
+	v := &Vault{token: token, secrets: map[string]map[string]any{}}
+	v.Server = httptest.NewServer(v)
+	return v
+}
+
+// Environment returns what the provider hashicorp/vault reads, as "NAME=value".
+func (v *Vault) Environment() []string {
+	return []string{"VAULT_ADDR=" + v.URL, "VAULT_TOKEN=" + v.token}
+}
+
+// Put stores a secret, as "vault kv put" does.
+func (v *Vault) Put(mount, name string, data map[string]any) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.secrets[mount+"/data/"+name] = data
+}
+
+// Get returns a secret; nil if there is none.
+func (v *Vault) Get(mount, name string) map[string]any {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.secrets[mount+"/data/"+name]
+}
+
+// ServeHTTP answers as Vault's HTTP API does ("KV secrets engine, version 2").
+func (v *Vault) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	mount, name, isData := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v1/"), "/data/")
+	switch known := v.Get(mount, name); {
+	case r.Header.Get("X-Vault-Token") != v.token:
+		w.WriteHeader(http.StatusForbidden)
+	case isData && r.Method == http.MethodPut:
+		var sent struct{ Data map[string]any }
+		if json.NewDecoder(r.Body).Decode(&sent) != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		v.Put(mount, name, sent.Data)
+	case isData && r.Method == http.MethodDelete:
+		v.Put(mount, name, nil)
+		w.WriteHeader(http.StatusNoContent)
+	case isData && r.Method == http.MethodGet && known != nil:
+		_ = json.NewEncoder(w).Encode(map[string]any{"data": map[string]any{"data": known}})
+	default:
+		w.WriteHeader(http.StatusNotFound)
+	}
+}
