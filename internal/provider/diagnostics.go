@@ -53,7 +53,8 @@ func (p platform) named(names ...string) string {
 
 // explainSetting is about a value in the provider block, or in the environment.
 func explainSetting(name, text string) diag.Diagnostic {
-	return diag.NewErrorDiagnostic("Invalid provider configuration: "+name, sentence(name+" "+text)+" Nothing was sent.")
+	const why = "Invalid provider configuration"
+	return diag.NewErrorDiagnostic(why+": "+name, sentence(name+" "+text)+" Nothing was sent."+more(why))
 }
 
 // explainNoCache is about a cache that is not used. Tokens are obtained all the same.

@@ -34,7 +34,10 @@ func TestEveryFaultIsExplained(t *testing.T) {
 			t.Errorf("the guide has no section %q", why)
 		}
 	}
-	for _, why := range []string{"settings are missing", "a setting is not known yet", "invalid attribute"} {
+	if d := explainSetting("max_retries", "is not a number"); !strings.HasSuffix(d.Detail(), guide+"#invalid-provider-configuration") {
+		t.Errorf("an error about the provider block has no link: %s", d.Detail())
+	}
+	for _, why := range []string{"Invalid provider configuration", "settings are missing", "a setting is not known yet", "invalid attribute"} {
 		if !strings.Contains(headings, "\n### "+why+"\n") {
 			t.Errorf("the guide has no section %q", why)
 		}
