@@ -54,11 +54,7 @@ func prepare(dir string) error {
 		return fmt.Errorf("finding the CLI: %w", err)
 	}
 	cliPath, plugins = strings.TrimSpace(string(found)), dir
-	name := "terraform-provider-ixtoken"
-	if runtime.GOOS == "windows" {
-		name += ".exe"
-	}
-	ours := append(append([]string{"build"}, raceFlags...), "-o", filepath.Join(dir, name), "../..")
+	ours := append(append([]string{"build"}, raceFlags...), "-o", filepath.Join(dir, "terraform-provider-ixtoken"+suffix()), "../..")
 	others := []string{"build", "-o", dir + string(filepath.Separator), "../standin/..."}
 	for _, args := range [][]string{ours, others} {
 		build := exec.Command("go", args...)
@@ -68,6 +64,14 @@ func prepare(dir string) error {
 		}
 	}
 	return nil
+}
+
+// suffix is that of programs here.
+func suffix() string {
+	if runtime.GOOS == "windows" {
+		return ".exe"
+	}
+	return ""
 }
 
 // openTofu reports whether the tests run under OpenTofu, whose wording and order differ here and there.

@@ -1,0 +1,231 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package acceptance
+
+import (
+	"archive/zip"
+	"bufio"
+	"crypto/sha256"
+	"debug/buildinfo"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/leak"
+)
+
+// release is what goreleaser has made of this commit for this machine.
+type release struct {
+	dir     string
+	version string
+}
+
+// newRelease finds the release that "make snapshot" has made.
+func newRelease(t *testing.T) release {
+	t.Helper()
+	dir := os.Getenv("IXTOKEN_RELEASE")
+	if dir == "" {
+		t.Skip("make snapshot makes a release and runs this test on it")
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "metadata.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var metadata struct{ Version string }
+	if err := json.Unmarshal(text, &metadata); err != nil || metadata.Version == "" {
+		t.Fatalf("version %q, error %v", metadata.Version, err)
+	}
+	return release{dir, metadata.Version}
+}
+
+// name is that of a file of the release.
+func (r release) name(ending string) string {
+	return "terraform-provider-ixtoken_" + r.version + "_" + ending
+}
+
+// path is where a file of the release is.
+func (r release) path(ending string) string { return filepath.Join(r.dir, r.name(ending)) }
+
+// target names the machine as the files' names do.
+const target = runtime.GOOS + "_" + runtime.GOARCH
+
+// archived returns the members of the release's archive.
+func (r release) archived(t *testing.T) map[string]*zip.File {
+	t.Helper()
+	archive, err := zip.OpenReader(r.path(target + ".zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { archive.Close() })
+	members := map[string]*zip.File{}
+	for _, member := range archive.File {
+		members[member.Name] = member
+	}
+	return members
+}
+
+// Registries take a release whose checksums list the archives and the manifest, nothing else, and are signed.
+func TestReleaseIsWhatRegistriesTake(t *testing.T) {
+	r := newRelease(t)
+	sums, err := os.Open(r.path("SHA256SUMS"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sums.Close()
+	var listed []string
+	for lines := bufio.NewScanner(sums); lines.Scan(); {
+		sum, name, _ := strings.Cut(lines.Text(), "  ")
+		listed = append(listed, name)
+		file := name
+		if name == r.name("manifest.json") { // goreleaser renames it when it uploads it
+			file = "../terraform-registry-manifest.json"
+		}
+		text, err := os.ReadFile(filepath.Join(r.dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := sha256.Sum256(text); sum != hex.EncodeToString(got[:]) {
+			t.Errorf("%s has another checksum", name)
+		}
+	}
+	if want := []string{r.name(target + ".zip"), r.name("manifest.json")}; !slices.Equal(listed, want) {
+		t.Errorf("the checksums are those of %q, want %q", listed, want)
+	}
+	for _, file := range []string{"SHA256SUMS", target + ".cdx.json"} {
+		verify := exec.CommandContext(t.Context(), "gpg", "--batch", "--verify", r.path(file+".sig"), r.path(file))
+		if output, err := verify.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", file, err, output)
+		}
+	}
+	var manifest struct {
+		Version  int
+		Metadata struct {
+			ProtocolVersions []string `json:"protocol_versions"`
+		}
+	}
+	if err := json.Unmarshal([]byte(read(t, "terraform-registry-manifest.json")), &manifest); err != nil {
+		t.Fatal(err)
+	}
+	if manifest.Version != 1 || !slices.Equal(manifest.Metadata.ProtocolVersions, []string{"6.0"}) {
+		t.Errorf("manifest %+v", manifest)
+	}
+}
+
+// H16: the archive holds the binary under the name that CLIs look for, and no secret.
+func TestReleaseArchiveHoldsTheBinary(t *testing.T) {
+	r := newRelease(t)
+	members := r.archived(t)
+	binary := members["terraform-provider-ixtoken_v"+r.version+suffix()]
+	if binary == nil || binary.Mode()&0o111 == 0 || members["LICENSE"] == nil {
+		t.Errorf("the archive holds %v", members)
+	}
+	hits, err := leak.New(map[string]string{"canary": canary}).File(r.path(target + ".zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, hit := range hits {
+		t.Error(hit)
+	}
+}
+
+// The bill of materials lists each module that is linked into the binary, at its version, and no other.
+func TestReleaseBillOfMaterialsIsComplete(t *testing.T) {
+	r := newRelease(t)
+	text, err := os.ReadFile(r.path(target + ".cdx.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type component struct{ Name, Version string }
+	var bill struct {
+		BomFormat  string
+		Metadata   struct{ Component component }
+		Components []component
+	}
+	if err := json.Unmarshal(text, &bill); err != nil {
+		t.Fatal(err)
+	}
+	binaries, err := filepath.Glob(filepath.Join(r.dir, "*", "terraform-provider-ixtoken_v*"))
+	if err != nil || len(binaries) != 1 {
+		t.Fatalf("binaries %q, error %v", binaries, err)
+	}
+	built, err := buildinfo.ReadFile(binaries[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if main := (component{built.Main.Path, r.version}); bill.BomFormat != "CycloneDX" || bill.Metadata.Component != main {
+		t.Errorf("format %q, component %v, want %v", bill.BomFormat, bill.Metadata.Component, main)
+	}
+	want := []component{{"std", built.GoVersion}}
+	for _, module := range built.Deps {
+		want = append(want, component{module.Path, module.Version})
+	}
+	for _, module := range want {
+		if !slices.Contains(bill.Components, module) {
+			t.Errorf("%v is missing", module)
+		}
+	}
+	if len(bill.Components) != len(want) {
+		t.Errorf("%d components, want %d", len(bill.Components), len(want))
+	}
+}
+
+// A user installs the release with "init", and it works, and says which one it is.
+func TestReleaseInstalls(t *testing.T) {
+	r := newRelease(t)
+	s := newStage(t)
+	mirror := t.TempDir()
+	shelf := filepath.Join(mirror, "example.com", "ixtoken", "ixtoken")
+	if err := os.MkdirAll(shelf, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	archive, err := os.ReadFile(r.path(target + ".zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(shelf, r.name(target+".zip")), archive, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(t.TempDir(), "cli.tfrc")
+	text := "provider_installation {\n  filesystem_mirror {\n    path = \"" + filepath.ToSlash(mirror) + "\"\n  }\n}\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.setenv("TF_CLI_CONFIG_FILE", config)
+	if err := s.Write("main.tf", `
+terraform {
+  required_providers {
+    ixtoken = {
+      source  = "example.com/ixtoken/ixtoken"
+      version = "`+r.version+`"
+    }
+  }
+}
+ephemeral "equinix_access_token" "t" { provider = ixtoken }
+`); err != nil {
+		t.Fatal(err)
+	}
+	s.must("init")
+	s.must("plan")
+	s.wantRequests(0, 1, 0)
+
+	installed := filepath.Join(s.Dir, ".terraform", "providers", "example.com", "ixtoken", "ixtoken", r.version, target)
+	output, err := exec.CommandContext(t.Context(), filepath.Join(installed, "terraform-provider-ixtoken_v"+r.version+suffix()), "-version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := exec.CommandContext(t.Context(), "git", "rev-parse", "--short", "HEAD")
+	commit, err := head.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "terraform-provider-ixtoken " + r.version + " (" + strings.TrimSpace(string(commit)) + ")\n"; string(output) != want {
+		t.Errorf("the release says %q, want %q", output, want)
+	}
+}
