@@ -27,7 +27,7 @@ func TestCtrlCEndsTheWaitForAnotherRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := &stage{workspace, s.Simulator, t}
+	other := &stage{workspace, s.Playground, t}
 	other.Env = append(append(other.Env, s.Env...), "TF_LOG_PROVIDER=DEBUG")
 	arrived, release := make(chan struct{}, 1), make(chan struct{})
 	s.Interxion.Intercept(func(http.ResponseWriter, *http.Request) bool {

@@ -9,38 +9,24 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/standin"
 )
 
 const examples = "../../examples"
 
-// variables are those of the examples that have no default, or one that is a platform's own URL.
-func variables(s *stage) []string {
-	return []string{
-		"TF_VAR_api_url=" + s.Equinix.URL(),
-		"TF_VAR_ix_api_url=" + s.Interxion.URL() + "/api/v2",
-		"TF_VAR_port=c4d85dbe-f965-9659-f7e0-306a5c00af26",
-	}
-}
-
-// newExample is a stage with a copy of an example, whose variables are set, and a Vault with an empty secret.
-func newExample(t *testing.T, dir string) (*stage, *standin.Vault) {
+// newExample is a stage with a copy of an example.
+func newExample(t *testing.T, dir string) *stage {
 	t.Helper()
 	s := newStage(t)
-	vault := standin.StartVault("vault-token")
-	t.Cleanup(vault.Close)
-	vault.Put("secret", "cloudlx", map[string]any{"refresh_token": ""})
-	s.Env = append(append(s.Env, vault.Environment()...), variables(s)...)
 	if err := os.CopyFS(s.Dir, os.DirFS(filepath.Join(examples, dir))); err != nil {
 		t.Fatal(err)
 	}
-	return s, vault
+	return s
 }
 
 // Every example is applied as a user would who has set the credentials in the environment, and destroyed. Providers of
@@ -50,7 +36,7 @@ func TestEveryExampleWorks(t *testing.T) {
 	for _, dir := range exampleDirs(t) {
 		t.Run(filepath.ToSlash(dir), func(t *testing.T) {
 			t.Parallel()
-			s, _ := newExample(t, dir)
+			s := newExample(t, dir)
 			s.must("get")
 			s.must("apply", "-auto-approve")
 			asked := 0
@@ -70,10 +56,49 @@ func TestEveryExampleWorks(t *testing.T) {
 	}
 }
 
+// What "make shell" opens is a place where a newcomer configures another provider with a token, without any setting.
+func TestTheShellIsReadyForTheExamples(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir() // as the repository, with the binaries of the tests
+	for link, target := range map[string]string{".bin": plugins, "examples": examples} {
+		target, err := filepath.Abs(target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(target, filepath.Join(root, link)); err != nil {
+			t.Skip("no symbolic links here: ", err)
+		}
+	}
+	demo := filepath.Join(root, "demo")
+	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", demo, "../demo").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	shell := exec.CommandContext(t.Context(), demo, "shell")
+	shell.Dir = root
+	shell.Env = append(os.Environ(), "SHELL=/bin/sh", "TF_ACC_TERRAFORM_PATH="+cliPath, "TMPDIR="+root, "GORACE=atexit_sleep_ms=0")
+	name := filepath.Base(cliPath)
+	shell.Stdin = strings.NewReader("cd with-restapi-provider && " + name + " apply -no-color -auto-approve && " + name + " destroy -no-color -auto-approve\nfalse\n")
+	output, err := shell.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	for _, want := range []string{
+		"with-restapi-provider && " + name + " apply", "Apply complete! Resources: 1 added", "Destroy complete! Resources: 1 destroyed",
+		"calls of its API: 3\n",
+	} {
+		if !strings.Contains(string(output), want) {
+			t.Errorf("the shell does not say %q:\n%s", want, output)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(root, "ixtoken-shell-*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %q, %v", left, err)
+	}
+}
+
 // Another provider uses the token: it creates with it, reads, and deletes.
 func TestAnotherProviderUsesTheToken(t *testing.T) {
 	t.Parallel()
-	s, _ := newExample(t, "with-restapi-provider")
+	s := newExample(t, "with-restapi-provider")
 	s.must("apply", "-auto-approve")
 	s.must("plan", "-detailed-exitcode")
 	s.must("destroy", "-auto-approve")
@@ -92,8 +117,8 @@ func TestAnotherProviderUsesTheToken(t *testing.T) {
 // A refresh token goes into a secret store through a write-only argument, and the next run uses it.
 func TestARefreshTokenIsKeptInASecretStore(t *testing.T) {
 	t.Parallel()
-	s, vault := newExample(t, "with-vault-provider")
-	stored := func() string { return fmt.Sprint(vault.Get("secret", "cloudlx")["refresh_token"]) }
+	s := newExample(t, "with-vault-provider")
+	stored := func() string { return fmt.Sprint(s.Vault.Get("secret", "cloudlx")["refresh_token"]) }
 	s.must("apply", "-auto-approve")
 	first := stored()
 	select { // the version of the write-only argument is a time in seconds

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/playground"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/standin"
 )
@@ -84,10 +85,10 @@ func openTofu(t *testing.T) bool {
 	return strings.Contains(string(output), "OpenTofu v")
 }
 
-// stage is the simulator, and a workspace with the credentials of its platforms in the environment.
+// stage is the simulator with what else examples ask, and a workspace with the credentials in the environment.
 type stage struct {
 	*cli.Workspace
-	*simulator.Simulator
+	*playground.Playground
 	t *testing.T
 }
 
@@ -98,7 +99,7 @@ func newStage(t *testing.T) *stage {
 
 func newStageWith(t *testing.T, options simulator.Options) *stage {
 	t.Helper()
-	platforms, err := simulator.Start(options)
+	platforms, err := playground.Start(options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,12 +71,24 @@ func (w *Workspace) Command(ctx context.Context, args ...string) *exec.Cmd {
 		"HOME=" + filepath.Dir(w.Dir),
 		"TMPDIR=" + os.TempDir(),
 		"SystemRoot=" + os.Getenv("SystemRoot"), // Windows opens no socket without it
-		"TF_CLI_CONFIG_FILE=" + w.config,
 		"TF_IN_AUTOMATION=1",
 		"TF_INPUT=0",
-		"CHECKPOINT_DISABLE=1",
-	}, w.Env...)
+	}, w.environment()...)
 	return command
+}
+
+// Shell returns a command that is no CLI, such as a shell in which a person runs one: with all of this process's
+// environment, and what finds the providers and the settings of the Workspace in it.
+func (w *Workspace) Shell(ctx context.Context, name string, args ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, name, args...)
+	command.Dir = w.Dir
+	command.Env = append(append(os.Environ(),
+		"PATH="+filepath.Dir(w.cli)+string(filepath.ListSeparator)+os.Getenv("PATH")), w.environment()...)
+	return command
+}
+
+func (w *Workspace) environment() []string {
+	return append([]string{"TF_CLI_CONFIG_FILE=" + w.config, "CHECKPOINT_DISABLE=1"}, w.Env...)
 }
 
 // Run runs the CLI to its end. A status other than 0 is a Result, not an error.

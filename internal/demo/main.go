@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Command demo shows the provider at work, without an account anywhere: a simulator of the three platforms on loopback,
-// a real apply that obtains a token of each as an ephemeral value, and a call of each protected API with it.
+// a real apply that obtains a token of each as an ephemeral value, a call of each protected API with it, and another
+// provider that is configured with one. It runs the providers in .bin and the CLI in TF_ACC_TERRAFORM_PATH.
 //
-//	demo                runs the demo, with the provider in .bin and the CLI in TF_ACC_TERRAFORM_PATH
-//	demo call PLATFORM  is what the configuration runs: it calls API_URL with AUTHORIZATION
+//	demo                runs the demo
+//	demo shell          starts the simulator, and a shell in which every example works
+//	demo call PLATFORM  is what the demo's configuration runs: it calls API_URL with AUTHORIZATION
 package main
 
 import (
@@ -15,7 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"os"
 	"os/signal"
@@ -24,6 +25,7 @@ import (
 	"time"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/leak"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
@@ -36,6 +38,8 @@ func main() {
 	switch {
 	case len(os.Args) == 3 && os.Args[1] == "call":
 		err = call(ctx, os.Args[2])
+	case len(os.Args) == 2 && os.Args[1] == "shell":
+		err = shell()
 	default:
 		err = run(ctx)
 	}
@@ -96,7 +100,8 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	fmt.Println("A simulator of Interxion, Equinix and CloudLX listens on loopback.")
-	fmt.Println("Running apply: three ephemeral resources, and three calls that use their tokens.")
+	fmt.Println("Running apply: three ephemeral resources, three commands that call an API with their tokens, and another")
+	fmt.Println("provider (a stand-in for Mastercard/restapi) that is configured with one of them.")
 	began := time.Now()
 	result, err := workspace.Run(ctx, "apply", "-auto-approve", "-no-color")
 	if err != nil {
@@ -116,7 +121,7 @@ func run(ctx context.Context) (err error) {
 
 // prepare writes the configuration and sets the environment as a user would.
 func prepare(dir string, platforms *simulator.Simulator) (*cli.Workspace, error) {
-	workspace, err := cli.Open(dir, os.Getenv("TF_ACC_TERRAFORM_PATH"), ".bin")
+	workspace, err := cli.Open(dir, os.Getenv("TF_ACC_TERRAFORM_PATH"), ".bin", "mastercard/restapi")
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +137,8 @@ func prepare(dir string, platforms *simulator.Simulator) (*cli.Workspace, error)
 	if err != nil {
 		return nil, err
 	}
-	workspace.Env = append(platforms.Environment(), "TF_VAR_call=\""+self+"\" call", "TF_VAR_apis="+string(encoded))
+	workspace.Env = append(platforms.Environment(), "TF_VAR_call=\""+self+"\" call", "TF_VAR_apis="+string(encoded),
+		"TF_VAR_ix_api_url="+platforms.Interxion.URL()+"/api/v2")
 	return workspace, workspace.Write("main.tf", configuration)
 }
 
@@ -156,36 +162,35 @@ func report(workspace *cli.Workspace, platform *simulator.Platform) error {
 	}
 	fmt.Printf("  %d token requests: plan and apply are processes of their own, and each asks once.\n", tokens)
 	fmt.Printf("  The token had %s seconds to live when it was handed out.\n", got.ExpiresIn)
-	fmt.Printf("  The protected API answered it with %s: %s\n", got.Status, strings.TrimSpace(string(got.Body)))
+	fmt.Printf("  A command called the protected API with it: answered %s, %s\n", got.Status, strings.TrimSpace(string(got.Body)))
+	for _, request := range platform.Requests() {
+		if request.Method == http.MethodPost && request.Grant == "" {
+			fmt.Printf("  Another provider used it too: %s %s, answered %d.\n", request.Method, request.Path, request.Status)
+		}
+	}
 	return nil
 }
 
-// proveAbsence looks for every secret and token in everything that the run left on disk.
+// proveAbsence looks for every secret and token, in every common encoding, in everything that the run left on disk.
 func proveAbsence(dir string, all []*simulator.Platform) error {
-	var needles []string
+	secrets := map[string]string{}
 	for _, platform := range all {
-		needles = append(needles, platform.Issued()...)
-		needles = append(needles, platform.Credentials().ClientSecret)
+		secrets["the client secret of "+platform.Name()] = platform.Credentials().ClientSecret
+		if password := platform.Credentials().UserPassword; password != "" {
+			secrets["the user's password at "+platform.Name()] = password
+		}
+		for i, token := range platform.Issued() {
+			secrets[fmt.Sprintf("token %d of %s", i+1, platform.Name())] = token
+		}
 	}
-	files := 0
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		files++
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		for _, needle := range needles {
-			if strings.Contains(string(text), needle) {
-				return fmt.Errorf("%s holds a secret or a token", entry.Name())
-			}
-		}
-		return nil
-	})
-	if err == nil {
-		fmt.Printf("\nNone of the %d secrets and tokens is in any of the %d files of the run, the state included.\n", len(needles), files)
+	scanner := leak.New(secrets)
+	found, err := scanner.Tree(dir)
+	if err != nil {
+		return err
 	}
-	return err
+	if len(found) > 0 {
+		return fmt.Errorf("a secret has leaked: %v", found)
+	}
+	fmt.Printf("\nNone of the %d secrets and tokens is in any file of the run, the state included, in any common encoding.\n", len(secrets))
+	return nil
 }

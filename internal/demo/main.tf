@@ -5,6 +5,9 @@ terraform {
     ixtoken = {
       source = "ixtoken/ixtoken"
     }
+    restapi = {
+      source = "Mastercard/restapi"
+    }
   }
 }
 
@@ -61,4 +64,26 @@ resource "terraform_data" "cloudlx" {
       EXPIRES_IN    = ephemeral.cloudlx_access_token.demo.expires_in
     }
   }
+}
+
+variable "ix_api_url" {
+  description = "The URL of Interxion's IX-API."
+  type        = string
+}
+
+provider "restapi" {
+  uri                  = var.ix_api_url
+  write_returns_object = true
+  headers = {
+    Authorization = ephemeral.interxion_access_token.demo.authorization
+  }
+}
+
+resource "restapi_object" "contact" {
+  path = "/contacts"
+  data = jsonencode({
+    managing_account   = "1"
+    consuming_account  = "1"
+    external_reference = "demo"
+  })
 }

@@ -84,9 +84,12 @@ type equinixPort struct {
 	State string `json:"state"`
 }
 
+// EquinixPort is the UUID of the only Fabric port that Equinix's API shows.
+const EquinixPort = "c4d85dbe-f965-9659-f7e0-306a5c00af26"
+
 var equinixTestPort = equinixPort{
 	Type:  "XF_PORT",
-	UUID:  "c4d85dbe-f965-9659-f7e0-306a5c00af26",
+	UUID:  EquinixPort,
 	Name:  "Test-Port-1",
 	State: "ACTIVE",
 }

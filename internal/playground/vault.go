@@ -1,9 +1,10 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-package standin
+package playground
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -13,27 +14,21 @@ import (
 
 // Vault is a Vault server with nothing but secrets of the engine KV, version 2, in memory.
 type Vault struct {
-	*httptest.Server
-	token string
+	server *httptest.Server
+	token  string // of the only user
 
 	mu      sync.Mutex
 	secrets map[string]map[string]any // by mount and name, joined by "/data/"
 }
 
-// StartVault listens on loopback, for whoever has the token.
-func StartVault(token string) *Vault {
-	v := &Vault{token: token, secrets: map[string]map[string]any{}}
-	v.Server = httptest.NewServer(v)
+func startVault() *Vault {
+	v := &Vault{token: rand.Text(), secrets: map[string]map[string]any{}}
+	v.server = httptest.NewServer(http.HandlerFunc(v.serve))
 	return v
 }
 
-// Environment returns what the provider hashicorp/vault reads, as "NAME=value".
-func (v *Vault) Environment() []string {
-	return []string{"VAULT_ADDR=" + v.URL, "VAULT_TOKEN=" + v.token}
-}
-
-// Put stores a secret, as "vault kv put" does.
-func (v *Vault) Put(mount, name string, data map[string]any) {
+// put stores a secret, as "vault kv put" does.
+func (v *Vault) put(mount, name string, data map[string]any) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.secrets[mount+"/data/"+name] = data
@@ -46,8 +41,8 @@ func (v *Vault) Get(mount, name string) map[string]any {
 	return v.secrets[mount+"/data/"+name]
 }
 
-// ServeHTTP answers as Vault's HTTP API does ("KV secrets engine, version 2").
-func (v *Vault) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// serve answers as Vault's HTTP API does ("KV secrets engine, version 2").
+func (v *Vault) serve(w http.ResponseWriter, r *http.Request) {
 	mount, name, isData := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v1/"), "/data/")
 	switch known := v.Get(mount, name); {
 	case r.Header.Get("X-Vault-Token") != v.token:
@@ -58,9 +53,9 @@ func (v *Vault) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		v.Put(mount, name, sent.Data)
+		v.put(mount, name, sent.Data)
 	case isData && r.Method == http.MethodDelete:
-		v.Put(mount, name, nil)
+		v.put(mount, name, nil)
 		w.WriteHeader(http.StatusNoContent)
 	case isData && r.Method == http.MethodGet && known != nil:
 		_ = json.NewEncoder(w).Encode(map[string]any{"data": map[string]any{"data": known}})
