@@ -139,7 +139,7 @@ func TestOtherRequestsAreNotShared(t *testing.T) {
 	s.configure(`ephemeral "interxion_access_token" "all" { provider = ixtoken }
 ephemeral "interxion_access_token" "same" {
   provider     = ixtoken
-  scopes       = []
+  scopes       = ["", ""]
   min_validity = "50m"
   login_url    = "` + s.Interxion.URL() + `/connect/token/"
 }

@@ -19,6 +19,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -51,6 +52,9 @@ const (
 	// unknownLife is how long an entry is kept whose refresh token has no known end: that of Equinix's.
 	unknownLife = 60 * 24 * time.Hour
 )
+
+// own matches the names of the cache's own files.
+var own = regexp.MustCompile(`^` + entryPrefix + `[0-9a-f]{32}\.(token|lock|new)$`)
 
 // Cache is a directory in which the processes of one user share tokens: one encrypted entry a request, and beside it a
 // lock that is held over look, fetch and store.
@@ -310,9 +314,8 @@ func (k *Cache) sweep(now time.Time) {
 	}
 	names := map[string]bool{}
 	for _, file := range files {
-		suffix := filepath.Ext(file.Name())
-		if strings.HasPrefix(file.Name(), entryPrefix) && (suffix == entrySuffix || suffix == lockSuffix || suffix == writeSuffix) {
-			names[strings.TrimSuffix(file.Name(), suffix)] = true
+		if own.MatchString(file.Name()) { // there may be others, if the directory is not for the cache alone
+			names[strings.TrimSuffix(file.Name(), filepath.Ext(file.Name()))] = true
 		}
 	}
 	for name := range names {

@@ -205,7 +205,7 @@ func (c *Client) obtain(ctx context.Context, request call, known *entry, minVali
 			fault = &Error{Platform: request.platform, Endpoint: request.address(), Fault: Internal, Description: "a fault in " + strings.Join(PanicOrigin(), ", from ")}
 		}
 	}()
-	if token, fault, found := c.recall(ctx, request, known, minValidity, false); found {
+	if token, fault, found := c.recall(ctx, request, known, minValidity, true); found {
 		return token, fault
 	}
 	locked, release, fault := c.lock(ctx, request)
@@ -213,10 +213,8 @@ func (c *Client) obtain(ctx context.Context, request call, known *entry, minVali
 	if fault != nil {
 		return Token{}, fault
 	}
-	if locked {
-		if token, fault, found := c.recall(ctx, request, known, minValidity, true); found {
-			return token, fault
-		}
+	if token, fault, found := c.recall(ctx, request, known, minValidity, false); found {
+		return token, fault
 	}
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
@@ -232,15 +230,15 @@ func (c *Client) obtain(ctx context.Context, request call, known *entry, minVali
 func (c *Client) ask(ctx context.Context, request call, known *entry, minValidity time.Duration, follow, locked bool) (Token, *Error) {
 	// Without the lock, another process may be about to use the same refresh token.
 	follow = follow && (locked || c.options.Cache == nil)
-	if next, due := c.successor(request, known, minValidity); due && follow {
+	if next, due := c.successor(request, known); due && follow {
 		c.log(ctx, request, "refreshing the token")
 		limit, cancel := context.WithTimeout(ctx, budget/2) // leaves time for a new token
 		defer cancel()
 		token, fault := c.share(limit, next, minValidity, false)
-		if fault == nil || !fault.refreshLost() {
+		if fault == nil || !fault.refreshDeclined() {
 			return token, fault
 		}
-		c.log(ctx, request, "the refresh token is lost: asking for a new token")
+		c.log(ctx, request, "the refresh has failed: asking for a new token")
 	}
 	if !request.once {
 		return c.admit(ctx, request)
@@ -249,20 +247,17 @@ func (c *Client) ask(ctx context.Context, request call, known *entry, minValidit
 }
 
 // successor is the request that refreshes the last token; due reports whether there is one, and the time for it has
-// come. CloudLX ends the old access token with the refresh, while others may still use it: one that has not yet come
-// within minValidity of its end, or that never lasted so long, is left to them.
-func (c *Client) successor(request call, known *entry, minValidity time.Duration) (next call, due bool) {
+// come. CloudLX ends the old access token with the refresh, and others may still use it: so one that has not ended is left
+// to them.
+func (c *Client) successor(request call, known *entry) (next call, due bool) {
 	c.mu.Lock()
 	last := known.token
 	c.mu.Unlock()
 	now := time.Now()
-	left, life := last.Expiry.Sub(now), last.Expiry.Sub(last.obtained)
 	switch {
-	case request.refresh == nil || last.RefreshToken.IsZero() || last.Expiry.IsZero():
+	case request.refresh == nil || last.RefreshToken.IsZero() || last.Expiry.IsZero() || now.Before(last.Expiry):
 		return call{}, false
 	case !last.RefreshTokenExpiry.IsZero() && now.After(last.RefreshTokenExpiry):
-		return call{}, false
-	case left > 0 && (left >= minValidity || life < minValidity):
 		return call{}, false
 	}
 	next, err := request.refresh(last.RefreshToken).call()
@@ -274,7 +269,7 @@ func (c *Client) successor(request call, known *entry, minValidity time.Duration
 // 6819, section 5.2.2.3). The mark is set before the request is sent, so that it holds whatever happens, even to this
 // process.
 func (c *Client) once(ctx context.Context, request call, known *entry, locked bool) (Token, *Error) {
-	if c.setSpent(known, true) || locked && !c.keepSpent(ctx, request) {
+	if c.setSpent(known, true) || locked && !c.keepSpent(ctx, request, known) {
 		return Token{}, request.spent()
 	}
 	token, fault := c.admit(ctx, request)

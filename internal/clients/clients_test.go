@@ -941,3 +941,38 @@ func TestEachErrorIsScrubbedOfItsOwnSecrets(t *testing.T) { // H24
 		}
 	}
 }
+
+// A refresh that was given up before it was sent is sent when it is asked for again, even at that moment.
+func TestARefreshGivenUpUnsentIsNotSpent(t *testing.T) {
+	for range 100 {
+		synctest.Test(t, func(t *testing.T) {
+			p := inMemory(t, takes(10*time.Second, grantsToken("t-1")))
+			c := p.client(Options{})
+			go func() { _, _ = ask(t, c, p.cloudLX(ClientCredentials)) }() // the first to use these credentials holds the door
+			pass(time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, _ = c.Token(ctx, p.cloudLX(RefreshToken), 0)
+			token, err := c.Token(t.Context(), p.cloudLX(RefreshToken), 0)
+			if must(t, err); token.Fallback != nil {
+				t.Fatal(token.Fallback)
+			}
+		})
+	}
+}
+
+// M18: what a platform has just granted is all that it grants; nobody asks again for more.
+func TestAShortTokenIsAskedForOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, takes(time.Second, grantsToken("t-1")))
+		c := p.client(Options{})
+		_, errs := together(10, func(int) (string, error) {
+			_, err := c.Token(t.Context(), p.interxion(""), 2*time.Hour)
+			return "", err
+		})
+		for _, err := range errs {
+			must(t, err)
+		}
+		p.sent(1, "")
+	})
+}

@@ -54,6 +54,8 @@ type Error struct {
 	Attempts int
 	// RetryAfter is the pause that the platform asked for; zero: none.
 	RetryAfter time.Duration
+	// CachedUntil is when the platform is asked again, where the answer comes from the Cache; zero: it does not.
+	CachedUntil time.Time `json:"-"`
 
 	// transient: asking again may help. unsent: the platform has certainly not acted on the request.
 	transient, unsent bool
@@ -88,6 +90,9 @@ func (e *Error) Error() string {
 	if e.Description != "" {
 		text.WriteString(": " + e.Description)
 	}
+	if !e.CachedUntil.IsZero() {
+		text.WriteString(" (to another process; asked again after " + e.CachedUntil.UTC().Format("15:04:05 UTC") + ")")
+	}
 	return text.String()
 }
 
@@ -105,4 +110,10 @@ func (e *Error) refreshLost() bool {
 	default:
 		return false
 	}
+}
+
+// refreshDeclined reports whether a new token may be had where a refresh that nobody has asked for failed so: the fault is
+// the refresh's, and not the moment's. Credentials that were rejected are not sent again in any case.
+func (e *Error) refreshDeclined() bool {
+	return e.refreshLost() || e.Rejection() || e.Fault == Redirected
 }

@@ -4,6 +4,7 @@
 package clients
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -135,7 +136,14 @@ func grants(status int) bool { return status == http.StatusOK || status == http.
 
 // read turns an answer into a token or into what is wrong with it.
 func (c call) read(fault *Error, answer *http.Response, body []byte, start time.Time) (Token, *Error) {
-	said := c.scrubbed(readError(body))
+	said := readError(body)
+	if strings.EqualFold(said.code, http.StatusText(fault.Status)) { // gateways write the status once more, which is no code
+		said = platformError{description: cmp.Or(said.description, said.code)}
+	}
+	if said.code == "" && !grants(fault.Status) {
+		said.code = looseCode(body)
+	}
+	said = c.scrubbed(said)
 	fault.Code, fault.Description = said.code, said.description
 	if grants(fault.Status) && said.code == "" {
 		token, err := readToken(answer.Header, body, start, c.refreshLifetime)
@@ -146,8 +154,8 @@ func (c call) read(fault *Error, answer *http.Response, body []byte, start time.
 		return Token{}, fault
 	}
 	c.judge(fault, answer)
-	if fault.Code == "" && fault.Description == "" {
-		fault.Description = describeBody(answer.Header, body)
+	if fault.Code == "" && fault.Description == "" && fault.Fault != Throttled {
+		fault.Description = c.describeBody(answer.Header, body)
 	}
 	return Token{}, fault
 }
@@ -179,6 +187,8 @@ func (c call) judge(fault *Error, answer *http.Response) {
 		fault.Fault, fault.transient, fault.unsent = TimedOut, true, true
 	case status/100 == 3:
 		fault.Fault, fault.Description = Redirected, c.describeRedirect(answer)
+	case code == "" && permanent[status]:
+		fault.Fault = BadAnswer
 	case code == "server_error" || code == "temporarily_unavailable" || code == "" && status/100 == 5:
 		fault.Fault, fault.transient, fault.unsent = Unavailable, !permanent[status], status == http.StatusServiceUnavailable
 	case status == http.StatusNotFound || status == http.StatusGone: // Equinix's gateway has a code for these, too
@@ -225,7 +235,7 @@ func (c call) rejection(code string) Fault {
 	return CredentialsRejected
 }
 
-func describeBody(header http.Header, body []byte) string {
+func (c call) describeBody(header http.Header, body []byte) string {
 	if len(body) == 0 {
 		return "empty answer"
 	}
@@ -233,7 +243,7 @@ func describeBody(header http.Header, body []byte) string {
 	if err != nil {
 		return "the answer names no content type and no error code"
 	}
-	return "the answer is " + clip(oneLine(mediaType), 100) + " without an error code"
+	return "the answer is " + newScrubber(c.secrets...).scrub(mediaType, 100) + " without an error code"
 }
 
 func (c call) describeRedirect(answer *http.Response) string {

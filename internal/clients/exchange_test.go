@@ -42,9 +42,9 @@ func TestAnswerIsJudgedOnce(t *testing.T) {
 		{"S16 errors", equinix, says(500, `{"errors":[{"errorCode":"S1006"}]}`), CredentialsRejected, "code S1006"},
 		{"S16 array", equinix, says(500, `[{"errorCode":"S1006"}]`), CredentialsRejected, "code S1006"},
 		{"S16 password", password, says(500, `{"errorCode":"S1006"}`), CredentialsRejected, "code S1006"},
-		{"S17 501", interxion, says(501, htmlPage), Unavailable, "answered 501"},
-		{"S17 505", interxion, says(505, htmlPage), Unavailable, "answered 505"},
-		{"S17 captive portal", interxion, says(511, htmlPage), Unavailable, "answered 511 Network Authentication Required"},
+		{"S17 501", interxion, says(501, htmlPage), BadAnswer, "answered 501"},
+		{"S17 505", interxion, says(505, htmlPage), BadAnswer, "answered 505"},
+		{"S17 captive portal", interxion, says(511, htmlPage), BadAnswer, "answered 511 Network Authentication Required"},
 		{"S20 307 to another path", interxion, says(307, "", "Location: /elsewhere"), Redirected, "a redirect to 127.0.0.1:"},
 		{"S20 loop", interxion, says(302, "", "Location: /connect/token"), Redirected, "a redirect to 127.0.0.1:"},
 		{"S20 redirect to nowhere", interxion, says(302, htmlPage), Redirected, "a redirect, which is not followed"},
@@ -276,4 +276,73 @@ func TestLifetimeCountsFromTheRequest(t *testing.T) { // T28
 			t.Errorf("expiry %s, %v; want %s", token.Expiry, err, start.Add(time.Hour))
 		}
 	})
+}
+
+// A login that Equinix has rejected is not repeated, however its error is written: five lock the account.
+func TestEquinixErrorsCountHoweverTheyAreWritten(t *testing.T) {
+	for name, answer := range map[string]http.HandlerFunc{
+		"number":         says(500, `{"errorCode":1006,"errorMessage":"Login Failure"}`),
+		"trailing comma": says(500, `{"errorCode":"S1006","errorMessage":"Login Failure",}`),
+		"cut short":      writes("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 500\r\n\r\n" + `{"errorCode":"S1006","errorMessage":"Login`),
+		"data behind":    says(500, `{"errorCode":"S1006"} x`),
+		"errors object":  says(500, `{"errors":{"error_code":"S1006"}}`),
+		"second of list": says(500, `[{},{"errorCode":"S1006"}]`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := inMemory(t, answer)
+				_, err := ask(t, p.client(Options{}), p.equinix(ClientCredentials))
+				if fault := failed(t, err); fault.Fault != CredentialsRejected || !strings.HasSuffix(fault.Code, "1006") {
+					t.Errorf("fault %d: %v", fault.Fault, err)
+				}
+				p.sent(1, "")
+			})
+		})
+	}
+}
+
+// The status, written out once more where a code could be, is none: gateways and frameworks do that.
+func TestAStatusIsNoErrorCode(t *testing.T) {
+	for _, row := range []struct {
+		answer http.HandlerFunc
+		fault  Fault
+		sent   int
+	}{
+		{says(503, `{"timestamp":"2026-01-01T00:00:00Z","status":503,"error":"Service Unavailable","path":"/x"}`), Unavailable, 4},
+		{says(502, `{"error":"Bad Gateway"}`), Unavailable, 4},
+		{says(403, `{"error":"Forbidden"}`), Forbidden, 1},
+		{says(500, `{"errorCode":null,"error":"internal server error"}`), Unavailable, 4},
+		{says(500, `{"error":"invalid_client"}`), CredentialsRejected, 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := inMemory(t, row.answer)
+			_, err := ask(t, p.client(Options{}), p.interxion(""))
+			if fault := failed(t, err); fault.Fault != row.fault {
+				t.Errorf("fault %d, want %d: %v", fault.Fault, row.fault, err)
+			}
+			p.sent(row.sent, "")
+		})
+	}
+}
+
+func TestAContentTypeIsScrubbed(t *testing.T) {
+	request := call{secrets: []Secret{NewSecret("nykSBHIDynMHrwkGyXWz")}}
+	said := request.describeBody(http.Header{"Content-Type": {"text/nyksbhidynmhrwkgyxwz"}}, []byte("x"))
+	if strings.Contains(said, "nyks") || !strings.Contains(said, redacted) {
+		t.Error(said)
+	}
+}
+
+func TestALargePageIsNotCalledEmpty(t *testing.T) {
+	p := onLoopback(t, says(403, strings.Repeat("x", maxBody+1), "Content-Type: text/html"))
+	if _, err := ask(t, p.client(Options{}), p.interxion("")); !strings.Contains(err.Error(), "text/html") {
+		t.Error(err)
+	}
+}
+
+func TestAPauseIsNotCalledAnEmptyAnswer(t *testing.T) {
+	p := onLoopback(t, says(429, "", "Retry-After: 3600"))
+	if _, err := ask(t, p.client(Options{}), p.interxion("")); !strings.HasSuffix(err.Error(), "asked for a pause of 1h0m0s") {
+		t.Error(err)
+	}
 }

@@ -13,7 +13,10 @@ import (
 type flight struct {
 	done    chan struct{}
 	cancel  context.CancelFunc
+	began   time.Time
 	waiting int // guarded by Client.mu
+	// cancelled: the last one has left. Who comes before it has ended waits for that, and starts anew.
+	cancelled bool
 	// token and err are set before done is closed.
 	token Token
 	err   *Error
@@ -22,38 +25,48 @@ type flight struct {
 // share answers from memory, or waits for the request that all who ask for the same share. follow allows to refresh
 // what is at hand.
 func (c *Client) share(ctx context.Context, request call, minValidity time.Duration, follow bool) (Token, *Error) {
-	known, underway, token, fault := c.look(ctx, request, minValidity, follow)
-	if underway != nil {
+	for {
+		underway, token, fault := c.look(ctx, request, minValidity, follow)
+		if underway == nil {
+			return token, fault
+		}
 		select {
 		case <-underway.done:
-			token, fault = underway.token, underway.err
 		case <-ctx.Done():
-			fault = c.leave(ctx, request, known, underway)
+			return Token{}, c.leave(ctx, request, underway)
 		case <-c.options.Interrupted:
-			fault = c.leave(ctx, request, known, underway)
+			return Token{}, c.leave(ctx, request, underway)
+		}
+		if underway.cancelled {
+			continue
+		}
+		token, fault = underway.token, underway.err
+		// Who began the flight may have been content with less than this caller, and with what the cache had. What a
+		// platform has granted since then is all that it grants.
+		if fault != nil || !token.obtained.Before(underway.began) || token.lasts(time.Now(), minValidity) {
+			return token, fault
 		}
 	}
-	return token, fault
 }
 
 // look answers from memory, or joins the flight under way, or starts one.
-func (c *Client) look(ctx context.Context, request call, minValidity time.Duration, follow bool) (*entry, *flight, Token, *Error) {
+func (c *Client) look(ctx context.Context, request call, minValidity time.Duration, follow bool) (*flight, Token, *Error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	known := find(c.entries, request.key(), expendable)
 	now := time.Now()
 	switch {
 	case known.token.lasts(now, minValidity):
-		return known, nil, known.token, nil
+		return nil, known.token, nil
 	case known.failed.holds(now):
-		return known, nil, Token{}, known.failed.err
+		return nil, Token{}, known.failed.err
 	case c.over(ctx):
-		return known, nil, Token{}, ended(ctx, request)
+		return nil, Token{}, ended(ctx, request)
 	case known.flight == nil:
 		known.flight = c.start(ctx, request, known, minValidity, follow)
 	}
 	known.flight.waiting++
-	return known, known.flight, Token{}, nil
+	return known.flight, Token{}, nil
 }
 
 // over reports whether nothing more is to be sent.
@@ -67,15 +80,13 @@ func (c *Client) over(ctx context.Context) bool {
 }
 
 // leave gives up one wait, and the flight with the last one.
-func (c *Client) leave(ctx context.Context, request call, known *entry, f *flight) *Error {
+func (c *Client) leave(ctx context.Context, request call, f *flight) *Error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f.waiting--
 	if f.waiting == 0 {
+		f.cancelled = true
 		f.cancel()
-		if known.flight == f {
-			known.flight = nil
-		}
 	}
 	return ended(ctx, request)
 }
@@ -99,7 +110,7 @@ func unsent(ctx context.Context, request call) *Error {
 // start sends the request on its own behalf: whoever happened to ask first may leave without harm to the others.
 func (c *Client) start(ctx context.Context, request call, known *entry, minValidity time.Duration, follow bool) *flight {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	f := &flight{done: make(chan struct{}), cancel: cancel}
+	f := &flight{done: make(chan struct{}), cancel: cancel, began: time.Now().Round(0)}
 	go func() {
 		defer cancel()
 		token, fault := c.obtain(ctx, request, known, minValidity, follow)
@@ -113,9 +124,7 @@ func (c *Client) land(known *entry, f *flight, token Token, fault *Error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f.token, f.err = token, fault
-	if known.flight == f {
-		known.flight = nil
-	}
+	known.flight = nil
 	switch {
 	case fault == nil:
 		known.token, known.failed = token, failure{}

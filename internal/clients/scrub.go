@@ -200,8 +200,10 @@ func encodings(text string) []string {
 		hex.EncodeToString([]byte(text)),
 		each(text, "%02x", " "),
 		each(text, "%02x", ":"),
+		each(text, "%02x", "-"),
 		each(text, "%d", " "), // Go's []byte
 		each(text, "%d", ","),
+		each(text, "%d", ", "), // Java's Arrays.toString
 	}
 	// Inside a longer value (HTTP Basic's "id:secret") base64 and base32 depend on the offset. Without the digit that is
 	// shared with what stands before, three and five forms are those of any surroundings.

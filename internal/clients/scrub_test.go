@@ -61,6 +61,8 @@ var encoders = map[string]func(string) string{
 	"hexadecimal with blanks": func(s string) string { return fmt.Sprintf("% x", s) },
 	"hexadecimal with colons": func(s string) string { return each(s, "%02X", ":") },
 	"decimal bytes":           func(s string) string { return fmt.Sprintf("%d", []byte(s)) },
+	"decimal bytes in Java":   func(s string) string { return strings.ReplaceAll(fmt.Sprintf("%d", []byte(s)), " ", ", ") },
+	"hexadecimal, dashes":     func(s string) string { return strings.ReplaceAll(fmt.Sprintf("% x", s), " ", "-") },
 	"decimal bytes in JSON":   func(s string) string { return strings.ReplaceAll(fmt.Sprintf("%d", []byte(s)), " ", ",") },
 	"base64":                  func(s string) string { return base64.RawStdEncoding.EncodeToString([]byte(s)) },
 	"base64 for URLs":         func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) },

@@ -4,6 +4,7 @@
 package clients
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -13,32 +14,38 @@ import (
 // This file is how a Client uses the Cache: what it takes from there and what it leaves. Without a Cache, none of it
 // does anything.
 
-// recall takes over what other processes have left about the request; found reports whether that answers it. Without the
-// lock, a refresh token that is marked as spent may be so for the moment only: see once.
-func (c *Client) recall(ctx context.Context, request call, known *entry, minValidity time.Duration, locked bool) (token Token, fault *Error, found bool) {
+// recall takes over what other processes have left about the request; found reports whether that answers it. Before the
+// lock was asked for, a refresh token that is marked as spent may be so for the moment only: see once.
+func (c *Client) recall(ctx context.Context, request call, known *entry, minValidity time.Duration, before bool) (token Token, fault *Error, found bool) {
 	if c.options.Cache == nil {
 		return Token{}, nil, false
 	}
 	stored, miss := c.options.Cache.load(request)
 	now := time.Now()
+	switch token := c.takeOver(known, stored, now, !before); {
+	case token.lasts(now, minValidity):
+		c.log(ctx, request, "cache hit", slog.Time("expires_at", token.Expiry))
+		return token, nil, true
+	case stored.rejects(now):
+		c.log(ctx, request, "cache hit: the platform has rejected this request", slog.Time("asked_again_after", stored.Until))
+		rejected := *stored.Rejected
+		rejected.CachedUntil = stored.Until
+		return Token{}, &rejected, true
+	case before:
+		c.log(ctx, request, "cache miss", slog.String("reason", cmp.Or(miss, "the token has less than min_validity left")))
+	}
+	return Token{}, nil, false
+}
+
+// takeOver adds to what is known what is stored, and returns the newer token.
+func (c *Client) takeOver(known *entry, stored record, now time.Time, spent bool) Token {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if obtained := stored.Token.obtained; obtained.After(known.token.obtained) && !obtained.After(now) { // or the clock was set back
 		known.token = stored.Token
 	}
-	known.spent = known.spent || stored.Spent && locked
-	switch {
-	case known.token.lasts(now, minValidity):
-		c.log(ctx, request, "cache hit", slog.Time("expires_at", known.token.Expiry))
-		return known.token, nil, true
-	case stored.rejects(now):
-		c.log(ctx, request, "cache hit: the platform has rejected this request", slog.Time("asked_again_after", stored.Until))
-		return Token{}, stored.Rejected, true
-	case miss == "":
-		miss = "the token has less than min_validity left"
-	}
-	c.log(ctx, request, "cache miss", slog.String("reason", miss))
-	return Token{}, nil, false
+	known.spent = known.spent || stored.Spent && spent
+	return known.token
 }
 
 // rejects reports whether the rejection still holds. One that would hold for longer than any comes from the future: the
@@ -82,12 +89,15 @@ func (c *Client) keep(ctx context.Context, request call, known *entry, token Tok
 	last, spent := known.token, known.spent
 	c.mu.Unlock()
 	left := record{Token: token}
+	if fault != nil {
+		left.Token = last // may still do for who asks for a smaller min_validity
+	}
 	switch {
 	case !request.refreshToken.IsZero():
 		left.Spent = spent
 	case fault == nil:
-	case fault.Rejection(): // the last token may still do for who asks for a smaller min_validity
-		left = record{Token: last, Rejected: fault, Until: time.Now().Round(0).Add(rejectionShared)}
+	case fault.Rejection():
+		left.Rejected, left.Until = fault, time.Now().Round(0).Add(rejectionShared)
 	default:
 		return
 	}
@@ -97,11 +107,14 @@ func (c *Client) keep(ctx context.Context, request call, known *entry, token Tok
 }
 
 // keepSpent tells other processes not to use a refresh token, before this one does. It reports whether they will know.
-func (c *Client) keepSpent(ctx context.Context, request call) bool {
+func (c *Client) keepSpent(ctx context.Context, request call, known *entry) bool {
 	if request.refreshToken.IsZero() {
 		return true
 	}
-	if err := c.options.Cache.save(request, record{Spent: true}); err != nil {
+	c.mu.Lock()
+	last := known.token
+	c.mu.Unlock()
+	if err := c.options.Cache.save(request, record{Token: last, Spent: true}); err != nil {
 		c.warn(ctx, request, "the refresh token is not used: the cache cannot keep it from others", err)
 		return false
 	}

@@ -55,7 +55,11 @@ func ParseURL(text string) (*url.URL, error) {
 	switch {
 	case len(text) > maxInput:
 		return nil, fmt.Errorf("it is longer than %d bytes", maxInput)
-	case err != nil || strings.Contains(text, " "):
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return nil, errors.New("it has a line break or another control character")
+	case strings.ContainsFunc(text, unicode.IsSpace):
+		return nil, errors.New("it has a blank")
+	case err != nil:
 		return nil, errors.New("it is not a URL; one looks like https://host.example/path")
 	case u.Scheme != "https" && u.Scheme != "http":
 		return nil, errors.New("it must start with https://")
@@ -410,6 +414,17 @@ func readError(body []byte) platformError {
 	return cmp.Or(single.Errors[0].said(), single.said(), list[0].said())
 }
 
+var equinixCode = regexp.MustCompile(`(?i)"error_?code"\s*:\s*"?([^\s",{}\[\]]{1,64})`)
+
+// looseCode finds Equinix's error code in what is no valid JSON, as the samples on its pages, or has another shape. Taken
+// for an answer without a code, a rejected login would be repeated.
+func looseCode(body []byte) string {
+	if found := equinixCode.FindSubmatch(body); len(found) == 2 && string(found[1]) != "null" {
+		return string(found[1])
+	}
+	return ""
+}
+
 // retryAfter reads the Retry-After header (RFC 9110, section 10.2.3) as a time to wait; false if there is none, or more
 // than one, or one that makes no sense.
 func retryAfter(header http.Header, now time.Time) (time.Duration, bool) {
@@ -432,7 +447,7 @@ func retryAfter(header http.Header, now time.Time) (time.Duration, bool) {
 func readBody(body io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(body, maxBody+1))
 	if err == nil && len(data) > maxBody {
-		return nil, errBodyTooLarge
+		return data[:maxBody], errBodyTooLarge
 	}
 	return data, err
 }

@@ -52,7 +52,9 @@ func (v values) read(in input) (value clients.Secret, known bool) {
 			if !ok || text.IsUnknown() {
 				return clients.Secret{}, false
 			}
-			items = append(items, text.ValueString())
+			if text.ValueString() != "" {
+				items = append(items, text.ValueString())
+			}
 		}
 		return clients.NewSecret(strings.Join(items, " ")), !value.IsUnknown()
 	}
@@ -196,7 +198,7 @@ func checkURL(value clients.Secret) string {
 
 func checkDirectory(value clients.Secret) string {
 	if strings.HasPrefix(value.Reveal(), "~") {
-		return `starts with "~", which nothing expands: use pathexpand("~/…")`
+		return `starts with "~", which nothing expands: use pathexpand("~/…"), or $HOME in a shell`
 	}
 	return checkText(value)
 }
