@@ -229,3 +229,26 @@ ephemeral "equinix_access_token" "t" { provider = ixtoken }
 		t.Errorf("the release says %q, want %q", output, want)
 	}
 }
+
+// A build of one's own is installed without any setting, beside other providers, and used as a release is.
+func TestInstalledBuildIsFoundByInit(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	if err := s.Write("main.tf", preamble+interxionBlock); err != nil {
+		t.Fatal(err)
+	}
+	home := filepath.Dir(s.Dir)
+	install := exec.CommandContext(t.Context(), "../../tools/install", plugins)
+	install.Env = append(os.Environ(), "HOME="+home, "APPDATA="+home, "TF_ACC_TERRAFORM_PATH="+cliPath)
+	if output, err := install.CombinedOutput(); err != nil || !strings.Contains(string(output), home) {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	s.setenv("APPDATA", home)
+	s.setenv("TF_CLI_CONFIG_FILE", filepath.Join(t.TempDir(), "none.tfrc"))
+	s.must("init")
+	r := s.report("plan")
+	if r.Status != 0 || len(r.warnings) != 0 {
+		t.Errorf("status %d, warnings %v, errors %v", r.Status, r.warnings, r.errors)
+	}
+	s.wantRequests(1, 0, 0)
+}
