@@ -61,7 +61,7 @@ func main() {
 	case os.Getenv(cookie) == "":
 		fmt.Print(usage)
 	default:
-		serve(provider.Options{Version: version, Commit: commit, Interrupted: interrupted(), Warnings: protect()})
+		serve(provider.Options{Version: version, Commit: commit, Interrupted: interrupted(), Ignored: protect()})
 	}
 }
 
@@ -89,22 +89,22 @@ func interrupted() <-chan struct{} {
 // protocolDump makes the plugin library write every request and answer to disk, in clear and readable by all.
 const protocolDump = "TF_LOG_SDK_PROTO_DATA_DIR"
 
-// protect keeps what is in this process's memory from leaving it by other ways than the protocol. It returns what the
-// user should know of that.
-func protect() []string {
+// protect keeps what is in this process's memory from leaving it by other ways than the protocol. It returns the
+// environment variable that it has switched off; "": none.
+func protect() string {
 	// With GODEBUG=http2debug=2 the transport below the protocol logs what it carries. Nothing else writes to this log.
 	log.SetOutput(io.Discard)
 	quieten()
 	forbidCoreDumps()
 	endWithParent()
 	if os.Getenv(protocolDump) == "" {
-		return nil
+		return ""
 	}
 	if err := os.Unsetenv(protocolDump); err != nil {
 		fmt.Fprintln(os.Stderr, "terraform-provider-ixtoken: cannot switch off", protocolDump)
 		os.Exit(1)
 	}
-	return []string{protocolDump + " was ignored: it would write every secret and token to disk, in clear"}
+	return protocolDump
 }
 
 // quieten spares the log that nobody reads. The plugin library writes every step of every call as JSON to the CLI, which

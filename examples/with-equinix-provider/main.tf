@@ -1,6 +1,7 @@
-# Feeding a token to the official provider equinix/equinix. In production it
-# obtains and refreshes its tokens itself, so this is for what it cannot do:
-# Equinix's sandbox, where it takes tokens only, or one token for several tools.
+# Feeding a token to the official provider equinix/equinix. It obtains and
+# refreshes its tokens itself, so this is for what it does not do: one login for
+# several tools and processes (with token_cache_dir), or a shorter way to an
+# error that says what to set.
 
 terraform {
   required_providers {
@@ -16,7 +17,7 @@ terraform {
 variable "api_url" {
   description = "The URL of the Equinix API."
   type        = string
-  default     = "https://sandboxapi.equinix.com"
+  default     = "https://api.equinix.com"
 }
 
 variable "port" {
@@ -24,15 +25,15 @@ variable "port" {
   type        = string
 }
 
-# EQUINIX_API_CLIENTID and EQUINIX_API_CLIENTSECRET are those of a sandbox app.
-ephemeral "equinix_access_token" "sandbox" {
+# EQUINIX_API_CLIENTID and EQUINIX_API_CLIENTSECRET are set.
+ephemeral "equinix_access_token" "main" {
   provider = ixtoken # the local name equinix is the official provider's
   base_url = var.api_url
 }
 
 provider "equinix" {
   endpoint = var.api_url
-  token    = ephemeral.equinix_access_token.sandbox.access_token
+  token    = ephemeral.equinix_access_token.main.access_token
 }
 
 data "equinix_fabric_port" "main" {

@@ -218,10 +218,10 @@ resource "terraform_data" "use" {
 func TestAnUnknownValueInTheProviderBlockIsNamed(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, kind, provider, want, advice string }{
-		{"a secret", "ephemeral", "equinix = { client_secret = terraform_data.later.output }", "equinix.client_secret", "Written into this block itself"},
+		{"a secret", "ephemeral", "equinix = { client_secret = terraform_data.later.output }", "equinix.client_secret", "into this block itself"},
 		{"a secret for a data source", "data", "equinix = { client_secret = terraform_data.later.output }", "equinix.client_secret", "ephemeral resource"},
-		{"an id for a data source", "data", "equinix = { client_id = terraform_data.later.output }", "equinix.client_id", "Written into this block itself"},
-		{"the whole object", "ephemeral", "equinix = { for k in [\"client_id\"] : k => terraform_data.later.output }", "equinix.client_id", "Written into this block itself"},
+		{"an id for a data source", "data", "equinix = { client_id = terraform_data.later.output }", "equinix.client_id", "into this block itself"},
+		{"the whole object", "ephemeral", "equinix = { for k in [\"client_id\"] : k => terraform_data.later.output }", "equinix.client_id", "into this block itself"},
 		{"the timeout", "ephemeral", "request_timeout = terraform_data.later.output", "request_timeout", "known in the plan"},
 		{"the validity", "data", "min_validity = terraform_data.later.output", "min_validity", ""},
 	}

@@ -186,7 +186,12 @@ type report struct {
 	errors, warnings []diagnostic
 }
 
-// plan runs a command with -json and sorts its diagnostics; those about development overrides are left out.
+// guided reports whether a diagnostic is the provider's, all of which lead to a section of the guide.
+func guided(summary string) bool {
+	return strings.Contains(summary, "access token") || strings.Contains(summary, "provider configuration: ")
+}
+
+// report runs a command with -json and sorts its diagnostics; those about development overrides are left out.
 func (s *stage) report(args ...string) report {
 	s.t.Helper()
 	r := report{Result: s.run(append(args, "-json")...)}
@@ -199,6 +204,9 @@ func (s *stage) report(args ...string) report {
 		}
 		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Diagnostic == nil {
 			continue
+		}
+		if guided(line.Diagnostic.Summary) && !strings.Contains(line.Diagnostic.Detail, "\n\nMore: https://") {
+			s.t.Errorf("no link to the guide: %s", line.Diagnostic.text())
 		}
 		switch d := *line.Diagnostic; {
 		case d.Severity == "error":

@@ -110,7 +110,7 @@ resource "terraform_data" "use" {
 			}
 			s.setenv("TF_VAR_previous", refreshed(p))
 			r := s.report("apply", "-auto-approve")
-			if r.Status != 0 || len(r.warnings) == 0 || !strings.Contains(r.warnings[0].Summary, "did not take the refresh token") {
+			if r.Status != 0 || len(r.warnings) == 0 || !strings.Contains(r.warnings[0].Summary, "did not come from the refresh token") {
 				t.Errorf("apply: status %d, warnings %v, errors %v", r.Status, r.warnings, r.errors)
 			}
 			want = append(want, "refresh_token 200", "refresh_token 400", "client_credentials 200")

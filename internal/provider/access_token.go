@@ -85,7 +85,7 @@ func (a *accessToken) open(ctx context.Context, block types.Object) (types.Objec
 	diags.Append(a.remarksOnSettings(found)...)
 	token, err := a.provider.client.Token(ctx, a.grant(found), found.leastValidity())
 	if err != nil {
-		diags.Append(a.explain(err))
+		diags.Append(a.explain(err, found))
 		return block, clients.Token{}, diags
 	}
 	diags.Append(a.remarksOnToken(found, token)...)

@@ -25,7 +25,8 @@ var cloudlx = platform{
 		},
 		{
 			name:        "grant_type",
-			description: "How to obtain the token: `client_credentials` or `refresh_token`. Unset: `refresh_token` where `previous_refresh_token` is set, else `client_credentials`.",
+			description: "How to obtain the token: `client_credentials`, which is the default.",
+			inEphemeral: " Or `refresh_token`, which is the default where `previous_refresh_token` is set.",
 			blockOnly:   true,
 			optional:    true,
 			check:       checkOneOf(clients.ClientCredentials, clients.RefreshToken),

@@ -16,20 +16,25 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// This file words everything that users are told. A diagnostic names what did not happen and the platform, then what
-// was found, then what to set, as attribute and as environment variable. It is attached to an attribute only where the
-// attribute's source line, which Terraform prints, cannot hold a secret: never to a secret, and never to a URL that was
-// not accepted.
+// This file makes every diagnostic. One names what did not happen and the platform, then what was found, then what to
+// set, as attribute and as environment variable, and links to its section in the guide. It is attached to an attribute
+// only where the attribute's source line, which Terraform prints, cannot hold a secret: never to a secret, and never to a
+// URL that was not accepted.
 
 // none is the summary of every diagnostic that leaves a block without its token.
 func (p platform) none(why string) string { return "No " + p.title + " access token: " + why }
 
-// guide is the page that has a section for each reason.
+// guide is the page that has a section for each diagnostic.
 const guide = "https://github.com/ixtoken/terraform-provider-ixtoken/blob/main/docs/guides/troubleshooting.md"
 
-// more points to the section about a reason.
-func more(why string) string {
-	return "\n\nMore: " + guide + "#" + strings.ReplaceAll(strings.ToLower(why), " ", "-")
+// more points to a section of the guide by its heading.
+func more(heading string) string {
+	return "\n\nMore: " + guide + "#" + strings.ReplaceAll(strings.ToLower(heading), " ", "-")
+}
+
+// warning is a diagnostic that stops nothing. Its summary ends in the heading of its section.
+func warning(about, heading, detail string) diag.Diagnostic {
+	return diag.NewWarningDiagnostic(strings.TrimSpace(about+" "+heading), detail+more(heading))
 }
 
 // named is an input as users know it: the attribute and the environment variable.
@@ -40,15 +45,34 @@ func (in input) named() string {
 	return in.name + " (" + in.environment + ")"
 }
 
-// named lists inputs by name, in the order of the platform's table.
-func (p platform) named(names ...string) string {
-	var all []string
+// input returns the one with that name; its zero value, if the platform has none.
+func (p platform) input(name string) input {
 	for _, in := range p.inputs {
-		if slices.Contains(names, in.name) {
-			all = append(all, in.named())
+		if in.name == name {
+			return in
 		}
 	}
-	return strings.Join(all, " and ")
+	return input{}
+}
+
+// credentials are what a platform may reject where the grant type is used.
+func (p platform) credentials(grantType string) []string {
+	var names []string
+	for _, in := range p.inputs {
+		needed := !in.optional && !in.blockOnly && in.fallback == "" && in.name != p.url
+		if needed && (in.grant == "" || in.grant == grantType) {
+			names = append(names, in.named())
+		}
+	}
+	return names
+}
+
+// list writes names as a sentence does: a, b and c.
+func list(names []string) string {
+	if last := len(names) - 1; last > 0 {
+		return strings.Join(names[:last], ", ") + " and " + names[last]
+	}
+	return strings.Join(names, "")
 }
 
 // explainSetting is about a value in the provider block, or in the environment.
@@ -59,8 +83,19 @@ func explainSetting(name, text string) diag.Diagnostic {
 
 // explainNoCache is about a cache that is not used. Tokens are obtained all the same.
 func explainNoCache(dir string, err error) diag.Diagnostic {
-	return diag.NewWarningDiagnostic("Tokens are not shared with other processes",
-		sentence("The directory "+dir+" is not used: "+err.Error())+" Set "+tokenCacheDir.named()+" to a directory of your own.")
+	return warning("", "Tokens are not shared with other processes",
+		sentence(fmt.Sprintf("The directory %q is not used: %v", dir, err))+" Set "+tokenCacheDir.named()+" to a directory in which only you can write.")
+}
+
+// explainDump is about the variable that makes the plugin library write every message to disk.
+func explainDump(variable string) diag.Diagnostic {
+	return warning("", variable+" was ignored", "It would write every secret and token to disk, in clear and readable by all. Unset it. For a log, TF_LOG=DEBUG is enough.")
+}
+
+// explainPanic is about a fault of the provider, found at the places in origin.
+func explainPanic(origin []string) diag.Diagnostic {
+	return diag.NewErrorDiagnostic("Internal fault of the provider ixtoken", "It could not finish what it was asked for. Please report this at "+issues+
+		" with these lines, which hold none of your values:\n  "+strings.Join(origin, "\n  ")+more("internal fault"))
 }
 
 func sentence(text string) string {
@@ -85,26 +120,31 @@ func (a *accessToken) explainProblems(bad problems, provider *configured) diag.D
 	return diags
 }
 
+// unknownDetail is about general settings of the provider block and about own ones of the platform.
 func (a *accessToken) unknownDetail(general, own []input) string {
-	var names []string
+	var early, late []string // to be known in the plan; or else to be written into the block
 	for _, in := range general {
-		names = append(names, in.name)
+		early = append(early, in.name)
 	}
 	for _, in := range own {
-		if in.blockOnly {
-			names = append(names, in.name)
+		if in.blockOnly { // it stands beside the platforms' objects
+			late = append(late, in.name)
 		} else {
-			names = append(names, a.name+"."+in.name)
+			late = append(late, a.name+"."+in.name)
 		}
 	}
-	detail := "The provider block sets " + strings.Join(names, ", ") + " to a value that is known only after apply, so nothing was sent."
-	if len(own) == 0 {
-		return detail + " Set it to a value that is known in the plan."
+	detail := "Known only after apply, and therefore nothing was sent: what the provider block sets as " + list(slices.Concat(early, late)) + "."
+	if len(early) > 0 {
+		detail += " Set " + list(early) + " to what is known in the plan."
 	}
-	if a.stored && slices.ContainsFunc(own, func(in input) bool { return in.secret }) {
-		return detail + " Set it to a value that is known in the plan, or use the ephemeral resource of the same name and write the value into its block: Terraform then waits for it."
+	switch {
+	case len(late) == 0:
+	case a.stored && slices.ContainsFunc(own, func(in input) bool { return in.secret }):
+		detail += " Set " + list(late) + " to what is known in the plan, or use the ephemeral resource of the same name and write it into its block: Terraform then waits for it."
+	default:
+		detail += " Write " + list(late) + " into this block itself: Terraform then waits for it."
 	}
-	return detail + " Written into this block itself, the same value makes Terraform wait until it is known."
+	return detail
 }
 
 func (a *accessToken) missingDetail(missing []input) string {
@@ -148,17 +188,17 @@ func (a *accessToken) explainFaults(faults []fault) diag.Diagnostics {
 }
 
 // remedy words one kind of failure. In what to do, {url} and {credentials} stand for the platform's inputs of that kind,
-// {platform} for its name, and {rejected} for what to know about it when it has rejected credentials.
+// {platform} for its name, {rejected} and {scope} for what to know about it when it has rejected credentials or a scope.
 type remedy struct {
 	why, what string
-	input     string // to which the diagnostic belongs; "": to the block
+	input     string // to which the diagnostic belongs, if the platform has it; "": to the block
 }
 
 var remedies = map[clients.Fault]remedy{
 	clients.InvalidInput:         {"invalid settings", "", ""},
-	clients.CredentialsRejected:  {"credentials rejected", "Check {credentials}, and that they belong to this {url}. They were sent once and are not sent again in this run. {rejected}", "client_id"},
+	clients.CredentialsRejected:  {"credentials rejected", "Check {credentials}, and that they belong to this {url}. This process does not send them again. {rejected}", "client_id"},
 	clients.GrantRejected:        {"grant type not allowed", "Ask {platform} to allow the grant type to this client, or choose another one.", "client_id"},
-	clients.ScopeRejected:        {"scope not allowed", "Ask for fewer scopes, or for none: then {platform} grants all that the client may have.", "scopes"},
+	clients.ScopeRejected:        {"scope not allowed", "Ask {platform} which scopes this client may have. {scope}", "scopes"},
 	clients.RefreshTokenRejected: {"refresh token rejected", "Leave out previous_refresh_token to use the client credentials.", ""},
 	clients.RequestRejected:      {"request rejected", "Check {url}, {credentials}.", "client_id"},
 	clients.Forbidden:            {"access forbidden", "Something in front of the platform does not let the request through: check from where it may be reached, and {url}.", "{url}"},
@@ -176,22 +216,26 @@ var remedies = map[clients.Fault]remedy{
 	clients.Internal:             {"internal fault", "This is a fault of the provider: please report it at " + issues + ".", ""},
 }
 
-// explain words a failure of the client.
-func (a *accessToken) explain(err error) diag.Diagnostic {
+// explain words a failure of the client, which was asked with the settings.
+func (a *accessToken) explain(err error, found settings) diag.Diagnostic {
 	failure := &clients.Error{Fault: clients.Internal}
 	errors.As(err, &failure)
 	how := remedies[failure.Fault]
+	credentials := a.credentials(found.grantType())
 	what := strings.NewReplacer(
-		"{url}", a.named(a.url),
-		"{credentials}", a.named("client_id", "client_secret"),
+		"{url}", a.input(a.url).named(),
+		"{credentials}", list(credentials),
 		"{platform}", a.title,
 		"{rejected}", a.rejected,
+		"{scope}", a.scope,
 	).Replace(how.what)
-	summary, detail := a.none(how.why), strings.TrimSpace(sentence(failure.Error())+"\n\n"+what)+more(how.why)
-	if how.input == "" {
+	summary := a.none(how.why)
+	detail := strings.TrimSpace(sentence(failure.Error())+"\n\n"+what) + more(how.why)
+	place := strings.ReplaceAll(how.input, "{url}", a.url)
+	if a.input(place).name == "" || place == "client_id" && len(credentials) > 2 { // a user's, too
 		return diag.NewErrorDiagnostic(summary, detail)
 	}
-	return diag.NewAttributeErrorDiagnostic(path.Root(strings.ReplaceAll(how.input, "{url}", a.url)), summary, detail)
+	return diag.NewAttributeErrorDiagnostic(path.Root(place), summary, detail)
 }
 
 // remarksOnSettings are what users should know about what they send, whatever the platform says to it.
@@ -199,11 +243,11 @@ func (a *accessToken) remarksOnSettings(found settings) diag.Diagnostics {
 	var diags diag.Diagnostics
 	for _, in := range a.inputs {
 		if in.secret && strings.HasSuffix(found.text(in.name), "\n") {
-			diags.AddWarning(a.title+": "+in.name+" ends in a line break", "It was sent as it is. If the line break comes from file(), use trimspace(file(…)).")
+			diags.Append(warning(a.title+": "+in.name, "ends in a line break", "It was sent as it is. If the line break comes from file(), use trimspace(file(…))."))
 		}
 	}
 	if found.grantType() == clients.Password {
-		diags.AddWarning("Equinix retired the password grant", "It is deprecated since 2024-01-08, and its end of life was on 2025-01-07. Use the client credentials: leave out grant_type, user_name and user_password.")
+		diags.Append(warning(a.title, "retired the password grant", "It is deprecated since 2024-01-08, and its end of life was on 2025-01-07. Use the client credentials: leave out grant_type, user_name and user_password."))
 	}
 	return diags
 }
@@ -212,16 +256,16 @@ func (a *accessToken) remarksOnSettings(found settings) diag.Diagnostics {
 func (a *accessToken) remarksOnToken(found settings, token clients.Token) diag.Diagnostics {
 	var diags diag.Diagnostics
 	if token.Fallback != nil {
-		diags.AddWarning(a.title+" did not take the refresh token", sentence(token.Fallback.Error())+" The token was obtained with the client credentials instead. A refresh token can be used once, and Terraform opens a block in the plan and again in the apply.")
+		diags.Append(warning("The "+a.title+" access token", "did not come from the refresh token", sentence(token.Fallback.Error())+" It was obtained with the client credentials instead. A refresh token can be used once, and Terraform opens a block in the plan and again in the apply."))
 	}
 	switch left := time.Until(token.Expiry); {
 	case token.Expiry.IsZero():
-		diags.AddWarning(a.title+" names no lifetime for the token", "It may end at any time. It is not shared with blocks that are opened later.")
+		diags.Append(warning(a.title, "names no lifetime for the token", "It may end at any time. It is not shared with blocks that are opened later."))
 	case left < found.leastValidity():
-		diags.AddWarning("The "+a.title+" access token is valid for less than min_validity", fmt.Sprintf("It is valid for another %s, and min_validity asks for %s: %s grants no more. It is not shared with blocks that are opened later.", brief(max(0, left).Round(time.Second)), brief(found.leastValidity()), a.title))
+		diags.Append(warning("The "+a.title+" access token is", "valid for less than min_validity", fmt.Sprintf("It is valid for another %s, and min_validity asks for %s: %s grants no more. Each block that is opened later and asks for as much causes a request of its own.", brief(max(0, left).Truncate(time.Second)), brief(found.leastValidity()), a.title)))
 	}
 	if lacking := missingScopes(found.text("scopes"), token.Scope); len(lacking) > 0 {
-		diags.AddWarning(a.title+" granted fewer scopes than were asked for", "Not granted: "+strings.Join(lacking, ", ")+".")
+		diags.Append(warning(a.title, "granted fewer scopes than were asked for", "Not granted: "+strings.Join(lacking, ", ")+"."))
 	}
 	return diags
 }
@@ -250,6 +294,6 @@ func missingScopes(asked, granted string) []string {
 
 // explainExpired is about a token that ended while it was still in use.
 func (a *accessToken) explainExpired(expiry time.Time) diag.Diagnostic {
-	return diag.NewWarningDiagnostic("The "+a.title+" access token ended while it was in use",
-		fmt.Sprintf("It ended at %s, before Terraform closed the block; what used it after that, if anything did, was refused. Terraform cannot replace a token while a block is open: ask for a longer min_validity, or open a second block later.", expiry.UTC().Format(time.RFC3339)))
+	return warning("The "+a.title+" access token", "ended while it was in use",
+		fmt.Sprintf("It ended at %s, before Terraform closed the block. Any request with it after that was refused. Terraform cannot replace a token while a block is open: ask for a longer min_validity, or open a second block later.", expiry.UTC().Format(time.RFC3339)))
 }

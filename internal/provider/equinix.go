@@ -25,7 +25,8 @@ var equinix = platform{
 		},
 		{
 			name:        "grant_type",
-			description: "How to obtain the token: `client_credentials`, `password` (which Equinix retired) or `refresh_token`. Unset: `refresh_token` where `previous_refresh_token` is set, else `client_credentials`.",
+			description: "How to obtain the token: `client_credentials`, which is the default, or `password`, which Equinix retired.",
+			inEphemeral: " Or `refresh_token`, which is the default where `previous_refresh_token` is set.",
 			blockOnly:   true,
 			optional:    true,
 			check:       checkOneOf(clients.ClientCredentials, clients.Password, clients.RefreshToken),
@@ -45,7 +46,8 @@ var equinix = platform{
 		},
 		{
 			name:        "user_name",
-			description: "The user to log in with the password grant. As an output, the user whom the token stands for.",
+			description: "The user to log in with the password grant.",
+			asOutput:    " Where it is not set here, the user whom the token stands for, if Equinix names one.",
 			environment: "EQUINIX_USER_NAME",
 			grant:       clients.Password,
 			output:      func(t clients.Token) attr.Value { return textOrNull(t.UserName) },

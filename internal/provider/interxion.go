@@ -15,6 +15,7 @@ var interxion = platform{
 	title: "Interxion",
 	about: "Interxion's IX-API (today Digital Realty)",
 	url:   "login_url",
+	scope: "Without scopes, it grants all of them.",
 	inputs: []input{
 		{
 			name:        "login_url",

@@ -28,8 +28,8 @@ type platform struct {
 	// outputs are the attributes that only this platform's token has.
 	outputs []output
 	grant   func(settings) clients.Grant
-	// rejected is what to know about the platform when it has rejected credentials.
-	rejected string
+	// rejected and scope are what to know about the platform when it has rejected credentials or a scope; may be empty.
+	rejected, scope string
 }
 
 // input is a setting of one platform, under the platform's own name for it. Without grant and optional it is required,
@@ -37,6 +37,8 @@ type platform struct {
 type input struct {
 	name        string
 	description string
+	inEphemeral string // what the description adds in the ephemeral resource, where refresh tokens are; "": nothing
+	asOutput    string // what the description adds where output has a value; "": nothing
 	environment string // variable that is read where the configuration says nothing; "": none
 	fallback    string // value where nothing is set; "": none
 	secret      bool   // Sensitive, and not in the data source, whose arguments are stored
@@ -70,7 +72,7 @@ func (in input) attribute() schema.Attribute {
 
 // markdown is the description with the places where a value may come from.
 func (in input) markdown() string {
-	text := in.description
+	text := in.description + in.inEphemeral + in.asOutput
 	if in.environment != "" {
 		text += " Environment variable: `" + in.environment + "`."
 	}
@@ -91,6 +93,9 @@ func (out output) attribute() schema.Attribute {
 func (p platform) blockAttributes(stored bool) map[string]schema.Attribute {
 	attributes := map[string]schema.Attribute{}
 	for _, in := range p.inputs {
+		if stored {
+			in.inEphemeral = ""
+		}
 		if !stored || !in.secret {
 			attributes[in.name] = in.attribute()
 		}
@@ -106,7 +111,7 @@ func (p platform) providerAttributes() map[string]schema.Attribute {
 	attributes := map[string]schema.Attribute{}
 	for _, in := range p.inputs {
 		if !in.blockOnly {
-			in.output = nil
+			in.output, in.asOutput = nil, ""
 			attributes[in.name] = in.attribute()
 		}
 	}

@@ -33,8 +33,9 @@ type Options struct {
 	Version, Commit string
 	// Interrupted, once closed, ends every wait; nil: none is ever ended by it.
 	Interrupted <-chan struct{}
-	// Warnings are shown once, when the provider is configured.
-	Warnings []string
+	// Ignored is the environment variable that was switched off before the process began to serve; "": none was. Users
+	// are told of it when the provider is configured.
+	Ignored string
 }
 
 // New returns the provider.
@@ -95,7 +96,7 @@ func (p *ixtoken) Schema(_ context.Context, _ framework.SchemaRequest, resp *fra
 	attributes := map[string]schema.Attribute{
 		"max_retries": schema.Int64Attribute{
 			Optional:            true,
-			MarkdownDescription: fmt.Sprintf("How often a request is sent again after faults that may pass, from 0 to %d. Rejected credentials are never sent again. Default: `%d`.", mostRetries, defaultMaxRetries),
+			MarkdownDescription: fmt.Sprintf("How often a request is sent again after faults that may pass, from 0 to %d. Rejected credentials are not sent again. Default: `%d`.", mostRetries, defaultMaxRetries),
 		},
 	}
 	for _, in := range general {
@@ -153,8 +154,8 @@ func (p *ixtoken) Configure(ctx context.Context, req framework.ConfigureRequest,
 	if resp.Diagnostics.Append(req.Config.Get(ctx, &block)...); resp.Diagnostics.HasError() {
 		return
 	}
-	for _, warning := range p.options.Warnings {
-		resp.Diagnostics.AddWarning(warning, "")
+	if p.options.Ignored != "" {
+		resp.Diagnostics.Append(explainDump(p.options.Ignored))
 	}
 	data, diags := p.configure(block.Attributes())
 	resp.Diagnostics.Append(diags...)

@@ -5,7 +5,6 @@ package provider
 
 import (
 	"context"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
@@ -30,11 +29,9 @@ func guard[Request, Response any](ctx context.Context, request Request,
 	defer call.end()
 	defer func() {
 		if recover() != nil {
+			fault := explainPanic(clients.PanicOrigin())
 			response, err = failed([]*tfprotov6.Diagnostic{{
-				Severity: tfprotov6.DiagnosticSeverityError,
-				Summary:  "Internal fault of the provider ixtoken",
-				Detail: "It could not finish what it was asked for. Please report this at " + issues +
-					" with these lines, which hold none of your values:\n  " + strings.Join(clients.PanicOrigin(), "\n  "),
+				Severity: tfprotov6.DiagnosticSeverityError, Summary: fault.Summary(), Detail: fault.Detail(),
 			}}), nil
 		}
 	}()
