@@ -4,124 +4,93 @@
 package acceptance
 
 import (
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"testing"
-
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 )
 
-// step is a step of "Add a platform" that names a file and shows its text.
-var step = regexp.MustCompile("(?s)\\*\\*\\d\\. [^*]+\\*\\*[^`]*`(internal/[a-z/.]+)`[^`]*.*?\n```go\n(.*?)```")
+// step is a step of "Add a platform" that names a file and shows its text, or the one line of it that changes.
+var step = regexp.MustCompile("(?s)\\*\\*\\d\\. [^*]+\\*\\*[^`]*`(internal/[a-z/.]+)`[^*]*?\n```go\n(.*?)```")
 
-// TestAddingAPlatformWorks follows "Add a platform" in CONTRIBUTING.md in a copy of the tree, and holds the result
-// against what users may rely on.
+// TestAddingAPlatformWorks follows "Add a platform" in CONTRIBUTING.md in a copy of the tree, and runs there the tests and
+// the generator that a newcomer would run.
 func TestAddingAPlatformWorks(t *testing.T) {
 	t.Parallel()
-	tree, plugins := copyOfTheTree(t), t.TempDir()
-	page, err := os.ReadFile("../../CONTRIBUTING.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	steps := step.FindAllStringSubmatch(string(page), -1)
-	if len(steps) != 3 {
+	tree := copyOfTheTree(t)
+	steps := step.FindAllStringSubmatch(read(t, "CONTRIBUTING.md"), -1)
+	if len(steps) != 5 {
 		t.Fatalf("CONTRIBUTING.md has %d steps with code", len(steps))
 	}
 	for _, found := range steps {
 		path, text := filepath.Join(tree, found[1]), found[2]
-		if before, err := os.ReadFile(path); err == nil { // the list: one line takes the place of another
-			text = regexp.MustCompile(`(?m)^var platforms = .*\n`).ReplaceAllLiteralString(string(before), text)
+		if before, err := os.ReadFile(path); err == nil { // a list: one line takes the place of another
+			start, _, _ := strings.Cut(text, "{")
+			line := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(start) + `\{.*\n`)
+			if got := len(line.FindAllIndex(before, -1)); got != 1 {
+				t.Fatalf("%s has %d lines that begin with %q", found[1], got, start)
+			}
+			text = line.ReplaceAllLiteralString(string(before), text)
 		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
+		put(t, path, text)
+	}
+	for _, example := range []string{"ephemeral-resources/%_access_token/ephemeral-resource.tf", "data-sources/%_access_token/data-source.tf"} {
+		text := read(t, "examples/"+strings.ReplaceAll(example, "%", "interxion"))
+		text = strings.NewReplacer("INTERXION_LOGIN_URL", "ACME_BASE_URL", "INTERXION", "ACME", "interxion", "acme").Replace(text)
+		put(t, filepath.Join(tree, "examples", strings.ReplaceAll(example, "%", "acme")), text)
+	}
+
+	in := func(name string, args ...string) string {
+		t.Helper()
+		command := exec.CommandContext(t.Context(), name, args...)
+		command.Dir = tree
+		command.Env = append(os.Environ(), "TF_ACC_TERRAFORM_PATH="+cliPath, "TF_CLI_CONFIG_FILE=/dev/null")
+		output, err := command.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s %v: %v\n%s", name, args, err, output)
+		}
+		return string(output)
+	}
+	in("go", "vet", "./internal/clients", "./internal/provider", "./internal/simulator")
+	in("go", "test", "-run", "TestEvery", "./internal/provider")
+	output := in("go", "test", "-v", "-run", "TestEveryPlatformKeepsThePromises/Acme|TestEveryExampleWorks/.*/acme_access_token", "./internal/acceptance")
+	for test, want := range map[string]int{"KeepsThePromises/Acme/": 5, "ExampleWorks/ephemeral-resources/acme_": 1, "ExampleWorks/data-sources/acme_": 1} {
+		if got := len(regexp.MustCompile(`--- PASS: \S*`+test).FindAllString(output, -1)); got != want {
+			t.Errorf("%d tests of %s have passed, want %d:\n%s", got, test, want, output)
 		}
 	}
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", plugins, ".")
-	build.Dir = tree
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
+	in("go", "build", "-o", ".bin/", ".")
+	in("go", "run", "-C", "tools/docs", ".", cliPath)
+	for _, kind := range []string{"ephemeral-resources", "data-sources"} {
+		page, err := os.ReadFile(filepath.Join(tree, "docs", kind, "acme_access_token.md"))
+		if err != nil || !strings.Contains(string(page), "ACME_CLIENT_ID") || !strings.Contains(string(page), "# acme_access_token") {
+			t.Errorf("the page of Acme's %s: error %v\n%s", kind, err, page)
+		}
 	}
-	followTheContract(t, plugins)
 }
 
-// copyOfTheTree copies what the binary is built from.
+// put writes a file.
+func put(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// copyOfTheTree copies what is tracked, or about to be.
 func copyOfTheTree(t *testing.T) string {
 	t.Helper()
 	tree := t.TempDir()
-	if err := os.CopyFS(filepath.Join(tree, "internal"), os.DirFS("../../internal")); err != nil {
-		t.Fatal(err)
+	for _, path := range files(t) {
+		put(t, filepath.Join(tree, path), read(t, path))
 	}
-	files, err := filepath.Glob("../../*.go")
-	if err != nil {
+	if err := os.Chmod(filepath.Join(tree, "tools", "find-cli"), 0o700); err != nil {
 		t.Fatal(err)
-	}
-	for _, file := range append(files, "../../go.mod", "../../go.sum") {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(tree, filepath.Base(file)), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
 	}
 	return tree
-}
-
-// followTheContract holds both kinds of the new platform against what users may rely on.
-func followTheContract(t *testing.T, plugins string) {
-	t.Helper()
-	var asked atomic.Int32
-	acme := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked.Add(1)
-		if r.Method != http.MethodPost || r.URL.Path != "/oauth/token" || r.PostFormValue("client_secret") != canary {
-			answers(http.StatusBadRequest, "application/json", `{"error":"invalid_client"}`)(w, r)
-			return
-		}
-		answers(http.StatusOK, "application/json", `{"access_token":"acme-token","expires_in":3600}`)(w, r)
-	}))
-	defer acme.Close()
-	open := func(variables ...string) *stage {
-		workspace, err := cli.Open(t.TempDir(), cliPath, plugins)
-		if err != nil {
-			t.Fatal(err)
-		}
-		workspace.Env = variables
-		s := &stage{workspace, nil, t}
-		s.configure(`ephemeral "acme_access_token" "many" {
-  provider = ixtoken
-  count    = 50
-}
-data "acme_access_token" "t" { provider = ixtoken }
-`)
-		return s
-	}
-	open("ACME_BASE_URL="+acme.URL, "ACME_CLIENT_ID=a", "ACME_CLIENT_SECRET="+canary).must("plan")
-	if asked.Load() != 1 {
-		t.Errorf("%d requests, want 1", asked.Load())
-	}
-	for _, refused := range []struct {
-		variables, want []string
-		asked           int32
-	}{
-		{nil, []string{"settings are missing", "ACME_BASE_URL", "ACME_CLIENT_ID", "ACME_CLIENT_SECRET"}, 0},
-		{[]string{"ACME_BASE_URL=http://acme.example", "ACME_CLIENT_ID=a", "ACME_CLIENT_SECRET=b"}, []string{"invalid base_url", "loopback"}, 0},
-		{[]string{"ACME_BASE_URL=" + acme.URL, "ACME_CLIENT_ID=a", "ACME_CLIENT_SECRET=wrong"}, []string{"No Acme access token: credentials rejected", "ACME_CLIENT_SECRET"}, 1},
-	} {
-		asked.Store(0)
-		r := open(refused.variables...).report("plan")
-		if len(r.errors) != 51 || asked.Load() != refused.asked {
-			t.Fatalf("%d errors and %d requests: %.500s", len(r.errors), asked.Load(), r.Stdout)
-		}
-		for _, want := range refused.want {
-			if !strings.Contains(r.errors[0].text(), want) {
-				t.Errorf("the error does not say %q:\n%s", want, r.errors[0].text())
-			}
-		}
-	}
 }

@@ -32,9 +32,11 @@ const (
 	grantAuthorizationCode = "authorization_code"
 )
 
-// Simulator is the three platforms, each on a loopback listener of its own.
+// Simulator is the platforms, each on a loopback listener of its own.
 type Simulator struct {
 	Interxion, Equinix, CloudLX *Platform
+
+	all []*Platform
 
 	// CAPEM is the certificate of the authority that signed the platforms' certificates; empty without TLS.
 	CAPEM string
@@ -46,7 +48,7 @@ type Options struct {
 	Now func() time.Time // the platforms' clock; nil: time.Now
 }
 
-// Start listens on three free ports of 127.0.0.1.
+// Start listens on free ports of 127.0.0.1.
 func Start(options Options) (*Simulator, error) {
 	if options.Now == nil {
 		options.Now = time.Now
@@ -63,13 +65,9 @@ func Start(options Options) (*Simulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Simulator{
-		Interxion: interxion,
-		Equinix:   newEquinix(options.Now),
-		CloudLX:   newCloudLX(options.Now),
-		CAPEM:     authority.certificatePEM,
-	}
-	for _, p := range s.Platforms() {
+	all := []*Platform{interxion, newEquinix(options.Now), newCloudLX(options.Now)}
+	s := &Simulator{Interxion: all[0], Equinix: all[1], CloudLX: all[2], all: all, CAPEM: authority.certificatePEM}
+	for _, p := range all {
 		if p.server, err = listen(authority.server); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -89,9 +87,7 @@ func (s *Simulator) Close() error {
 }
 
 // Platforms returns all of them.
-func (s *Simulator) Platforms() []*Platform {
-	return []*Platform{s.Interxion, s.Equinix, s.CloudLX}
-}
+func (s *Simulator) Platforms() []*Platform { return slices.Clone(s.all) }
 
 // Platform is one platform: its token endpoints, and a small API that its access tokens open.
 type Platform struct {

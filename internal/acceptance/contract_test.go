@@ -1,0 +1,136 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package acceptance
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+)
+
+// TestEveryPlatformKeepsThePromises holds each platform of the simulator, in both kinds, against what users may rely on.
+// A new platform is in it by itself.
+func TestEveryPlatformKeepsThePromises(t *testing.T) {
+	t.Parallel()
+	for i, p := range newStage(t).Platforms() {
+		t.Run(p.Name(), func(t *testing.T) {
+			t.Parallel()
+			for name, promise := range map[string]func(*stage, *simulator.Platform, variables){
+				"any number of blocks are one request": sharesOneRequest,
+				"a token opens the API":                opensTheAPI,
+				"all missing settings are named":       namesMissingSettings,
+				"no secret crosses a network in clear": refusesPlainHTTP,
+				"a rejected secret is sent once":       sendsARejectedSecretOnce,
+			} {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					s := newStage(t)
+					p := s.Platforms()[i]
+					promise(s, p, variablesOf(p))
+					for _, other := range s.Platforms() {
+						if sent := len(other.Requests()); other != p && sent != 0 {
+							t.Errorf("%s is not used, and has seen %d requests", other.Name(), sent)
+						}
+					}
+				})
+			}
+		})
+	}
+}
+
+// variables are the environment variables of a platform.
+type variables struct{ url, clientID, clientSecret string }
+
+func variablesOf(p *simulator.Platform) variables {
+	var names []string
+	for _, setting := range p.Environment() {
+		name, _, _ := strings.Cut(setting, "=")
+		names = append(names, name)
+	}
+	return variables{names[0], names[1], names[2]}
+}
+
+// ofKind is the type of a platform's blocks.
+func ofKind(p *simulator.Platform) string { return strings.ToLower(p.Name()) + "_access_token" }
+
+// bothKinds has twenty blocks of each kind.
+func bothKinds(p *simulator.Platform) string {
+	return `ephemeral "` + ofKind(p) + `" "many" {
+  provider = ixtoken
+  count    = 20
+}
+data "` + ofKind(p) + `" "many" {
+  provider = ixtoken
+  count    = 20
+}
+`
+}
+
+func sharesOneRequest(s *stage, p *simulator.Platform, _ variables) {
+	s.configure(bothKinds(p))
+	if r := s.report("plan"); r.Status != 0 || len(r.warnings) != 0 {
+		s.t.Errorf("status %d, warnings %v, errors %v", r.Status, r.warnings, r.errors)
+	}
+	if sent := len(p.Requests()); sent != 1 {
+		s.t.Errorf("%d requests", sent)
+	}
+}
+
+func opensTheAPI(s *stage, p *simulator.Platform, _ variables) {
+	s.configure(`data "` + ofKind(p) + `" "t" { provider = ixtoken }
+data "http" "api" {
+  url             = "` + p.APIURL() + `"
+  request_headers = { Authorization = data.` + ofKind(p) + `.t.authorization }
+}
+`)
+	s.must("plan")
+	if requests := p.Requests(); len(requests) != 2 || requests[1].Status != 200 {
+		s.t.Errorf("requests %v", requests)
+	}
+}
+
+// wantRefusals fails the test unless each of the forty blocks has one error that says it all.
+func wantRefusals(s *stage, p *simulator.Platform, words ...string) {
+	s.t.Helper()
+	s.configure(bothKinds(p))
+	r := s.report("plan")
+	if len(r.errors) != 40 {
+		s.t.Fatalf("%d errors for 40 blocks: %.500s", len(r.errors), r.Stdout)
+	}
+	for _, d := range r.errors {
+		for _, want := range append(words, "No "+p.Name()+" access token: ") {
+			if !strings.Contains(d.text(), want) {
+				s.t.Fatalf("the error does not say %q:\n%s", want, d.text())
+			}
+		}
+	}
+}
+
+func namesMissingSettings(s *stage, p *simulator.Platform, names variables) {
+	missing := []string{"settings are missing", names.clientID, names.clientSecret}
+	if p != s.Equinix { // whose URL has a default
+		missing = append(missing, names.url)
+	}
+	for _, name := range []string{names.url, names.clientID, names.clientSecret} {
+		s.setenv(name, "")
+	}
+	wantRefusals(s, p, missing...)
+	if sent := len(p.Requests()); sent != 0 {
+		s.t.Errorf("%d requests", sent)
+	}
+}
+
+func refusesPlainHTTP(s *stage, p *simulator.Platform, names variables) {
+	s.setenv(names.url, "http://platform.example")
+	wantRefusals(s, p, names.url, "https://")
+}
+
+func sendsARejectedSecretOnce(s *stage, p *simulator.Platform, names variables) {
+	s.setenv(names.clientSecret, "wrong")
+	wantRefusals(s, p, "credentials rejected", names.clientID, names.clientSecret, names.url)
+	if sent := len(p.Requests()); sent != 1 {
+		s.t.Errorf("%d requests", sent)
+	}
+}
