@@ -184,7 +184,7 @@ func (k *Cache) save(request call, known record) error {
 	path := k.path(request, writeSuffix)
 	err = writeEntry(path, data)
 	if err == nil {
-		err = os.Rename(path, k.path(request, entrySuffix))
+		err = replace(path, k.path(request, entrySuffix))
 	}
 	if err != nil {
 		_ = os.Remove(path)
@@ -327,9 +327,10 @@ func (k *Cache) sweep(now time.Time) {
 		_ = os.Remove(path + writeSuffix)
 		if over(path+entrySuffix, now) {
 			_ = os.Remove(path + entrySuffix)
-			_ = os.Remove(path + lockSuffix)
+			removeLock(path+lockSuffix, release)
+		} else {
+			release()
 		}
-		release()
 	}
 }
 

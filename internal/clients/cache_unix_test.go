@@ -17,13 +17,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // hostile are what somebody may have put where a file of the cache belongs.
 var hostile = map[string]func(t *testing.T, path string){
 	"F04 a link to a victim": func(t *testing.T, path string) { must(t, os.Symlink(victim(t, path), path)) },

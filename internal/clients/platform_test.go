@@ -326,3 +326,10 @@ func nothingLeft(t *testing.T) {
 		<-time.After(time.Millisecond)
 	}
 }
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -15,6 +15,9 @@ import (
 const (
 	noFollow = syscall.O_NOFOLLOW
 	noWait   = syscall.O_NONBLOCK
+
+	refused = syscall.ECONNREFUSED
+	reset   = syscall.ECONNRESET
 )
 
 // ownAlone refuses a directory in which another user could put or replace files.
@@ -26,4 +29,13 @@ func ownAlone(info fs.FileInfo) error {
 		return errors.New("it belongs to another user")
 	}
 	return nil
+}
+
+// replace renames a file over another.
+func replace(from, to string) error { return os.Rename(from, to) }
+
+// removeLock removes a lock that is held. Removed after it was released, it might be another process's.
+func removeLock(path string, release func()) {
+	_ = os.Remove(path)
+	release()
 }
