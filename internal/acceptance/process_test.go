@@ -547,3 +547,36 @@ func TestStartedByHandTheProviderSaysWhatItIs(t *testing.T) {
 		}
 	}
 }
+
+var reattach = regexp.MustCompile(`TF_REATTACH_PROVIDERS='([^']+)'`)
+
+// A provider that a debugger has started serves the CLI that is told of it, and ends on Ctrl-C.
+func TestADebuggedProviderServesTheCLI(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.configure(interxionBlock)
+	debugged := exec.CommandContext(t.Context(), provider(), "-debug")
+	debugged.Env = append(os.Environ(), s.Env...)
+	output, err := debugged.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := debugged.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(output); lines.Scan(); {
+		if found := reattach.FindStringSubmatch(lines.Text()); found != nil {
+			s.setenv("TF_REATTACH_PROVIDERS", found[1])
+			break
+		}
+	}
+	s.setenv("TF_CLI_CONFIG_FILE", filepath.Join(t.TempDir(), "none.tfrc")) // nothing else knows of the provider
+	s.must("plan")
+	s.wantRequests(1, 0, 0)
+	if err := debugged.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := debugged.Wait(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}
