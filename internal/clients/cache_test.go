@@ -1079,19 +1079,51 @@ func serve(t *testing.T, handler http.Handler) string {
 	return server.URL
 }
 
-// What a refresh that was throttled leaves: the token, which may still do, and its refresh token.
+// While a refresh is under way, and after one that was throttled, the last token and its refresh token are still there.
 func TestAThrottledRefreshLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, dir := inMemory(t, says(429, "")), t.TempDir()
-		given := p.cloudLX(RefreshToken)
-		store(t, dir, given, record{Token: tokenOf("t-1", time.Hour, -time.Second, "next"), Spent: true})
-		if _, err := ask(t, p.another(dir), given); err == nil {
+		dir := t.TempDir()
+		var p *fakePlatform
+		wantKept := func() {
+			found, why := opened(t, dir).load(requestFor(t, p.cloudLX(RefreshToken)))
+			if found.Token.AccessToken.Reveal() != "t-1" || found.Token.RefreshToken.Reveal() != "next" {
+				t.Errorf("left: access token %t, refresh token %t; %s", !found.Token.AccessToken.IsZero(), !found.Token.RefreshToken.IsZero(), why)
+			}
+		}
+		throttled := says(429, "")
+		p = inMemory(t, func(w http.ResponseWriter, r *http.Request) {
+			wantKept()
+			throttled(w, r)
+		})
+		store(t, dir, p.cloudLX(RefreshToken), record{Token: tokenOf("t-1", time.Hour, -time.Second, "next")})
+		if _, err := p.client(Options{Cache: opened(t, dir), MaxAttempts: 1}).Token(t.Context(), p.cloudLX(RefreshToken), 0); err == nil {
 			t.Fatal("the platform has granted nothing")
 		}
-		found, why := opened(t, dir).load(requestFor(t, given))
-		if found.Token.AccessToken.Reveal() != "t-1" || found.Token.RefreshToken.Reveal() != "next" {
-			t.Errorf("left: access token %t, refresh token %t; %s", !found.Token.AccessToken.IsZero(), !found.Token.RefreshToken.IsZero(), why)
+		wantKept()
+	})
+}
+
+// Credentials that a refresh has shown to be wrong are not sent in a login too.
+func TestARejectionOfARefreshIsOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, dir := inMemory(t, says(401, `{"error":"invalid_client"}`)), t.TempDir()
+		store(t, dir, p.equinix(Password), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
+		if _, err := ask(t, p.another(dir), p.equinix(Password)); failed(t, err).Fault != CredentialsRejected {
+			t.Error(err)
 		}
+		p.sent(1, "")
+	})
+}
+
+// A process that was told of a rejection asks by itself when it said that it would.
+func TestARejectionFromTheCacheHoldsForAsLongAsItSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, dir := inMemory(t, rejects("invalid_client"), grantsToken("t-1")), t.TempDir()
+		_, _ = ask(t, p.another(dir), p.interxion(""))
+		c := p.another(dir)
+		_, err := ask(t, c, p.interxion(""))
+		pass(time.Until(failed(t, err).CachedUntil) + time.Millisecond)
+		gets(t, c, p.interxion(""), "t-1")
 	})
 }
 
@@ -1140,7 +1172,7 @@ func TestADeclinedRefreshFallsBack(t *testing.T) {
 // CloudLX ends the old access token with the refresh, so none is refreshed that was handed out and still lasts.
 func TestNoTokenEndsBeforeItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := inMemory(t, counted())
+		p := inMemory(t, grantsToken("t-1", `,"refresh_token":"`+refreshToken+`"`))
 		c := p.client(Options{})
 		for _, least := range []time.Duration{5 * time.Minute, 55 * time.Minute, 30 * time.Minute, 5 * time.Minute} {
 			_, err := c.Token(t.Context(), p.cloudLX(ClientCredentials), least)
@@ -1152,27 +1184,12 @@ func TestNoTokenEndsBeforeItsTime(t *testing.T) {
 				t.Error("a token was refreshed while it lasted")
 			}
 		}
+		pass(2 * time.Hour)
+		_, err := ask(t, c, p.cloudLX(ClientCredentials))
+		if must(t, err); !strings.Contains(p.seen("")[len(p.seen(""))-1].path, "refresh") {
+			t.Error("a token that has ended was not refreshed")
+		}
 	})
-}
-
-// Who joins the flight of one that is content with less gets what it asked for itself.
-func TestWhoJoinsAFlightGetsItsOwnMinValidity(t *testing.T) {
-	p, dir := onLoopback(t, grantsToken("fresh")), t.TempDir()
-	grant := p.equinix(Password) // whose entry takes a while to open
-	store(t, dir, grant, record{Token: tokenOf("old", 50*time.Minute, 10*time.Minute, "")})
-	c := p.another(dir)
-	first := make(chan error, 1)
-	go func() {
-		_, err := c.Token(t.Context(), grant, time.Minute)
-		first <- err
-	}()
-	pass(5 * time.Millisecond)
-	token, err := c.Token(t.Context(), grant, 30*time.Minute)
-	must(t, err)
-	must(t, <-first)
-	if left := time.Until(token.Expiry); left < 30*time.Minute {
-		t.Errorf("asked for 30 minutes and got %s", left)
-	}
 }
 
 // stuckLog is a log whose reader has stopped.

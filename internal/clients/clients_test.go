@@ -936,7 +936,7 @@ func TestEachErrorIsScrubbedOfItsOwnSecrets(t *testing.T) { // H24
 		return ask(t, clients[i%2], p.interxion(fmt.Sprint(i)))
 	})
 	for _, err := range errs {
-		if failed(t, err); !strings.HasSuffix(err.Error(), "code invalid_scope: you sent "+redacted) {
+		if failed(t, err); !strings.HasSuffix(err.Error(), "code invalid_scope: \"you sent "+redacted+"\"") {
 			t.Error(err)
 		}
 	}
@@ -974,5 +974,57 @@ func TestAShortTokenIsAskedForOnce(t *testing.T) {
 			must(t, err)
 		}
 		p.sent(1, "")
+	})
+}
+
+// fly puts a flight under way, and returns what lands it with a token.
+func fly(c *Client, request call) (*flight, func(Token)) {
+	known := find(c.entries, request.key(), expendable)
+	f := &flight{done: make(chan struct{}), cancel: func() {}, began: time.Now().Round(0), waiting: 1}
+	known.flight, known.spent = f, !request.refreshToken.IsZero()
+	return f, func(token Token) { c.land(known, f, token, nil) }
+}
+
+// Who joins the flight of one that was content with what the cache had gets what it asked for itself.
+func TestWhoJoinsAFlightGetsItsOwnMinValidity(t *testing.T) {
+	for _, row := range []struct {
+		obtained time.Duration // since the flight began
+		want     string
+	}{{-50 * time.Minute, "fresh"}, {0, "short"}} { // what was granted in the flight is all that is granted
+		synctest.Test(t, func(t *testing.T) {
+			p := inMemory(t, grantsToken("fresh"))
+			c := p.client(Options{})
+			_, land := fly(c, requestFor(t, p.interxion("")))
+			token := tokenOf("short", time.Hour, 10*time.Minute, "")
+			token.obtained = time.Now().Round(0).Add(row.obtained)
+			go func() {
+				pass(time.Second)
+				land(token)
+			}()
+			got, err := c.Token(t.Context(), p.interxion(""), 30*time.Minute)
+			if must(t, err); got.AccessToken.Reveal() != row.want {
+				t.Errorf("got %q, want %q", got.AccessToken.Reveal(), row.want)
+			}
+		})
+	}
+}
+
+// A token that came although nobody waited for it any more is not lost, and neither is its refresh token.
+func TestATokenThatCameTooLateIsUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, grantsToken("other"))
+		c, request := p.client(Options{}), requestFor(t, p.cloudLX(RefreshToken))
+		f, land := fly(c, request)
+		_ = c.leave(t.Context(), request, f)
+		go func() {
+			pass(time.Second)
+			token := tokenOf("refreshed", time.Minute, time.Minute, "next")
+			token.obtained = time.Now().Round(0)
+			land(token)
+		}()
+		token, err := c.Token(t.Context(), p.cloudLX(RefreshToken), 5*time.Minute)
+		if must(t, err); token.AccessToken.Reveal() != "refreshed" {
+			t.Errorf("got %q, fallback %v", token.AccessToken.Reveal(), token.Fallback)
+		}
 	})
 }

@@ -48,7 +48,7 @@ type Error struct {
 	Status int
 	// Code is the platform's own error code; empty: it named none.
 	Code string
-	// Description is what the platform said, scrubbed, or what else is known; may be empty.
+	// Description is what the platform said, scrubbed and in quotation marks, or what else is known; may be empty.
 	Description string
 	// Attempts is how often the request was sent or tried.
 	Attempts int
@@ -113,7 +113,7 @@ func (e *Error) refreshLost() bool {
 }
 
 // refreshDeclined reports whether a new token may be had where a refresh that nobody has asked for failed so: the fault is
-// the refresh's, and not the moment's. Credentials that were rejected are not sent again in any case.
+// the refresh's, not the moment's and not the credentials', which a login would send again.
 func (e *Error) refreshDeclined() bool {
-	return e.refreshLost() || e.Rejection() || e.Fault == Redirected
+	return e.refreshLost() || e.Rejection() && e.Fault != CredentialsRejected || e.Fault == Redirected
 }

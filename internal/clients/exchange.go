@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -137,7 +138,8 @@ func grants(status int) bool { return status == http.StatusOK || status == http.
 // read turns an answer into a token or into what is wrong with it.
 func (c call) read(fault *Error, answer *http.Response, body []byte, start time.Time) (Token, *Error) {
 	said := readError(body)
-	if strings.EqualFold(said.code, http.StatusText(fault.Status)) { // gateways write the status once more, which is no code
+	// Gateways write the status once more, which is no code.
+	if strings.EqualFold(said.code, http.StatusText(fault.Status)) || said.code == strconv.Itoa(fault.Status) {
 		said = platformError{description: cmp.Or(said.description, said.code)}
 	}
 	if said.code == "" && !grants(fault.Status) {
@@ -168,7 +170,10 @@ func (c call) scrubbed(said platformError) platformError {
 		return said
 	}
 	scrubber := newScrubber(c.secrets...)
-	description := scrubber.scrub(said.description, maxDescription)
+	description := ""
+	if said.description != "" {
+		description = `"` + scrubber.scrub(said.description, maxDescription) + `"` // the platform's words, not ours
+	}
 	code := scrubber.scrub(said.code, maxDescription)
 	if code != "" && !codePattern.MatchString(code) {
 		code, description = "unreadable", strings.TrimSpace(description+" (its code: "+code+")")

@@ -15,8 +15,6 @@ type flight struct {
 	cancel  context.CancelFunc
 	began   time.Time
 	waiting int // guarded by Client.mu
-	// cancelled: the last one has left. Who comes before it has ended waits for that, and starts anew.
-	cancelled bool
 	// token and err are set before done is closed.
 	token Token
 	err   *Error
@@ -37,10 +35,10 @@ func (c *Client) share(ctx context.Context, request call, minValidity time.Durat
 		case <-c.options.Interrupted:
 			return Token{}, c.leave(ctx, request, underway)
 		}
-		if underway.cancelled {
-			continue
-		}
 		token, fault = underway.token, underway.err
+		if fault != nil && fault.Fault == Cancelled {
+			continue // all who waited before this caller have left
+		}
 		// Who began the flight may have been content with less than this caller, and with what the cache had. What a
 		// platform has granted since then is all that it grants.
 		if fault != nil || !token.obtained.Before(underway.began) || token.lasts(time.Now(), minValidity) {
@@ -85,7 +83,6 @@ func (c *Client) leave(ctx context.Context, request call, f *flight) *Error {
 	defer c.mu.Unlock()
 	f.waiting--
 	if f.waiting == 0 {
-		f.cancelled = true
 		f.cancel()
 	}
 	return ended(ctx, request)
@@ -129,6 +126,8 @@ func (c *Client) land(known *entry, f *flight, token Token, fault *Error) {
 	case fault == nil:
 		known.token, known.failed = token, failure{}
 	case fault.Fault == Cancelled || fault.Fault == Internal:
+	case !fault.CachedUntil.IsZero():
+		known.failed = failure{fault, fault.CachedUntil}
 	case fault.transient:
 		known.failed = failure{fault, time.Now().Add(max(failureShared, fault.RetryAfter))}
 	default:

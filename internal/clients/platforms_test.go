@@ -299,7 +299,7 @@ func wantFault(t *testing.T, err error, want clients.Error) {
 	}
 	seen := clients.Error{Platform: got.Platform, Fault: got.Fault, Status: got.Status, Code: got.Code}
 	if want.Description != "" { // what the platform said; else it is worded here, for all platforms alike
-		seen.Description = got.Description
+		seen.Description = strings.Trim(got.Description, `"`)
 	}
 	if diff := cmp.Diff(want, seen, cmpopts.IgnoreUnexported(clients.Error{})); diff != "" {
 		t.Errorf("error (-want +got):\n%s", diff)

@@ -399,7 +399,7 @@ func TestProcessesUnderAThrottle(t *testing.T) {
 	t.Logf("%d processes: %d requests within %s, %d processes without a token, all over after %s", len(children), len(seen), seen[len(seen)-1].at.Sub(seen[0].at), failures, time.Since(start))
 }
 
-// Each call is a refresh: what is granted lasts for no longer than is asked for.
+// Each call is a refresh.
 func TestNoRefreshTokenIsUsedTwice(t *testing.T) {
 	platform, dir := &rotating{life: 0}, t.TempDir() // no token lasts until the next round
 	p := onLoopback(t, platform.ServeHTTP)

@@ -14,15 +14,15 @@ import (
 // This file is how a Client uses the Cache: what it takes from there and what it leaves. Without a Cache, none of it
 // does anything.
 
-// recall takes over what other processes have left about the request; found reports whether that answers it. Before the
-// lock was asked for, a refresh token that is marked as spent may be so for the moment only: see once.
-func (c *Client) recall(ctx context.Context, request call, known *entry, minValidity time.Duration, before bool) (token Token, fault *Error, found bool) {
+// recall takes over what other processes have left about the request; found reports whether that answers it. In the first
+// look, before the lock is asked for, a refresh token that is marked as spent may be so for the moment only: see once.
+func (c *Client) recall(ctx context.Context, request call, known *entry, minValidity time.Duration, first bool) (token Token, fault *Error, found bool) {
 	if c.options.Cache == nil {
 		return Token{}, nil, false
 	}
 	stored, miss := c.options.Cache.load(request)
 	now := time.Now()
-	switch token := c.takeOver(known, stored, now, !before); {
+	switch token := c.takeOver(known, stored, now, first); {
 	case token.lasts(now, minValidity):
 		c.log(ctx, request, "cache hit", slog.Time("expires_at", token.Expiry))
 		return token, nil, true
@@ -31,20 +31,20 @@ func (c *Client) recall(ctx context.Context, request call, known *entry, minVali
 		rejected := *stored.Rejected
 		rejected.CachedUntil = stored.Until
 		return Token{}, &rejected, true
-	case before:
+	case first:
 		c.log(ctx, request, "cache miss", slog.String("reason", cmp.Or(miss, "the token has less than min_validity left")))
 	}
 	return Token{}, nil, false
 }
 
 // takeOver adds to what is known what is stored, and returns the newer token.
-func (c *Client) takeOver(known *entry, stored record, now time.Time, spent bool) Token {
+func (c *Client) takeOver(known *entry, stored record, now time.Time, first bool) Token {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if obtained := stored.Token.obtained; obtained.After(known.token.obtained) && !obtained.After(now) { // or the clock was set back
 		known.token = stored.Token
 	}
-	known.spent = known.spent || stored.Spent && spent
+	known.spent = known.spent || stored.Spent && !first
 	return known.token
 }
 

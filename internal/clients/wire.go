@@ -414,12 +414,13 @@ func readError(body []byte) platformError {
 	return cmp.Or(single.Errors[0].said(), single.said(), list[0].said())
 }
 
-var equinixCode = regexp.MustCompile(`(?i)"error_?code"\s*:\s*"?([^\s",{}\[\]]{1,64})`)
+// equinixCode matches codes such as S1006 and 1006, and neither a status nor what gateways write in small letters.
+var equinixCode = regexp.MustCompile(`^\s*[{\[][^<]*"(?:errorCode|error_code)"\s*:\s*"?((?:[A-Z]{1,4}-?)?[0-9]{4,10})\b`)
 
 // looseCode finds Equinix's error code in what is no valid JSON, as the samples on its pages, or has another shape. Taken
 // for an answer without a code, a rejected login would be repeated.
 func looseCode(body []byte) string {
-	if found := equinixCode.FindSubmatch(body); len(found) == 2 && string(found[1]) != "null" {
+	if found := equinixCode.FindSubmatch(body); len(found) == 2 {
 		return string(found[1])
 	}
 	return ""
