@@ -50,7 +50,7 @@ func TestBadConfigurationIsRefused(t *testing.T) {
   provider = ixtoken
 }`,
 			env:  []string{"CLOUDLX_CLIENT_SECRET="},
-			want: []string{"in the provider block's cloudlx", "client_secret (CLOUDLX_CLIENT_SECRET; not in a data source)"},
+			want: []string{"in cloudlx = { … } of the provider block", "client_secret (CLOUDLX_CLIENT_SECRET; not in a data source)"},
 		},
 		{
 			name:   "C04 the password grant lacks its user",

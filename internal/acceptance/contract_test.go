@@ -124,12 +124,12 @@ func namesMissingSettings(s *stage, p *simulator.Platform, names variables) {
 
 func refusesPlainHTTP(s *stage, p *simulator.Platform, names variables) {
 	s.setenv(names.url, "http://platform.example")
-	wantRefusals(s, p, names.url, "https://")
+	wantRefusals(s, p, names.url, "https://", "comes from the environment")
 }
 
 func sendsARejectedSecretOnce(s *stage, p *simulator.Platform, names variables) {
 	s.setenv(names.clientSecret, "wrong")
-	wantRefusals(s, p, "credentials rejected", names.clientID, names.clientSecret, names.url)
+	wantRefusals(s, p, "credentials rejected", names.clientID, names.clientSecret, names.url, "client_secret from the environment")
 	if sent := len(p.Requests()); sent != 1 {
 		s.t.Errorf("%d requests", sent)
 	}

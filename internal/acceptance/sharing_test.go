@@ -64,7 +64,7 @@ func TestARejectedCredentialIsSentOnceAProcess(t *testing.T) {
 					t.Errorf("two texts for one cause:\n%s\n%s", d.text(), r.errors[0].text())
 				}
 			}
-			for _, part := range []string{"No Equinix access token: credentials rejected", "500", "S1006", "EQUINIX_API_CLIENTSECRET", "five"} {
+			for _, part := range []string{"No Equinix access token: credentials rejected", "500", "S1006", "EQUINIX_API_CLIENTSECRET", "five", "In use: base_url from the environment, client_id from the environment"} {
 				if !strings.Contains(r.errors[0].text(), part) {
 					t.Errorf("the error does not say %q:\n%s", part, r.errors[0].text())
 				}

@@ -61,8 +61,8 @@ var cloudlx = platform{
 			APIVersion:   s.text("api_version"),
 			GrantType:    s.grantType(),
 			ClientID:     s.text("client_id"),
-			ClientSecret: s["client_secret"],
-			RefreshToken: s["previous_refresh_token"],
+			ClientSecret: s.secret("client_secret"),
+			RefreshToken: s.secret("previous_refresh_token"),
 		}
 	},
 }

@@ -56,15 +56,38 @@ func (p platform) input(name string) input {
 }
 
 // credentials are what a platform may reject where the grant type is used.
-func (p platform) credentials(grantType string) []string {
-	var names []string
+func (p platform) credentials(grantType string) []input {
+	var found []input
 	for _, in := range p.inputs {
 		needed := !in.optional && !in.blockOnly && in.fallback == "" && in.name != p.url
 		if needed && (in.grant == "" || in.grant == grantType) {
-			names = append(names, in.named())
+			found = append(found, in)
 		}
 	}
-	return names
+	return found
+}
+
+// named lists inputs as users know them.
+func named(inputs []input) string {
+	var names []string
+	for _, in := range inputs {
+		names = append(names, in.named())
+	}
+	return list(names)
+}
+
+// origins says where the inputs' values come from, of which each has three places that hide one another.
+func (s settings) origins(inputs []input) string {
+	var places []string
+	for _, in := range inputs {
+		if from := s[in.name].from; from != "" {
+			places = append(places, in.name+" from "+string(from))
+		}
+	}
+	if places == nil {
+		return ""
+	}
+	return "In use: " + list(places) + "."
 }
 
 // list writes names as a sentence does: a, b and c.
@@ -148,7 +171,7 @@ func (a *accessToken) unknownDetail(general, own []input) string {
 }
 
 func (a *accessToken) missingDetail(missing []input) string {
-	detail := "Nothing was sent. Set, in this block, in the provider block's " + a.name + ", or as environment variable:"
+	detail := "Nothing was sent. Set in this block, in " + a.name + " = { … } of the provider block, or in the environment:"
 	for _, in := range missing {
 		detail += "\n  - " + in.name
 		if notes := a.placeNotes(in); len(notes) > 0 {
@@ -177,7 +200,7 @@ func (a *accessToken) placeNotes(in input) []string {
 func (a *accessToken) explainFaults(faults []fault) diag.Diagnostics {
 	var diags diag.Diagnostics
 	for _, fault := range faults {
-		summary, detail := a.none("invalid "+fault.in.name), sentence(fault.in.named()+" "+fault.text)+" Nothing was sent."+more("invalid attribute")
+		summary, detail := a.none("invalid "+fault.in.name), sentence(fault.in.named()+" "+fault.text)+" It comes from "+string(fault.from)+". Nothing was sent."+more("invalid attribute")
 		if fault.in.secret || fault.in.name == a.url {
 			diags.AddError(summary, detail)
 		} else {
@@ -222,17 +245,27 @@ func (a *accessToken) explain(err error, found settings) diag.Diagnostic {
 	errors.As(err, &failure)
 	how := remedies[failure.Fault]
 	credentials := a.credentials(found.grantType())
+	var concerned []input
+	if strings.Contains(how.what, "{url}") {
+		concerned = append(concerned, a.input(a.url))
+	}
+	if strings.Contains(how.what, "{credentials}") {
+		concerned = append(concerned, credentials...)
+	}
 	what := strings.NewReplacer(
 		"{url}", a.input(a.url).named(),
-		"{credentials}", list(credentials),
+		"{credentials}", named(credentials),
 		"{platform}", a.title,
 		"{rejected}", a.rejected,
 		"{scope}", a.scope,
 	).Replace(how.what)
+	if len(concerned) > 0 {
+		what = strings.TrimSpace(strings.TrimSpace(what) + " " + found.origins(concerned))
+	}
 	summary := a.none(how.why)
 	detail := strings.TrimSpace(sentence(failure.Error())+"\n\n"+what) + more(how.why)
 	place := strings.ReplaceAll(how.input, "{url}", a.url)
-	if a.input(place).name == "" || place == "client_id" && len(credentials) > 2 { // a user's, too
+	if a.input(place).name == "" || place == "client_id" && found.grantType() == clients.Password { // it may be the user's
 		return diag.NewErrorDiagnostic(summary, detail)
 	}
 	return diag.NewAttributeErrorDiagnostic(path.Root(place), summary, detail)

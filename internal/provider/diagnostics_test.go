@@ -41,7 +41,7 @@ func TestEveryFaultIsExplained(t *testing.T) {
 	for fault := clients.InvalidInput; fault <= clients.Internal; fault++ {
 		for _, platform := range platforms {
 			for _, grant := range []string{clients.ClientCredentials, clients.Password} {
-				found := settings{"grant_type": clients.NewSecret(grant)}
+				found := settings{"grant_type": {clients.NewSecret(grant), inBlock}}
 				d := (&accessToken{platform: platform}).explain(&clients.Error{Platform: platform.title, Endpoint: "host/path", Fault: fault}, found)
 				if !strings.HasPrefix(d.Summary(), "No "+platform.title+" access token: ") || strings.ContainsAny(d.Summary()+d.Detail(), "{}") {
 					t.Errorf("%d: %s\n%s", fault, d.Summary(), d.Detail())
@@ -60,11 +60,13 @@ func TestEveryRemarkHasASection(t *testing.T) {
 	a := &accessToken{platform: equinix}
 	ended := clients.Token{Fallback: &clients.Error{Fault: clients.RefreshTokenRejected}, Scope: "read"}
 	brief := clients.Token{Expiry: time.Now().Add(time.Minute)}
-	asked := settings{
-		"client_secret": clients.NewSecret("secret\n"), "grant_type": clients.NewSecret(clients.Password),
-		"min_validity": clients.NewSecret("5m"), "scopes": clients.NewSecret("read write"),
+	asked := settings{}
+	for name, text := range map[string]string{
+		"client_secret": "secret\n", "grant_type": clients.Password, "min_validity": "5m", "scopes": "read write",
+	} {
+		asked[name] = setting{clients.NewSecret(text), inBlock}
 	}
-	problems := problems{missing: equinix.inputs[:1], unknown: equinix.inputs[:1], invalid: []fault{{equinix.inputs[0], "is odd"}}}
+	problems := problems{missing: equinix.inputs[:1], unknown: equinix.inputs[:1], invalid: []fault{{equinix.inputs[0], inBlock, "is odd"}}}
 	said := slices.Concat(
 		a.remarksOnSettings(asked), a.remarksOnToken(asked, ended), a.remarksOnToken(asked, brief),
 		a.explainProblems(problems, &configured{unknown: general[:1], refused: explainSetting("max_retries", "is not a number")}),
@@ -99,7 +101,7 @@ func TestRejectedCredentialsAreNamed(t *testing.T) {
 		clients.Password: "Check client_id (EQUINIX_API_CLIENTID), client_secret (EQUINIX_API_CLIENTSECRET), user_name (EQUINIX_USER_NAME)" +
 			" and user_password (EQUINIX_USER_PASSWORD), and",
 	} {
-		d := a.explain(rejected, settings{"grant_type": clients.NewSecret(grant)})
+		d := a.explain(rejected, settings{"grant_type": {clients.NewSecret(grant), inBlock}})
 		_, placed := d.(diag.DiagnosticWithPath)
 		if !strings.Contains(d.Detail(), want) || placed != (grant == clients.ClientCredentials) {
 			t.Errorf("%s: in an attribute %t: %s", grant, placed, d.Detail())

@@ -84,11 +84,11 @@ var equinix = platform{
 			BaseURL:          s.text("base_url"),
 			GrantType:        s.grantType(),
 			ClientID:         s.text("client_id"),
-			ClientSecret:     s["client_secret"],
+			ClientSecret:     s.secret("client_secret"),
 			UserName:         s.text("user_name"),
-			UserPassword:     s["user_password"],
+			UserPassword:     s.secret("user_password"),
 			PasswordEncoding: s.text("password_encoding"),
-			RefreshToken:     s["previous_refresh_token"],
+			RefreshToken:     s.secret("previous_refresh_token"),
 		}
 	},
 }

@@ -54,7 +54,7 @@ var interxion = platform{
 		return clients.Interxion{
 			LoginURL:     s.text("login_url"),
 			ClientID:     s.text("client_id"),
-			ClientSecret: s["client_secret"],
+			ClientSecret: s.secret("client_secret"),
 			Scope:        s.text("scopes"),
 		}
 	},

@@ -203,9 +203,9 @@ func openCache(dir clients.Secret) (*clients.Cache, diag.Diagnostics) {
 
 // general returns a setting that is not a platform's.
 func (c *configured) general(in input, block values) clients.Secret {
-	value, known := lookUp(in, block)
+	found, known := lookUp(in, place{inProvider, block})
 	c.note(in, known)
-	return value
+	return found.value
 }
 
 // note remembers a setting that is not known yet. It is no error until a block needs it.

@@ -16,13 +16,31 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// settings are the values of a platform's inputs for one block, wherever each came from. All of them are kept as
-// secrets: what cannot be printed need not be told apart.
-type settings map[string]clients.Secret
+// settings are the values of a platform's inputs for one block.
+type settings map[string]setting
 
-func (s settings) text(name string) string { return s[name].Reveal() }
+// setting is a value and where it comes from. All values are kept as secrets: what cannot be printed need not be told
+// apart.
+type setting struct {
+	value clients.Secret
+	from  origin
+}
 
-func (s settings) has(name string) bool { return !s[name].IsZero() }
+// origin is a place from which a value comes, in the words of a diagnostic.
+type origin string
+
+const (
+	inBlock       origin = "this block"
+	inProvider    origin = "the provider block"
+	inEnvironment origin = "the environment"
+	byDefault     origin = "the default"
+)
+
+func (s settings) secret(name string) clients.Secret { return s[name].value }
+
+func (s settings) text(name string) string { return s[name].value.Reveal() }
+
+func (s settings) has(name string) bool { return !s[name].value.IsZero() }
 
 // grantType is the one in the block, or the one that follows from what is set. The password grant never follows.
 func (s settings) grantType() string {
@@ -71,15 +89,16 @@ type problems struct {
 // fault is what is wrong with one input's value.
 type fault struct {
 	in   input
+	from origin
 	text string
 }
 
 // resolve looks up every input: the block, the provider block, the environment, the default.
-func (p platform) resolve(block values, inProvider values) (settings, problems) {
+func (p platform) resolve(block, general values) (settings, problems) {
 	found := settings{}
 	var bad problems
 	for _, in := range p.inputs {
-		value, known := lookUp(in, block, inProvider)
+		value, known := lookUp(in, place{inBlock, block}, place{inProvider, general})
 		if !known {
 			bad.unknown = append(bad.unknown, in)
 		}
@@ -91,8 +110,8 @@ func (p platform) resolve(block values, inProvider values) (settings, problems) 
 		case !used:
 			delete(found, in.name)
 		case found.has(in.name):
-			if text := in.check(found[in.name]); text != "" {
-				bad.invalid = append(bad.invalid, fault{in, text})
+			if text := in.check(found.secret(in.name)); text != "" {
+				bad.invalid = append(bad.invalid, fault{in, found[in.name].from, text})
 			}
 		case !in.optional && !slices.ContainsFunc(bad.unknown, in.is):
 			bad.missing = append(bad.missing, in)
@@ -104,19 +123,25 @@ func (p platform) resolve(block values, inProvider values) (settings, problems) 
 
 func (in input) is(other input) bool { return in.name == other.name }
 
+// place is a block in which a value may be set.
+type place struct {
+	origin
+	values
+}
+
 // lookUp returns the first value that is set: in the places, in their order, in the environment, or the default.
-func lookUp(in input, places ...values) (value clients.Secret, known bool) {
+func lookUp(in input, places ...place) (found setting, known bool) {
 	for _, place := range places {
-		if value, known = place.read(in); !known || !value.IsZero() {
-			return value, known
+		if value, known := place.read(in); !known || !value.IsZero() {
+			return setting{value, place.origin}, known
 		}
 	}
 	if in.environment != "" {
 		if text := os.Getenv(in.environment); text != "" {
-			return clients.NewSecret(text), true
+			return setting{clients.NewSecret(text), inEnvironment}, true
 		}
 	}
-	return clients.NewSecret(in.fallback), true
+	return setting{clients.NewSecret(in.fallback), byDefault}, true
 }
 
 // validate finds what is wrong with the values of one block alone, as far as they are known. stored tells a data source.
@@ -130,10 +155,10 @@ func (p platform) validate(block values, stored bool) []fault {
 			decided = decided && in.name != "grant_type" && in.name != "previous_refresh_token"
 			continue
 		}
-		set[in.name] = value
+		set[in.name] = setting{value, inBlock}
 		if !value.IsZero() {
 			if text := in.check(value); text != "" {
-				faults = append(faults, fault{in, text})
+				faults = append(faults, fault{in, inBlock, text})
 			}
 		}
 	}
@@ -146,10 +171,10 @@ func (p platform) validate(block values, stored bool) []fault {
 		case in.grant == "":
 		case in.grant == grantType:
 			if stored && in.secret && in.blockOnly {
-				faults = append(faults, fault{input{name: "grant_type"}, fmt.Sprintf("cannot be %q in a data source, which must not hold %s: use the ephemeral resource of the same name", grantType, in.name)})
+				faults = append(faults, fault{input{name: "grant_type"}, inBlock, fmt.Sprintf("cannot be %q in a data source, which must not hold %s: use the ephemeral resource of the same name", grantType, in.name)})
 			}
 		case set.has(in.name):
-			faults = append(faults, fault{in, fmt.Sprintf("is for grant_type = %q alone, and the grant type here is %q", in.grant, grantType)})
+			faults = append(faults, fault{in, inBlock, fmt.Sprintf("is for grant_type = %q alone, and the grant type here is %q", in.grant, grantType)})
 		}
 	}
 	return faults
