@@ -15,16 +15,19 @@ provider "ixtoken" {
   request_timeout = "20s"
   max_retries     = 2
 
-  # For one of them. What is left out here still comes from the environment.
-  cloudlx = {
-    api_version = "v1"
+  # For one of them. What is left out here, the secret above all, still comes
+  # from the environment.
+  equinix = {
+    base_url = var.equinix_api_url
   }
 }
 
-ephemeral "equinix_access_token" "example" {
-  provider = ixtoken
+variable "equinix_api_url" {
+  description = "That of production or of the sandbox."
+  type        = string
+  default     = null # EQUINIX_API_ENDPOINT, or production
 }
 
-ephemeral "cloudlx_access_token" "example" {
+ephemeral "equinix_access_token" "example" {
   provider = ixtoken
 }

@@ -10,21 +10,20 @@ terraform {
 }
 
 variable "lab_client_id" {
-  description = "The consumer key of the lab's app; null: EQUINIX_API_CLIENTID."
+  description = "The consumer key of the lab's app."
   type        = string
-  default     = null
   ephemeral   = true
 }
 
 variable "lab_client_secret" {
-  description = "The consumer secret of the lab's app; null: EQUINIX_API_CLIENTSECRET."
+  description = "The consumer secret of the lab's app."
   type        = string
-  default     = null
   ephemeral   = true
   sensitive   = true
 }
 
-# EQUINIX_API_CLIENTID and EQUINIX_API_CLIENTSECRET are those of production.
+# EQUINIX_API_CLIENTID and EQUINIX_API_CLIENTSECRET are those of production,
+# TF_VAR_lab_client_id and TF_VAR_lab_client_secret those of the lab.
 provider "ixtoken" {}
 
 provider "ixtoken" {

@@ -69,29 +69,28 @@ func TestTheShellIsReadyForTheExamples(t *testing.T) {
 			t.Skip("no symbolic links here: ", err)
 		}
 	}
-	demo := filepath.Join(root, "demo")
-	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", demo, "../demo").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
 	shell := exec.CommandContext(t.Context(), demo, "shell")
 	shell.Dir = root
-	shell.Env = append(os.Environ(), "SHELL=/bin/sh", "TF_ACC_TERRAFORM_PATH="+cliPath, "TMPDIR="+root, "GORACE=atexit_sleep_ms=0")
+	shell.Env = append(os.Environ(), "SHELL=/bin/sh", "IXTOKEN_CACHE_DIR="+filepath.Join(root, "cache"), "TF_ACC_TERRAFORM_PATH="+cliPath, "TMPDIR="+root, "GORACE=atexit_sleep_ms=0")
 	name := filepath.Base(cliPath)
-	shell.Stdin = strings.NewReader("cd with-restapi-provider && " + name + " apply -no-color -auto-approve && " + name + " destroy -no-color -auto-approve\nfalse\n")
+	shell.Stdin = strings.NewReader(strings.ReplaceAll("cd with-restapi-provider && CLI init -no-color && CLI apply -no-color -auto-approve &&"+
+		" CLI destroy -no-color -auto-approve\ncd ../module && CLI init -no-color && CLI apply -no-color -auto-approve\nfalse\n", "CLI", name))
 	output, err := shell.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	for _, want := range []string{
-		"with-restapi-provider && " + name + " apply", "Apply complete! Resources: 1 added", "Destroy complete! Resources: 1 destroyed",
-		"calls of its API: 3\n",
+		"cd with-restapi-provider && " + name + " init", "Apply complete! Resources: 1 added", "Destroy complete! Resources: 1 destroyed",
+		"calls of its API: 3\n", "Equinix has seen: requests for a token: 2, calls of its API: 1\n",
 	} {
 		if !strings.Contains(string(output), want) {
 			t.Errorf("the shell does not say %q:\n%s", want, output)
 		}
 	}
-	if left, err := filepath.Glob(filepath.Join(root, "ixtoken-shell-*")); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %q, %v", left, err)
+	for _, pattern := range []string{"ixtoken-*", "cache"} {
+		if left, err := filepath.Glob(filepath.Join(root, pattern)); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %q, %v", left, err)
+		}
 	}
 }
 

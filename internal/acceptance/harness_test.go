@@ -28,7 +28,9 @@ import (
 
 var (
 	cliPath string // of the Terraform or OpenTofu under which the tests run
-	plugins string // the directory with the provider's binary
+	plugins string // the directory with the binaries of the provider and of the stand-ins, named as make names it
+
+	installer, demo string // programs of this repository's
 )
 
 func TestMain(m *testing.M) {
@@ -54,10 +56,15 @@ func prepare(dir string) error {
 	if err != nil {
 		return fmt.Errorf("finding the CLI: %w", err)
 	}
-	cliPath, plugins = strings.TrimSpace(string(found)), dir
-	ours := append(append([]string{"build"}, raceFlags...), "-o", filepath.Join(dir, "terraform-provider-ixtoken"+suffix()), "../..")
-	others := []string{"build", "-o", dir + string(filepath.Separator), "../standin/..."}
-	for _, args := range [][]string{ours, others} {
+	cliPath, plugins = strings.TrimSpace(string(found)), filepath.Join(dir, ".bin")
+	installer, demo = filepath.Join(dir, "install"+suffix()), filepath.Join(dir, "demo"+suffix())
+	if err := os.Mkdir(plugins, 0o700); err != nil {
+		return err
+	}
+	ours := append(append([]string{"build"}, raceFlags...), "-o", filepath.Join(plugins, "terraform-provider-ixtoken"+suffix()), "../..")
+	others := []string{"build", "-o", plugins + string(filepath.Separator), "../standin/..."}
+	programs := []string{"build", "-o", dir + string(filepath.Separator), "../install", "../demo"}
+	for _, args := range [][]string{ours, others, programs} {
 		build := exec.Command("go", args...)
 		build.Stderr = os.Stderr
 		if err := build.Run(); err != nil {

@@ -7,12 +7,14 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -24,8 +26,10 @@ type Workspace struct {
 	// Env is what the commands see besides PATH and the settings of the Workspace, as "NAME=value".
 	Env []string
 
-	cli    string
-	config string
+	cli     string
+	config  string
+	plugins string
+	sources []string
 }
 
 // Result is what a command did.
@@ -36,24 +40,34 @@ type Result struct {
 	Status int
 }
 
+// suffix is that of programs here.
+var suffix = map[string]string{"windows": ".exe"}[runtime.GOOS]
+
 // Open makes a Workspace in dir, which exists, for the CLI at path and the providers whose binaries are in the directory
-// plugins: "ixtoken/ixtoken" and those named in more, as source addresses.
+// plugins: "ixtoken/ixtoken" and those named in more, as source addresses. They need no "init".
 func Open(dir, path, plugins string, more ...string) (*Workspace, error) {
 	plugins, err := filepath.Abs(plugins)
 	if err != nil {
 		return nil, err
 	}
-	var overrides strings.Builder
-	for _, source := range append([]string{"ixtoken/ixtoken"}, more...) {
-		fmt.Fprintf(&overrides, "    %q = %q\n", source, filepath.ToSlash(plugins))
+	w := &Workspace{
+		Dir: filepath.Join(dir, "configuration"), cli: path, config: filepath.Join(dir, "cli.tfrc"),
+		plugins: plugins, sources: append([]string{"ixtoken/ixtoken"}, more...),
 	}
-	w := &Workspace{Dir: filepath.Join(dir, "configuration"), cli: path, config: filepath.Join(dir, "cli.tfrc")}
 	if err := os.MkdirAll(w.Dir, 0o700); err != nil {
 		return nil, err
 	}
+	var overrides strings.Builder
+	for _, source := range w.sources {
+		fmt.Fprintf(&overrides, "    %q = %q\n", source, filepath.ToSlash(plugins))
+	}
 	// Without a "direct" method nothing is looked for in a registry, so no command needs a network or "init".
-	text := "disable_checkpoint = true\nprovider_installation {\n  dev_overrides {\n" + overrides.String() + "  }\n}\n"
-	return w, os.WriteFile(w.config, []byte(text), 0o600)
+	return w, w.configure("  dev_overrides {\n" + overrides.String() + "  }\n")
+}
+
+// configure writes the CLI's configuration with these ways to install providers.
+func (w *Workspace) configure(installation string) error {
+	return os.WriteFile(w.config, []byte("disable_checkpoint = true\nprovider_installation {\n"+installation+"}\n"), 0o600)
 }
 
 // Write puts a file into the configuration.
@@ -77,12 +91,17 @@ func (w *Workspace) Command(ctx context.Context, args ...string) *exec.Cmd {
 	return command
 }
 
-// Shell returns a command that is no CLI, such as a shell in which a person runs one: with all of this process's
-// environment, and what finds the providers and the settings of the Workspace in it.
-func (w *Workspace) Shell(ctx context.Context, name string, args ...string) *exec.Cmd {
-	command := exec.CommandContext(ctx, name, args...)
+// shells are what keeps a shell from reading the user's files at its start, which may set what the Workspace sets.
+var shells = map[string][]string{"bash": {"--norc"}, "zsh": {"-f"}, "fish": {"--no-config"}}
+
+// Shell returns the user's shell, with all of this process's environment and over it what the Workspace sets.
+func (w *Workspace) Shell(ctx context.Context) *exec.Cmd {
+	name := cmp.Or(os.Getenv("SHELL"), "/bin/sh")
+	command := exec.CommandContext(ctx, name, shells[filepath.Base(name)]...)
 	command.Dir = w.Dir
 	command.Env = append(append(os.Environ(),
+		"ENV=", // what other shells read at their start
+		"PS1=ixtoken \\W $ ",
 		"PATH="+filepath.Dir(w.cli)+string(filepath.ListSeparator)+os.Getenv("PATH")), w.environment()...)
 	return command
 }

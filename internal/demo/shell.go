@@ -4,13 +4,14 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/playground"
@@ -20,6 +21,9 @@ import (
 
 // shell starts a simulator, and a shell beside a copy of the examples, with all that they need in the environment.
 func shell() (err error) {
+	// The shell itself deals with Ctrl-C.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGHUP, syscall.SIGTERM)
+	defer stop()
 	ground, err := playground.Start(simulator.Options{})
 	if err != nil {
 		return err
@@ -36,22 +40,28 @@ func shell() (err error) {
 	if err != nil {
 		return err
 	}
+	if err := workspace.Install(ctx); err != nil {
+		return err
+	}
 	if err := os.CopyFS(workspace.Dir, os.DirFS("examples")); err != nil {
 		return err
 	}
-	workspace.Env = ground.Environment()
-	fmt.Printf(`A simulator of Interxion, Equinix and CloudLX listens on loopback, and a Vault server beside it. In this shell
-their credentials are in the environment, and the providers of the examples are ready; "init" is not needed.
-The current directory is a copy of the examples. To configure another provider with a token:
+	workspace.Env = append(ground.Environment(),
+		"IXTOKEN_CACHE_DIR=", // the user's own is none of the simulator's
+		"NO_PROXY=127.0.0.1,localhost,"+os.Getenv("NO_PROXY"), "no_proxy=127.0.0.1,localhost,"+os.Getenv("no_proxy"))
+	name := filepath.Base(path)
+	fmt.Printf(`A simulator of Interxion, Equinix and CloudLX listens on loopback, and a Vault server beside it. In this shell, which
+reads none of your start-up files, their credentials are in the environment, and "init" finds the provider and stand-ins
+for the others that the examples use. The current directory is a copy of the examples. To configure another provider with a token:
 
-  cd with-restapi-provider && %s apply
+  cd with-restapi-provider && %s init && %s apply
 
 "exit" ends the shell and the simulator, and removes the directory.
 
-`, filepath.Base(path))
-	// The shell deals with Ctrl-C. How its last command ended is nobody's business here.
-	command := workspace.Shell(context.Background(), cmp.Or(os.Getenv("SHELL"), "/bin/sh"))
+`, name, name)
+	command := workspace.Shell(ctx)
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
+	// How the shell's last command ended is nobody's business here.
 	if err := command.Run(); !errors.As(err, new(*exec.ExitError)) && err != nil {
 		return err
 	}

@@ -33,11 +33,14 @@ func (p *Playground) Close() error {
 // Environment returns all that the examples look for, as "NAME=value": credentials, and values for the variables that
 // have no default, or one that is a platform's own URL.
 func (p *Playground) Environment() []string {
+	lab := p.Equinix.Credentials() // it has one account only
 	return append(p.Simulator.Environment(),
 		"VAULT_ADDR="+p.Vault.server.URL,
 		"VAULT_TOKEN="+p.Vault.token,
 		"TF_VAR_api_url="+p.Equinix.URL(),
 		"TF_VAR_ix_api_url="+p.Interxion.URL()+"/api/v2",
 		"TF_VAR_port="+simulator.EquinixPort,
+		"TF_VAR_lab_client_id="+lab.ClientID,
+		"TF_VAR_lab_client_secret="+lab.ClientSecret,
 	)
 }

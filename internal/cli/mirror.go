@@ -1,0 +1,107 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// Build is the version under which a build is installed: before any release. ("init" takes 0.0.0 for none.)
+const Build = "0.0.1"
+
+// Install makes "init" find the Workspace's providers in a mirror, as if they had been released. Others are looked for in
+// their registry.
+func (w *Workspace) Install(ctx context.Context) error {
+	mirror := filepath.Join(filepath.Dir(w.Dir), "mirror")
+	if _, err := w.Mirror(ctx, mirror); err != nil {
+		return err
+	}
+	ours, err := json.Marshal(w.sources) // in HCL too, a list of strings
+	if err != nil {
+		return err
+	}
+	return w.configure(fmt.Sprintf("  filesystem_mirror {\n    path    = %q\n    include = %s\n  }\n  direct {\n    exclude = %s\n  }\n",
+		filepath.ToSlash(mirror), ours, ours))
+}
+
+// Mirror puts the Workspace's providers into dir, in the layout in which its CLI looks for them, and returns where they
+// are.
+func (w *Workspace) Mirror(ctx context.Context, dir string) (places []string, err error) {
+	host, err := w.registry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, source := range w.sources {
+		name := "terraform-provider-" + filepath.Base(source)
+		place := filepath.Join(dir, host, filepath.FromSlash(strings.ToLower(source)), Build, runtime.GOOS+"_"+runtime.GOARCH)
+		if err := os.MkdirAll(place, 0o755); err != nil {
+			return nil, err
+		}
+		if err := replace(filepath.Join(w.plugins, name+suffix), filepath.Join(place, name+"_v"+Build+suffix)); err != nil {
+			return nil, err
+		}
+		places = append(places, place)
+	}
+	return places, nil
+}
+
+// registry is the host of the registry that the CLI asks by default, as it says itself.
+func (w *Workspace) registry(ctx context.Context) (string, error) {
+	dir, err := os.MkdirTemp("", "ixtoken-registry-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(`terraform {
+  required_providers {
+    ixtoken = { source = "ixtoken/ixtoken" }
+  }
+}
+`), 0o600); err != nil {
+		return "", err
+	}
+	command := w.Command(ctx, "providers", "schema", "-json")
+	command.Dir = dir
+	output, err := command.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s providers schema: %w", w.cli, err)
+	}
+	var answer struct {
+		Schemas map[string]json.RawMessage `json:"provider_schemas"`
+	}
+	if err := json.Unmarshal(output, &answer); err != nil {
+		return "", err
+	}
+	for address := range answer.Schemas {
+		host, _, _ := strings.Cut(address, "/")
+		return host, nil
+	}
+	return "", errors.New("the CLI has no schema of the provider")
+}
+
+// replace copies a program over another, which may be running.
+func replace(from, to string) error {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = source.Close() }() // only reads
+	if err := os.Remove(to); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	target, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(target, source)
+	return errors.Join(err, target.Close())
+}

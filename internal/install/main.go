@@ -1,0 +1,108 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Command install puts the provider in .bin where "init" looks before it asks a registry: for the CLI that is named, and for
+// each Terraform and OpenTofu on the PATH.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
+)
+
+func main() {
+	if err := run(context.Background(), os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "install:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, clis []string) error {
+	for _, name := range []string{"terraform", "tofu"} {
+		if path, err := exec.LookPath(name); err == nil && !slices.Contains(clis, path) {
+			clis = append(clis, path)
+		}
+	}
+	dir, err := plugins()
+	if err != nil {
+		return err
+	}
+	for _, path := range clis {
+		if err := install(ctx, path, dir); err != nil {
+			return fmt.Errorf("for %s: %w", path, err)
+		}
+	}
+	fmt.Print(`"init" takes it from there, and looks for no release until you remove the directory. After another
+"make install", remove the provider's block from .terraform.lock.hcl and run "init" again.
+`)
+	if where := ownRules(); where != "" {
+		fmt.Printf(`
+But %s has a block "provider_installation", which hides that directory. Add to the block:
+
+  filesystem_mirror {
+    path    = %q
+    include = ["ixtoken/ixtoken"]
+  }
+
+and "ixtoken/ixtoken" to "exclude" in its other methods.
+`, where, filepath.ToSlash(dir))
+	}
+	return nil
+}
+
+func install(ctx context.Context, path, dir string) error {
+	temporary, err := os.MkdirTemp("", "ixtoken-install-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temporary)
+	workspace, err := cli.Open(temporary, path, ".bin")
+	if err != nil {
+		return err
+	}
+	places, err := workspace.Mirror(ctx, dir)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("Installed for %s in\n  %s\n", path, places[0])
+	return nil
+}
+
+// plugins is a directory of the user's in which both CLIs look by themselves ("Implied Local Mirror Directories"). It is not
+// the one beside Terraform's configuration: OpenTofu looks for its own there once that exists.
+func plugins() (string, error) {
+	home, err := os.UserHomeDir()
+	switch runtime.GOOS {
+	case "windows":
+		return filepath.Join(os.Getenv("APPDATA"), "HashiCorp", "Terraform", "plugins"), nil
+	case "darwin":
+		return filepath.Join(home, "Library", "Application Support", "io.terraform", "plugins"), err
+	}
+	if data := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(data) {
+		return filepath.Join(data, "terraform", "plugins"), nil
+	}
+	return filepath.Join(home, ".local", "share", "terraform", "plugins"), err
+}
+
+// ownRules returns the user's CLI configuration if that says where providers come from; "": none does.
+func ownRules() string {
+	home, _ := os.UserHomeDir()
+	files := []string{os.Getenv("TF_CLI_CONFIG_FILE")}
+	for _, name := range []string{".terraformrc", ".tofurc"} {
+		files = append(files, filepath.Join(home, name), filepath.Join(os.Getenv("APPDATA"), strings.TrimPrefix(name, ".")))
+	}
+	for _, file := range files {
+		if text, err := os.ReadFile(file); err == nil && strings.Contains(string(text), "provider_installation") {
+			return file
+		}
+	}
+	return ""
+}
