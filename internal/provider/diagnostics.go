@@ -121,7 +121,11 @@ func explainPanic(origin []string) diag.Diagnostic {
 		" with these lines, which hold none of your values:\n  "+strings.Join(origin, "\n  ")+more("internal fault"))
 }
 
+// sentence ends in one full stop, which may be that of a quotation.
 func sentence(text string) string {
+	if strings.HasSuffix(text, `."`) {
+		return text
+	}
 	return strings.TrimSuffix(text, ".") + "."
 }
 

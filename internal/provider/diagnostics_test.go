@@ -113,6 +113,14 @@ func TestRejectedCredentialsAreNamed(t *testing.T) {
 	}
 }
 
+func TestASentenceHasOneFullStop(t *testing.T) {
+	for text, want := range map[string]string{"a": "a.", "a.": "a.", `it says "a."`: `it says "a."`, `it says "a"`: `it says "a".`} {
+		if got := sentence(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestADirectoryIsQuoted(t *testing.T) {
 	d := explainNoCache("/tmp/a\x1b[31mred\nb", errors.New("it is odd"))
 	if text, _, _ := strings.Cut(d.Detail(), "\n\nMore:"); strings.ContainsFunc(text, unicode.IsControl) {
