@@ -1079,28 +1079,31 @@ func serve(t *testing.T, handler http.Handler) string {
 	return server.URL
 }
 
-// While a refresh is under way, and after one that was throttled, the last token and its refresh token are still there.
+// While a refresh is under way, and after one that was throttled, the last token is still there, which may do for others.
+// One that has ended is kept for its refresh token, which is tried instead of the one that was given.
 func TestAThrottledRefreshLosesNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
-		var p *fakePlatform
-		wantKept := func() {
-			found, why := opened(t, dir).load(requestFor(t, p.cloudLX(RefreshToken)))
-			if found.Token.AccessToken.Reveal() != "t-1" || found.Token.RefreshToken.Reveal() != "next" {
-				t.Errorf("left: access token %t, refresh token %t; %s", !found.Token.AccessToken.IsZero(), !found.Token.RefreshToken.IsZero(), why)
+	for next, left := range map[string]time.Duration{"": time.Minute, "next": -time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			dir := t.TempDir()
+			var p *fakePlatform
+			wantKept := func(when string) {
+				found, why := opened(t, dir).load(requestFor(t, p.cloudLX(RefreshToken)))
+				if found.Token.AccessToken.Reveal() != "t-1" || found.Token.RefreshToken.Reveal() != next {
+					t.Errorf("%q, %s: access token %t, refresh token %t; %s", next, when, !found.Token.AccessToken.IsZero(), !found.Token.RefreshToken.IsZero(), why)
+				}
 			}
-		}
-		throttled := says(429, "")
-		p = inMemory(t, func(w http.ResponseWriter, r *http.Request) {
-			wantKept()
-			throttled(w, r)
+			throttled := says(429, "")
+			p = inMemory(t, func(w http.ResponseWriter, r *http.Request) {
+				wantKept("under way")
+				throttled(w, r)
+			})
+			store(t, dir, p.cloudLX(RefreshToken), record{Token: tokenOf("t-1", time.Hour, left, next)})
+			if _, err := p.client(Options{Cache: opened(t, dir), MaxAttempts: 1}).Token(t.Context(), p.cloudLX(RefreshToken), 5*time.Minute); err == nil {
+				t.Fatal("the platform has granted nothing")
+			}
+			wantKept("afterwards")
 		})
-		store(t, dir, p.cloudLX(RefreshToken), record{Token: tokenOf("t-1", time.Hour, -time.Second, "next")})
-		if _, err := p.client(Options{Cache: opened(t, dir), MaxAttempts: 1}).Token(t.Context(), p.cloudLX(RefreshToken), 0); err == nil {
-			t.Fatal("the platform has granted nothing")
-		}
-		wantKept()
-	})
+	}
 }
 
 // Credentials that a refresh has shown to be wrong are not sent in a login too.
@@ -1227,5 +1230,6 @@ func TestAStuckLogHoldsNobody(t *testing.T) {
 			t.Error("the caller waits for the log after Ctrl-C")
 		}
 		close(until)
+		synctest.Wait() // for what the flight still does in the directory
 	})
 }
