@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -45,7 +46,8 @@ const (
 	lockWait = budget + 10*time.Second
 
 	// lockPoll and lockPollMax are the pauses between two looks at a lock that another process holds: the first, and the
-	// longest. They double, so that hundreds of processes that wait leave the machine to the one that works.
+	// longest. They double, so that hundreds of processes that wait leave the machine to the one that works. Up to half of
+	// each is left out at random, or all would look at the same moments, in which one of them gets the lock.
 	lockPoll    = 10 * time.Millisecond
 	lockPollMax = 160 * time.Millisecond
 
@@ -118,7 +120,7 @@ func (k *Cache) lock(ctx context.Context, request call) (release func(), err err
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-time.After(pause):
+		case <-time.After(pause - mathrand.N(pause/2)): //nolint:gosec // a wait is no secret
 		}
 	}
 }
