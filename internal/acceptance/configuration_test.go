@@ -6,9 +6,11 @@ package acceptance
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
@@ -345,4 +347,31 @@ func TestAnotherPlatformsURLIsHintedAt(t *testing.T) {
 		t.Errorf("errors %v", r.errors)
 	}
 	s.wantRequests(1, 0, 0)
+}
+
+// C19: with Terraform before 1.10 or OpenTofu before 1.11, which IXTOKEN_OLD_CLI names, data sources work, and the CLI itself
+// refuses ephemeral blocks.
+func TestAnOlderCLIHasTheDataSource(t *testing.T) {
+	t.Parallel()
+	path := os.Getenv("IXTOKEN_OLD_CLI")
+	if path == "" {
+		t.Skip("IXTOKEN_OLD_CLI names no CLI without ephemeral resources")
+	}
+	s := newStage(t)
+	workspace, err := cli.Open(t.TempDir(), path, plugins)
+	if err != nil {
+		t.Fatal(err)
+	}
+	workspace.Env = s.Env
+	s.Workspace = workspace
+	s.configure(`data "interxion_access_token" "t" { provider = ixtoken }
+`)
+	s.must("apply", "-auto-approve")
+	s.must("destroy", "-auto-approve")
+	s.wantRequests(2, 0, 0)
+	s.configure(interxionBlock)
+	if r := s.run("plan", "-no-color"); r.Status != 1 || !strings.Contains(r.Stdout+r.Stderr, `"ephemeral" are not expected here`) {
+		t.Errorf("status %d:\n%s%s", r.Status, r.Stdout, r.Stderr)
+	}
+	s.wantRequests(2, 0, 0)
 }
