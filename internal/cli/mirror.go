@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// Build is the version under which a build is installed: before any release. ("init" takes 0.0.0 for none.)
-const Build = "0.0.1"
+// build is the version under which a build is installed: before any release. ("init" takes 0.0.0 for none.)
+const build = "0.0.1"
 
 // Install makes "init" find the Workspace's providers in a mirror, as if they had been released. Others are looked for in
 // their registry.
@@ -42,11 +42,11 @@ func (w *Workspace) Mirror(ctx context.Context, dir string) (places []string, er
 	}
 	for _, source := range w.sources {
 		name := "terraform-provider-" + filepath.Base(source)
-		place := filepath.Join(dir, host, filepath.FromSlash(strings.ToLower(source)), Build, runtime.GOOS+"_"+runtime.GOARCH)
+		place := filepath.Join(dir, host, filepath.FromSlash(strings.ToLower(source)), build, runtime.GOOS+"_"+runtime.GOARCH)
 		if err := os.MkdirAll(place, 0o755); err != nil {
 			return nil, err
 		}
-		if err := replace(filepath.Join(w.plugins, name+suffix), filepath.Join(place, name+"_v"+Build+suffix)); err != nil {
+		if err := replace(filepath.Join(w.plugins, name+suffix), filepath.Join(place, name+"_v"+build+suffix)); err != nil {
 			return nil, err
 		}
 		places = append(places, place)

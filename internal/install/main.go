@@ -6,6 +6,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -95,9 +96,13 @@ func plugins() (string, error) {
 // ownRules returns the user's CLI configuration if that says where providers come from; "": none does.
 func ownRules() string {
 	home, _ := os.UserHomeDir()
-	files := []string{os.Getenv("TF_CLI_CONFIG_FILE")}
-	for _, name := range []string{".terraformrc", ".tofurc"} {
-		files = append(files, filepath.Join(home, name), filepath.Join(os.Getenv("APPDATA"), strings.TrimPrefix(name, ".")))
+	files := []string{
+		os.Getenv("TF_CLI_CONFIG_FILE"),
+		filepath.Join(home, ".terraformrc"), filepath.Join(home, ".tofurc"),
+		filepath.Join(cmp.Or(os.Getenv("XDG_CONFIG_HOME"), filepath.Join(home, ".config")), "opentofu", "tofurc"),
+	}
+	if runtime.GOOS == "windows" {
+		files = append(files, filepath.Join(os.Getenv("APPDATA"), "terraform.rc"), filepath.Join(os.Getenv("APPDATA"), "tofu.rc"))
 	}
 	for _, file := range files {
 		if text, err := os.ReadFile(file); err == nil && strings.Contains(string(text), "provider_installation") {
