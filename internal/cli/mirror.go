@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -71,9 +72,11 @@ func (w *Workspace) registry(ctx context.Context) (string, error) {
 	}
 	command := w.Command(ctx, "providers", "schema", "-json")
 	command.Dir = dir
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
 	output, err := command.Output()
 	if err != nil {
-		return "", fmt.Errorf("%s providers schema: %w", w.cli, err)
+		return "", fmt.Errorf("%s providers schema: %w\n%s", w.cli, err, stderr.String())
 	}
 	var answer struct {
 		Schemas map[string]json.RawMessage `json:"provider_schemas"`

@@ -203,7 +203,7 @@ func openCache(dir clients.Secret) (*clients.Cache, diag.Diagnostics) {
 
 // general returns a setting that is not a platform's.
 func (c *configured) general(in input, block values) clients.Secret {
-	found, known := lookUp(in, place{inProvider, block})
+	found, known := lookUp(in, place{inProviderBlock, block})
 	c.note(in, known)
 	return found.value
 }

@@ -30,10 +30,10 @@ type setting struct {
 type origin string
 
 const (
-	inBlock       origin = "this block"
-	inProvider    origin = "the provider block"
-	inEnvironment origin = "the environment"
-	byDefault     origin = "the default"
+	inBlock         origin = "this block"
+	inProviderBlock origin = "the provider block"
+	inEnvironment   origin = "the environment"
+	byDefault       origin = "the default"
 )
 
 func (s settings) secret(name string) clients.Secret { return s[name].value }
@@ -98,7 +98,7 @@ func (p platform) resolve(block, general values) (settings, problems) {
 	found := settings{}
 	var bad problems
 	for _, in := range p.inputs {
-		value, known := lookUp(in, place{inBlock, block}, place{inProvider, general})
+		value, known := lookUp(in, place{inBlock, block}, place{inProviderBlock, general})
 		if !known {
 			bad.unknown = append(bad.unknown, in)
 		}
