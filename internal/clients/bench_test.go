@@ -53,7 +53,7 @@ func BenchmarkCall(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				if _, err := grant.call(); err != nil {
+				if _, err := grant.request(); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -62,7 +62,7 @@ func BenchmarkCall(b *testing.B) {
 }
 
 func BenchmarkKey(b *testing.B) {
-	request, err := Equinix{BaseURL: "https://api.equinix.com", GrantType: ClientCredentials, ClientID: "ABCDE12345", ClientSecret: NewSecret("FGHIJ67890")}.call()
+	request, err := Equinix{BaseURL: "https://api.equinix.com", GrantType: ClientCredentials, ClientID: "ABCDE12345", ClientSecret: NewSecret("FGHIJ67890")}.request()
 	if err != nil {
 		b.Fatal(err)
 	}

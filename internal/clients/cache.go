@@ -105,13 +105,13 @@ func reason(err error) error {
 	return err
 }
 
-func (k *Cache) path(request call, suffix string) string {
-	return filepath.Join(k.dir, entryPrefix+request.name()+suffix)
+func (k *Cache) path(r request, suffix string) string {
+	return filepath.Join(k.dir, entryPrefix+r.name()+suffix)
 }
 
 // lock waits for the request's lock until ctx ends, and returns what gives it back.
-func (k *Cache) lock(ctx context.Context, request call) (release func(), err error) {
-	path := k.path(request, lockSuffix)
+func (k *Cache) lock(ctx context.Context, r request) (release func(), err error) {
+	path := k.path(r, lockSuffix)
 	for pause := lockPoll; ; pause = min(2*pause, lockPollMax) {
 		release, err := tryLock(path)
 		if release != nil || err != nil {
@@ -151,8 +151,8 @@ func inPlace(lock *flock.Flock, path string) bool {
 }
 
 // load returns what is stored about the request. Anything but a whole entry of this request is a miss; why says which.
-func (k *Cache) load(request call) (found record, why string) {
-	data, err := readEntry(k.path(request, entrySuffix), maxEntrySize)
+func (k *Cache) load(r request) (found record, why string) {
+	data, err := readEntry(k.path(r, entrySuffix), maxEntrySize)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return record{}, "there is no entry"
@@ -162,11 +162,11 @@ func (k *Cache) load(request call) (found record, why string) {
 		return record{}, "the entry is damaged or foreign"
 	}
 	header, sealed := data[:headerSize], data[headerSize:]
-	aead, err := request.aead(header[headerSize-saltSize:])
+	aead, err := r.aead(header[headerSize-saltSize:])
 	if err != nil || len(sealed) < aead.NonceSize() {
 		return record{}, "the entry is damaged"
 	}
-	text, err := aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], request.binding(header))
+	text, err := aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], r.binding(header))
 	if err != nil {
 		return record{}, "the entry is damaged or of another secret"
 	}
@@ -178,15 +178,15 @@ func (k *Cache) load(request call) (found record, why string) {
 }
 
 // save replaces what is stored about the request. The caller holds the lock, so the temporary file is its own.
-func (k *Cache) save(request call, known record) error {
-	data, err := request.seal(known)
+func (k *Cache) save(r request, known record) error {
+	data, err := r.seal(known)
 	if err != nil {
 		return err
 	}
-	path := k.path(request, writeSuffix)
+	path := k.path(r, writeSuffix)
 	err = writeEntry(path, data)
 	if err == nil {
-		err = replace(path, k.path(request, entrySuffix))
+		err = replace(path, k.path(r, entrySuffix))
 	}
 	if err != nil {
 		_ = os.Remove(path)
@@ -196,20 +196,20 @@ func (k *Cache) save(request call, known record) error {
 }
 
 // seal returns the entry: header, nonce, and the encrypted record.
-func (c call) seal(known record) ([]byte, error) {
+func (r request) seal(known record) ([]byte, error) {
 	text, err := json.Marshal(known.stored()) //nolint:gosec // what is encrypted below
 	if err != nil {
 		return nil, err
 	}
 	salt := random(saltSize)
-	header := binary.BigEndian.AppendUint64([]byte(entryMagic), uint64(known.useless().Unix())) //nolint:gosec // over reads it as it is written
+	header := binary.BigEndian.AppendUint64([]byte(entryMagic), uint64(known.usefulUntil().Unix())) //nolint:gosec // over reads it as it is written
 	header = append(header, salt...)
-	aead, err := c.aead(salt)
+	aead, err := r.aead(salt)
 	if err != nil {
 		return nil, err
 	}
 	nonce := random(aead.NonceSize())
-	return aead.Seal(slices.Concat(header, nonce), nonce, text, c.binding(header)), nil
+	return aead.Seal(slices.Concat(header, nonce), nonce, text, r.binding(header)), nil
 }
 
 func random(size int) []byte {
@@ -218,8 +218,8 @@ func random(size int) []byte {
 	return bytes
 }
 
-// useless is when nothing in the record is of use any more.
-func (r record) useless() time.Time {
+// usefulUntil is when nothing in the record is of use any more.
+func (r record) usefulUntil() time.Time {
 	last := r.Until
 	for _, end := range []time.Time{r.Token.Expiry, r.Token.RefreshTokenExpiry} {
 		if end.After(last) {
@@ -234,29 +234,29 @@ func (r record) useless() time.Time {
 
 // name is the request's name in the file system. It tells nothing to those who do not know the secrets. The password of
 // a human is not in it: names can be tried out faster than the key that is made of it.
-func (c call) name() string {
-	body := c.body
-	if c.personal() {
-		body = c.impersonal
+func (r request) name() string {
+	body := r.body
+	if r.personal() {
+		body = r.impersonal
 	}
-	digest := sum(c.endpoint.String(), c.accept, body.Reveal())
+	digest := sum(r.endpoint.String(), r.accept, body.Reveal())
 	return hex.EncodeToString(digest[:16])
 }
 
 // personal reports whether a human's password is among the secrets.
-func (c call) personal() bool { return !c.impersonal.IsZero() }
+func (r request) personal() bool { return !r.impersonal.IsZero() }
 
 // binding is the data that an entry is bound to besides its key: all that would be sent, and the header.
-func (c call) binding(header []byte) []byte {
-	digest := c.key()
+func (r request) binding(header []byte) []byte {
+	digest := r.key()
 	return slices.Concat(header, digest[:])
 }
 
 // aead returns the cipher for an entry with this salt. What a platform made up is too long to be guessed, and a fast
 // derivation will do; a human's password gets the memory-hard one that RFC 9106, section 4, recommends as second choice.
-func (c call) aead(salt []byte) (cipher.AEAD, error) {
-	secrets := make([]string, len(c.secrets))
-	for i, secret := range c.secrets {
+func (r request) aead(salt []byte) (cipher.AEAD, error) {
+	secrets := make([]string, len(r.secrets))
+	for i, secret := range r.secrets {
 		secrets[i] = secret.Reveal()
 	}
 	material := sum(secrets...)
@@ -264,7 +264,7 @@ func (c call) aead(salt []byte) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.personal() {
+	if r.personal() {
 		key = argon2.IDKey(key, salt, 3, 64<<10, 4, 32)
 	}
 	block, err := aes.NewCipher(key)
@@ -327,7 +327,7 @@ func (k *Cache) sweep(now time.Time) {
 			continue
 		}
 		_ = os.Remove(path + writeSuffix)
-		if over(path+entrySuffix, now) {
+		if expired(path+entrySuffix, now) {
 			_ = os.Remove(path + entrySuffix)
 			removeLock(path+lockSuffix, release)
 		} else {
@@ -338,7 +338,7 @@ func (k *Cache) sweep(now time.Time) {
 
 // over reports whether an entry is missing, none at all, or of no more use. One that cannot be read just now is kept: it
 // may say that a refresh token is spent.
-func over(path string, now time.Time) bool {
+func expired(path string, now time.Time) bool {
 	header, err := readEntry(path, int64(headerSize))
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, errUnfit):
@@ -348,8 +348,8 @@ func over(path string, now time.Time) bool {
 	case len(header) < headerSize || string(header[:len(entryMagic)]) != entryMagic:
 		return true
 	}
-	useless := int64(binary.BigEndian.Uint64(header[len(entryMagic):])) //nolint:gosec // as it was written
-	return now.After(time.Unix(useless, 0))
+	usefulUntil := int64(binary.BigEndian.Uint64(header[len(entryMagic):])) //nolint:gosec // as it was written
+	return now.After(time.Unix(usefulUntil, 0))
 }
 
 // storedRecord is a record in clear, for the encryption alone.

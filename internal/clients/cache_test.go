@@ -44,9 +44,9 @@ func (p *fakePlatform) logging(dir string, handler slog.Handler) *Client {
 	return p.client(Options{Cache: opened(p.t, dir), Logger: slog.New(handler), RequestTimeout: 110 * time.Second})
 }
 
-func requestFor(t testing.TB, grant Grant) call {
+func requestFor(t testing.TB, grant Grant) request {
 	t.Helper()
-	request, err := grant.call()
+	request, err := grant.request()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +282,7 @@ func TestProcessesShareARejectionForAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, row := range []struct {
 			answer http.HandlerFunc
-			fault  Fault
+			fault  Kind
 		}{{rejects("invalid_client"), CredentialsRejected}, {rejects("invalid_scope"), ScopeRejected}, {says(403, ""), Forbidden}} {
 			p, dir := inMemory(t, row.answer), t.TempDir()
 			_, errs := together(50, func(int) (string, error) { return ask(t, p.another(dir), p.interxion("")) })
@@ -296,7 +296,7 @@ func TestProcessesShareARejectionForAMinute(t *testing.T) {
 				if fault.CachedUntil.IsZero() {
 					asked++
 				}
-				if fault.Fault != row.fault || fault.Status == 0 {
+				if fault.Kind != row.fault || fault.Status == 0 {
 					t.Fatal(err)
 				}
 			}
@@ -367,7 +367,7 @@ func TestEntriesFromTheFutureAreMissed(t *testing.T) { // K15
 		p.sent(0, "/refresh")
 
 		p, dir = inMemory(t, grantsToken("t-1")), t.TempDir()
-		store(t, dir, p.interxion(""), record{Rejected: &Error{Fault: CredentialsRejected}, Until: time.Now().Round(0).Add(time.Hour + rejectionShared)})
+		store(t, dir, p.interxion(""), record{Rejected: &Error{Kind: CredentialsRejected}, Until: time.Now().Round(0).Add(time.Hour + rejectionShared)})
 		gets(t, p.another(dir), p.interxion(""), "t-1")
 	})
 }
@@ -419,7 +419,7 @@ func TestPlantedEntriesAreMissed(t *testing.T) { // F09, F18
 	attacker.ClientSecret = NewSecret("the attacker's")
 	whole, _ := requestFor(t, grant).seal(record{Token: tokenOf("right", 0, time.Hour, "")})
 	keyed, _ := requestFor(t, attacker).seal(record{Token: tokenOf("planted", 0, time.Hour, "")})
-	unkeyed, _ := call{endpoint: requestFor(t, grant).endpoint}.seal(record{Token: tokenOf("planted", 0, time.Hour, "")})
+	unkeyed, _ := request{endpoint: requestFor(t, grant).endpoint}.seal(record{Token: tokenOf("planted", 0, time.Hour, "")})
 	for name, data := range map[string][]byte{
 		"plain":           []byte(`{"access_token":"planted","obtained":"2020-01-01T00:00:00Z","expiry":"2100-01-01T00:00:00Z"}`),
 		"another key":     keyed,
@@ -507,7 +507,7 @@ func TestOnlyTheSecretsMakeTheKey(t *testing.T) { // F20
 	secret.ClientSecret, token.RefreshToken, password.UserPassword = NewSecret("another"), NewSecret("another"), NewSecret("another")
 	fast := requestFor(t, p.equinix(Password))
 	fast.impersonal = Secret{}
-	for name, row := range map[string][2]call{
+	for name, row := range map[string][2]request{
 		"client secret": {requestFor(t, p.cloudLX(RefreshToken)), requestFor(t, secret)},
 		"refresh token": {requestFor(t, p.cloudLX(RefreshToken)), requestFor(t, token)},
 		"password":      {requestFor(t, p.equinix(Password)), requestFor(t, password)},
@@ -755,7 +755,7 @@ func TestWaitForALockEndsAtOnce(t *testing.T) { // X03
 					return "", err
 				})
 				for _, err := range errs {
-					if fault := failed(t, err); fault.Fault != Cancelled || time.Since(start) != 2*time.Second {
+					if fault := failed(t, err); fault.Kind != Cancelled || time.Since(start) != 2*time.Second {
 						t.Errorf("%v after %s", err, time.Since(start))
 					}
 				}
@@ -775,9 +775,9 @@ func TestWaitForALockEndsAtOnce(t *testing.T) { // X03
 
 func nothingUnderWay(t *testing.T, c *Client) {
 	t.Helper()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, known := range c.entries {
+	c.flights.memory.mu.Lock()
+	defer c.flights.memory.mu.Unlock()
+	for _, known := range c.flights.memory.entries {
 		if known.flight != nil {
 			t.Error("a flight is still under way")
 		}
@@ -811,7 +811,7 @@ func TestWhenToRefresh(t *testing.T) {
 		} {
 			dir, before := t.TempDir(), len(p.seen(""))
 			c := p.another(dir) // a later start would sweep some of them
-			if _, due := c.successor(requestFor(t, p.cloudLX(ClientCredentials)), &entry{token: row.token}); due != (row.want == "refresh") {
+			if _, due := requestFor(t, p.cloudLX(ClientCredentials)).successor(row.token); due != (row.want == "refresh") {
 				t.Errorf("%s: a refresh is due: %t", name, due)
 			}
 			store(t, dir, p.cloudLX(ClientCredentials), record{Token: row.token})
@@ -877,7 +877,7 @@ func TestALostRefreshCostsOneFullGrant(t *testing.T) { // S04, F11, K09
 					}
 				}
 				token, err := p.another(dir).Token(t.Context(), p.cloudLX(RefreshToken), 0) // nor is it sent again for somebody else
-				if err != nil || failed(t, token.Fallback).Fault != RefreshTokenRejected {
+				if err != nil || failed(t, token.Fallback).Kind != RefreshTokenRejected {
 					t.Errorf("%v, %v", err, token.Fallback)
 				}
 				p.sent(1, "/refresh-token")
@@ -1006,6 +1006,29 @@ func TestWithoutTheLockNothingIsRefreshed(t *testing.T) { // K19
 	p.sent(1, "/refresh")
 }
 
+// TestARefreshWithAWrongSecretIsOneLogin: the rejection of a refresh is one of the credentials, for other processes too.
+func TestARefreshWithAWrongSecretIsOneLogin(t *testing.T) { // S04
+	synctest.Test(t, func(t *testing.T) {
+		p, dir := inMemory(t, rejects("invalid_client")), t.TempDir()
+		for range 3 {
+			_, err := ask(t, p.another(dir), p.cloudLX(RefreshToken))
+			if fault := failed(t, err); fault.Kind != CredentialsRejected {
+				t.Errorf("%v, want rejected credentials", err)
+			}
+		}
+		p.sent(1, "")
+	})
+}
+
+// TestAnAutomaticRefreshNeedsItsOwnLock: without it, another process may be sending the same refresh token.
+func TestAnAutomaticRefreshNeedsItsOwnLock(t *testing.T) { // K19
+	p, dir := onLoopback(t, counted()), t.TempDir()
+	store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
+	must(t, os.Mkdir((&Cache{dir}).path(requestFor(t, p.cloudLX(RefreshToken)), lockSuffix), 0o700))
+	gets(t, p.another(dir), p.cloudLX(ClientCredentials), "t-1")
+	p.sent(0, "/refresh")
+}
+
 // What is logged.
 
 func TestLogsSayWhereTokensComeFrom(t *testing.T) { // H21
@@ -1111,7 +1134,7 @@ func TestARejectionOfARefreshIsOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, dir := inMemory(t, says(401, `{"error":"invalid_client"}`)), t.TempDir()
 		store(t, dir, p.equinix(Password), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
-		if _, err := ask(t, p.another(dir), p.equinix(Password)); failed(t, err).Fault != CredentialsRejected {
+		if _, err := ask(t, p.another(dir), p.equinix(Password)); failed(t, err).Kind != CredentialsRejected {
 			t.Error(err)
 		}
 		p.sent(1, "")
@@ -1223,7 +1246,7 @@ func TestAStuckLogHoldsNobody(t *testing.T) {
 		synctest.Wait()
 		select {
 		case err := <-left:
-			if failed(t, err).Fault != Cancelled {
+			if failed(t, err).Kind != Cancelled {
 				t.Error(err)
 			}
 		default:

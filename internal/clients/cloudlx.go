@@ -39,7 +39,7 @@ func CheckAPIVersion(version string) string {
 	return `api_version is not a version such as "v1"`
 }
 
-func (g CloudLX) call() (call, error) {
+func (g CloudLX) request() (request, error) {
 	version := cmp.Or(g.APIVersion, "v1")
 	var check checks
 	check.add(CheckAPIVersion(version))
@@ -49,7 +49,7 @@ func (g CloudLX) call() (call, error) {
 		"client_id":     check.text("client_id", g.ClientID),
 		"client_secret": check.secret("client_secret", g.ClientSecret),
 	}
-	c := call{
+	r := request{
 		platform:        "CloudLX",
 		accept:          "application/vnd.cloudlx." + version + "+json",
 		credential:      []Secret{NewSecret(g.ClientID), g.ClientSecret},
@@ -62,19 +62,19 @@ func (g CloudLX) call() (call, error) {
 	case RefreshToken:
 		path = "/api/oauth2/refresh-token"
 		fields["refresh_token"] = check.secret("previous_refresh_token", g.RefreshToken)
-		c.secrets = append(c.secrets, g.RefreshToken)
-		c.refreshToken = g.RefreshToken
-		c.once = true
-		c.fallback = CloudLX{BaseURL: g.BaseURL, APIVersion: g.APIVersion, GrantType: ClientCredentials, ClientID: g.ClientID, ClientSecret: g.ClientSecret}
+		r.secrets = append(r.secrets, g.RefreshToken)
+		r.refreshToken = g.RefreshToken
+		r.sendOnce = true
+		r.fallback = CloudLX{BaseURL: g.BaseURL, APIVersion: g.APIVersion, GrantType: ClientCredentials, ClientID: g.ClientID, ClientSecret: g.ClientSecret}
 	default:
 		check.add("grant_type is not one of client_credentials and refresh_token")
 	}
-	if err := check.err(c.platform); err != nil {
-		return call{}, err
+	if err := check.err(r.platform); err != nil {
+		return request{}, err
 	}
-	c.endpoint = endpoint(base, "/api", path) // portals are named with and without /api, in the vendor's pages and in the wild
-	c.contentType, c.body = form(fields)
-	return c, nil
+	r.endpoint = endpoint(base, "/api", path) // portals are named with and without /api, in the vendor's pages and in the wild
+	r.contentType, r.body = form(fields)
+	return r, nil
 }
 
 // refreshedBy is the grant that uses a refresh token of this one.

@@ -84,7 +84,7 @@ func TestRetryAfter(t *testing.T) { // S13
 
 // TestHostileAnswersTakeLittleMemory bounds what the largest answers make the process take from the system.
 func TestHostileAnswersTakeLittleMemory(t *testing.T) {
-	request := call{secrets: []Secret{NewSecret(canary)}}
+	request := request{secrets: []Secret{NewSecret(canary)}}
 	fill := func(before, part, after string) []byte {
 		return []byte(before + strings.Repeat(part, (maxBody-len(before)-len(after))/len(part)) + after)
 	}

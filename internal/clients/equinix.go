@@ -27,14 +27,14 @@ type Equinix struct {
 // MD5Base64 is the only password encoding that Equinix documents.
 const MD5Base64 = "md5-b64"
 
-func (g Equinix) call() (call, error) {
+func (g Equinix) request() (request, error) {
 	var check checks
 	base, path := check.url("base_url", g.BaseURL), "/oauth2/v1/token"
 	fields := map[string]string{
 		"client_id":     check.text("client_id", g.ClientID),
 		"client_secret": check.secret("client_secret", g.ClientSecret),
 	}
-	c := call{
+	r := request{
 		platform:   "Equinix",
 		accept:     "application/json",
 		credential: []Secret{NewSecret(g.ClientID), g.ClientSecret},
@@ -52,29 +52,29 @@ func (g Equinix) call() (call, error) {
 			fields["password_encoding"] = g.PasswordEncoding
 			check.add(CheckEncodedPassword(g.PasswordEncoding, g.UserPassword))
 		}
-		c.credential = append(c.credential, NewSecret(g.UserName), g.UserPassword)
-		c.secrets = append(c.secrets, g.UserPassword)
-		c.once = true
+		r.credential = append(r.credential, NewSecret(g.UserName), g.UserPassword)
+		r.secrets = append(r.secrets, g.UserPassword)
+		r.sendOnce = true
 	case RefreshToken:
 		path = "/oauth2/v1/refreshaccesstoken" // its documentation names no grant_type
 		fields["refresh_token"] = check.secret("previous_refresh_token", g.RefreshToken)
-		c.secrets = append(c.secrets, g.RefreshToken)
-		c.refreshToken = g.RefreshToken
-		c.once = true
-		c.fallback = Equinix{BaseURL: g.BaseURL, GrantType: ClientCredentials, ClientID: g.ClientID, ClientSecret: g.ClientSecret}
+		r.secrets = append(r.secrets, g.RefreshToken)
+		r.refreshToken = g.RefreshToken
+		r.sendOnce = true
+		r.fallback = Equinix{BaseURL: g.BaseURL, GrantType: ClientCredentials, ClientID: g.ClientID, ClientSecret: g.ClientSecret}
 	default:
 		check.add("grant_type is not one of client_credentials, password and refresh_token")
 	}
-	if err := check.err(c.platform); err != nil {
-		return call{}, err
+	if err := check.err(r.platform); err != nil {
+		return request{}, err
 	}
-	c.endpoint = endpoint(base, "", path)
-	c.contentType, c.body = jsonObject(fields)
+	r.endpoint = endpoint(base, "", path)
+	r.contentType, r.body = jsonObject(fields)
 	if g.GrantType == Password {
 		delete(fields, "user_password")
-		_, c.impersonal = jsonObject(fields)
+		_, r.impersonal = jsonObject(fields)
 	}
-	return c, nil
+	return r, nil
 }
 
 // refreshedBy is the grant that uses a refresh token of this one.

@@ -4,36 +4,38 @@
 package clients
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 )
 
-// Fault says what kind of thing went wrong, as finely as the remedies differ.
-type Fault int
+// Kind says what kind of thing went wrong, as finely as the remedies differ.
+type Kind int
 
 // The faults. Those from CredentialsRejected to NotAcceptable are the platform's judgement of the request.
 const (
-	InvalidInput         Fault = iota // nothing was sent: a setting is missing or cannot be meant
-	CredentialsRejected               // the platform knows the client, its secret or the user's password otherwise
-	GrantRejected                     // the client may not use this grant type (unauthorized_client, unsupported_grant_type)
-	ScopeRejected                     // the client may not have a scope that was asked for (invalid_scope)
-	RefreshTokenRejected              // the refresh token is spent, expired or another client's
-	RequestRejected                   // the platform did not accept the request for another reason
-	Forbidden                         // something before the platform did not let the request through (403)
-	NotFound                          // there is no token endpoint at this URL (404)
-	NotAcceptable                     // the platform does not take the method or the media types (405, 406, 415)
-	Redirected                        // the answer points elsewhere; it is not followed
-	BadAnswer                         // the answer is no token answer
-	Throttled                         // the platform wants fewer requests (429), or a pause longer than is waited
-	Unavailable                       // the platform failed (5xx)
-	Unreachable                       // no connection, or one that broke
-	Untrusted                         // TLS failed: a certificate, a version, a protocol
-	ProxyFailed                       // the proxy did not connect
-	TimedOut                          // no answer within the time allowed
-	Cancelled                         // the caller left, or the process was interrupted
-	Internal                          // a fault of this program
+	InvalidInput         Kind = iota // nothing was sent: a setting is missing or cannot be meant
+	CredentialsRejected              // the platform knows the client, its secret or the user's password otherwise
+	GrantRejected                    // the client may not use this grant type (unauthorized_client, unsupported_grant_type)
+	ScopeRejected                    // the client may not have a scope that was asked for (invalid_scope)
+	RefreshTokenRejected             // the refresh token is spent, expired or another client's
+	RequestRejected                  // the platform did not accept the request for another reason
+	Forbidden                        // something before the platform did not let the request through (403)
+	NotFound                         // there is no token endpoint at this URL (404)
+	NotAcceptable                    // the platform does not take the method or the media types (405, 406, 415)
+	Redirected                       // the answer points elsewhere; it is not followed
+	BadAnswer                        // the answer is no token answer
+	Throttled                        // the platform wants fewer requests (429), or a pause longer than is waited
+	Unavailable                      // the platform failed (5xx)
+	Unreachable                      // no connection, or one that broke
+	Untrusted                        // TLS failed: a certificate, a version, a protocol
+	ProxyFailed                      // the proxy did not connect
+	TimedOut                         // no answer within the time allowed
+	Cancelled                        // the caller left, or the process was interrupted
+	Internal                         // a fault of this program
 )
 
 // Error is why there is no token. It holds no secret and no body.
@@ -42,8 +44,8 @@ type Error struct {
 	Platform string
 	// Endpoint is the host and path that were asked; empty: nothing was sent.
 	Endpoint string
-	// Fault is what kind of thing went wrong.
-	Fault Fault
+	// Kind is what kind of thing went wrong.
+	Kind Kind
 	// Status is the HTTP status; zero: there was no answer.
 	Status int
 	// Code is the platform's own error code; empty: it named none.
@@ -57,8 +59,8 @@ type Error struct {
 	// CachedUntil is when the platform is asked again, where the answer comes from the Cache; zero: it does not.
 	CachedUntil time.Time `json:"-"`
 
-	// transient: asking again may help. unsent: the platform has certainly not acted on the request.
-	transient, unsent bool
+	// transient: asking again may help. notActedOn: the platform has certainly not acted on the request.
+	transient, notActedOn bool
 }
 
 // Error says in one line what was asked and what came back.
@@ -97,16 +99,16 @@ func (e *Error) Error() string {
 }
 
 // Rejection reports whether the platform has judged the request itself: the same request will fail again.
-func (e *Error) Rejection() bool { return e.Fault >= CredentialsRejected && e.Fault <= NotAcceptable }
+func (e *Error) Rejection() bool { return e.Kind >= CredentialsRejected && e.Kind <= NotAcceptable }
 
 // refreshLost reports whether a refresh that failed so cannot succeed any more: it was rejected, or the platform may
 // have spent the token without the answer coming back.
 func (e *Error) refreshLost() bool {
-	switch e.Fault {
+	switch e.Kind {
 	case RefreshTokenRejected:
 		return true
 	case Unreachable, TimedOut, Unavailable, BadAnswer:
-		return !e.unsent
+		return !e.notActedOn
 	default:
 		return false
 	}
@@ -115,5 +117,31 @@ func (e *Error) refreshLost() bool {
 // refreshDeclined reports whether a new token may be had where a refresh that nobody has asked for failed so: the fault is
 // the refresh's, not the moment's and not the credentials', which a login would send again.
 func (e *Error) refreshDeclined() bool {
-	return e.refreshLost() || e.Rejection() && e.Fault != CredentialsRejected || e.Fault == Redirected
+	return e.refreshLost() || e.Rejection() && e.Kind != CredentialsRejected || e.Kind == Redirected
+}
+
+// ended is the error of a wait that was given up.
+func ended(ctx context.Context, r request) *Error {
+	err := &Error{Platform: r.platform, Endpoint: r.address(), Kind: Cancelled, Description: "cancelled"}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err.Kind, err.Description, err.transient = TimedOut, "no token within the time allowed", true
+	}
+	return err
+}
+
+// notSent is the error of a request that was given up before it was sent.
+func endedUnsent(ctx context.Context, r request) *Error {
+	err := ended(ctx, r)
+	err.notActedOn = true
+	return err
+}
+
+// stopped reports whether nothing more is to be sent.
+func stopped(ctx context.Context, interrupted <-chan struct{}) bool {
+	select {
+	case <-interrupted:
+		return true
+	default:
+		return ctx.Err() != nil
+	}
 }

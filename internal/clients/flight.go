@@ -5,133 +5,111 @@ package clients
 
 import (
 	"context"
-	"errors"
+	"strings"
 	"time"
 )
+
+// flights lets one run of a request stand for all who wait for it.
+type flights struct {
+	memory      *memory
+	interrupted <-chan struct{}
+	next        *refresher
+}
 
 // flight is a request under way and the number of those who wait for it. It ends when the last of them leaves.
 type flight struct {
 	done    chan struct{}
 	cancel  context.CancelFunc
 	began   time.Time
-	waiting int // guarded by Client.mu
+	waiting int // guarded by memory.mu
 	// token and err are set before done is closed.
 	token Token
 	err   *Error
 }
 
-// share answers from memory, or waits for the request that all who ask for the same share. follow allows to refresh
-// what is at hand.
-func (c *Client) share(ctx context.Context, request call, minValidity time.Duration, follow bool) (Token, *Error) {
+// share answers from memory, or waits for the flight that all who ask for the same share.
+func (s *flights) share(ctx context.Context, r request, minValidity time.Duration) (Token, *Error) {
 	for {
-		underway, token, fault := c.look(ctx, request, minValidity, follow)
-		if underway == nil {
-			return token, fault
+		f, token, err := s.join(ctx, r, minValidity)
+		if f == nil {
+			return token, err
 		}
 		select {
-		case <-underway.done:
+		case <-f.done:
 		case <-ctx.Done():
-			return Token{}, c.leave(ctx, request, underway)
-		case <-c.options.Interrupted:
-			return Token{}, c.leave(ctx, request, underway)
+			return Token{}, s.leave(ctx, r, f)
+		case <-s.interrupted:
+			return Token{}, s.leave(ctx, r, f)
 		}
-		token, fault = underway.token, underway.err
-		if fault != nil && fault.Fault == Cancelled {
-			continue // all who waited before this caller have left
+		switch {
+		case f.err != nil && f.err.Kind == Cancelled:
+			// All who waited before this caller have left.
+		case f.err != nil || !f.token.obtained.Before(f.began) || f.token.lasts(time.Now(), minValidity):
+			return f.token, f.err
 		}
-		// Who began the flight may have been content with less than this caller, and with what the cache had. What a
-		// platform has granted since then is all that it grants.
-		if fault != nil || !token.obtained.Before(underway.began) || token.lasts(time.Now(), minValidity) {
-			return token, fault
-		}
+		// Who began the flight was content with less than this caller, and with what the cache had. (What a platform has
+		// granted since then is all that it grants.)
 	}
 }
 
-// look answers from memory, or joins the flight under way, or starts one.
-func (c *Client) look(ctx context.Context, request call, minValidity time.Duration, follow bool) (*flight, Token, *Error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	known := find(c.entries, request.key(), expendable)
-	now := time.Now()
-	switch {
-	case known.token.lasts(now, minValidity):
-		return nil, known.token, nil
-	case known.failed.holds(now):
-		return nil, Token{}, known.failed.err
-	case c.over(ctx):
-		return nil, Token{}, ended(ctx, request)
-	case known.flight == nil:
-		known.flight = c.start(ctx, request, known, minValidity, follow)
+// join answers from memory, or joins the flight under way, or starts one.
+func (s *flights) join(ctx context.Context, r request, minValidity time.Duration) (*flight, Token, *Error) {
+	s.memory.mu.Lock()
+	defer s.memory.mu.Unlock()
+	e := s.memory.entry(r)
+	if token, err, ok := e.answer(minValidity); ok {
+		return nil, token, err
 	}
-	known.flight.waiting++
-	return known.flight, Token{}, nil
-}
-
-// over reports whether nothing more is to be sent.
-func (c *Client) over(ctx context.Context) bool {
-	select {
-	case <-c.options.Interrupted:
-		return true
-	default:
-		return ctx.Err() != nil
+	if stopped(ctx, s.interrupted) {
+		return nil, Token{}, ended(ctx, r)
 	}
+	if e.flight == nil {
+		e.flight = s.start(ctx, r, minValidity)
+	}
+	e.flight.waiting++
+	return e.flight, Token{}, nil
 }
 
 // leave gives up one wait, and the flight with the last one.
-func (c *Client) leave(ctx context.Context, request call, f *flight) *Error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (s *flights) leave(ctx context.Context, r request, f *flight) *Error {
+	s.memory.mu.Lock()
+	defer s.memory.mu.Unlock()
 	f.waiting--
 	if f.waiting == 0 {
 		f.cancel()
 	}
-	return ended(ctx, request)
+	return ended(ctx, r)
 }
 
-// ended is the fault of a wait that was given up.
-func ended(ctx context.Context, request call) *Error {
-	fault := &Error{Platform: request.platform, Endpoint: request.address(), Fault: Cancelled, Description: "cancelled"}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		fault.Fault, fault.Description, fault.transient = TimedOut, "no token within the time allowed", true
-	}
-	return fault
-}
-
-// unsent is the fault of a request that was given up before it was sent.
-func unsent(ctx context.Context, request call) *Error {
-	fault := ended(ctx, request)
-	fault.unsent = true
-	return fault
-}
-
-// start sends the request on its own behalf: whoever happened to ask first may leave without harm to the others.
-func (c *Client) start(ctx context.Context, request call, known *entry, minValidity time.Duration, follow bool) *flight {
+// start runs the request under a context of its own: whoever happened to ask first may leave without harm to the others.
+func (s *flights) start(ctx context.Context, r request, minValidity time.Duration) *flight {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f := &flight{done: make(chan struct{}), cancel: cancel, began: time.Now().Round(0)}
 	go func() {
 		defer cancel()
-		token, fault := c.obtain(ctx, request, known, minValidity, follow)
-		c.land(known, f, token, fault)
+		token, err := s.run(ctx, r, minValidity)
+		s.finish(r, f, token, err)
 	}()
 	return f
 }
 
-// land keeps what came of a flight and tells those who wait.
-func (c *Client) land(known *entry, f *flight, token Token, fault *Error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f.token, f.err = token, fault
-	known.flight = nil
-	switch {
-	case fault == nil:
-		known.token, known.failed = token, failure{}
-	case fault.Fault == Cancelled || fault.Fault == Internal:
-	case !fault.CachedUntil.IsZero():
-		known.failed = failure{fault, fault.CachedUntil}
-	case fault.transient:
-		known.failed = failure{fault, time.Now().Add(max(failureShared, fault.RetryAfter))}
-	default:
-		known.failed = failure{err: fault}
-	}
+// run makes a panic an error: what was thrown may hold a secret.
+func (s *flights) run(ctx context.Context, r request, minValidity time.Duration) (token Token, err *Error) {
+	defer func() {
+		if recover() != nil {
+			err = &Error{Platform: r.platform, Endpoint: r.address(), Kind: Internal, Description: "a fault in " + strings.Join(PanicOrigin(), ", from ")}
+		}
+	}()
+	return s.next.obtain(ctx, r, minValidity)
+}
+
+// finish keeps what came of a flight and tells those who wait.
+func (s *flights) finish(r request, f *flight, token Token, err *Error) {
+	s.memory.mu.Lock()
+	defer s.memory.mu.Unlock()
+	e := s.memory.entry(r)
+	e.remember(token, err)
+	e.flight = nil
+	f.token, f.err = token, err
 	close(f.done)
 }

@@ -108,7 +108,7 @@ func FuzzErrorBody(f *testing.F) {
 	f.Add(`{"message":"\u0041%41&#65;`, `","status_code":401}`)
 	f.Add(`{"error":{"message":"`, `"}}`)
 	f.Add("\xef\xbb\xbf", "")
-	request := call{secrets: []Secret{NewSecret(canary)}}
+	request := request{secrets: []Secret{NewSecret(canary)}}
 	f.Fuzz(func(t *testing.T, before, after string) {
 		for _, write := range []func(string) string{strings.Clone, url.QueryEscape, inJSON, func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }} {
 			written := write(canary)
@@ -159,7 +159,7 @@ func FuzzURL(f *testing.F) {
 			t.Fatalf("%q was taken", text)
 		}
 		for _, optional := range []string{"", "/api", "/connect/token"} {
-			c := call{endpoint: endpoint(base, optional, "/connect/token")}
+			c := request{endpoint: endpoint(base, optional, "/connect/token")}
 			r, err := http.NewRequest(http.MethodPost, c.endpoint.String(), http.NoBody)
 			if err != nil {
 				t.Fatalf("%q gives no request: %v", text, err)

@@ -15,7 +15,7 @@ type Interxion struct {
 	Scope string
 }
 
-func (g Interxion) call() (call, error) {
+func (g Interxion) request() (request, error) {
 	const path = "/connect/token"
 	var check checks
 	base := check.url("login_url", g.LoginURL)
@@ -27,16 +27,16 @@ func (g Interxion) call() (call, error) {
 	if g.Scope != "" {
 		fields["scope"] = check.text("scopes", g.Scope)
 	}
-	c := call{
+	r := request{
 		platform:   "Interxion",
 		accept:     "application/json",
 		credential: []Secret{NewSecret(g.ClientID), g.ClientSecret},
 		secrets:    []Secret{g.ClientSecret},
 	}
-	if err := check.err(c.platform); err != nil {
-		return call{}, err
+	if err := check.err(r.platform); err != nil {
+		return request{}, err
 	}
-	c.endpoint = endpoint(base, path, path) // the vendor's own pages print the login URL with and without it
-	c.contentType, c.body = form(fields)
-	return c, nil
+	r.endpoint = endpoint(base, path, path) // the vendor's own pages print the login URL with and without it
+	r.contentType, r.body = form(fields)
+	return r, nil
 }

@@ -74,7 +74,7 @@ func inMemory(t *testing.T, script ...http.HandlerFunc) *fakePlatform {
 func (p *fakePlatform) client(options Options) *Client {
 	c := New(options)
 	if p.dial != nil {
-		c.transport.DialContext = p.dial
+		c.sender().transport.DialContext = p.dial
 	} else {
 		p.t.Cleanup(func() { nothingLeft(p.t) })
 	}
@@ -312,7 +312,7 @@ func nothingLeft(t *testing.T) {
 	for end := time.Now().Add(5 * time.Second); ; {
 		left := ""
 		for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
-			if strings.Contains(stack, "http.(*Transport)") || strings.Contains(stack, "http.(*persistConn)") || strings.Contains(stack, "clients.(*Client)") {
+			if strings.Contains(stack, "http.(*Transport)") || strings.Contains(stack, "http.(*persistConn)") || strings.Contains(stack, "clients.(*flights)") {
 				left = stack
 			}
 		}

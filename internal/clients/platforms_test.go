@@ -110,7 +110,7 @@ func TestRecordedExchanges(t *testing.T) {
 		},
 		"interxion/invalid_client": {
 			grant: interxion, paths: interxionPath, // the secret has the code's letters in it
-			fault: clients.Error{Platform: "Interxion", Fault: clients.CredentialsRejected, Status: 400, Code: "invalid_client"},
+			fault: clients.Error{Platform: "Interxion", Kind: clients.CredentialsRejected, Status: 400, Code: "invalid_client"},
 		},
 		"equinix/client_credentials": {
 			grant: equinix, paths: anyPath,
@@ -143,7 +143,7 @@ func TestRecordedExchanges(t *testing.T) {
 		},
 		"equinix/login_failure": {
 			grant: equinix, paths: anyPath,
-			fault: clients.Error{Platform: "Equinix", Fault: clients.CredentialsRejected, Status: 500, Code: "S1006", Description: "Login Failure, no such user"},
+			fault: clients.Error{Platform: "Equinix", Kind: clients.CredentialsRejected, Status: 500, Code: "S1006", Description: "Login Failure, no such user"},
 		},
 		"cloudlx/client_credentials": {
 			grant: cloudLX, paths: cloudLXPath,
@@ -162,7 +162,7 @@ func TestRecordedExchanges(t *testing.T) {
 		},
 		"cloudlx/unauthorized": {
 			grant: cloudLX, paths: cloudLXPath,
-			fault: clients.Error{Platform: "CloudLX", Fault: clients.CredentialsRejected, Status: 401, Description: "Client authentication failed"},
+			fault: clients.Error{Platform: "CloudLX", Kind: clients.CredentialsRejected, Status: 401, Description: "Client authentication failed"},
 		},
 	}
 	if diff := cmp.Diff(recordings(t), slices.Sorted(maps.Keys(tests))); diff != "" {
@@ -297,7 +297,7 @@ func wantFault(t *testing.T, err error, want clients.Error) {
 	if !errors.As(err, &got) {
 		t.Fatalf("error %v, want one of type *clients.Error", err)
 	}
-	seen := clients.Error{Platform: got.Platform, Fault: got.Fault, Status: got.Status, Code: got.Code}
+	seen := clients.Error{Platform: got.Platform, Kind: got.Kind, Status: got.Status, Code: got.Code}
 	if want.Description != "" { // what the platform said; else it is worded here, for all platforms alike
 		seen.Description = strings.Trim(got.Description, `"`)
 	}
@@ -448,7 +448,7 @@ func TestBadSettings(t *testing.T) {
 			}
 			for _, base := range bases {
 				token, err := clients.New(clients.Options{}).Token(t.Context(), at(base, test.grant), 0)
-				wantFault(t, err, clients.Error{Platform: strings.SplitN(test.want, ":", 2)[0], Fault: clients.InvalidInput})
+				wantFault(t, err, clients.Error{Platform: strings.SplitN(test.want, ":", 2)[0], Kind: clients.InvalidInput})
 				if err.Error() != test.want {
 					t.Errorf("error %q, want %q", err, test.want)
 				}

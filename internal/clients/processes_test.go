@@ -92,7 +92,7 @@ func (c child) grant() Grant {
 }
 
 func (c child) run() {
-	request, err := c.grant().call()
+	request, err := c.grant().request()
 	check(err)
 	var k *Cache
 	open := func() {
@@ -128,7 +128,7 @@ func (c child) ask(k *Cache, network *pipes) (result told) {
 	for range max(c.Rounds, 1) {
 		client := New(Options{Cache: k, Logger: slog.New(logged.handler())})
 		if network != nil {
-			client.transport.DialContext = network.dial
+			client.sender().transport.DialContext = network.dial
 		}
 		var all sync.WaitGroup
 		for range max(c.Blocks, 1) {
@@ -154,7 +154,7 @@ func (c child) save(k *Cache) {
 	_, _ = fmt.Fprintln(os.Stdout, "ready")
 	for i := 0; ; i++ {
 		c.Grant = fmt.Sprint("interxion ", i%3)
-		request, err := c.grant().call()
+		request, err := c.grant().request()
 		check(err)
 		release, err := k.lock(context.Background(), request)
 		check(err)
@@ -209,8 +209,8 @@ func (c child) trouble(open func()) (network *pipes) {
 	return network
 }
 
-func callOf(grant Grant) call {
-	request, err := grant.call()
+func callOf(grant Grant) request {
+	request, err := grant.request()
 	check(err)
 	return request
 }

@@ -38,7 +38,7 @@ var holders = map[string]any{
 	"Interxion": Interxion{},
 	"Equinix":   Equinix{},
 	"CloudLX":   CloudLX{},
-	"call":      call{},
+	"request":   request{},
 	"checks":    checks{},
 	"entry":     entry{},
 	"flight":    flight{},

@@ -63,7 +63,7 @@ func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Res
 
 // cause is why there is no whole answer.
 type cause struct {
-	fault       Fault
+	fault       Kind
 	description string
 	passes      bool // asking again may help
 }

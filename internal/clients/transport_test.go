@@ -98,7 +98,7 @@ func dials(options Options, change func(*net.Dialer)) *Client {
 	c := New(options)
 	dialer := newDialer()
 	change(dialer)
-	c.transport.DialContext = dialer.DialContext
+	c.sender().transport.DialContext = dialer.DialContext
 	return c
 }
 
@@ -117,7 +117,7 @@ func TestConnectionRefused(t *testing.T) { // T01
 			d.ControlContext = func(context.Context, string, string, syscall.RawConn) error { dialled++; return nil }
 		})
 		_, err := c.Token(t.Context(), Interxion{LoginURL: "http://" + address, ClientID: "client-1", ClientSecret: NewSecret(clientSecret)}, 0)
-		if fault := failed(t, err); fault.Fault != Unreachable || dialled != 4 || err.Error() != address+"/connect/token gave no answer, after 4 attempts: connection refused" {
+		if fault := failed(t, err); fault.Kind != Unreachable || dialled != 4 || err.Error() != address+"/connect/token gave no answer, after 4 attempts: connection refused" {
 			t.Errorf("%d dials: %v", dialled, err)
 		}
 	})
@@ -127,7 +127,7 @@ func TestUnknownHostIsLookedUpOnce(t *testing.T) { // T02
 	synctest.Test(t, func(t *testing.T) {
 		c := dials(Options{}, func(d *net.Dialer) { d.Resolver = answersNames(func() bool { return true }, nil) })
 		_, err := c.Token(t.Context(), anywhere("x.invalid", "443"), 0)
-		if fault := failed(t, err); fault.Fault != Unreachable || fault.Attempts != 1 || err.Error() != "x.invalid:443/connect/token gave no answer: there is no such host" {
+		if fault := failed(t, err); fault.Kind != Unreachable || fault.Attempts != 1 || err.Error() != "x.invalid:443/connect/token gave no answer: there is no such host" {
 			t.Error(err)
 		}
 	})
@@ -152,7 +152,7 @@ func TestNameServerThatIsDown(t *testing.T) { // T03
 	synctest.Test(t, func(t *testing.T) {
 		c := dials(Options{}, func(d *net.Dialer) { d.Resolver = answersNames(func() bool { return false }, nil) })
 		_, err := c.Token(t.Context(), anywhere("token.example.com", "443"), 0)
-		if fault := failed(t, err); fault.Fault != Unreachable || fault.Attempts != 4 || !strings.HasSuffix(err.Error(), ": the host name cannot be resolved") {
+		if fault := failed(t, err); fault.Kind != Unreachable || fault.Attempts != 4 || !strings.HasSuffix(err.Error(), ": the host name cannot be resolved") {
 			t.Error(err)
 		}
 	})
@@ -199,7 +199,7 @@ func TestSilentNetwork(t *testing.T) { // T05
 		})
 		_, err := c.Token(t.Context(), anywhere("192.0.2.1", "443"), 0)
 		took := time.Since(start)
-		if fault := failed(t, err); fault.Fault != TimedOut || fault.Attempts != 4 || took < 40*time.Second || took > 44*time.Second {
+		if fault := failed(t, err); fault.Kind != TimedOut || fault.Attempts != 4 || took < 40*time.Second || took > 44*time.Second {
 			t.Errorf("%v after %s, want 4 times 10 s", err, took)
 		}
 	})
@@ -219,10 +219,10 @@ func TestSilentHandshake(t *testing.T) { // T19
 		}()
 		defer network.Close()
 		c := New(Options{})
-		c.transport.DialContext = network.dial
+		c.sender().transport.DialContext = network.dial
 		_, err := c.Token(t.Context(), anywhere("127.0.0.1", "443"), 0)
 		took := time.Since(start)
-		if fault := failed(t, err); fault.Fault != TimedOut || fault.Attempts != 4 || took < 40*time.Second || took > 44*time.Second {
+		if fault := failed(t, err); fault.Kind != TimedOut || fault.Attempts != 4 || took < 40*time.Second || took > 44*time.Second {
 			t.Errorf("%v after %s, want 4 times 10 s", err, took)
 		}
 	})
@@ -232,7 +232,7 @@ func TestSilentServerInRealTime(t *testing.T) { // T04
 	p, start := onLoopback(t, hangs), time.Now()
 	_, err := p.client(Options{RequestTimeout: time.Second, MaxAttempts: 1}).Token(t.Context(), p.interxion(""), 0)
 	took := time.Since(start)
-	if fault := failed(t, err); fault.Fault != TimedOut || took < time.Second || took > 4*time.Second {
+	if fault := failed(t, err); fault.Kind != TimedOut || took < time.Second || took > 4*time.Second {
 		t.Errorf("%v after %s, want 1 s", err, took)
 	}
 }
@@ -307,7 +307,7 @@ func TestServerThatSpeaksFirst(t *testing.T) { // T13
 		}()
 		for range 20 { // which of the two is first is up to the scheduler
 			_, err := New(Options{MaxAttempts: 1}).Token(t.Context(), Interxion{LoginURL: "http://" + listener.Addr().String(), ClientID: "client-1", ClientSecret: NewSecret(clientSecret)}, 0)
-			if fault := failed(t, err); fault.Fault != Unreachable && (banner == "" || fault.Fault != BadAnswer) {
+			if fault := failed(t, err); fault.Kind != Unreachable && (banner == "" || fault.Kind != BadAnswer) {
 				t.Errorf("after %q: %v", banner, err)
 			}
 		}
@@ -326,7 +326,7 @@ func (deaf) Write(p []byte) (int, error) { return len(p), nil }
 func TestServerThatClosesAtOnce(t *testing.T) { // T11
 	synctest.Test(t, func(t *testing.T) {
 		c := New(Options{MaxAttempts: 2})
-		c.transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
+		c.sender().transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
 			conn, _ := net.Pipe()
 			return deaf{conn}, nil
 		}
@@ -334,7 +334,7 @@ func TestServerThatClosesAtOnce(t *testing.T) { // T11
 			GotConn: func(httptrace.GotConnInfo) { pass(time.Second) },
 		})
 		_, err := c.Token(ctx, Interxion{LoginURL: "http://127.0.0.1", ClientID: "client-1", ClientSecret: NewSecret(clientSecret)}, 0)
-		if fault := failed(t, err); fault.Fault != Unreachable || fault.Attempts != 2 {
+		if fault := failed(t, err); fault.Kind != Unreachable || fault.Attempts != 2 {
 			t.Error(err)
 		}
 	})
@@ -364,7 +364,7 @@ func TestLargeAnswers(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			_, err := c.Token(t.Context(), p.interxion(""), 0)
 			runtime.ReadMemStats(&after)
-			if fault := failed(t, err); fault.Fault != BadAnswer || !strings.HasSuffix(err.Error(), row.want) {
+			if fault := failed(t, err); fault.Kind != BadAnswer || !strings.HasSuffix(err.Error(), row.want) {
 				t.Errorf("%v, want %q", err, row.want)
 			}
 			if grown, took := after.TotalAlloc-before.TotalAlloc, time.Since(start); grown > 16<<20 || took > 20*time.Second { // the attempt's own limit is 30 s
@@ -439,7 +439,7 @@ func TestConnectionIsNotTrusted(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			p, options, _ := onTLS(t, row.server, grantsToken("t-1"))
 			_, err := p.client(options).Token(t.Context(), p.interxion(""), 0)
-			if fault := failed(t, err); fault.Fault != Untrusted || fault.Attempts != 1 || !strings.Contains(err.Error(), row.want) || !strings.HasPrefix(err.Error(), "127.0.0.1:") {
+			if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.Contains(err.Error(), row.want) || !strings.HasPrefix(err.Error(), "127.0.0.1:") {
 				t.Errorf("%v, want %q", err, row.want)
 			}
 			p.sent(0, "")
@@ -451,7 +451,7 @@ func TestClientCertificateIsDemanded(t *testing.T) { // T20; in TLS 1.3 the refu
 	p, options, _ := onTLS(t, func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }, grantsToken("t-1"))
 	options.MaxAttempts = 1
 	_, err := p.client(options).Token(t.Context(), p.interxion(""), 0)
-	if fault := failed(t, err); fault.Fault != Untrusted && fault.Fault != Unreachable {
+	if fault := failed(t, err); fault.Kind != Untrusted && fault.Kind != Unreachable {
 		t.Error(err)
 	}
 	p.sent(0, "")
@@ -460,7 +460,7 @@ func TestClientCertificateIsDemanded(t *testing.T) { // T20; in TLS 1.3 the refu
 func TestAuthorityMustBeTrusted(t *testing.T) { // T16
 	p, options, _ := onTLS(t, nil, grantsToken("t-1"))
 	_, err := p.client(Options{}).Token(t.Context(), p.interxion(""), 0)
-	if fault := failed(t, err); fault.Fault != Untrusted || fault.Attempts != 1 || !strings.HasSuffix(err.Error(), "an authority that this machine does not trust") {
+	if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.HasSuffix(err.Error(), "an authority that this machine does not trust") {
 		t.Error(err)
 	}
 	p.sent(0, "")
@@ -486,7 +486,7 @@ func TestServerWithoutTLS(t *testing.T) { // T18
 			}
 		}()
 		_, err := New(Options{}).Token(t.Context(), anywhere("127.0.0.1", portOf(listener)), 0)
-		if fault := failed(t, err); fault.Fault != Untrusted || fault.Attempts != 1 || !strings.HasSuffix(err.Error(), want) {
+		if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
@@ -571,7 +571,7 @@ func withProxy(t *testing.T) {
 				if err != nil || token.AccessToken.Reveal() != "t-1" {
 					t.Error(err)
 				}
-			} else if fault := failed(t, err); fault.Fault != ProxyFailed || err.Error() != row.want {
+			} else if fault := failed(t, err); fault.Kind != ProxyFailed || err.Error() != row.want {
 				t.Errorf("%v, want %q", err, row.want)
 			}
 			if int(asked.Load()) != row.attempts {
@@ -595,7 +595,7 @@ func withUnreachableProxy(t *testing.T) { // T21
 	_ = listener.Close()
 	t.Setenv("HTTPS_PROXY", fmt.Sprintf("http://user:%s@%s", proxyPassword, listener.Addr()))
 	_, err := New(Options{MaxAttempts: 1}).Token(t.Context(), anywhere("token.example.com", "443"), 0)
-	if fault := failed(t, err); fault.Fault != ProxyFailed || !strings.HasSuffix(err.Error(), ": the proxy cannot be reached") {
+	if fault := failed(t, err); fault.Kind != ProxyFailed || !strings.HasSuffix(err.Error(), ": the proxy cannot be reached") {
 		t.Error(err)
 	}
 }

@@ -72,7 +72,7 @@ func wantBadAnswer(t *testing.T, token clients.Token, err error, want string) {
 		t.Error("there is a token")
 	}
 	var fault *clients.Error
-	if !errors.As(err, &fault) || fault.Fault != clients.BadAnswer {
+	if !errors.As(err, &fault) || fault.Kind != clients.BadAnswer {
 		t.Fatalf("error %v, want a bad answer", err)
 	}
 	if !strings.Contains(fault.Description, want) {

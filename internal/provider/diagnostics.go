@@ -221,7 +221,7 @@ type remedy struct {
 	input     string // to which the diagnostic belongs, if the platform has it; "": to the block
 }
 
-var remedies = map[clients.Fault]remedy{
+var remedies = map[clients.Kind]remedy{
 	clients.InvalidInput:         {"invalid settings", "", ""},
 	clients.CredentialsRejected:  {"credentials rejected", "Check {credentials}, and that they belong to this {url}. This process does not send them again. {rejected}", "client_id"},
 	clients.GrantRejected:        {"grant type not allowed", "Ask {platform} to allow the grant type to this client, or choose another one.", "client_id"},
@@ -245,9 +245,9 @@ var remedies = map[clients.Fault]remedy{
 
 // explain words a failure of the client, which was asked with the settings.
 func (a *accessToken) explain(err error, found settings) diag.Diagnostic {
-	failure := &clients.Error{Fault: clients.Internal}
+	failure := &clients.Error{Kind: clients.Internal}
 	errors.As(err, &failure)
-	how := remedies[failure.Fault]
+	how := remedies[failure.Kind]
 	credentials := a.credentials(found.grantType())
 	var concerned []input
 	if strings.Contains(how.what, "{url}") {

@@ -42,7 +42,7 @@ func TestEveryFaultIsExplained(t *testing.T) {
 		for _, platform := range platforms {
 			for _, grant := range []string{clients.ClientCredentials, clients.Password} {
 				found := settings{"grant_type": {clients.NewSecret(grant), inBlock}}
-				d := (&accessToken{platform: platform}).explain(&clients.Error{Platform: platform.title, Endpoint: "host/path", Fault: fault}, found)
+				d := (&accessToken{platform: platform}).explain(&clients.Error{Platform: platform.title, Endpoint: "host/path", Kind: fault}, found)
 				if !strings.HasPrefix(d.Summary(), "No "+platform.title+" access token: ") || strings.ContainsAny(d.Summary()+d.Detail(), "{}") {
 					t.Errorf("%d: %s\n%s", fault, d.Summary(), d.Detail())
 				}
@@ -58,7 +58,7 @@ func TestEveryFaultIsExplained(t *testing.T) {
 // Everything else that the provider tells has its section too.
 func TestEveryRemarkHasASection(t *testing.T) {
 	a := &accessToken{platform: equinix}
-	ended := clients.Token{Fallback: &clients.Error{Fault: clients.RefreshTokenRejected}, Scope: "read"}
+	ended := clients.Token{Fallback: &clients.Error{Kind: clients.RefreshTokenRejected}, Scope: "read"}
 	brief := clients.Token{Expiry: time.Now().Add(time.Minute)}
 	asked := settings{}
 	for name, text := range map[string]string{
@@ -95,7 +95,7 @@ func TestEveryRemarkHasASection(t *testing.T) {
 // The password grant's messages name the user's credentials too, and belong to no one attribute.
 func TestRejectedCredentialsAreNamed(t *testing.T) {
 	a := &accessToken{platform: equinix}
-	rejected := &clients.Error{Platform: "Equinix", Endpoint: "host/path", Fault: clients.CredentialsRejected}
+	rejected := &clients.Error{Platform: "Equinix", Endpoint: "host/path", Kind: clients.CredentialsRejected}
 	for grant, want := range map[string]string{
 		clients.ClientCredentials: "Check client_id (EQUINIX_API_CLIENTID) and client_secret (EQUINIX_API_CLIENTSECRET), and",
 		clients.Password: "Check client_id (EQUINIX_API_CLIENTID), client_secret (EQUINIX_API_CLIENTSECRET), user_name (EQUINIX_USER_NAME)" +
@@ -107,7 +107,7 @@ func TestRejectedCredentialsAreNamed(t *testing.T) {
 			t.Errorf("%s: in an attribute %t: %s", grant, placed, d.Detail())
 		}
 	}
-	refused := &clients.Error{Platform: "Equinix", Endpoint: "host/path", Fault: clients.ScopeRejected}
+	refused := &clients.Error{Platform: "Equinix", Endpoint: "host/path", Kind: clients.ScopeRejected}
 	if d, placed := a.explain(refused, nil).(diag.DiagnosticWithPath); placed {
 		t.Errorf("it belongs to %s, which Equinix has not", d.Path())
 	}

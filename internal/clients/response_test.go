@@ -20,7 +20,7 @@ func TestAnswerIsJudgedOnce(t *testing.T) {
 		name   string
 		grant  func(*fakePlatform) Grant
 		answer http.HandlerFunc
-		want   Fault
+		want   Kind
 		text   string // in the error
 	}{
 		{"S01 invalid_client", interxion, rejects("invalid_client"), CredentialsRejected, "/connect/token answered 400 Bad Request, code invalid_client"},
@@ -72,8 +72,8 @@ func TestAnswerIsJudgedOnce(t *testing.T) {
 				if fault.Code != "" && strings.Contains(err.Error(), "without an error code") {
 					t.Errorf("the error contradicts itself: %v", err)
 				}
-				if token != (Token{}) || fault.Fault != row.want || !strings.Contains(err.Error(), row.text) {
-					t.Errorf("fault %d, %v; want %d, %q", fault.Fault, err, row.want, row.text)
+				if token != (Token{}) || fault.Kind != row.want || !strings.Contains(err.Error(), row.text) {
+					t.Errorf("fault %d, %v; want %d, %q", fault.Kind, err, row.want, row.text)
 				}
 			}
 			p.sent(1, "")
@@ -99,7 +99,7 @@ func TestRedirectToAnotherHostIsNotFollowed(t *testing.T) { // S18
 		other := onLoopback(t, grantsToken("stolen"))
 		p := onLoopback(t, says(status, htmlPage, "Location: "+other.url+"/connect/token?x="+bodyMark))
 		_, err := p.client(Options{}).Token(t.Context(), p.interxion(""), 0)
-		if fault := failed(t, err); fault.Fault != Redirected || !strings.Contains(err.Error(), strings.TrimPrefix(other.url, "http://")) {
+		if fault := failed(t, err); fault.Kind != Redirected || !strings.Contains(err.Error(), strings.TrimPrefix(other.url, "http://")) {
 			t.Errorf("%d: %v", status, err)
 		}
 		p.sent(1, "")
@@ -218,7 +218,7 @@ func TestAttemptsEnd(t *testing.T) {
 				p, start := inMemory(t, row.answer), time.Now()
 				_, err := p.client(row.options).Token(t.Context(), p.interxion(""), 0)
 				fault := failed(t, err)
-				if took := time.Since(start); took > row.to || !strings.Contains(err.Error(), row.text) || fault.Fault == Internal {
+				if took := time.Since(start); took > row.to || !strings.Contains(err.Error(), row.text) || fault.Kind == Internal {
 					t.Errorf("%v after %s, want %q within %s", err, took, row.text, row.to)
 				}
 				if row.requests >= 0 {
@@ -292,8 +292,8 @@ func TestEquinixErrorsCountHoweverTheyAreWritten(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := inMemory(t, answer)
 				_, err := ask(t, p.client(Options{}), p.equinix(ClientCredentials))
-				if fault := failed(t, err); fault.Fault != CredentialsRejected || !strings.HasSuffix(fault.Code, "1006") {
-					t.Errorf("fault %d: %v", fault.Fault, err)
+				if fault := failed(t, err); fault.Kind != CredentialsRejected || !strings.HasSuffix(fault.Code, "1006") {
+					t.Errorf("fault %d: %v", fault.Kind, err)
 				}
 				p.sent(1, "")
 			})
@@ -305,7 +305,7 @@ func TestEquinixErrorsCountHoweverTheyAreWritten(t *testing.T) {
 func TestAStatusIsNoErrorCode(t *testing.T) {
 	for _, row := range []struct {
 		answer http.HandlerFunc
-		fault  Fault
+		fault  Kind
 		sent   int
 	}{
 		{says(503, `{"timestamp":"2026-01-01T00:00:00Z","status":503,"error":"Service Unavailable","path":"/x"}`), Unavailable, 4},
@@ -324,8 +324,8 @@ func TestAStatusIsNoErrorCode(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := inMemory(t, row.answer)
 			_, err := ask(t, p.client(Options{}), p.interxion(""))
-			if fault := failed(t, err); fault.Fault != row.fault {
-				t.Errorf("fault %d, want %d: %v", fault.Fault, row.fault, err)
+			if fault := failed(t, err); fault.Kind != row.fault {
+				t.Errorf("fault %d, want %d: %v", fault.Kind, row.fault, err)
 			}
 			p.sent(row.sent, "")
 		})
@@ -333,7 +333,7 @@ func TestAStatusIsNoErrorCode(t *testing.T) {
 }
 
 func TestAContentTypeIsScrubbed(t *testing.T) {
-	request := call{secrets: []Secret{NewSecret("nykSBHIDynMHrwkGyXWz")}}
+	request := request{secrets: []Secret{NewSecret("nykSBHIDynMHrwkGyXWz")}}
 	said := request.describeBody(http.Header{"Content-Type": {"text/nyksbhidynmhrwkgyxwz"}}, []byte("x"))
 	if strings.Contains(said, "nyks") || !strings.Contains(said, redacted) {
 		t.Error(said)

@@ -79,7 +79,7 @@ func TestCallersShareOneRejection(t *testing.T) { // K03
 		c := p.client(Options{})
 		_, errs := together(1000, func(int) (string, error) { return ask(t, c, p.interxion("")) })
 		for _, err := range errs {
-			if fault := failed(t, err); fault.Fault != CredentialsRejected || err.Error() != errs[0].Error() {
+			if fault := failed(t, err); fault.Kind != CredentialsRejected || err.Error() != errs[0].Error() {
 				t.Fatalf("%v, others: %v", err, errs[0])
 			}
 		}
@@ -180,7 +180,7 @@ func TestFlightOutlivesItsFirstCaller(t *testing.T) { // K04
 		leader, leave := context.WithCancel(t.Context())
 		go func() {
 			_, err := c.Token(leader, p.interxion(""), 0)
-			if fault := failed(t, err); fault.Fault != Cancelled {
+			if fault := failed(t, err); fault.Kind != Cancelled {
 				t.Error(err)
 			}
 		}()
@@ -230,7 +230,7 @@ func TestDeadlineOfTheCaller(t *testing.T) { // X07
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		_, err := p.client(Options{}).Token(ctx, p.interxion(""), 0)
-		if fault := failed(t, err); fault.Fault != TimedOut || time.Since(start) != 5*time.Second {
+		if fault := failed(t, err); fault.Kind != TimedOut || time.Since(start) != 5*time.Second {
 			t.Errorf("%v after %s", err, time.Since(start))
 		}
 	})
@@ -253,8 +253,8 @@ func TestNothingStartsForACallerWhoLeft(t *testing.T) { // X07
 			c := p.client(row.options)
 			_, err := c.Token(row.ctx, p.interxion(""), 0)
 			synctest.Wait()
-			if fault := failed(t, err); fault.Fault != Cancelled || len(c.accounts) != 0 {
-				t.Errorf("%v, and %d requests were prepared", err, len(c.accounts))
+			if fault := failed(t, err); fault.Kind != Cancelled || len(c.gate().accounts) != 0 {
+				t.Errorf("%v, and %d requests were prepared", err, len(c.gate().accounts))
 			}
 			p.sent(0, "")
 		}
@@ -288,7 +288,7 @@ func TestInterruptEndsEveryWait(t *testing.T) { // X08
 				}
 				for range 2 { // the second time nothing is even begun
 					_, err := ask(t, c, row.grant(p))
-					if fault := failed(t, err); fault.Fault != Cancelled || time.Since(start) != 2*time.Second {
+					if fault := failed(t, err); fault.Kind != Cancelled || time.Since(start) != 2*time.Second {
 						t.Errorf("%v after %s", err, time.Since(start))
 					}
 				}
@@ -321,10 +321,10 @@ func TestInterruptHandsNoTurnOn(t *testing.T) { // X08
 
 // underWay is how many requests are being sent, or wait for something.
 func (c *Client) underWay() (n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, who := range c.accounts {
-		n += who.users
+	c.gate().mu.Lock()
+	defer c.gate().mu.Unlock()
+	for _, who := range c.gate().accounts {
+		n += who.turn.users
 	}
 	return n
 }
@@ -361,7 +361,7 @@ func TestFlightThatEndsLateDisturbsNoOther(t *testing.T) { // K04
 	synctest.Test(t, func(t *testing.T) {
 		release, sent := [3]chan struct{}{make(chan struct{}), make(chan struct{}), make(chan struct{})}, 0
 		c := New(Options{})
-		c.transport.RegisterProtocol("http", answering(func(*http.Request) (*http.Response, error) {
+		c.sender().transport.RegisterProtocol("http", answering(func(*http.Request) (*http.Response, error) {
 			sent++
 			<-release[sent-1]                                 // whatever becomes of the caller
 			return answered(200, `{"access_token":"t"}`), nil // of unknown lifetime: for those alone who wait
@@ -410,7 +410,7 @@ func TestThousandCancelledCallsLeaveNothing(t *testing.T) { // X10, K22
 			return "", err
 		})
 		for _, err := range errs {
-			if fault := failed(t, err); fault.Fault != Cancelled {
+			if fault := failed(t, err); fault.Kind != Cancelled {
 				t.Fatal(err)
 			}
 		}
@@ -437,7 +437,7 @@ func TestWrongSecretIsSentOnce(t *testing.T) { // K03: with however many scopes
 		c := p.client(Options{})
 		_, errs := together(100, func(i int) (string, error) { return ask(t, c, p.interxion(fmt.Sprint(i))) })
 		for _, err := range errs {
-			if fault := failed(t, err); fault.Fault != CredentialsRejected {
+			if fault := failed(t, err); fault.Kind != CredentialsRejected {
 				t.Fatal(err)
 			}
 		}
@@ -541,7 +541,7 @@ func TestWaitForTheTurnIsBounded(t *testing.T) { // S14, T04
 		c, start := p.client(Options{}), time.Now()
 		_, errs := together(10, func(i int) (string, error) { return ask(t, c, p.interxion(fmt.Sprint(i))) })
 		for _, err := range errs {
-			if fault := failed(t, err); fault.Fault != TimedOut || time.Since(start) > budget+time.Second {
+			if fault := failed(t, err); fault.Kind != TimedOut || time.Since(start) > budget+time.Second {
 				t.Errorf("%v after %s", err, time.Since(start))
 			}
 		}
@@ -557,7 +557,7 @@ func TestRefreshAndFallbackShareOneBudget(t *testing.T) { // T04
 	synctest.Test(t, func(t *testing.T) {
 		p, start := inMemory(t, hangs), time.Now()
 		_, err := ask(t, p.client(Options{RequestTimeout: 100 * time.Second}), p.cloudLX(RefreshToken))
-		if fault := failed(t, err); fault.Fault != TimedOut || time.Since(start) != budget {
+		if fault := failed(t, err); fault.Kind != TimedOut || time.Since(start) != budget {
 			t.Errorf("%v after %s", err, time.Since(start))
 		}
 		p.sent(1, "refresh-token")
@@ -575,7 +575,7 @@ func TestRejectedRefreshTokenFallsBack(t *testing.T) { // S04
 				c := p.client(Options{})
 				for range 2 {
 					token, err := c.Token(t.Context(), grant(p), 0)
-					if err != nil || token.AccessToken.Reveal() != "t-1" || failed(t, token.Fallback).Fault != RefreshTokenRejected {
+					if err != nil || token.AccessToken.Reveal() != "t-1" || failed(t, token.Fallback).Kind != RefreshTokenRejected {
 						t.Errorf("%v, %v", token, err)
 					}
 				}
@@ -589,7 +589,7 @@ func TestRejectedRefreshTokenFallsBack(t *testing.T) { // S04
 		c := p.client(Options{})
 		for range 2 {
 			_, err := ask(t, c, refreshAtCloudLX(p))
-			if fault := failed(t, err); fault.Fault != CredentialsRejected {
+			if fault := failed(t, err); fault.Kind != CredentialsRejected {
 				t.Error(err)
 			}
 		}
@@ -692,7 +692,7 @@ func TestRequestThatWasNotSentIsRepeated(t *testing.T) { // T01
 		synctest.Test(t, func(t *testing.T) {
 			p := inMemory(t, grantsToken("t-1"))
 			c, works := p.client(Options{MaxAttempts: 2}), false
-			c.transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			c.sender().transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 				if !works {
 					return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 				}
@@ -752,7 +752,7 @@ func TestRequestThatWasBrokenOffIsNotRepeated(t *testing.T) { // K04, X07
 				failed(t, err)
 				token, err := c.Token(t.Context(), row.grant(p), 0)
 				if row.fallsBack {
-					if err != nil || failed(t, token.Fallback).Fault != RefreshTokenRejected {
+					if err != nil || failed(t, token.Fallback).Kind != RefreshTokenRejected {
 						t.Errorf("%v, %v", token.Fallback, err)
 					}
 				} else if fault := failed(t, err); fault.Endpoint != "" || !strings.HasPrefix(err.Error(), "Equinix: nothing was sent: an earlier login got no answer") {
@@ -842,7 +842,7 @@ func TestMemoryIsBounded(t *testing.T) { // K27
 		var requests, slow atomic.Int32
 		release := make(chan struct{})
 		c := New(Options{})
-		c.transport.RegisterProtocol("http", answering(func(r *http.Request) (*http.Response, error) {
+		c.sender().transport.RegisterProtocol("http", answering(func(r *http.Request) (*http.Response, error) {
 			requests.Add(1)
 			_ = r.ParseForm()
 			switch r.PostForm.Get("client_id") {
@@ -877,8 +877,8 @@ func TestMemoryIsBounded(t *testing.T) { // K27
 		}
 		runtime.GC()
 		runtime.ReadMemStats(&after)
-		if len(c.entries) > maxEntries || len(c.accounts) > maxEntries || after.HeapAlloc > before.HeapAlloc+16<<20 {
-			t.Errorf("%d entries, %d accounts, heap from %d to %d bytes", len(c.entries), len(c.accounts), before.HeapAlloc, after.HeapAlloc)
+		if len(c.flights.memory.entries) > maxEntries || len(c.gate().accounts) > maxEntries || after.HeapAlloc > before.HeapAlloc+16<<20 {
+			t.Errorf("%d entries, %d accounts, heap from %d to %d bytes", len(c.flights.memory.entries), len(c.gate().accounts), before.HeapAlloc, after.HeapAlloc)
 		}
 		promises("")
 		promises("another")
@@ -897,7 +897,7 @@ func TestMemoryIsBounded(t *testing.T) { // K27
 
 func TestPanicBecomesAnError(t *testing.T) { // H07
 	c, panics := New(Options{}), true
-	c.transport.RegisterProtocol("http", answering(func(*http.Request) (*http.Response, error) {
+	c.sender().transport.RegisterProtocol("http", answering(func(*http.Request) (*http.Response, error) {
 		if panics {
 			panic("the secret is " + clientSecret)
 		}
@@ -905,7 +905,7 @@ func TestPanicBecomesAnError(t *testing.T) { // H07
 	}))
 	p := &fakePlatform{t: t, url: "http://127.0.0.1"}
 	_, err := ask(t, c, p.interxion(""))
-	if fault := failed(t, err); fault.Fault != Internal {
+	if fault := failed(t, err); fault.Kind != Internal {
 		t.Error(err)
 	}
 	panics = false
@@ -978,12 +978,15 @@ func TestAShortTokenIsAskedForOnce(t *testing.T) {
 }
 
 // fly puts a flight under way, and returns what lands it with a token.
-func fly(c *Client, request call) (*flight, func(Token)) {
-	known := find(c.entries, request.key(), expendable)
+func fly(c *Client, r request) (*flight, func(Token)) {
+	e := c.flights.memory.entry(r)
 	f := &flight{done: make(chan struct{}), cancel: func() {}, began: time.Now().Round(0), waiting: 1}
-	known.flight, known.spent = f, !request.refreshToken.IsZero()
-	return f, func(token Token) { c.land(known, f, token, nil) }
+	e.flight, e.spent = f, !r.refreshToken.IsZero()
+	return f, func(token Token) { c.flights.finish(r, f, token, nil) }
 }
+
+func (c *Client) gate() *gate     { return c.flights.next.next.next }
+func (c *Client) sender() *sender { return c.gate().next }
 
 // Who joins the flight of one that was content with what the cache had gets what it asked for itself.
 func TestWhoJoinsAFlightGetsItsOwnMinValidity(t *testing.T) {
@@ -1015,7 +1018,7 @@ func TestATokenThatCameTooLateIsUsed(t *testing.T) {
 		p := inMemory(t, grantsToken("other"))
 		c, request := p.client(Options{}), requestFor(t, p.cloudLX(RefreshToken))
 		f, land := fly(c, request)
-		_ = c.leave(t.Context(), request, f)
+		_ = c.flights.leave(t.Context(), request, f)
 		go func() {
 			pass(time.Second)
 			token := tokenOf("refreshed", time.Minute, time.Minute, "next")

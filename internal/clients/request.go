@@ -16,8 +16,8 @@ import (
 
 // Grant is one way to obtain a token from one platform: a plain comparable struct of settings, such as Interxion.
 type Grant interface {
-	// call returns the request that the settings stand for, or an *Error of InvalidInput that names all that is wrong.
-	call() (call, error)
+	// request returns the request that the settings stand for, or an *Error of InvalidInput that names all that is wrong.
+	request() (request, error)
 }
 
 // The grant types of RFC 6749 that the platforms know.
@@ -27,8 +27,8 @@ const (
 	RefreshToken      = "refresh_token"      // section 6
 )
 
-// call is one token request as it goes over the wire, and what the engine has to know about it.
-type call struct {
+// request is one token request as it goes over the wire, and what the engine has to know about it.
+type request struct {
 	platform    string
 	endpoint    *url.URL
 	accept      string
@@ -39,8 +39,8 @@ type call struct {
 	credential []Secret
 	// secrets are the settings that must not come back in an error.
 	secrets []Secret
-	// once forbids to send the request again when nobody knows whether the platform has seen it.
-	once bool
+	// sendOnce forbids to send the request again when nobody knows whether the platform has seen it.
+	sendOnce bool
 	// refreshLifetime is that of a refresh token whose answer names none; zero: none is assumed.
 	refreshLifetime time.Duration
 	// fallback is the grant to use where the platform no longer takes the refresh token; nil: this is no refresh.
@@ -56,23 +56,23 @@ type call struct {
 }
 
 // address is the host and path that are asked, escaped: a path may hold an escaped line break.
-func (c call) address() string { return c.endpoint.Host + c.endpoint.EscapedPath() }
+func (r request) address() string { return r.endpoint.Host + r.endpoint.EscapedPath() }
 
 // digest identifies a request or a credential without telling it.
 type digest [sha256.Size]byte
 
 // key is the digest of what would be sent: a setting that changes the request cannot be forgotten in it.
-func (c call) key() digest {
-	if c.digest != (digest{}) {
-		return c.digest
+func (r request) key() digest {
+	if r.digest != (digest{}) {
+		return r.digest
 	}
-	return sum(c.endpoint.String(), c.accept, c.contentType, c.body.Reveal())
+	return sum(r.endpoint.String(), r.accept, r.contentType, r.body.Reveal())
 }
 
 // account is the digest of what the platform counts failed attempts against.
-func (c call) account() digest {
-	parts := []string{c.endpoint.Host}
-	for _, part := range c.credential {
+func (r request) account() digest {
+	parts := []string{r.endpoint.Host}
+	for _, part := range r.credential {
 		parts = append(parts, part.Reveal())
 	}
 	return sum(parts...)
@@ -143,5 +143,5 @@ func (c *checks) err(platform string) error {
 	if len(c.faults) == 0 {
 		return nil
 	}
-	return &Error{Platform: platform, Fault: InvalidInput, Description: strings.Join(c.faults, "; ")}
+	return &Error{Platform: platform, Kind: InvalidInput, Description: strings.Join(c.faults, "; ")}
 }

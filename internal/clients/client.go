@@ -1,0 +1,134 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package clients obtains OAuth 2.0 access tokens (RFC 6749) from interconnection platforms.
+//
+// A request for a token walks one way down, and each step is a type in a file of its own: Client encodes the grant;
+// flights answers from memory, or lets one run stand for all who wait; refresher chooses between a refresh and the
+// request itself; cached lets one process send, and shares the result with the others; gate lets unproven credentials
+// through one at a time; sender repeats what may be repeated; response.go judges the answer, and wire.go decodes it.
+// None of them knows what is above it. What differs between platforms is in the platform's own file.
+package clients
+
+import (
+	"context"
+	"crypto/x509"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+const (
+	defaultRequestTimeout = 30 * time.Second
+	defaultMaxAttempts    = 4
+
+	// budget bounds everything that is asked of a platform for one token: attempts, pauses, a refresh with its fallback.
+	// The wait for other processes at the cache comes on top, and is bounded too.
+	budget = 120 * time.Second
+)
+
+// Options are a Client's settings.
+type Options struct {
+	// RequestTimeout bounds one attempt, from dialling to the last byte of the answer; zero: 30 seconds.
+	RequestTimeout time.Duration
+	// MaxAttempts is how often a request is sent when faults that may pass prevent an answer; zero: 4.
+	MaxAttempts int
+	// RootCAs are the certificate authorities to trust; nil: the system's.
+	RootCAs *x509.CertPool
+	// UserAgent is the header of that name; empty: none is sent.
+	UserAgent string
+	// Interrupted, once closed, ends every wait; nil: none is ever ended by it.
+	Interrupted <-chan struct{}
+	// Cache shares tokens with other processes; nil: they stay in memory.
+	Cache *Cache
+	// Logger is told where tokens come from, and why; nil: nobody is.
+	Logger *slog.Logger
+}
+
+// Client obtains tokens and shares them among all who ask for the same one. It is safe for concurrent use.
+type Client struct {
+	flights  flights
+	patience time.Duration // bounds one call of Token
+
+	mu       sync.Mutex
+	requests map[Grant]request // that were encoded before
+}
+
+// New returns a Client with the given settings.
+func New(options Options) *Client {
+	if options.RequestTimeout <= 0 {
+		options.RequestTimeout = defaultRequestTimeout
+	}
+	if options.MaxAttempts <= 0 {
+		options.MaxAttempts = defaultMaxAttempts
+	}
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.DiscardHandler)
+	}
+	patience := budget
+	if options.Cache != nil {
+		patience += lockWait
+	}
+	memory, log := newMemory(), logger{options.Logger}
+	sender := &sender{options: options, transport: newTransport(options.RootCAs)}
+	cached := &cached{memory: memory, cache: options.Cache, log: log, next: newGate(sender)}
+	refresher := &refresher{memory: memory, log: log, next: cached}
+	return &Client{
+		flights:  flights{memory: memory, interrupted: options.Interrupted, next: refresher},
+		patience: patience,
+		requests: map[Grant]request{},
+	}
+}
+
+// Token returns a token for grant that is valid for at least minValidity: the one at hand if it will do, else a new one,
+// which may be valid for less if the platform grants less. All who ask for the same token at the same time wait for one
+// request, and share its failure. A refresh token that the platform no longer takes is replaced by the client
+// credentials; Token.Fallback says so. Errors are *Error. When ctx ends, so does the wait, and nobody else's.
+func (c *Client) Token(ctx context.Context, grant Grant, minValidity time.Duration) (Token, error) {
+	r, err := c.request(grant)
+	if err != nil {
+		return Token{}, err
+	}
+	began := time.Now()
+	token, failed := c.flights.share(ctx, r, minValidity)
+	if failed != nil && r.fallback != nil && failed.refreshLost() {
+		if stopped(ctx, c.flights.interrupted) {
+			return Token{}, ended(ctx, r)
+		}
+		if r, err = c.request(r.fallback); err != nil {
+			return Token{}, err
+		}
+		limit, cancel := context.WithDeadline(ctx, began.Add(c.patience))
+		defer cancel()
+		lost := failed
+		token, failed = c.flights.share(limit, r, minValidity)
+		token.Fallback = lost
+	}
+	if failed != nil {
+		return Token{}, failed
+	}
+	return token, nil
+}
+
+// request returns the request for grant. Checking, encoding and hashing it costs ten times as much as finding its token,
+// so that is done once for each grant.
+func (c *Client) request(grant Grant) (request, error) {
+	c.mu.Lock()
+	r, ok := c.requests[grant]
+	c.mu.Unlock()
+	if ok {
+		return r, nil
+	}
+	r, err := grant.request()
+	if err != nil {
+		return request{}, err
+	}
+	r.digest = r.key()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.requests) >= maxEntries {
+		clear(c.requests)
+	}
+	c.requests[grant] = r
+	return r, nil
+}

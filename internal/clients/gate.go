@@ -1,0 +1,67 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package clients
+
+import (
+	"context"
+	"sync"
+)
+
+// gate sends no credentials that were rejected. Until they were accepted once, one request at a time carries them: wrong
+// ones are sent once, with however many scopes the blocks ask.
+type gate struct {
+	next *sender
+
+	mu       sync.Mutex
+	accounts map[digest]*account
+}
+
+// account is a set of credentials at a platform. gate.mu guards it.
+type account struct {
+	turn     turn // of those who try credentials that were never accepted
+	accepted bool
+	rejected *Error
+}
+
+func newGate(next *sender) *gate { return &gate{next: next, accounts: map[digest]*account{}} }
+
+// admit sends the request unless its credentials were rejected before.
+func (s *gate) admit(ctx context.Context, r request) (Token, *Error) {
+	s.mu.Lock()
+	a := getOrAdd(s.accounts, r.account(), func(a *account) bool { return a.turn.users == 0 && a.rejected == nil })
+	s.mu.Unlock()
+	release := a.turn.take(ctx, &s.mu)
+	if release == nil {
+		return Token{}, endedUnsent(ctx, r)
+	}
+	release = sync.OnceFunc(release)
+	defer release()
+	accepted, rejected := s.state(a)
+	switch {
+	case rejected != nil:
+		return Token{}, rejected
+	case accepted:
+		release()
+	}
+	token, err := s.next.send(ctx, r)
+	s.remember(a, err)
+	return token, err
+}
+
+func (s *gate) state(a *account) (accepted bool, rejected *Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return a.accepted, a.rejected
+}
+
+func (s *gate) remember(a *account, err *Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err == nil || err.Kind == ScopeRejected:
+		a.accepted = true
+	case err.Kind == CredentialsRejected:
+		a.accepted, a.rejected = false, err
+	}
+}

@@ -1,0 +1,134 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package clients
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	backoffBase    = 500 * time.Millisecond
+	backoffDoubled = 4 // times at most: up to 8 s
+	maxRetryAfter  = 60 * time.Second
+)
+
+// sender sends requests, and repeats what may be repeated.
+type sender struct {
+	options   Options
+	transport *http.Transport
+}
+
+// send sends the request until there is a token, an answer that will not change, or no time left.
+func (s *sender) send(ctx context.Context, r request) (Token, *Error) {
+	for attempt := 1; ; attempt++ {
+		if stopped(ctx, s.options.Interrupted) {
+			return Token{}, endedUnsent(ctx, r)
+		}
+		token, fault := s.attempt(ctx, r)
+		if fault == nil {
+			return token, nil
+		}
+		fault.Attempts = attempt
+		again := fault.transient && (!r.sendOnce || fault.notActedOn)
+		if !again || attempt >= s.options.MaxAttempts || !pause(ctx, fault, attempt) {
+			return Token{}, fault
+		}
+	}
+}
+
+// pause waits before the next attempt; false means that there is to be none. Without a usable Retry-After the wait is
+// random up to a limit that doubles ("full jitter"), so that many clients of one platform spread out.
+func pause(ctx context.Context, fault *Error, attempt int) bool {
+	wait := fault.RetryAfter
+	if wait > maxRetryAfter {
+		return false
+	}
+	if wait == 0 {
+		wait = rand.N(backoffBase << min(attempt-1, backoffDoubled)) //nolint:gosec // a wait is no secret
+	} else {
+		wait += rand.N(backoffBase) //nolint:gosec // as above; never earlier than asked
+	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+		return false
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		fault.Kind, fault.transient, fault.Description = Cancelled, false, "cancelled while waiting for the next attempt"
+		return false
+	}
+}
+
+// attempt sends the request once.
+func (s *sender) attempt(ctx context.Context, r request) (Token, *Error) {
+	fault := &Error{Platform: r.platform, Endpoint: r.address()}
+	limit, cancel := context.WithTimeout(ctx, s.options.RequestTimeout)
+	defer cancel()
+	var connected atomic.Bool
+	limit = httptrace.WithClientTrace(limit, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	})
+	post, err := r.http(limit, s.options.UserAgent)
+	if err != nil {
+		fault.Kind, fault.Description, fault.notActedOn = Internal, "the request could not be built", true
+		return Token{}, fault
+	}
+	// The platform counts a token's life from when it made it, which cannot be before this moment. The wall clock
+	// decides; see Token.lasts.
+	start := time.Now().Round(0)
+	answer, err := s.transport.RoundTrip(post)
+	if err != nil {
+		s.transport.CloseIdleConnections() // ends dialling, which net/http goes on with for the sake of later requests
+		fault.notActedOn = !connected.Load()
+		return Token{}, fault.unanswered(ctx, err, start)
+	}
+	defer answer.Body.Close()
+	fault.Status = answer.StatusCode
+	var body []byte
+	if fault.Status != http.StatusSwitchingProtocols { // there it would be the connection itself, without a time limit
+		body, err = readBody(answer.Body)
+	}
+	// A token must have come whole. Of any other answer the status says enough: a rejection that is cut short is one.
+	if err != nil && (grants(fault.Status) || ctx.Err() != nil) {
+		return Token{}, fault.unanswered(ctx, err, start)
+	}
+	return r.read(fault, answer, body, start)
+}
+
+// http returns the request as net/http takes it.
+func (r request) http(ctx context.Context, userAgent string) (*http.Request, error) {
+	post, err := http.NewRequestWithContext(ctx, http.MethodPost, r.endpoint.String(), strings.NewReader(r.body.Reveal()))
+	if err != nil {
+		return nil, err
+	}
+	post.Header.Set("Accept", r.accept)
+	post.Header.Set("Content-Type", r.contentType)
+	post.Header.Set("User-Agent", userAgent)
+	return post, nil
+}
+
+// unanswered says why there is no whole answer.
+func (e *Error) unanswered(ctx context.Context, err error, start time.Time) *Error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		e.Kind, e.Description = Cancelled, "cancelled"
+		return e
+	}
+	found := diagnose(err)
+	e.Kind, e.Description, e.transient = found.fault, found.description, found.passes
+	if e.Kind == TimedOut && !e.notActedOn {
+		e.Description = fmt.Sprintf("no whole answer within %s (request_timeout)", time.Since(start).Round(100*time.Millisecond))
+	}
+	return e
+}
