@@ -6,10 +6,11 @@ package provider
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
+	"os"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	dataschema "github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -19,57 +20,12 @@ import (
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
-
-// commonOutputs are the attributes of every platform's token.
-var commonOutputs = []output{
-	{
-		name:        "access_token",
-		description: "The access token.",
-		secret:      true,
-		value:       func(t clients.Token) attr.Value { return types.StringValue(t.AccessToken.Reveal()) },
-	},
-	{
-		name:        "authorization",
-		description: "The value of the `Authorization` header that carries the token: `Bearer`, a blank, and the access token.",
-		secret:      true,
-		value:       func(t clients.Token) attr.Value { return types.StringValue(t.Authorization().Reveal()) },
-	},
-	{
-		name:        "token_type",
-		description: "What the platform calls the token. Whatever it is, the token is used as a bearer token; `authorization` has the right header.",
-		value:       func(t clients.Token) attr.Value { return types.StringValue(t.TokenType) },
-	},
-	{
-		name:        "expires_at",
-		description: "When the token ends (RFC 3339, UTC). Null if the platform names no lifetime.",
-		value:       func(t clients.Token) attr.Value { return timeOrNull(t.Expiry) },
-	},
-	{
-		name:        "expires_in",
-		description: "The seconds that were left when the token was handed out. Null if the platform names no lifetime.",
-		number:      true,
-		value:       func(t clients.Token) attr.Value { return secondsLeft(t.Expiry) },
-	},
-}
-
-func timeOrNull(at time.Time) attr.Value {
-	if at.IsZero() {
-		return types.StringNull()
-	}
-	return types.StringValue(at.UTC().Truncate(time.Second).Format(time.RFC3339))
-}
-
-func secondsLeft(expiry time.Time) attr.Value {
-	if expiry.IsZero() {
-		return types.Int64Null()
-	}
-	return types.Int64Value(int64(max(0, time.Until(expiry)) / time.Second))
-}
 
 // accessToken is what the ephemeral resource and the data source of a platform share. stored tells the data source.
 type accessToken struct {
-	platform
+	platforms.Platform
 	stored   bool
 	provider *configured
 }
@@ -77,28 +33,29 @@ type accessToken struct {
 // open obtains the token for one block and returns the block's result: what was configured, and the outputs.
 func (a *accessToken) open(ctx context.Context, block types.Object) (types.Object, clients.Token, diag.Diagnostics) {
 	var diags diag.Diagnostics
-	config := block.Attributes()
-	found, bad := a.resolve(config, a.provider.blocks[a.name])
-	if diags.Append(a.explainProblems(bad, a.provider)...); diags.HasError() {
+	config := values(block.Attributes())
+	found, bad := a.Resolve(config.source(fromBlock), a.provider.blocks[a.Name].source(fromProviderBlock),
+		platforms.Environment(os.Getenv), platforms.Defaults())
+	if diags.Append(a.explainProblems(bad)...); diags.HasError() {
 		return block, clients.Token{}, diags
 	}
-	diags.Append(a.remarksOnSettings(found)...)
-	token, err := a.provider.client.Token(ctx, a.grant(found), found.leastValidity())
+	diags.Append(diagnostics(a.RemarksOnSettings(found, a.terms())...)...)
+	token, err := a.provider.client.Token(ctx, a.Grant(found), found.MinValidity())
 	if err != nil {
-		diags.Append(a.explain(err, found))
+		diags.Append(diagnostics(a.Explain(err, found, a.terms()))...)
 		return block, clients.Token{}, diags
 	}
-	diags.Append(a.remarksOnToken(found, token)...)
-	tflog.Debug(ctx, "handed out an access token", map[string]any{"platform": a.title, "expires_at": token.Expiry})
+	diags.Append(diagnostics(a.RemarksOnToken(found, token)...)...)
+	tflog.Debug(ctx, "handed out an access token", map[string]any{"platform": a.Title, "expires_at": token.Expiry})
 
 	result := maps.Clone(config)
-	for _, in := range a.inputs {
-		if in.output != nil && config[in.name].IsNull() {
-			result[in.name] = in.output(token)
+	for _, in := range a.Inputs {
+		if in.Output != nil && config[in.Name].IsNull() {
+			result[in.Name] = value(false, in.Output(token))
 		}
 	}
-	for _, out := range a.allOutputs(a.stored) {
-		result[out.name] = out.value(token)
+	for _, out := range outputs(a.Platform, a.stored) {
+		result[out.Name] = value(out.Number, out.Value(token))
 	}
 	object, problems := types.ObjectValue(block.AttributeTypes(ctx), result)
 	diags.Append(problems...)
@@ -107,7 +64,18 @@ func (a *accessToken) open(ctx context.Context, block types.Object) (types.Objec
 
 // validateBlock reports what is wrong with a block before anything is sent.
 func (a *accessToken) validateBlock(block types.Object) diag.Diagnostics {
-	return a.explainFaults(a.validate(block.Attributes(), a.stored))
+	set, faults, decided := a.Validate(values(block.Attributes()).source(fromBlock))
+	if a.stored && decided && len(faults) == 0 {
+		for _, in := range a.Inputs {
+			if in.Secret && in.OneToken && in.Grant == set.GrantType() {
+				faults = append(faults, platforms.Invalid{
+					Input: platforms.Input{Name: "grant_type"}, From: fromBlock,
+					Text: fmt.Sprintf("cannot be %q in a data source, which must not hold %s: use the ephemeral resource of the same name", in.Grant, in.Name),
+				})
+			}
+		}
+	}
+	return diagnostics(a.ExplainInvalid(faults, a.terms())...)
 }
 
 // ephemeralToken is the ephemeral resource of a platform.
@@ -120,13 +88,13 @@ var (
 )
 
 func (e *ephemeralToken) Metadata(_ context.Context, _ ephemeral.MetadataRequest, resp *ephemeral.MetadataResponse) {
-	resp.TypeName = e.name + "_access_token"
+	resp.TypeName = e.Name + "_access_token"
 }
 
 func (e *ephemeralToken) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ephemeral.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "An OAuth 2.0 access token for " + e.about + ". It is in no state and no plan.",
-		Attributes:          e.blockAttributes(e.stored),
+		MarkdownDescription: "An OAuth 2.0 access token for " + e.About + ". It is in no state and no plan.",
+		Attributes:          blockAttributes(e.Platform, e.stored),
 	}
 }
 
@@ -181,16 +149,16 @@ var (
 )
 
 func (d *dataToken) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
-	resp.TypeName = d.name + "_access_token"
+	resp.TypeName = d.Name + "_access_token"
 }
 
 func (d *dataToken) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	attributes := map[string]dataschema.Attribute{}
-	for name, attribute := range d.blockAttributes(d.stored) {
+	for name, attribute := range blockAttributes(d.Platform, d.stored) {
 		attributes[name] = attribute
 	}
 	resp.Schema = dataschema.Schema{
-		MarkdownDescription: "An OAuth 2.0 access token for " + d.about + ". **It is stored in the state and in plan files**; the ephemeral resource of the same name is not.",
+		MarkdownDescription: "An OAuth 2.0 access token for " + d.About + ". **It is stored in the state and in plan files**; the ephemeral resource of the same name is not.",
 		Attributes:          attributes,
 	}
 }

@@ -7,13 +7,10 @@ package provider
 
 import (
 	"context"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -25,6 +22,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
 // Options are what the process knows and the configuration does not.
@@ -55,38 +53,11 @@ type configured struct {
 	// blocks are the settings in the provider block for each platform.
 	blocks map[string]values
 	// unknown are the settings of the provider block itself that are decided in the apply only.
-	unknown []input
+	unknown []platforms.Input
 	// refused is why no block gets a token; nil: nothing is. It is told by the blocks: an error while the provider is
 	// configured makes Terraform add one of its own, about a provider block that may not be there.
 	refused diag.Diagnostic
 }
-
-// The settings of the provider block that are not a platform's.
-var (
-	requestTimeout = input{
-		name:        "request_timeout",
-		description: "The time for one attempt, from dialling to the last byte of the answer; from `1s` to `2m`.",
-		fallback:    "30s",
-		check:       checkDuration(time.Second, 2*time.Minute, "30s"),
-	}
-	caCertPEM = input{
-		name:        "ca_cert_pem",
-		description: "Certificates of authorities, in PEM, that are trusted in addition to the system's.",
-		check:       checkCertificates,
-	}
-	tokenCacheDir = input{
-		name:        "token_cache_dir",
-		description: "A directory in which the processes of one user share tokens, encrypted; it is made if it is missing. Unset: tokens stay in memory, and no files are written. See the guide on the token cache.",
-		environment: "IXTOKEN_CACHE_DIR",
-		check:       checkDirectory,
-	}
-	general = []input{requestTimeout, minValidity, caCertPEM, tokenCacheDir}
-)
-
-const (
-	defaultMaxRetries = 3
-	mostRetries       = 10
-)
 
 func (p *ixtoken) Metadata(_ context.Context, _ framework.MetadataRequest, resp *framework.MetadataResponse) {
 	resp.TypeName, resp.Version = "ixtoken", p.options.Version
@@ -96,20 +67,20 @@ func (p *ixtoken) Schema(_ context.Context, _ framework.SchemaRequest, resp *fra
 	attributes := map[string]schema.Attribute{
 		"max_retries": schema.Int64Attribute{
 			Optional:            true,
-			MarkdownDescription: fmt.Sprintf("How often a request is sent again after faults that may pass, from 0 to %d. Rejected credentials are not sent again. Default: `%d`.", mostRetries, defaultMaxRetries),
+			MarkdownDescription: fmt.Sprintf("How often a request is sent again after faults that may pass, from 0 to %d. Rejected credentials are not sent again. Default: `%d`.", platforms.MostRetries, platforms.DefaultMaxRetries),
 		},
 	}
-	for _, in := range general {
-		attributes[in.name] = in.attribute()
+	for _, in := range platforms.General {
+		attributes[in.Name] = input(in)
 	}
-	for _, platform := range platforms {
+	for _, platform := range platforms.All {
 		nested := map[string]schema.Attribute{}
-		for name, attribute := range platform.providerAttributes() {
+		for name, attribute := range providerAttributes(platform) {
 			nested[name] = attribute
 		}
-		attributes[platform.name] = schema.SingleNestedAttribute{
+		attributes[platform.Name] = schema.SingleNestedAttribute{
 			Optional:            true,
-			MarkdownDescription: "Settings for " + platform.title + " that hold for every block that does not set them itself. A platform that is not used needs none.",
+			MarkdownDescription: "Settings for " + platform.Title + " that hold for every block that does not set them itself. A platform that is not used needs none.",
 			Attributes:          nested,
 		}
 	}
@@ -125,26 +96,21 @@ func (p *ixtoken) ValidateConfig(ctx context.Context, req framework.ValidateConf
 		return
 	}
 	config := values(block.Attributes())
-	for _, in := range general {
-		if value, known := config.read(in); known && !value.IsZero() {
-			if text := in.check(value); text != "" {
-				resp.Diagnostics.Append(explainSetting(in.name, text))
-			}
+	check := func(name string, in platforms.Input, from values) {
+		if text := in.Wrong(from.read(in)); text != "" {
+			resp.Diagnostics.Append(explainSetting(name, text))
 		}
 	}
-	if retries, ok := config["max_retries"].(types.Int64); ok && (retries.ValueInt64() < 0 || retries.ValueInt64() > mostRetries) {
-		resp.Diagnostics.Append(explainSetting("max_retries", fmt.Sprintf("must be a number from 0 to %d", mostRetries)))
+	for _, in := range platforms.General {
+		check(in.Name, in, config)
 	}
-	for _, platform := range platforms {
-		object, _ := config[platform.name].(types.Object)
-		for _, in := range platform.inputs {
-			value, known := values(object.Attributes()).read(in)
-			if !known || value.IsZero() {
-				continue
-			}
-			if text := in.check(value); text != "" {
-				resp.Diagnostics.Append(explainSetting(platform.name+"."+in.name, text))
-			}
+	if retries, ok := config["max_retries"].(types.Int64); ok && (retries.ValueInt64() < 0 || retries.ValueInt64() > platforms.MostRetries) {
+		resp.Diagnostics.Append(explainSetting("max_retries", fmt.Sprintf("must be a number from 0 to %d", platforms.MostRetries)))
+	}
+	for _, platform := range platforms.All {
+		object, _ := config[platform.Name].(types.Object)
+		for _, in := range platform.Inputs {
+			check(platform.Name+"."+in.Name, in, object.Attributes())
 		}
 	}
 }
@@ -165,88 +131,38 @@ func (p *ixtoken) Configure(ctx context.Context, req framework.ConfigureRequest,
 func (p *ixtoken) configure(block values) (*configured, diag.Diagnostics) {
 	data := &configured{blocks: map[string]values{}}
 	options := clients.Options{
-		MaxAttempts: defaultMaxRetries + 1,
+		MaxAttempts: platforms.DefaultMaxRetries + 1,
 		Interrupted: p.options.Interrupted,
 		Logger:      slog.New(logHandler{}),
 	}
-	timeout := data.general(requestTimeout, block)
-	options.RequestTimeout, _ = time.ParseDuration(timeout.Reveal()) // has been checked
-	options.RootCAs = trusted(data.general(caCertPEM, block))
+	var messages []platforms.Message
+	data.unknown, messages = platforms.Configure(&options, block.source(fromProviderBlock), platforms.Environment(os.Getenv), platforms.Defaults())
 	if retries, ok := block["max_retries"].(types.Int64); ok && !retries.IsNull() {
-		data.note(input{name: "max_retries"}, !retries.IsUnknown())
+		if retries.IsUnknown() {
+			data.unknown = append(data.unknown, platforms.Input{Name: "max_retries"})
+		}
 		options.MaxAttempts = int(retries.ValueInt64()) + 1
 	}
 	options.UserAgent, data.refused = userAgent(p.options.Version, p.options.Commit)
-	var diags diag.Diagnostics
-	options.Cache, diags = openCache(data.general(tokenCacheDir, block))
-	for _, platform := range platforms {
-		data.blocks[platform.name] = platform.inProvider(block)
+	for _, platform := range platforms.All {
+		data.blocks[platform.Name] = inProvider(platform, block)
 	}
 	data.client = clients.New(options)
-	return data, diags
-}
-
-// openCache opens the cache in dir; nil: there is none, or it is not used, of which the diagnostics tell.
-func openCache(dir clients.Secret) (*clients.Cache, diag.Diagnostics) {
-	if dir.IsZero() {
-		return nil, nil
-	}
-	if text := checkDirectory(dir); text != "" { // from the environment: in the block it has been checked
-		return nil, diag.Diagnostics{explainNoCache(dir.Reveal(), errors.New("the name "+text))}
-	}
-	cache, err := clients.OpenCache(dir.Reveal())
-	if err != nil {
-		return nil, diag.Diagnostics{explainNoCache(dir.Reveal(), err)}
-	}
-	return cache, nil
-}
-
-// general returns a setting that is not a platform's.
-func (c *configured) general(in input, block values) clients.Secret {
-	found, known := lookUp(in, place{inProviderBlock, block})
-	c.note(in, known)
-	return found.value
-}
-
-// note remembers a setting that is not known yet. It is no error until a block needs it.
-func (c *configured) note(in input, known bool) {
-	if !known {
-		c.unknown = append(c.unknown, in)
-	}
+	return data, diagnostics(messages...)
 }
 
 // inProvider returns the provider block's settings for the platform. Where the platform's object is not known as a
 // whole, no input in it is.
-func (p platform) inProvider(block values) values {
-	object, _ := block[p.name].(types.Object)
+func inProvider(p platforms.Platform, block values) values {
+	object, _ := block[p.Name].(types.Object)
 	found := values(object.Attributes())
 	if object.IsUnknown() {
-		for _, in := range p.inputs {
-			found[in.name] = types.StringUnknown()
+		for _, in := range p.Inputs {
+			found[in.Name] = types.StringUnknown()
 		}
 	}
-	found[minValidity.name] = block[minValidity.name]
+	found[platforms.MinValidity.Name] = block[platforms.MinValidity.Name]
 	return found
-}
-
-// trusted returns the system's authorities and those in pem; nil, the system's alone, if there are none in it.
-func trusted(pem clients.Secret) *x509.CertPool {
-	if pem.IsZero() {
-		return nil
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	pool.AppendCertsFromPEM([]byte(pem.Reveal()))
-	return pool
-}
-
-func checkCertificates(pem clients.Secret) string {
-	if !x509.NewCertPool().AppendCertsFromPEM([]byte(pem.Reveal())) {
-		return `holds no certificate in PEM; use file("ca.pem") for a file that does`
-	}
-	return ""
 }
 
 // userAgent names the provider and, as Terraform does, what TF_APPEND_USER_AGENT adds.
@@ -263,9 +179,9 @@ func userAgent(version, commit string) (string, diag.Diagnostic) {
 
 func (p *ixtoken) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
 	var all []func() ephemeral.EphemeralResource
-	for _, platform := range platforms {
+	for _, platform := range platforms.All {
 		all = append(all, func() ephemeral.EphemeralResource {
-			return &ephemeralToken{accessToken{platform: platform}}
+			return &ephemeralToken{accessToken{Platform: platform}}
 		})
 	}
 	return all
@@ -273,9 +189,9 @@ func (p *ixtoken) EphemeralResources(context.Context) []func() ephemeral.Ephemer
 
 func (p *ixtoken) DataSources(context.Context) []func() datasource.DataSource {
 	var all []func() datasource.DataSource
-	for _, platform := range platforms {
+	for _, platform := range platforms.All {
 		all = append(all, func() datasource.DataSource {
-			return &dataToken{accessToken{platform: platform, stored: true}}
+			return &dataToken{accessToken{Platform: platform, stored: true}}
 		})
 	}
 	return all

@@ -38,9 +38,6 @@ func guard[Request, Response any](ctx context.Context, request Request,
 	return serve(call, request)
 }
 
-// issues is where faults of the provider are reported.
-const issues = "https://github.com/ixtoken/terraform-provider-ixtoken/issues"
-
 func (s server) GetMetadata(ctx context.Context, request *tfprotov6.GetMetadataRequest) (*tfprotov6.GetMetadataResponse, error) {
 	return guard(ctx, request, s.ProviderServer.GetMetadata, func(d []*tfprotov6.Diagnostic) *tfprotov6.GetMetadataResponse {
 		return &tfprotov6.GetMetadataResponse{Diagnostics: d}

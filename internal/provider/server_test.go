@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/leak"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
@@ -111,7 +112,7 @@ func TestAPanicInAnyCallIsOneDiagnosticWithoutASecret(t *testing.T) {
 		if !strings.Contains(said, "Internal fault of the provider ixtoken") {
 			t.Errorf("%s says %q", method.Name, said)
 		}
-		if method.Name != "StopProvider" && (!strings.Contains(said, issues) || !strings.Contains(said, "server_test.go:")) {
+		if method.Name != "StopProvider" && (!strings.Contains(said, platforms.Issues) || !strings.Contains(said, "server_test.go:")) {
 			t.Errorf("%s does not say where to report what: %q", method.Name, said)
 		}
 	}

@@ -1,0 +1,69 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package platforms
+
+import "github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+
+// CloudLX is the platform of that name.
+var CloudLX = Platform{
+	Name:  "cloudlx",
+	Title: "CloudLX",
+	About: "the CloudLX API (Epsilon, today Infiny)",
+	URL:   "base_url",
+	Inputs: []Input{
+		{
+			Name:        "base_url",
+			Description: "The URL of your CloudLX portal, with or without `/api`. Portals are white-labelled, so there is no default.",
+			Environment: "CLOUDLX_BASE_URL",
+			Check:       checkURL,
+		},
+		{
+			Name:        "api_version",
+			Description: "The API version in the `Accept` header.",
+			Default:     "v1",
+			Check:       checkAPIVersion,
+		},
+		{
+			Name:        "grant_type",
+			Description: "How to obtain the token: `client_credentials`, which is the default.",
+			RefreshNote: " Or `refresh_token`, which is the default where `previous_refresh_token` is set.",
+			OneToken:    true,
+			Optional:    true,
+			Check:       checkOneOf(clients.ClientCredentials, clients.RefreshToken),
+		},
+		{
+			Name:        "client_id",
+			Description: "The client ID, made in the portal's section \"API Applications\".",
+			Environment: "CLOUDLX_CLIENT_ID",
+			Check:       checkText,
+		},
+		{
+			Name:        "client_secret",
+			Description: "The client secret, made in the portal's section \"API Applications\".",
+			Environment: "CLOUDLX_CLIENT_SECRET",
+			Secret:      true,
+			Check:       checkSecret,
+		},
+		{
+			Name:        "previous_refresh_token",
+			Description: "The `refresh_token` of an earlier run. CloudLX ends the access token that was issued with it. If CloudLX no longer takes it, the token is obtained with the client credentials, with a warning.",
+			Secret:      true,
+			OneToken:    true,
+			Grant:       clients.RefreshToken,
+			Check:       checkSecret,
+		},
+		MinValidity,
+	},
+	Outputs: refreshOutputs("CloudLX issues one with every access token."),
+	Grant: func(s Settings) clients.Grant {
+		return clients.CloudLX{
+			BaseURL:      s.Text("base_url"),
+			APIVersion:   s.Text("api_version"),
+			GrantType:    s.GrantType(),
+			ClientID:     s.Text("client_id"),
+			ClientSecret: s.Secret("client_secret"),
+			RefreshToken: s.Secret("previous_refresh_token"),
+		}
+	},
+}

@@ -1,0 +1,59 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package platforms
+
+import (
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+)
+
+// Interxion is the platform of that name.
+var Interxion = Platform{
+	Name:  "interxion",
+	Title: "Interxion",
+	About: "Interxion's IX-API (today Digital Realty)",
+	URL:   "login_url",
+	Scope: "Without scopes, it grants all of them.",
+	Inputs: []Input{
+		{
+			Name:        "login_url",
+			Description: "The login URL that Interxion sends by e-mail, one for acceptance and one for production; with or without `/connect/token`.",
+			Environment: "INTERXION_LOGIN_URL",
+			Check:       checkURL,
+		},
+		{
+			Name:        "client_id",
+			Description: "The client id that Interxion sends by e-mail.",
+			Environment: "INTERXION_CLIENT_ID",
+			Check:       checkText,
+		},
+		{
+			Name:        "client_secret",
+			Description: "The client secret that Interxion sends by e-mail.",
+			Environment: "INTERXION_CLIENT_SECRET",
+			Secret:      true,
+			Check:       checkSecret,
+		},
+		{
+			Name:        "scopes",
+			Description: "The scopes to ask for. Unset: all that the client may have.",
+			List:        true,
+			Optional:    true,
+			Check:       checkText,
+		},
+		MinValidity,
+	},
+	Outputs: []Output{{
+		Name:        "scope",
+		Description: "The scopes as Interxion granted them, in its own words. Null if it names none.",
+		Value:       func(t clients.Token) any { return textOrNull(t.Scope) },
+	}},
+	Grant: func(s Settings) clients.Grant {
+		return clients.Interxion{
+			LoginURL:     s.Text("login_url"),
+			ClientID:     s.Text("client_id"),
+			ClientSecret: s.Secret("client_secret"),
+			Scope:        s.Text("scopes"),
+		}
+	},
+}

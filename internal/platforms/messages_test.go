@@ -1,0 +1,150 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package platforms
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+)
+
+// terms are those of a front end in which inputs have only their names and their variables.
+var terms = Terms{
+	Input:   func(in Input) string { return in.Name + " (" + in.Environment + ")" },
+	Setting: func(in Input) string { return in.Name },
+	Places:  func(Platform) string { return "in the environment" },
+	Notes:   func(in Input) []string { return []string{in.Environment} },
+	Trim:    "Trim it.",
+}
+
+const here Origin = "this test"
+
+// wantSection fails the test unless the message ends in a link to a section of the guide.
+func wantSection(t *testing.T, m Message, heading string) {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/guides/troubleshooting.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := strings.ReplaceAll(string(text), "*", "")
+	anchor := strings.ToLower(strings.ReplaceAll(heading, " ", "-"))
+	if !strings.HasSuffix(m.Detail, "\n\nMore: "+guide+"#"+anchor) || !strings.Contains(plain, "\n### "+heading+"\n") {
+		t.Errorf("no link to a section %q, or no such section: %s", heading, m.Detail)
+	}
+}
+
+// Every failure of the client has words, for every platform, and a section in the guide.
+func TestEveryKindOfErrorIsExplained(t *testing.T) {
+	for kind := clients.InvalidInput; kind <= clients.Internal; kind++ {
+		for _, platform := range All {
+			for _, grant := range []string{clients.ClientCredentials, clients.Password} {
+				found := Settings{"grant_type": {clients.NewSecret(grant), here}}
+				m := platform.Explain(&clients.Error{Platform: platform.Title, Endpoint: "host/path", Kind: kind}, found, terms)
+				if !strings.HasPrefix(m.Summary, "No "+platform.Title+" access token: ") || strings.ContainsAny(m.Summary+m.Detail, "{}") {
+					t.Errorf("%d: %s\n%s", kind, m.Summary, m.Detail)
+				}
+				if !strings.Contains(m.Detail, "host/path") || strings.Contains(m.Detail, " \n") {
+					t.Errorf("%d: the endpoint is not named, or there is a blank too many: %q", kind, m.Detail)
+				}
+				wantSection(t, m, remedies[kind].why)
+			}
+		}
+	}
+}
+
+// Everything else that users are told has its section too.
+func TestEveryRemarkHasASection(t *testing.T) {
+	ended := clients.Token{Fallback: &clients.Error{Kind: clients.RefreshTokenRejected}, Scope: "read"}
+	brief := clients.Token{Expiry: time.Now().Add(time.Minute)}
+	asked := Settings{}
+	for name, text := range map[string]string{
+		"client_secret": "secret\n", "grant_type": clients.Password, "min_validity": "5m", "scopes": "read write",
+	} {
+		asked[name] = Setting{clients.NewSecret(text), here}
+	}
+	said := slices.Concat(
+		Equinix.RemarksOnSettings(asked, terms), Equinix.RemarksOnToken(asked, ended), Equinix.RemarksOnToken(asked, brief),
+		[]Message{Equinix.ExplainMissing(Equinix.Inputs[:1], terms)},
+		Equinix.ExplainInvalid([]Invalid{{Equinix.Inputs[0], here, "is odd"}}, terms),
+		[]Message{noCache("dir", errors.New("it is odd"))},
+	)
+	headings := []string{
+		"ends in a line break", "retired the password grant", "did not come from the refresh token", "names no lifetime for the token",
+		"granted fewer scopes than were asked for", "valid for less than min_validity", "settings are missing", "invalid attribute",
+		"Tokens are not shared with other processes",
+	}
+	if len(said) != len(headings) {
+		t.Fatalf("%d messages, want %d: %v", len(said), len(headings), said)
+	}
+	for i, m := range said {
+		wantSection(t, m, headings[i])
+		if m.Warning && !strings.HasSuffix(m.Summary, headings[i]) {
+			t.Errorf("%q does not end in the heading of its section", m.Summary)
+		}
+	}
+}
+
+// The password grant's messages name the user's credentials too, and belong to no one input.
+func TestRejectedCredentialsAreNamed(t *testing.T) {
+	rejected := &clients.Error{Platform: "Equinix", Endpoint: "host/path", Kind: clients.CredentialsRejected}
+	for grant, want := range map[string]string{
+		clients.ClientCredentials: "Check client_id (EQUINIX_API_CLIENTID) and client_secret (EQUINIX_API_CLIENTSECRET), and",
+		clients.Password: "Check client_id (EQUINIX_API_CLIENTID), client_secret (EQUINIX_API_CLIENTSECRET), user_name (EQUINIX_USER_NAME)" +
+			" and user_password (EQUINIX_USER_PASSWORD), and",
+	} {
+		m := Equinix.Explain(rejected, Settings{"grant_type": {clients.NewSecret(grant), here}}, terms)
+		if !strings.Contains(m.Detail, want) || (m.Input != "") != (grant == clients.ClientCredentials) {
+			t.Errorf("%s: about the input %q: %s", grant, m.Input, m.Detail)
+		}
+	}
+	refused := &clients.Error{Platform: "Equinix", Endpoint: "host/path", Kind: clients.ScopeRejected}
+	if m := Equinix.Explain(refused, nil, terms); m.Input != "" {
+		t.Errorf("it belongs to %s, which Equinix has not", m.Input)
+	}
+}
+
+// Terraform prints the source line of an input that a message is about.
+func TestNoMessageIsAboutASecretOrAURL(t *testing.T) {
+	for _, platform := range All {
+		for _, in := range platform.Inputs {
+			for _, m := range platform.ExplainInvalid([]Invalid{{in, here, "is odd"}}, terms) {
+				if hidden := in.Secret || in.Name == platform.URL; (m.Input == "") != hidden {
+					t.Errorf("%s.%s: about the input %q", platform.Name, in.Name, m.Input)
+				}
+			}
+		}
+	}
+}
+
+func TestASentenceHasOneFullStop(t *testing.T) {
+	for text, want := range map[string]string{"a": "a.", "a.": "a.", `it says "a."`: `it says "a."`, `it says "a"`: `it says "a".`} {
+		if got := Sentence(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestADirectoryIsQuoted(t *testing.T) {
+	m := noCache("/tmp/a\x1b[31mred\nb", errors.New("it is odd"))
+	if text, _, _ := strings.Cut(m.Detail, "\n\nMore:"); strings.ContainsFunc(text, unicode.IsControl) {
+		t.Errorf("the name acts on the terminal: %q", text)
+	}
+}
+
+func TestDurationsReadAsUsersWriteThem(t *testing.T) {
+	for duration, want := range map[time.Duration]string{
+		5 * time.Minute: "5m", time.Hour: "1h", 90 * time.Second: "1m30s", 30 * time.Second: "30s", 0: "0s",
+		10 * time.Minute: "10m", 24 * time.Hour: "24h", 90 * time.Minute: "1h30m",
+	} {
+		if got := Brief(duration); got != want {
+			t.Errorf("%v reads %q, want %q", duration, got, want)
+		}
+	}
+}

@@ -1,0 +1,127 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package platforms is what users see of the platforms, whichever front end they use: the settings of each, where values
+// come from, what is checked, and what a failure is called. It knows neither Terraform nor HTTP.
+package platforms
+
+import (
+	"slices"
+	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+)
+
+// All is the one list: every front end offers the platforms in it.
+var All = []Platform{Interxion, Equinix, CloudLX}
+
+// Platform is what a front end knows about a platform beyond the wire.
+type Platform struct {
+	Name   string // as in equinix_access_token
+	Title  string // as in "Equinix"
+	About  string // what the token is for
+	Inputs []Input
+	// URL is the name of the input that says where the platform is.
+	URL string
+	// Outputs are what only this platform's token has.
+	Outputs []Output
+	Grant   func(Settings) clients.Grant
+	// Rejected and Scope are what to know about the platform when it has rejected credentials or a scope; may be empty.
+	Rejected, Scope string
+}
+
+// Input is a setting of one platform, under the platform's own name for it. Without Grant and Optional it is required,
+// whatever the grant type.
+type Input struct {
+	Name        string
+	Description string
+	RefreshNote string // what the description adds where refresh tokens can be given; "": nothing
+	OutputNote  string // what the description adds where Output has a value; "": nothing
+	Environment string // variable; "": none
+	Default     string // value where nothing is set; "": none
+	Secret      bool
+	List        bool   // of strings, which the wire separates by blanks
+	OneToken    bool   // may differ from token to token, so it is no setting for all of them
+	Grant       string // the only grant type that uses it, and needs it; "": all do
+	Optional    bool
+	// Output is what a result shows where nothing is set; nil: nothing.
+	Output func(clients.Token) any
+	// Check returns what is wrong with a value, in words that never contain it; "": nothing.
+	Check func(clients.Secret) string
+}
+
+// Output is one part of a result.
+type Output struct {
+	Name        string
+	Description string
+	Secret      bool
+	Outlives    bool // is valid longer than the access token
+	Number      bool
+	Value       func(clients.Token) any // a string, an int64 where Number is set, or nil
+}
+
+// Input returns the one with that name; its zero value, if the platform has none.
+func (p Platform) Input(name string) Input {
+	for _, in := range p.Inputs {
+		if in.Name == name {
+			return in
+		}
+	}
+	return Input{}
+}
+
+// AllOutputs are those of every platform and its own.
+func (p Platform) AllOutputs() []Output { return slices.Concat(common, p.Outputs) }
+
+// common are the outputs of every platform's token.
+var common = []Output{
+	{
+		Name:        "access_token",
+		Description: "The access token.",
+		Secret:      true,
+		Value:       func(t clients.Token) any { return t.AccessToken.Reveal() },
+	},
+	{
+		Name:        "authorization",
+		Description: "The value of the `Authorization` header that carries the token: `Bearer`, a blank, and the access token.",
+		Secret:      true,
+		Value:       func(t clients.Token) any { return t.Authorization().Reveal() },
+	},
+	{
+		Name:        "token_type",
+		Description: "What the platform calls the token. Whatever it is, the token is used as a bearer token; `authorization` has the right header.",
+		Value:       func(t clients.Token) any { return t.TokenType },
+	},
+	{
+		Name:        "expires_at",
+		Description: "When the token ends (RFC 3339, UTC). Null if the platform names no lifetime.",
+		Value:       func(t clients.Token) any { return timeOrNull(t.Expiry) },
+	},
+	{
+		Name:        "expires_in",
+		Description: "The seconds that were left when the token was handed out. Null if the platform names no lifetime.",
+		Number:      true,
+		Value:       func(t clients.Token) any { return secondsLeft(t.Expiry) },
+	},
+}
+
+func textOrNull(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+func timeOrNull(at time.Time) any {
+	if at.IsZero() {
+		return nil
+	}
+	return at.UTC().Truncate(time.Second).Format(time.RFC3339)
+}
+
+func secondsLeft(expiry time.Time) any {
+	if expiry.IsZero() {
+		return nil
+	}
+	return int64(max(0, time.Until(expiry)) / time.Second)
+}
