@@ -6,6 +6,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -61,7 +62,9 @@ func main() {
 	case os.Getenv(cookie) == "":
 		fmt.Print(usage)
 	default:
-		serve(provider.Options{Version: version, Commit: commit, Interrupted: interrupted(), Ignored: protect()})
+		// A terminal sends Ctrl-C to this process too. Terraform 1.10 to 1.13 and OpenTofu do not cancel a call that hangs.
+		interrupted, _ := signal.NotifyContext(context.Background(), os.Interrupt)
+		serve(provider.Options{Version: version, Commit: commit, Interrupted: interrupted.Done(), Ignored: protect()})
 	}
 }
 
@@ -71,19 +74,6 @@ func serve(options provider.Options, more ...tf6server.ServeOpt) {
 		fmt.Fprintln(os.Stderr, "terraform-provider-ixtoken:", err)
 		os.Exit(1)
 	}
-}
-
-// interrupted is closed by Ctrl-C, which a terminal sends to this process too. Not every CLI cancels what hangs in a
-// provider: without this, Terraform 1.10 to 1.13 and OpenTofu wait for the platform.
-func interrupted() <-chan struct{} {
-	done := make(chan struct{})
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt)
-	go func() {
-		<-signals
-		close(done)
-	}()
-	return done
 }
 
 // protocolDump makes the plugin library write every request and answer to disk, in clear and readable by all.

@@ -195,6 +195,20 @@ func (k *Cache) save(r request, known record) error {
 	return nil
 }
 
+// update replaces what is stored about the request by what change makes of it, unless change says no, or another process
+// holds the lock. It waits for nobody.
+func (k *Cache) update(r request, change func(record) (record, bool)) {
+	release, err := tryLock(k.path(r, lockSuffix))
+	if release == nil || err != nil {
+		return
+	}
+	defer release()
+	known, miss := k.load(r)
+	if changed, ok := change(known); ok && miss == "" {
+		_ = k.save(r, changed) // the old entry stays: its token is refused once more, and discarded again
+	}
+}
+
 // seal returns the entry: header, nonce, and the encrypted record.
 func (r request) seal(known record) ([]byte, error) {
 	text, err := json.Marshal(known.stored()) //nolint:gosec // what is encrypted below

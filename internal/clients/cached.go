@@ -102,10 +102,7 @@ func (r record) rejects(now time.Time) bool {
 // request goes on without the cache, but for a refresh whose lock another process holds: that process may be using the
 // refresh token.
 func (s *cached) lock(ctx context.Context, r request) (locked bool, release func(), err *Error) {
-	s.memory.mu.Lock()
-	e := s.memory.entry(r)
-	s.memory.mu.Unlock()
-	leave := e.turn.take(ctx, &s.memory.mu)
+	leave := s.memory.take(ctx, r)
 	switch {
 	case leave == nil:
 		return false, nil, ended(ctx, r)
@@ -183,6 +180,22 @@ func (s *cached) save(ctx context.Context, r request, token Token, err *Error) {
 	}
 	if err := s.cache.save(r, left); err != nil {
 		s.log.warn(ctx, r, "what the platform answered is not in the cache", err)
+	}
+}
+
+// discard ends a token that an API has refused, in this process and in the requests' cache entries. Where another process
+// holds an entry's lock, it is about to replace the token.
+func (s *cached) discard(refused Token, requests ...request) {
+	s.memory.discard(refused)
+	if s.cache == nil {
+		return
+	}
+	for _, r := range requests {
+		s.cache.update(r, func(known record) (record, bool) {
+			same := known.Token.AccessToken == refused.AccessToken
+			known.Token = known.Token.ended()
+			return known, same
+		})
 	}
 }
 

@@ -48,6 +48,7 @@ type Options struct {
 // Client obtains tokens and shares them among all who ask for the same one. It is safe for concurrent use.
 type Client struct {
 	flights  flights
+	cached   *cached
 	patience time.Duration // bounds one call of Token
 
 	mu       sync.Mutex
@@ -74,6 +75,7 @@ func New(options Options) *Client {
 	cached := &cached{memory: memory, cache: options.Cache, log: log, next: newGate(sender)}
 	refresher := &refresher{memory: memory, log: log, next: cached}
 	return &Client{
+		cached:   cached,
 		flights:  flights{memory: memory, interrupted: options.Interrupted, next: refresher},
 		patience: patience,
 		requests: map[Grant]request{},
@@ -110,6 +112,21 @@ func (c *Client) Token(ctx context.Context, grant Grant, minValidity time.Durati
 	return token, nil
 }
 
+// Discard makes sure that a token which an API has refused is not handed out again, in this process and through the
+// cache. The next call of Token obtains another one. A token that has been replaced already is left alone.
+func (c *Client) Discard(grant Grant, token Token) {
+	var requests []request
+	for grant != nil {
+		r, err := c.request(grant)
+		if err != nil {
+			break // nothing was obtained with it
+		}
+		requests = append(requests, r)
+		grant = r.fallback
+	}
+	c.cached.discard(token, requests...)
+}
+
 // request returns the request for grant. Checking, encoding and hashing it costs ten times as much as finding its token,
 // so that is done once for each grant.
 func (c *Client) request(grant Grant) (request, error) {
@@ -126,9 +143,6 @@ func (c *Client) request(grant Grant) (request, error) {
 	r.digest = r.key()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.requests) >= maxEntries {
-		clear(c.requests)
-	}
 	c.requests[grant] = r
 	return r, nil
 }

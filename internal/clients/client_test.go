@@ -321,10 +321,12 @@ func TestInterruptHandsNoTurnOn(t *testing.T) { // X08
 
 // underWay is how many requests are being sent, or wait for something.
 func (c *Client) underWay() (n int) {
-	c.gate().mu.Lock()
-	defer c.gate().mu.Unlock()
-	for _, who := range c.gate().accounts {
-		n += who.turn.users
+	c.flights.memory.mu.Lock()
+	defer c.flights.memory.mu.Unlock()
+	for _, e := range c.flights.memory.entries {
+		if e.flight != nil {
+			n++
+		}
 	}
 	return n
 }
@@ -837,60 +839,110 @@ func answered(status int, body string) *http.Response {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
 }
 
-func TestMemoryIsBounded(t *testing.T) { // K27
+// TestMemoryOfManyRequests: requests come from the configuration, so each is remembered, and takes little.
+func TestMemoryOfManyRequests(t *testing.T) { // K27
 	synctest.Test(t, func(t *testing.T) {
-		var requests, slow atomic.Int32
-		release := make(chan struct{})
+		const many = 10_000
+		var requests atomic.Int32
 		c := New(Options{})
 		c.sender().transport.RegisterProtocol("http", answering(func(r *http.Request) (*http.Response, error) {
 			requests.Add(1)
-			_ = r.ParseForm()
-			switch r.PostForm.Get("client_id") {
-			case "wrong":
-				return answered(400, `{"error":"invalid_client"}`), nil
-			case "slow":
-				slow.Add(1)
-				<-release
-			case "greedy":
+			if r.PostFormValue("scope") != "" {
 				return answered(403, ""), nil
 			}
-			return answered(200, `{"access_token":"t","expires_in":3600,"refresh_token":"r"}`), nil
+			return answered(200, `{"access_token":"t","expires_in":3600}`), nil
 		}))
-		of := func(client, scope string) Grant {
-			return Interxion{LoginURL: "http://127.0.0.1", ClientID: client, ClientSecret: NewSecret(clientSecret), Scope: scope}
+		askAll := func() {
+			for i := range many / 2 {
+				grant := Interxion{LoginURL: "http://127.0.0.1", ClientID: fmt.Sprint("client-", i), ClientSecret: NewSecret(clientSecret)}
+				gets(t, c, grant, "t")
+				grant.Scope = "another"
+				_, err := ask(t, c, grant)
+				failed(t, err)
+			}
 		}
-		promises := func(scope string) { // what must not be sent again
-			_, err := ask(t, c, of("wrong", scope))
-			failed(t, err)
-			gets(t, c, (&fakePlatform{url: "http://127.0.0.1"}).cloudLX(RefreshToken), "t")
-			go gets(t, c, of("slow", scope), "t")
-			synctest.Wait()
-		}
-		promises("")
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
-		for i := range 5000 {
-			_, err := ask(t, c, of("greedy", fmt.Sprint(i)))
-			failed(t, err)
-			gets(t, c, of(fmt.Sprint("client-", i), ""), "t")
+		for range 2 {
+			askAll()
 		}
 		runtime.GC()
 		runtime.ReadMemStats(&after)
-		if len(c.flights.memory.entries) > maxEntries || len(c.gate().accounts) > maxEntries || after.HeapAlloc > before.HeapAlloc+16<<20 {
-			t.Errorf("%d entries, %d accounts, heap from %d to %d bytes", len(c.flights.memory.entries), len(c.gate().accounts), before.HeapAlloc, after.HeapAlloc)
+		if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > many*3<<10 {
+			t.Errorf("%d requests take %d bytes each", many, grown/many)
 		}
-		promises("")
-		promises("another")
-		if n := requests.Load(); n != 10003 || slow.Load() != 1 {
-			t.Errorf("%d requests, %d of them by the slow client; what must not be sent again was forgotten", n, slow.Load())
+		if n := requests.Load(); n != many {
+			t.Errorf("%d requests were sent, want %d", n, many)
 		}
-		close(release)
-		synctest.Wait()
-		if n := slow.Load(); n != 2 {
-			t.Errorf("the slow client sent %d requests for two scopes", n)
-		}
+		runtime.KeepAlive(c)
 	})
+}
+
+// Discarding.
+
+func TestADiscardedTokenIsReplacedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, takes(time.Second, counted()))
+		c := p.client(Options{})
+		grant := p.interxion("")
+		refused, err := c.Token(t.Context(), grant, 0)
+		must(t, err)
+		tokens, errs := together(100, func(int) (string, error) { // as many requests that the API has refused
+			c.Discard(grant, refused)
+			return ask(t, c, grant)
+		})
+		for i := range tokens {
+			if errs[i] != nil || tokens[i] != "t-2" {
+				t.Fatalf("%q, %v; want t-2", tokens[i], errs[i])
+			}
+		}
+		c.Discard(grant, refused) // it is replaced already
+		gets(t, c, grant, "t-2")
+		p.sent(2, "")
+	})
+}
+
+// A token may have come from a refresh, from the client credentials in its place, or from a request that another grant
+// shares with them.
+func TestADiscardedTokenIsNowhere(t *testing.T) {
+	for name, refresh := range map[string]http.HandlerFunc{"refreshed": grantsToken("t-1"), "fallen back": rejects("invalid_grant")} {
+		t.Run(name, func(t *testing.T) {
+			p, dir := onLoopback(t, refreshes(refresh, grantsToken("t-1")), refreshes(refresh, grantsToken("t-1")), grantsToken("t-2")), t.TempDir()
+			if name == "refreshed" {
+				p.script = p.script[1:]
+			}
+			c, grant := p.another(dir), p.cloudLX(RefreshToken)
+			refused, err := c.Token(t.Context(), grant, 0)
+			must(t, err)
+			c.Discard(grant, refused)
+			gets(t, p.another(dir), grant, "t-2")
+			gets(t, c, grant, "t-2") // what another process has left
+			sent := len(p.seen(""))
+			gets(t, c, p.cloudLX(ClientCredentials), "t-2")
+			if more := len(p.seen("")) - sent; name == "fallen back" && more != 0 {
+				t.Errorf("%d requests more", more)
+			}
+		})
+	}
+}
+
+func TestADiscardedTokenIsNotTakenFromTheCache(t *testing.T) {
+	platform, dir := &rotating{life: 3600}, t.TempDir()
+	p := onLoopback(t, platform.ServeHTTP)
+	c, grant := p.another(dir), p.cloudLX(ClientCredentials)
+	refused, err := c.Token(t.Context(), grant, 0)
+	must(t, err)
+	release := lockFor(t, opened(t, dir), grant)
+	c.Discard(grant, refused) // waits for nobody
+	release()
+	gets(t, p.another(dir), grant, "t-1") // whoever held the lock was to replace it
+	c.Discard(grant, refused)
+	gets(t, p.another(dir), grant, "t-2") // by a refresh: the refresh token was not refused
+	platform.count(t, 1, 1, 0)
+	c.Discard(grant, refused)
+	gets(t, p.another(dir), grant, "t-2")
+	platform.count(t, 1, 1, 0)
 }
 
 // Secrets.

@@ -17,9 +17,9 @@ type gate struct {
 	accounts map[digest]*account
 }
 
-// account is a set of credentials at a platform. gate.mu guards it.
+// account is a set of credentials at a platform. gate.mu guards what is known about it.
 type account struct {
-	turn     turn // of those who try credentials that were never accepted
+	turn     turn // of the requests that try credentials which were never accepted
 	accepted bool
 	rejected *Error
 }
@@ -28,10 +28,8 @@ func newGate(next *sender) *gate { return &gate{next: next, accounts: map[digest
 
 // admit sends the request unless its credentials were rejected before.
 func (s *gate) admit(ctx context.Context, r request) (Token, *Error) {
-	s.mu.Lock()
-	a := getOrAdd(s.accounts, r.account(), func(a *account) bool { return a.turn.users == 0 && a.rejected == nil })
-	s.mu.Unlock()
-	release := a.turn.take(ctx, &s.mu)
+	a := s.account(r)
+	release := a.turn.take(ctx)
 	if release == nil {
 		return Token{}, endedUnsent(ctx, r)
 	}
@@ -47,6 +45,17 @@ func (s *gate) admit(ctx context.Context, r request) (Token, *Error) {
 	token, err := s.next.send(ctx, r)
 	s.remember(a, err)
 	return token, err
+}
+
+func (s *gate) account(r request) *account {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.accounts[r.account()]
+	if a == nil {
+		a = &account{turn: newTurn()}
+		s.accounts[r.account()] = a
+	}
+	return a
 }
 
 func (s *gate) state(a *account) (accepted bool, rejected *Error) {

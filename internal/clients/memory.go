@@ -4,18 +4,14 @@
 package clients
 
 import (
+	"context"
 	"sync"
 	"time"
 )
 
-const (
-	// failureShared is how long a passing failure is answered from memory, unless the platform asked for longer. A
-	// platform that is down costs a plan of a thousand blocks one round of attempts, not a thousand one after the other.
-	failureShared = 60 * time.Second
-
-	// maxEntries bounds the memory. A run that needs more tokens than this asks for some of them again.
-	maxEntries = 4096
-)
+// failureShared is how long a passing failure is answered from memory, unless the platform asked for longer. A
+// platform that is down costs a plan of a thousand blocks one round of attempts, not a thousand one after the other.
+const failureShared = 60 * time.Second
 
 // memory is what this process knows about each request.
 type memory struct {
@@ -30,33 +26,28 @@ type entry struct {
 	until  time.Time // how long failed is answered; zero: for good
 	spent  bool      // the request must not be sent again; see cached.markSpent
 	flight *flight   // nil: none is under way
-	turn   turn      // of those who would send the request
+	turn   turn      // of the flights and refreshes that would send the request
 }
 
 func newMemory() *memory { return &memory{entries: map[digest]*entry{}} }
 
-// entry returns what is known about r. The caller holds mu. Entries can be forgotten that hold no promise: credentials
-// that were rejected are kept by the gate.
+// entry returns what is known about r. The caller holds mu. Nothing is ever forgotten: requests come from the
+// configuration, and what must not be sent again has to be known as long as the process lives.
 func (m *memory) entry(r request) *entry {
-	return getOrAdd(m.entries, r.key(), func(e *entry) bool { return e.flight == nil && !e.spent && e.turn.users == 0 })
+	e := m.entries[r.key()]
+	if e == nil {
+		e = &entry{turn: newTurn()}
+		m.entries[r.key()] = e
+	}
+	return e
 }
 
-// getOrAdd returns the value for key, made new if there is none. Where the map is full, all that can be forgotten make
-// room; the rest is what this process must not send again, and may outgrow the limit by what users configure of that.
-func getOrAdd[V any](values map[digest]*V, key digest, expendable func(*V) bool) *V {
-	if value := values[key]; value != nil {
-		return value
-	}
-	if len(values) >= maxEntries {
-		for other, value := range values {
-			if expendable(value) {
-				delete(values, other)
-			}
-		}
-	}
-	value := new(V)
-	values[key] = value
-	return value
+// take waits for the right to send r in this process until ctx ends; nil: ctx has ended.
+func (m *memory) take(ctx context.Context, r request) (release func()) {
+	m.mu.Lock()
+	turn := m.entry(r).turn
+	m.mu.Unlock()
+	return turn.take(ctx)
 }
 
 // answer returns the token at hand, if it lasts, or the failure that still holds.
@@ -131,6 +122,17 @@ func (m *memory) merge(r request, stored record, locked bool) {
 		e.failed, e.until = &rejected, stored.Until
 	}
 	e.spent = e.spent || stored.Spent && locked
+}
+
+// discard ends a token that an API has refused, whichever requests it came from.
+func (m *memory) discard(refused Token) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.entries {
+		if e.token.AccessToken == refused.AccessToken {
+			e.token = e.token.ended()
+		}
+	}
 }
 
 // spent reports whether r must not be sent again.

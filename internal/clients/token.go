@@ -38,3 +38,11 @@ func (t Token) lasts(now time.Time, minValidity time.Duration) bool {
 	left := t.Expiry.Sub(now)
 	return !now.Before(t.obtained) && left > 0 && left >= minValidity
 }
+
+// ended is the token as it is once its time is over. What it left behind, a refresh token, stays.
+func (t Token) ended() Token {
+	if now := time.Now().Round(0); t.Expiry.IsZero() || t.Expiry.After(now) {
+		t.Expiry = now
+	}
+	return t
+}

@@ -3,35 +3,19 @@
 
 package clients
 
-import (
-	"context"
-	"sync"
-)
+import "context"
 
-// turn lets in one at a time. The zero value is free.
-type turn struct {
-	held  chan struct{} // holds one element while somebody has the turn
-	users int           // who has it, or waits for it
-}
+// turn lets in one at a time. It holds one element while it is taken.
+type turn chan struct{}
 
-// take waits for the turn until ctx ends, and returns what gives it back; nil: it was not had. mu guards the turn.
-func (t *turn) take(ctx context.Context, mu *sync.Mutex) (release func()) {
-	mu.Lock()
-	if t.held == nil {
-		t.held = make(chan struct{}, 1)
-	}
-	t.users++
-	mu.Unlock()
-	leave := func() {
-		mu.Lock()
-		defer mu.Unlock()
-		t.users--
-	}
+func newTurn() turn { return make(turn, 1) }
+
+// take waits for the turn until ctx ends, and returns the function that gives it back; nil: ctx has ended.
+func (t turn) take(ctx context.Context) (release func()) {
 	select {
-	case t.held <- struct{}{}:
-		return func() { <-t.held; leave() }
+	case t <- struct{}{}:
+		return func() { <-t }
 	case <-ctx.Done():
-		leave()
 		return nil
 	}
 }
