@@ -253,7 +253,7 @@ func (r request) name() string {
 	if r.personal() {
 		body = r.impersonal
 	}
-	digest := sum(r.endpoint.String(), r.accept, body.Reveal())
+	digest := r.digestWith(body)
 	return hex.EncodeToString(digest[:16])
 }
 

@@ -283,7 +283,7 @@ func TestProcessesShareARejectionForAMinute(t *testing.T) {
 		for _, row := range []struct {
 			answer http.HandlerFunc
 			fault  Kind
-		}{{rejects("invalid_client"), CredentialsRejected}, {rejects("invalid_scope"), ScopeRejected}, {says(403, ""), Forbidden}} {
+		}{{rejects("invalid_client"), CredentialsRejected}, {says(401, htmlPage), CredentialsRejected}} {
 			p, dir := inMemory(t, row.answer), t.TempDir()
 			_, errs := together(50, func(int) (string, error) { return ask(t, p.another(dir), p.interxion("")) })
 			asked := 0

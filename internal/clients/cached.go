@@ -167,15 +167,18 @@ func (s *cached) settle(r request, token Token, err *Error) Token {
 // it is spent, or not.
 func (s *cached) save(ctx context.Context, r request, token Token, err *Error) {
 	left := record{Token: token}
-	if err != nil {
-		left.Token = s.memory.last(r) // may still do for who asks for a smaller min_validity
+	switch {
+	case err != nil:
+		left.Token = s.memory.last(r) // may still do for a caller with a smaller min_validity
+	case token.Expiry.IsZero():
+		left.Token = Token{} // it may end at any time
 	}
-	if err != nil && err.Rejection() {
+	if err != nil && err.Kind.rejectsCredentials() {
 		left.Rejected, left.Until = err, time.Now().Round(0).Add(rejectionShared)
 	}
 	if !r.refreshToken.IsZero() {
 		left.Spent = s.memory.spent(r)
-	} else if err != nil && left.Rejected == nil {
+	} else if left.Rejected == nil && (err != nil || left.Token.AccessToken.IsZero()) {
 		return
 	}
 	if err := s.cache.save(r, left); err != nil {

@@ -50,12 +50,11 @@ func (g CloudLX) request() (request, error) {
 		"client_secret": check.secret("client_secret", g.ClientSecret),
 	}
 	r := request{
-		platform:        "CloudLX",
-		accept:          "application/vnd.cloudlx." + version + "+json",
-		credential:      []Secret{NewSecret(g.ClientID), g.ClientSecret},
-		secrets:         []Secret{g.ClientSecret},
-		refreshLifetime: cloudLXRefreshLifetime,
-		refresh:         g.refreshedBy,
+		platform:   "CloudLX",
+		credential: []Secret{NewSecret(g.ClientID), g.ClientSecret},
+		secrets:    []Secret{g.ClientSecret},
+		habits:     habits{refreshLasts: cloudLXRefreshLifetime},
+		refresh:    g.refreshedBy,
 	}
 	switch g.GrantType {
 	case ClientCredentials:
@@ -73,7 +72,8 @@ func (g CloudLX) request() (request, error) {
 		return request{}, err
 	}
 	r.endpoint = endpoint(base, "/api", path) // portals are named with and without /api, in the vendor's pages and in the wild
-	r.contentType, r.body = form(fields)
+	r.accepts("application/vnd.cloudlx." + version + "+json")
+	r.sends(form(fields))
 	return r, nil
 }
 

@@ -12,37 +12,57 @@ import (
 	"time"
 )
 
-// TestErrorBodies covers the shapes in which the platforms say what went wrong.
+// TestErrorBodies covers the shapes in which platforms, gateways and frameworks say what went wrong.
 func TestErrorBodies(t *testing.T) {
-	said := platformError{code: "S1006", description: "Login Failure"}
+	said := reply{code: "S1006", description: "Login Failure"}
 	tests := []struct {
 		body string
-		want platformError
+		want reply
 	}{
 		{`{"error":"S1006","error_description":"Login Failure"}`, said},
 		{`{"errorCode":"S1006","errorMessage":"Login Failure","errorTitle":"x"}`, said},
 		{`{"error_code":"S1006","error_message":"Login Failure"}`, said},
+		{`{"ErrorCode":"S1006","Error":"Login Failure"}`, said},
+		{`{"code":"S1006","message":"Login Failure"}`, said},
+		{`{"code":"S1006","reason":"Login Failure"}`, said},
 		{`[{"errorCode":"S1006","errorMessage":"Login Failure"}]`, said},
 		{`[{"error_code":"S1006","error_message":"Login Failure"},{"error_code":"S2"},7]`, said},
-		{`{"errors":[{"errorCode":"S1006","errorMessage":"Login Failure"},{"errorCode":"S2"}],"message":"x"}`, said},
+		{`{"errors":[{"errorCode":"S1006","errorMessage":"Login Failure"},{"errorCode":"S2"}]}`, said},
+		{`{"errors":[{"code":"S1006"}],"title":"Login Failure"}`, said},
 		{`{"errors":[],"errorCode":"S1006","errorMessage":"Login Failure"}`, said},
 		{`{"errors":"many","errorCode":"S1006","errorMessage":"Login Failure"}`, said},
 		{`{"errors":{"secret":["wrong"]},"errorCode":"S1006","errorMessage":"Login Failure"}`, said},
+		{`{"error":{"code":"S1006","message":"Login Failure"}}`, said},
 		{`{"error":{"code":7},"errorCode":"S1006","error_description":null,"message":"Login Failure","status_code":401}`, said},
+		{`{"error":"Login Failure","code":"S1006"}`, said},
+		{`{"error":"401","code":"0","errorCode":"Unauthorized","error_code":"S1006","message":"Login Failure"}`, said},
+		{`{"fault":{"faultstring":"Login Failure","detail":{"errorcode":"S1006"}}}`, said},
+		{`{"type":"about:blank","title":"Login Failure","status":401,"code":"S1006"}`, said},
+		{`{"detail":"Login Failure","title":"x","code":"S1006"}`, said},
 		{"\xef\xbb\xbf" + `{"error":"S1006","message":"Login Failure"}`, said},
-		{`{"message":"Login Failure","status_code":401}`, platformError{description: "Login Failure"}},
-		{`{"error":"","errorCode":7}`, platformError{}},
-		{`{"error":"S1006"`, platformError{}},
-		{`{"error":"S1006"}{}`, platformError{}},
-		{`[]`, platformError{}},
-		{`[null,{"error":"S1006"}]`, platformError{}},
-		{`"S1006"`, platformError{}},
-		{`null`, platformError{}},
-		{``, platformError{}},
-		{`<error>S1006</error>`, platformError{}},
+		{`{"error":"S1006","message":"Login Failure"`, said},
+		{`{"error":"S1006","message":"Login Failure",}`, said},
+		{`{"error":"S1006","message":"Login Failure"}{}`, said},
+		{`{"message":"Login Failure","status_code":401}`, reply{description: "Login Failure"}},
+		{`{"error":{"code":401,"message":"Login Failure"}}`, reply{description: "Login Failure"}},
+		{`{"error":"Login Failure"}`, reply{description: "Login Failure"}},
+		{`{"error":"Unauthorized"}`, reply{description: "Unauthorized"}},
+		{`{"errorCode":7}`, reply{code: "7"}},
+		{`{"error":"","errorCode":401}`, reply{}},
+		{`{"ERROR":"S1006","Message":"Login Failure"}`, reply{}},
+		{`{"error":true,"code":null,"message":["Login Failure"]}`, reply{}},
+		{`{"error":"` + strings.Repeat("x", 64) + `"}`, reply{code: strings.Repeat("x", 64)}},
+		{`{"error":"` + strings.Repeat("x", 65) + `"}`, reply{description: strings.Repeat("x", 65)}},
+		{`{"error_code":"S10`, reply{}},
+		{`[]`, reply{}},
+		{`[null,{"error":"S1006"}]`, reply{}},
+		{`"S1006"`, reply{}},
+		{`null`, reply{}},
+		{``, reply{}},
+		{`<error>S1006</error>`, reply{}},
 	}
 	for _, test := range tests {
-		if got := readError([]byte(test.body)); got != test.want {
+		if got := readReply([]byte(test.body), 401); got != test.want {
 			t.Errorf("%s was read as %+v, want %+v", test.body, got, test.want)
 		}
 	}
@@ -59,8 +79,10 @@ func TestRetryAfter(t *testing.T) { // S13
 		{[]string{"2"}, 2 * time.Second},
 		{[]string{"0"}, 0},
 		{[]string{"86400"}, 24 * time.Hour},
-		{[]string{"9223372036854775807"}, maxLifetime},
-		{[]string{"18446744073709551616"}, none},
+		{[]string{"9223372036854775807"}, longestPause},
+		{[]string{"9999999999999999999"}, longestPause},
+		{[]string{"18446744073709551616"}, longestPause},
+		{[]string{strings.Repeat("9", 1000)}, longestPause},
 		{[]string{"-1"}, none},
 		{[]string{"+1"}, none},
 		{[]string{"1.5"}, none},
@@ -72,7 +94,7 @@ func TestRetryAfter(t *testing.T) { // S13
 		{[]string{"Friday, 02-Jan-26 03:05:05 GMT"}, time.Minute},
 		{[]string{"Fri, 02 Jan 2026 03:04:05 GMT"}, 0},
 		{[]string{"Fri, 02 Jan 2026 03:04:04 GMT"}, none},
-		{[]string{"Fri, 31 Dec 9999 23:59:59 GMT"}, maxLifetime},
+		{[]string{"Fri, 31 Dec 9999 23:59:59 GMT"}, longestPause},
 	}
 	for _, test := range tests {
 		got, ok := retryAfter(http.Header{"Retry-After": test.values}, now)
@@ -100,8 +122,8 @@ func TestHostileAnswersTakeLittleMemory(t *testing.T) {
 	} {
 		debug.FreeOSMemory()
 		before := taken()
-		_, _ = readToken(http.Header{}, body, time.Now(), 0) // whether it is a token is tested elsewhere
-		_ = request.scrubbed(readError(body))
+		_, _ = readToken(http.Header{}, body, time.Now(), habits{}) // whether it is a token is tested elsewhere
+		request.describe(&Error{}, readReply(body, 400), &http.Response{Header: http.Header{}}, body, nil)
 		const limit = 16 << 20
 		if more := taken() - before; more > limit {
 			t.Errorf("%s: %d KiB were taken, more than %d", name, more>>10, limit>>10)

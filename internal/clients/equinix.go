@@ -3,7 +3,10 @@
 
 package clients
 
-import "encoding/base64"
+import (
+	"encoding/base64"
+	"regexp"
+)
 
 // Equinix is a grant of Equinix's OAuth 2.0 API: JSON in both directions, lifetimes as strings under names of its own
 // (token_timeout), and an account that is locked after five failed attempts.
@@ -27,6 +30,17 @@ type Equinix struct {
 // MD5Base64 is the only password encoding that Equinix documents.
 const MD5Base64 = "md5-b64"
 
+// equinixHabits are from the API's documentation, "Requesting Access and Refresh tokens", and from answers that other
+// clients' tests record. The codes of a rejected login begin with an S ("S1006", Login Failure). Those that begin with
+// EQ or IC belong to the APIs behind the gateway, which document some as "try again later". A rejected login may come
+// with the status 500.
+var equinixHabits = habits{
+	lifetime: "token_timeout", refreshLifetime: "refresh_token_timeout", userName: "user_name",
+	rejection:      regexp.MustCompile(`^[Ss][0-9]+$`),
+	outage:         regexp.MustCompile(`^(EQ|IC)-`),
+	rejectsWith500: true,
+}
+
 func (g Equinix) request() (request, error) {
 	var check checks
 	base, path := check.url("base_url", g.BaseURL), "/oauth2/v1/token"
@@ -36,7 +50,7 @@ func (g Equinix) request() (request, error) {
 	}
 	r := request{
 		platform:   "Equinix",
-		accept:     "application/json",
+		habits:     equinixHabits,
 		credential: []Secret{NewSecret(g.ClientID), g.ClientSecret},
 		secrets:    []Secret{g.ClientSecret},
 		refresh:    g.refreshedBy,
@@ -69,7 +83,8 @@ func (g Equinix) request() (request, error) {
 		return request{}, err
 	}
 	r.endpoint = endpoint(base, "", path)
-	r.contentType, r.body = jsonObject(fields)
+	r.accepts("application/json")
+	r.sends(jsonObject(fields))
 	if g.GrantType == Password {
 		delete(fields, "user_password")
 		_, r.impersonal = jsonObject(fields)

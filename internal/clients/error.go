@@ -15,27 +15,28 @@ import (
 // Kind says what kind of thing went wrong, as finely as the remedies differ.
 type Kind int
 
-// The faults. Those from CredentialsRejected to NotAcceptable are the platform's judgement of the request.
+// The kinds.
 const (
-	InvalidInput         Kind = iota // nothing was sent: a setting is missing or cannot be meant
-	CredentialsRejected              // the platform knows the client, its secret or the user's password otherwise
-	GrantRejected                    // the client may not use this grant type (unauthorized_client, unsupported_grant_type)
-	ScopeRejected                    // the client may not have a scope that was asked for (invalid_scope)
-	RefreshTokenRejected             // the refresh token is spent, expired or another client's
-	RequestRejected                  // the platform did not accept the request for another reason
-	Forbidden                        // something before the platform did not let the request through (403)
-	NotFound                         // there is no token endpoint at this URL (404)
-	NotAcceptable                    // the platform does not take the method or the media types (405, 406, 415)
-	Redirected                       // the answer points elsewhere; it is not followed
-	BadAnswer                        // the answer is no token answer
-	Throttled                        // the platform wants fewer requests (429), or a pause longer than is waited
-	Unavailable                      // the platform failed (5xx)
-	Unreachable                      // no connection, or one that broke
-	Untrusted                        // TLS failed: a certificate, a version, a protocol
-	ProxyFailed                      // the proxy did not connect
-	TimedOut                         // no answer within the time allowed
-	Cancelled                        // the caller left, or the process was interrupted
-	Internal                         // a fault of this program
+	InvalidInput           Kind = iota // nothing was sent: a setting is missing or cannot be meant
+	CredentialsRejected                // the platform knows the client, its secret or the user's password otherwise
+	RejectionNotUnderstood             // the platform may have rejected the login: it answers so with the status of an outage
+	GrantRejected                      // the client may not use this grant type (unauthorized_client, unsupported_grant_type)
+	ScopeRejected                      // the client may not have a scope that was asked for (invalid_scope)
+	RefreshTokenRejected               // the refresh token is spent, expired or another client's
+	RequestRejected                    // the platform did not accept the request for another reason
+	Forbidden                          // something before the platform did not let the request through (403)
+	NotFound                           // there is no token endpoint at this URL (404)
+	NotAcceptable                      // the platform does not take the method or the media types (405, 406, 415)
+	Redirected                         // the answer points elsewhere; it is not followed
+	BadAnswer                          // the answer is no token answer
+	Throttled                          // the platform wants fewer requests (429), or a pause longer than is waited
+	Unavailable                        // the platform failed (5xx)
+	Unreachable                        // no connection, or one that broke
+	Untrusted                          // TLS failed: a certificate, a version, a protocol
+	ProxyFailed                        // the proxy did not connect
+	TimedOut                           // no answer within the time allowed
+	Cancelled                          // the caller left, or the process was interrupted
+	Internal                           // a fault of this program
 )
 
 // Error is why there is no token. It holds no secret and no body.
@@ -98,26 +99,34 @@ func (e *Error) Error() string {
 	return text.String()
 }
 
-// Rejection reports whether the platform has judged the request itself: the same request will fail again.
-func (e *Error) Rejection() bool { return e.Kind >= CredentialsRejected && e.Kind <= NotAcceptable }
+// rejectsCredentials reports whether the credentials must not be sent again.
+func (k Kind) rejectsCredentials() bool {
+	return k == CredentialsRejected || k == RejectionNotUnderstood
+}
 
-// refreshLost reports whether a refresh that failed so cannot succeed any more: it was rejected, or the platform may
-// have spent the token without the answer coming back.
+// refreshLost reports whether a refresh that failed so cannot succeed any more: the refresh token was rejected, or the
+// platform may have spent it without the answer coming back. Credentials that were rejected are not sent again, in
+// whatever grant.
 func (e *Error) refreshLost() bool {
 	switch e.Kind {
+	case CredentialsRejected, Cancelled, Internal, InvalidInput:
+		return false
 	case RefreshTokenRejected:
 		return true
-	case Unreachable, TimedOut, Unavailable, BadAnswer:
-		return !e.notActedOn
 	default:
-		return false
+		return !e.notActedOn
 	}
 }
 
 // refreshDeclined reports whether a new token may be had where a refresh that nobody has asked for failed so: the fault is
-// the refresh's, not the moment's and not the credentials', which a login would send again.
+// the refresh's, not the moment's and not the credentials'.
 func (e *Error) refreshDeclined() bool {
-	return e.refreshLost() || e.Rejection() && e.Kind != CredentialsRejected || e.Kind == Redirected
+	switch e.Kind {
+	case Forbidden, NotFound, NotAcceptable, Redirected, BadAnswer:
+		return true
+	default:
+		return e.refreshLost()
+	}
 }
 
 // ended is the error of a wait that was given up.

@@ -70,7 +70,7 @@ func (s *gate) remember(a *account, err *Error) {
 	switch {
 	case err == nil || err.Kind == ScopeRejected:
 		a.accepted = true
-	case err.Kind == CredentialsRejected:
+	case err.Kind.rejectsCredentials():
 		a.accepted, a.rejected = false, err
 	}
 }

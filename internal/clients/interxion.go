@@ -29,7 +29,6 @@ func (g Interxion) request() (request, error) {
 	}
 	r := request{
 		platform:   "Interxion",
-		accept:     "application/json",
 		credential: []Secret{NewSecret(g.ClientID), g.ClientSecret},
 		secrets:    []Secret{g.ClientSecret},
 	}
@@ -37,6 +36,7 @@ func (g Interxion) request() (request, error) {
 		return request{}, err
 	}
 	r.endpoint = endpoint(base, path, path) // the vendor's own pages print the login URL with and without it
-	r.contentType, r.body = form(fields)
+	r.accepts("application/json")
+	r.sends(form(fields))
 	return r, nil
 }

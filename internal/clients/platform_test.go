@@ -157,6 +157,10 @@ func (p *fakePlatform) check(r *http.Request, body string) {
 	for name := range r.Header {
 		switch name {
 		case "Accept", "Content-Type", "Content-Length", "User-Agent", "Connection":
+		case "Accept-Encoding":
+			if r.Header.Get(name) != "identity" {
+				p.t.Errorf("%s is %q", name, r.Header.Get(name))
+			}
 		default:
 			p.t.Errorf("request has a header %s", name)
 		}

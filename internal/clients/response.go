@@ -4,13 +4,16 @@
 package clients
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"mime"
 	"net/http"
-	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 const maxDescription = 300 // bytes of a platform's description that are shown
@@ -18,112 +21,173 @@ const maxDescription = 300 // bytes of a platform's description that are shown
 // grants reports whether an answer with this status may hold a token.
 func grants(status int) bool { return status == http.StatusOK || status == http.StatusCreated }
 
-// read turns an answer into a token or into what is wrong with it.
-func (r request) read(fault *Error, answer *http.Response, body []byte, start time.Time) (Token, *Error) {
-	said := readError(body)
-	// Gateways write the status once more, which is no code.
-	if strings.EqualFold(said.code, http.StatusText(fault.Status)) || said.code == strconv.Itoa(fault.Status) {
-		said = platformError{description: cmp.Or(said.description, said.code)}
-	}
-	if said.code == "" && !grants(fault.Status) {
-		said.code = looseCode(body)
-	}
-	said = r.scrubbed(said)
-	fault.Code, fault.Description = said.code, said.description
-	if grants(fault.Status) && said.code == "" {
-		token, err := readToken(answer.Header, body, start, r.refreshLifetime)
-		if err == nil {
+// read turns an answer into a token or into what is wrong with it. whole says that nothing of the body is missing.
+func (r request) read(e *Error, answer *http.Response, body []byte, whole bool, start time.Time) (Token, *Error) {
+	body, coding := decode(answer.Header, body)
+	problem := coding
+	if grants(e.Status) && coding == nil {
+		var token Token
+		if token, problem = readToken(answer.Header, body, start, r.habits); problem == nil {
 			return token, nil
 		}
-		fault.Kind, fault.Description = BadAnswer, err.Error()
-		return Token{}, fault
 	}
-	r.judge(fault, answer)
-	if fault.Code == "" && fault.Description == "" && fault.Kind != Throttled {
-		fault.Description = r.describeBody(answer.Header, body)
-	}
-	return Token{}, fault
+	said := readReply(body, e.Status)
+	e.RetryAfter, _ = retryAfter(answer.Header, clock(answer.Header))
+	r.judge(e, said.code, r.mayReject(body, whole && coding == nil))
+	r.describe(e, said, answer, body, problem)
+	return Token{}, e
 }
 
-var codePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$`)
-
-// scrubbed makes what a platform said fit to be shown.
-func (r request) scrubbed(said platformError) platformError {
-	if said == (platformError{}) {
-		return said
-	}
-	scrubber := newScrubber(r.secrets...)
-	description := ""
-	if said.description != "" {
-		description = `"` + scrubber.scrub(said.description, maxDescription) + `"` // the platform's words, not ours
-	}
-	code := scrubber.scrub(said.code, maxDescription)
-	if code != "" && !codePattern.MatchString(code) {
-		code, description = "unreadable", strings.TrimSpace(description+" (its code: "+code+")")
-	}
-	return platformError{code: code, description: description}
+// clock is the server's, by which it wrote the date in a Retry-After; this machine's where it is not known.
+func clock(header http.Header) time.Time {
+	at, _ := serverTime(header, time.Now())
+	return at
 }
 
-// judge decides what an answer without a token means, and whether to ask again.
-func (r request) judge(fault *Error, answer *http.Response) {
-	fault.RetryAfter, _ = retryAfter(answer.Header, serverTime(answer.Header, time.Now()))
-	code := strings.ToLower(fault.Code)
-	switch status := fault.Status; {
-	case status == http.StatusTooManyRequests:
-		fault.Kind, fault.transient, fault.notActedOn = Throttled, true, true
+// judge decides what an answer without a token means, whether to ask again, and whether the platform has acted on the
+// request. The first case that fits decides: a code that is understood, then the status.
+func (r request) judge(e *Error, code string, mayReject bool) {
+	status := familiar(e.Status)
+	kind, standard := rejections[strings.ToLower(code)]
+	switch {
+	case standard:
+		e.Kind = kind
+	case r.habits.rejection != nil && r.habits.rejection.MatchString(code):
+		e.Kind = CredentialsRejected
+	case status == http.StatusTooManyRequests || asksToSlowDown(code) || status == http.StatusForbidden && e.RetryAfter > 0:
+		e.Kind, e.transient, e.notActedOn = Throttled, true, true
 	case status == http.StatusRequestTimeout:
-		fault.Kind, fault.transient, fault.notActedOn = TimedOut, true, true
+		e.Kind, e.transient, e.notActedOn = TimedOut, true, true
+	case status == http.StatusTooEarly:
+		e.Kind, e.transient, e.notActedOn = Unavailable, true, true
 	case status/100 == 3:
-		fault.Kind, fault.Description = Redirected, r.describeRedirect(answer)
-	case code == "" && permanent[status]:
-		fault.Kind = BadAnswer
-	case code == "server_error" || code == "temporarily_unavailable" || code == "" && status/100 == 5:
-		fault.Kind, fault.transient, fault.notActedOn = Unavailable, !permanent[status], status == http.StatusServiceUnavailable
-	case status == http.StatusNotFound || status == http.StatusGone: // Equinix's gateway has a code for these, too
-		fault.Kind = NotFound
-	case status == http.StatusMethodNotAllowed || status == http.StatusNotAcceptable || status == http.StatusUnsupportedMediaType:
-		fault.Kind = NotAcceptable
-		fault.Description = strings.TrimSpace(fault.Description + " (sent: Accept " + r.accept + ", Content-Type " + r.contentType + ")")
-	case code != "":
-		fault.Kind = r.rejection(code)
+		e.Kind, e.notActedOn = Redirected, true
+	case outages[status] || r.asksToTryLater(status, code):
+		e.Kind, e.transient, e.notActedOn = Unavailable, true, notReached[status]
+	case status == http.StatusInternalServerError && mayReject:
+		e.Kind = RejectionNotUnderstood
+	case status == http.StatusInternalServerError:
+		e.Kind, e.transient = Unavailable, true
+	case status/100 == 5: // about the request or the network and not about the moment
+		e.Kind, e.notActedOn = BadAnswer, true
 	case status == http.StatusForbidden:
-		fault.Kind = Forbidden
-	case status/100 == 4 && r.fallback != nil:
-		fault.Kind = RefreshTokenRejected
+		e.Kind, e.notActedOn = Forbidden, true
 	case status == http.StatusUnauthorized:
-		fault.Kind = CredentialsRejected
+		e.Kind = CredentialsRejected
+	case status == http.StatusNotFound || status == http.StatusGone:
+		e.Kind, e.notActedOn = NotFound, true
+	case notAcceptable[status]:
+		e.Kind, e.notActedOn = NotAcceptable, true
+	case status/100 == 4 && code != "" && r.habits.rejection != nil:
+		e.Kind = CredentialsRejected // a code of the platform's own, of which there is no public list
 	case status/100 == 4:
-		fault.Kind = RequestRejected
+		e.Kind = RequestRejected
 	default:
-		fault.Kind = BadAnswer
+		e.Kind = BadAnswer
+	}
+	r.judgeRefresh(e, code)
+}
+
+// judgeRefresh makes the rejection of a refresh one of the refresh token: the credentials are not to blame, unless the
+// platform says so.
+func (r request) judgeRefresh(e *Error, code string) {
+	if r.refreshToken.IsZero() || strings.EqualFold(code, "invalid_client") {
+		return
+	}
+	if e.Kind.rejectsCredentials() || e.Kind == GrantRejected || e.Kind == ScopeRejected || e.Kind == RequestRejected {
+		e.Kind = RefreshTokenRejected
 	}
 }
 
-// permanent are the 5xx that say something about the request or the network rather than about the moment: not
-// implemented, HTTP version, and a captive portal's 511 (RFC 6585, section 6).
-var permanent = map[int]bool{501: true, 505: true, 511: true}
+// rejections are the error codes of RFC 6749, section 5.2.
+var rejections = map[string]Kind{
+	"invalid_request":        RequestRejected,
+	"invalid_client":         CredentialsRejected,
+	"invalid_grant":          CredentialsRejected,
+	"unauthorized_client":    GrantRejected,
+	"unsupported_grant_type": GrantRejected,
+	"invalid_scope":          ScopeRejected,
+}
 
-// rejection reads the error codes of RFC 6749, section 5.2. Any other code is Equinix's own: it has no public list of
-// them, answers a failed login with a 500, and locks the account after five, so each counts as one.
-func (r request) rejection(code string) Kind {
-	switch code {
-	case "invalid_client":
-		return CredentialsRejected
-	case "unauthorized_client", "unsupported_grant_type":
-		return GrantRejected
-	case "invalid_scope":
-		return ScopeRejected
+// asksToSlowDown recognises the codes of platforms and gateways for too many requests, in whatever spelling. Apigee's
+// begin with policies.ratelimit.
+func asksToSlowDown(code string) bool {
+	code = strings.ToLower(code)
+	switch strings.NewReplacer("_", "", "-", "", ".", "", ":", "").Replace(code) {
+	case "slowdown", "ratelimitexceeded", "ratelimited", "toomanyrequests", "quotaexceeded", "throttled", "throttling":
+		return true
+	}
+	return strings.HasPrefix(code, "policies.ratelimit.")
+}
+
+// asksToTryLater recognises the codes for an outage: those of RFC 6749, section 4.1.2.1, and the platform's own. The
+// platform's own count with a 5xx alone: to repeat a rejected login because of them would cost attempts.
+func (r request) asksToTryLater(status int, code string) bool {
+	switch strings.ToLower(code) {
+	case "server_error", "temporarily_unavailable":
+		return true
+	}
+	return status/100 == 5 && r.habits.outage != nil && r.habits.outage.MatchString(code)
+}
+
+// familiar is the status itself, or the first of its class where it has no meaning of its own here (RFC 9110, section 15).
+func familiar(status int) int {
+	if status/100 == 5 && !outages[status] && !permanent[status] {
+		return http.StatusInternalServerError
+	}
+	return status
+}
+
+var (
+	// outages say that the moment is to blame: gateways' own statuses, and those of Cloudflare.
+	outages = map[int]bool{502: true, 503: true, 504: true, 520: true, 521: true, 522: true, 523: true, 524: true, 525: true, 526: true, 527: true, 530: true}
+	// notReached are the outages in which the platform has not seen the request.
+	notReached = map[int]bool{503: true, 521: true, 522: true, 523: true, 525: true, 526: true, 527: true, 530: true}
+	// permanent are the 5xx that say something about the request or the network: not implemented, HTTP version, and a
+	// captive portal's 511 (RFC 6585, section 6).
+	permanent = map[int]bool{501: true, 505: true, 511: true}
+	// notAcceptable are about the method, the media types and the host.
+	notAcceptable = map[int]bool{405: true, 406: true, 415: true, 421: true}
+)
+
+// mayReject reports whether an answer with status 500 may be a rejected login. It is an outage where the platform does
+// not use this status for that, where the body is empty, and where the body is text or HTML without a code of a rejection.
+func (r request) mayReject(body []byte, whole bool) bool {
+	text := bytes.TrimSpace(withoutMark(body))
+	switch {
+	case !r.habits.rejectsWith500:
+		return false
+	case len(text) == 0:
+		return !whole
+	case strings.ContainsRune(`{["`, rune(text[0])) || json.Valid(text) || !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0:
+		return true // JSON, whole or not, or what cannot be read
+	}
+	words := bytes.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return slices.ContainsFunc(words, func(word []byte) bool { return len(word) > 4 && r.habits.rejection.Match(word) })
+}
+
+// describe adds the platform's code and words, or else what is known of the answer.
+func (r request) describe(e *Error, said reply, answer *http.Response, body []byte, problem error) {
+	scrubber := newScrubber(r.secrets...)
+	if said.code != "" {
+		e.Code = scrubber.scrub(said.code, maxDescription)
 	}
 	switch {
-	case r.fallback != nil:
-		return RefreshTokenRejected
-	case code == "invalid_request":
-		return RequestRejected
+	case e.Kind == Redirected:
+		e.Description = r.describeRedirect(scrubber, answer)
+	case said.description != "":
+		e.Description = `"` + scrubber.scrub(said.description, maxDescription) + `"` // the platform's words, not ours
+	case problem != nil && e.Code == "":
+		e.Description = problem.Error()
+	case e.Code == "" && e.Kind != Throttled:
+		e.Description = describeBody(scrubber, answer.Header, body)
 	}
-	return CredentialsRejected
+	if e.Kind == NotAcceptable {
+		e.Description = strings.TrimSpace(e.Description + " (sent: Accept " + r.header("Accept").Reveal() + ", Content-Type " + r.header("Content-Type").Reveal() + ")")
+	}
 }
 
-func (r request) describeBody(header http.Header, body []byte) string {
+func describeBody(scrubber scrubber, header http.Header, body []byte) string {
 	if len(body) == 0 {
 		return "empty answer"
 	}
@@ -131,13 +195,18 @@ func (r request) describeBody(header http.Header, body []byte) string {
 	if err != nil {
 		return "the answer names no content type and no error code"
 	}
-	return "the answer is " + newScrubber(r.secrets...).scrub(mediaType, 100) + " without an error code"
+	return "the answer is " + scrubber.scrub(mediaType, 100) + " without an error code"
 }
 
-func (r request) describeRedirect(answer *http.Response) string {
+// describeRedirect names host and path of the target, and not its query, which may hold anything.
+func (r request) describeRedirect(scrubber scrubber, answer *http.Response) string {
 	target, err := answer.Location()
 	if err != nil || target.Host == "" {
 		return "the answer is a redirect, which is not followed"
 	}
-	return "the answer is a redirect to " + newScrubber(r.secrets...).scrub(target.Host, 255) + ", which is not followed"
+	text := "the answer is a redirect to " + scrubber.scrub(target.Host+cmp.Or(target.EscapedPath(), "/"), 300) + ", which is not followed"
+	if strings.EqualFold(target.Host, r.endpoint.Host) {
+		text += ": this path is not the token endpoint"
+	}
+	return text
 }

@@ -12,7 +12,6 @@ import (
 	"html"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -20,7 +19,7 @@ import (
 
 const (
 	// scrubWindow is the length in bytes of the shortest piece of a secret that is recognised. Platforms cut what they
-	// echo ("invalid secret 'nykSBH…'"), so whole secrets are not enough; much shorter pieces occur in ordinary words.
+	// echo ("invalid secret 'nykSBH…'"), so whole secrets are not enough. Much shorter pieces occur in ordinary words.
 	scrubWindow = 6
 
 	// scrubLayers is how many layers of escapes are undone, as for a URL within a URL within JSON.
@@ -34,133 +33,74 @@ var standardCodes = map[string]bool{
 	"unsupported_grant_type": true, "invalid_scope": true, "server_error": true, "temporarily_unavailable": true,
 }
 
-// scrubber removes secrets, whole or in part, plain or encoded, from text that comes from outside.
+// scrubber keeps text from outside from being shown where it repeats a secret, whole or in part, plain or encoded.
 type scrubber struct {
-	forms [scrubWindow + 1][]string // of the secrets, in lower case, by length; the last are that long or longer
+	forms []string // the secrets in every encoding, in lower case
 }
 
 func newScrubber(secrets ...Secret) scrubber {
 	var s scrubber
 	for _, secret := range secrets {
-		for _, form := range encodings(secret.Reveal()) {
-			size := min(len(form), scrubWindow)
-			s.forms[size] = append(s.forms[size], asciiLower(form))
+		if !secret.IsZero() {
+			for _, form := range encodings(secret.Reveal()) {
+				s.forms = append(s.forms, asciiLower(form))
+			}
 		}
 	}
 	return s
 }
 
-// scrub returns text as one line of at most limit bytes, in which every piece of a secret reads [redacted].
+// scrub returns text as one line of at most limit bytes, or [redacted] where it repeats a piece of a secret.
 func (s scrubber) scrub(text string, limit int) string {
 	if standardCodes[text] {
 		return text
 	}
-	// What lies far beyond the limit needs no look, even where redaction makes the text shorter.
-	text = s.mask(oneLine(clip(text, 16*limit)))
-	if len(text) > limit {
-		text = clip(text, limit) + "…"
+	text = oneLine(clip(text, 4*limit)) // a piece of a secret that lies beyond is not shown either
+	switch {
+	case s.repeats(text):
+		return redacted
+	case len(text) > limit:
+		return clip(text, limit) + "…"
 	}
 	return text
 }
 
-// mask replaces each run of bytes that belong to a secret.
-func (s scrubber) mask(text string) string {
-	hidden := make([]bool, len(text))
-	views := asWritten(text).views(scrubLayers)
-	for size := 1; size <= scrubWindow; size++ {
-		if s.forms[size] != nil {
-			hide(hidden, windows(views, size), s.forms[size], size)
+// repeats reports whether text has a piece of a secret, in whatever form and however it is escaped.
+func (s scrubber) repeats(text string) bool {
+	for _, view := range unescaped(text, scrubLayers) {
+		view = asciiLower(view)
+		windows := map[string]bool{}
+		for i := 0; i+scrubWindow <= len(view); i++ {
+			windows[view[i:i+scrubWindow]] = true
 		}
-	}
-	var out strings.Builder
-	for i := range len(text) {
-		switch {
-		case !hidden[i]:
-			out.WriteByte(text[i])
-		case i == 0 || !hidden[i-1]:
-			out.WriteString(redacted)
-		}
-	}
-	return strings.ToValidUTF8(out.String(), "") // halves of characters, next to [redacted]
-}
-
-// hide marks the places of all pieces of so many bytes that a form has.
-func hide(hidden []bool, places map[string][]span, forms []string, size int) {
-	for _, form := range forms {
-		for i := 0; i+size <= len(form); i++ {
-			piece := form[i : i+size]
-			if found := places[piece]; found != nil {
-				for _, place := range found {
-					for j := place.from; j < place.to; j++ {
-						hidden[j] = true
-					}
+		for _, form := range s.forms {
+			if len(form) < scrubWindow && strings.Contains(view, form) {
+				return true
+			}
+			for i := 0; i+scrubWindow <= len(form); i++ {
+				if windows[form[i:i+scrubWindow]] {
+					return true
 				}
-				delete(places, piece) // other forms need not hide it again
 			}
 		}
 	}
+	return false
 }
 
-// windows returns the places of all pieces of so many bytes that the views have.
-func windows(views []view, size int) map[string][]span {
-	places := map[string][]span{}
-	for _, v := range views {
-		text := asciiLower(string(v.text))
-		for i := 0; i+size <= len(text); i++ {
-			piece := text[i : i+size]
-			places[piece] = append(places[piece], span{v.spans[i].from, v.spans[i+size-1].to})
-		}
-	}
-	return places
-}
-
-// view is a text of which some escapes are undone.
-type view struct {
-	text  []byte
-	spans []span // which each byte of text stands for
-}
-
-// span is a place in the original.
-type span struct{ from, to int }
-
-func asWritten(text string) view {
-	v := view{text: []byte(text), spans: make([]span, len(text))}
-	for i := range v.spans {
-		v.spans[i] = span{i, i + 1}
-	}
-	return v
-}
-
-// views returns v and what it becomes when up to so many layers of escapes are undone: servers and gateways escape what
-// they echo in ways of their own, one behind the other. One kind is undone at a time, because what looks like another
+// unescaped returns text and what it becomes when up to so many layers of escapes are undone: servers and gateways escape
+// what they echo in ways of their own, one behind the other. One kind is undone at a time, because what looks like another
 // may belong to the secret.
-func (v view) views(layers int) []view {
-	all := []view{v}
+func unescaped(text string, layers int) []string {
+	all := []string{text}
+	if layers == 0 {
+		return all
+	}
 	for _, kind := range escapes {
-		if places := kind.FindAllIndex(v.text, -1); places != nil && layers > 0 {
-			all = append(all, v.unescape(places).views(layers-1)...)
+		if kind.MatchString(text) {
+			all = append(all, unescaped(kind.ReplaceAllStringFunc(text, character), layers-1)...)
 		}
 	}
 	return all
-}
-
-// unescape undoes the escapes at the places given.
-func (v view) unescape(places [][]int) view {
-	var undone view
-	done := 0
-	for _, at := range places {
-		start, end := at[0], at[1]
-		undone.add(v.text[done:start], v.spans[done:start]...)
-		char := character(string(v.text[start:end]))
-		undone.add([]byte(char), slices.Repeat([]span{{v.spans[start].from, v.spans[end-1].to}}, len(char))...)
-		done = end
-	}
-	undone.add(v.text[done:], v.spans[done:]...)
-	return undone
-}
-
-func (v *view) add(text []byte, spans ...span) {
-	v.text, v.spans = append(v.text, text...), append(v.spans, spans...)
 }
 
 // escapes are the ways to write one character in URLs, in HTML and XML, and in JSON and programming languages.

@@ -186,13 +186,13 @@ func TestScrubberLeavesTheRest(t *testing.T) {
 		{"", ""},
 		{"Login Failure, the client secret is wrong", "Login Failure, the client secret is wrong"},
 		{`a "quoted" 100% &amp; \"escaped\" %41 text`, `a "quoted" 100% &amp; \"escaped\" %41 text`},
-		{"the secret nykSBHIDynMHrwkGyXWzLFAXYbOVP3EKtk6pprOS is wrong", "the secret [redacted] is wrong"},
-		{"the secret nykSBHID… is wrong", "the secret [redacted]… is wrong"},
-		{"the secret …6pprOS is wrong", "the secret …[redacted] is wrong"},
+		{"the secret nykSBHIDynMHrwkGyXWzLFAXYbOVP3EKtk6pprOS is wrong", redacted},
+		{"the secret nykSBHID… is wrong", redacted},
+		{"the secret …6pprOS is wrong", redacted},
 		{"five are too few: nykSB", "five are too few: nykSB"},
-		{"user jd1@#$ or jd1%40%23%24", "user [redacted] or [redacted]"},
-		{"JD1@#$jd1@#$", "[redacted]"},
-		{"12345ü", "[redacted]"}, // ü begins with the same byte as é
+		{"user jd1%40%23%24", redacted},
+		{"JD1@#$", redacted},
+		{strings.Repeat("x", 298) + "nykSBHID", redacted}, // its first letters would be shown
 		{"café\u202e\x1b[31m\r\n\t 1\xff2", "café [31m 1 2"},
 	}
 	for _, test := range tests {
@@ -210,7 +210,7 @@ func TestScrubberLeavesStandardCodes(t *testing.T) {
 			t.Errorf("%s was scrubbed to %q", code, got)
 		}
 	}
-	if got := scrubber.scrub("unauthorized_client!", 300); got != "[redacted]!" {
+	if got := scrubber.scrub("unauthorized_client!", 300); got != redacted {
 		t.Errorf("more than a code was scrubbed to %q", got)
 	}
 }

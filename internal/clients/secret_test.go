@@ -180,7 +180,7 @@ func printed(value any) map[string]string {
 	return shown
 }
 
-var canaryForms = newScrubber(NewSecret(canary)).forms[scrubWindow]
+var canaryForms = newScrubber(NewSecret(canary)).forms
 
 // tells reports whether text has the canary, in whatever encoding.
 func tells(text string) bool {

@@ -104,7 +104,7 @@ func (s *sender) attempt(ctx context.Context, r request) (Token, *Error) {
 	if err != nil && (grants(fault.Status) || ctx.Err() != nil) {
 		return Token{}, fault.unanswered(ctx, err, start)
 	}
-	return r.read(fault, answer, body, start)
+	return r.read(fault, answer, body, err == nil, start)
 }
 
 // http returns the request as net/http takes it.
@@ -113,8 +113,10 @@ func (r request) http(ctx context.Context, userAgent string) (*http.Request, err
 	if err != nil {
 		return nil, err
 	}
-	post.Header.Set("Accept", r.accept)
-	post.Header.Set("Content-Type", r.contentType)
+	for _, h := range r.headers {
+		post.Header.Set(h.name, h.value.Reveal())
+	}
+	post.Header.Set("Accept-Encoding", "identity") // decode says what comes of it
 	post.Header.Set("User-Agent", userAgent)
 	return post, nil
 }

@@ -1,0 +1,421 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package clients
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+// This file walks the table of answers: every status of an error, with every shape of body, at every platform and in
+// every grant. The oracle below says what the table demands. It shares no code with the engine.
+
+// shape is a way in which servers, gateways and frameworks fill the body of an error.
+type shape struct {
+	name     string
+	body     string
+	encoding string // Content-Encoding; "": none
+	header   string // a further header; "": none
+
+	code      string // what a reader finds in it
+	json      bool   // it is JSON, whole or not, or the reader cannot tell
+	unsettled bool   // it cannot be decoded
+}
+
+var shapes = []shape{
+	{name: "empty"},
+	{name: "text", body: "upstream connect error"},
+	{name: "HTML", body: "<html><body>Sorry</body></html>"},
+	{name: "HTML that names a login failure", body: "<html><b>S1006</b>: Login Failure</html>", json: true},
+	{name: "JSON without a code", body: `{"message":"Sorry"}`, json: true},
+	{name: "problem details", body: `{"type":"about:blank","title":"Sorry","detail":"Later"}`, json: true},
+	{name: "a JSON string", body: `"Sorry"`, json: true},
+	{name: "invalid_client", body: `{"error":"invalid_client"}`, code: "invalid_client", json: true},
+	{name: "invalid_client, gzip", body: gzipped(`{"error":"invalid_client"}`), encoding: "gzip", code: "invalid_client", json: true},
+	{name: "invalid_grant", body: `{"error":"invalid_grant","error_description":"x"}`, code: "invalid_grant", json: true},
+	{name: "invalid_request", body: `{"error":"invalid_request"}`, code: "invalid_request", json: true},
+	{name: "invalid_scope", body: `{"error":"invalid_scope"}`, code: "invalid_scope", json: true},
+	{name: "unauthorized_client", body: `{"error":"unauthorized_client"}`, code: "unauthorized_client", json: true},
+	{name: "unsupported_grant_type", body: `{"ErrorCode":"unsupported_grant_type","Error":"x"}`, code: "unsupported_grant_type", json: true},
+	{name: "S1006", body: `{"errorCode":"S1006","errorMessage":"Login Failure"}`, code: "S1006", json: true},
+	{name: "S1006, snake case", body: `{"error_code":"S1006"}`, code: "S1006", json: true},
+	{name: "S1006 in an array", body: `[{"errorCode":"S1006"}]`, code: "S1006", json: true},
+	{name: "S1006 in errors", body: `{"errors":[{"code":"S1006"}]}`, code: "S1006", json: true},
+	{name: "S1006, gzip", body: gzipped(`{"errorCode":"S1006"}`), encoding: "gzip", code: "S1006", json: true},
+	{name: "S1006, gzip without a word of it", body: gzipped(`{"errorCode":"S1006"}`), code: "S1006", json: true},
+	{name: "S1006, deflate", body: deflated(`{"errorCode":"S1006"}`), encoding: "deflate", code: "S1006", json: true},
+	{name: "S1006, cut short", body: `{"errorCode":"S1006","errorMess`, code: "S1006", json: true},
+	{name: "a gateway's fault", body: `{"fault":{"faultstring":"x","detail":{"errorcode":"oauth.v2.InvalidClientIdentifier"}}}`, code: "oauth.v2.InvalidClientIdentifier", json: true},
+	{name: "a gateway's quota", body: `{"fault":{"faultstring":"x","detail":{"errorcode":"policies.ratelimit.QuotaViolation"}}}`, code: "policies.ratelimit.QuotaViolation", json: true},
+	{name: "access_denied", body: `{"error":"access_denied"}`, code: "access_denied", json: true},
+	{name: "maintenance", body: `{"error":"maintenance"}`, code: "maintenance", json: true},
+	{name: "internal_server_error", body: `{"error":"internal_server_error"}`, code: "internal_server_error", json: true},
+	{name: "words in the place of a code", body: `{"error":"Your IP is blocked"}`, json: true},
+	{name: "server_error", body: `{"error":"server_error"}`, code: "server_error", json: true},
+	{name: "temporarily_unavailable", body: `{"error":"temporarily_unavailable"}`, code: "temporarily_unavailable", json: true},
+	{name: "slow_down", body: `{"error":"slow_down"}`, code: "slow_down", json: true},
+	{name: "rate_limit_exceeded", body: `{"code":"rate_limit_exceeded"}`, code: "rate_limit_exceeded", json: true},
+	{name: "try again later", body: `{"errorCode":"EQ-2010101"}`, code: "EQ-2010101", json: true},
+	{name: "try again later, IC", body: `[{"errorCode":"IC-999-99"}]`, code: "IC-999-99", json: true},
+	{name: "zero", body: `{"errorCode":"0"}`, json: true},
+	{name: "gzip that is none", body: "not gzip", encoding: "gzip", json: true, unsettled: true},
+	{name: "another coding", body: "\x1b\x00\xf8", encoding: "br", json: true, unsettled: true},
+	{name: "UTF-16", body: utf16Text(`{"errorCode":"S1006"}`), json: true, unsettled: true},
+	{name: "a pause", header: "Retry-After: 2"},
+	{name: "a code and a pause", body: `{"error":"access_denied"}`, header: "Retry-After: 2", code: "access_denied", json: true},
+}
+
+func gzipped(text string) string {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	_, _ = io.WriteString(w, text) // a Buffer takes everything
+	_ = w.Close()
+	return out.String()
+}
+
+func deflated(text string) string {
+	var out bytes.Buffer
+	w := zlib.NewWriter(&out)
+	_, _ = io.WriteString(w, text)
+	_ = w.Close()
+	return out.String()
+}
+
+func utf16Text(text string) string {
+	var out strings.Builder
+	for _, letter := range text {
+		out.WriteString(string(letter) + "\x00")
+	}
+	return out.String()
+}
+
+// verdict is what the table says of an answer.
+type verdict struct {
+	kind     Kind
+	repeated bool // in a grant that may be repeated
+	notActed bool // the platform has not acted on the request: it may be repeated in every grant, and a refresh token is kept
+}
+
+func anyOf(status int, wanted ...int) bool { return slices.Contains(wanted, status) }
+
+// oracle is the table of judgements, from the top; the first row that fits decides. isRefresh is the table of what
+// becomes of a refresh token.
+func oracle(equinix, isRefresh bool, status int, s shape) verdict {
+	found := verdict{kind: -1}
+	standard := map[string]Kind{
+		"invalid_request": RequestRejected, "invalid_client": CredentialsRejected, "invalid_grant": CredentialsRejected,
+		"unauthorized_client": GrantRejected, "unsupported_grant_type": GrantRejected, "invalid_scope": ScopeRejected,
+	}
+	ownPause := strings.HasPrefix(s.header, "Retry-After")
+	switch {
+	case s.code != "" && standard[s.code] != 0:
+		found.kind = standard[s.code]
+	case equinix && s.code == "S1006":
+		found.kind = CredentialsRejected
+	case status == 429, s.code == "slow_down", s.code == "rate_limit_exceeded", strings.HasPrefix(s.code, "policies.ratelimit."), status == 403 && ownPause:
+		found = verdict{Throttled, true, true}
+	case status == 408:
+		found = verdict{TimedOut, true, true}
+	case status == 425:
+		found = verdict{Unavailable, true, true}
+	case anyOf(status, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 530),
+		s.code == "server_error", s.code == "temporarily_unavailable",
+		equinix && status >= 500 && (strings.HasPrefix(s.code, "EQ-") || strings.HasPrefix(s.code, "IC-")):
+		found = verdict{Unavailable, true, anyOf(status, 503, 521, 522, 523, 525, 526, 527, 530)}
+	case anyOf(status, 501, 505, 511):
+		found = verdict{BadAnswer, false, true}
+	case status >= 500 && equinix && (s.json || s.unsettled):
+		found.kind = RejectionNotUnderstood
+	case status >= 500:
+		found = verdict{Unavailable, true, false}
+	case status == 403:
+		found = verdict{Forbidden, false, true}
+	case status == 401:
+		found.kind = CredentialsRejected
+	case status == 404, status == 410:
+		found = verdict{NotFound, false, true}
+	case anyOf(status, 405, 406, 415, 421):
+		found = verdict{NotAcceptable, false, true}
+	case equinix && s.code != "":
+		found.kind = CredentialsRejected
+	default:
+		found.kind = RequestRejected
+	}
+	if isRefresh && s.code != "invalid_client" {
+		switch found.kind {
+		case CredentialsRejected, RejectionNotUnderstood, GrantRejected, ScopeRejected, RequestRejected:
+			found.kind = RefreshTokenRejected
+		}
+	}
+	return found
+}
+
+// walk calls do for every answer of the table.
+func walk(statuses []int, do func(status int, s shape, answer http.HandlerFunc)) {
+	for _, status := range statuses {
+		for _, s := range shapes {
+			do(status, s, func(w http.ResponseWriter, r *http.Request) {
+				if s.encoding != "" {
+					w.Header().Set("Content-Encoding", s.encoding)
+				}
+				if name, value, ok := strings.Cut(s.header, ": "); ok {
+					w.Header().Set(name, value)
+				}
+				w.WriteHeader(status)
+				_, _ = io.WriteString(w, s.body)
+			})
+		}
+	}
+}
+
+func everyErrorStatus() (all []int) {
+	for status := 400; status <= 599; status++ {
+		all = append(all, status)
+	}
+	return all
+}
+
+// handled sends requests to a handler, without a network.
+func handled(c *Client, handler http.HandlerFunc) {
+	c.sender().transport.RegisterProtocol("http", answering(func(r *http.Request) (*http.Response, error) {
+		w := &recorded{header: http.Header{}}
+		handler(w, r)
+		return &http.Response{StatusCode: w.status, Header: w.header, Body: io.NopCloser(&w.body), Request: r}, nil
+	}))
+}
+
+// recorded keeps an answer.
+type recorded struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (w *recorded) Header() http.Header    { return w.header }
+func (w *recorded) WriteHeader(status int) { w.status = status }
+func (w *recorded) Write(data []byte) (int, error) {
+	w.status = max(w.status, 200)
+	return w.body.Write(data)
+}
+
+var platformsGrants = map[string]func(*fakePlatform) Grant{
+	"Interxion":         interxion,
+	"Equinix":           equinix,
+	"Equinix, password": password,
+	"CloudLX":           cloudLX,
+	"Equinix, refresh":  refreshAtEquinix,
+	"CloudLX, refresh":  refreshAtCloudLX,
+}
+
+// TestEveryAnswerIsJudgedByTheTable holds the kind of the error, the number of requests, the fate of the refresh token,
+// and what becomes of the credentials in this process.
+func TestEveryAnswerIsJudgedByTheTable(t *testing.T) {
+	for name, grantOf := range platformsGrants {
+		t.Run(name, func(t *testing.T) {
+			p := &fakePlatform{t: t, url: "http://127.0.0.1"}
+			grant, isRefresh := grantOf(p), strings.HasSuffix(name, "refresh")
+			synctest.Test(t, func(t *testing.T) {
+				walk(everyErrorStatus(), func(status int, s shape, answer http.HandlerFunc) {
+					want, about := oracle(strings.HasPrefix(name, "Equinix"), isRefresh, status, s), fmt.Sprintf("%d, %s", status, s.name)
+					refreshed, others := 0, 0
+					c := New(Options{})
+					handled(c, func(w http.ResponseWriter, r *http.Request) {
+						if strings.Contains(r.URL.Path, "/refresh") {
+							refreshed++
+						} else if others++; isRefresh {
+							grantsToken("t-1")(w, r)
+							return
+						}
+						answer(w, r)
+					})
+					var err error
+					var token Token
+					for range 2 { // the second time from memory
+						token, err = c.Token(t.Context(), grant, 0)
+					}
+					requests := 1
+					if want.repeated && (want.notActed || !isRefresh && !strings.HasSuffix(name, "password")) {
+						requests = defaultMaxAttempts
+					}
+					if got := refreshed + others; !isRefresh && got != requests {
+						t.Fatalf("%s: %d requests, want %d", about, got, requests)
+					}
+					got := failedOf(token.Fallback, err)
+					if got == nil || got.Kind != want.kind {
+						t.Fatalf("%s: %v is of kind %d, want %d", about, got, got.Kind, want.kind)
+					}
+					r := requestFor(t, grant)
+					rejected := c.gate().account(r).rejected != nil
+					if want := want.kind == CredentialsRejected || want.kind == RejectionNotUnderstood; rejected != want {
+						t.Fatalf("%s: the credentials count as rejected: %t, want %t", about, rejected, want)
+					}
+					if !isRefresh {
+						return
+					}
+					lost := !want.notActed && want.kind != CredentialsRejected
+					if refreshed != requests || (others == 1) != lost || (token.Fallback != nil) != lost {
+						t.Fatalf("%s: %d refreshes, want %d; %d full grants, lost %t: %v", about, refreshed, requests, others, lost, got)
+					}
+					if spent := c.flights.memory.spent(r); spent == want.notActed {
+						t.Fatalf("%s: the refresh token is spent: %t, want %t", about, spent, !want.notActed)
+					}
+				})
+			})
+		})
+	}
+}
+
+// failedOf is the failure of a request, or that which its fallback replaced.
+func failedOf(fallback, err error) *Error {
+	for _, err := range []error{err, fallback} {
+		if failure, ok := err.(*Error); ok { //nolint:errorlint // Token wraps none
+			return failure
+		}
+	}
+	return nil
+}
+
+// TestEveryAnswerIsToldToOtherProcesses holds what another process does after an answer, which it knows from the cache
+// alone: it sends rejected credentials not at all, and a refresh token only if it was kept.
+func TestEveryAnswerIsToldToOtherProcesses(t *testing.T) {
+	for name, grantOf := range platformsGrants {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := &fakePlatform{t: t, url: "http://127.0.0.1"}
+			grant, isRefresh := grantOf(p), strings.HasSuffix(name, "refresh")
+			if strings.HasSuffix(name, "password") {
+				return // deriving its key takes too long; its answers are judged as all others
+			}
+			synctest.Test(t, func(t *testing.T) {
+				walk([]int{400, 401, 403, 404, 408, 500, 502, 503}, func(status int, s shape, answer http.HandlerFunc) {
+					want, about := oracle(strings.HasPrefix(name, "Equinix"), isRefresh, status, s), fmt.Sprintf("%d, %s", status, s.name)
+					dir, sent := t.TempDir(), [2]int{}
+					for process := range sent {
+						c := p.another(dir)
+						handled(c, func(w http.ResponseWriter, r *http.Request) {
+							if isRefresh && !strings.Contains(r.URL.Path, "/refresh") {
+								says(400, `{"error":"temporarily_unavailable"}`)(w, r) // no token that would hide what comes
+								return
+							}
+							sent[process]++
+							answer(w, r)
+						})
+						_, _ = c.Token(t.Context(), grant, 0)
+					}
+					again := sent[0]
+					switch {
+					case want.kind == CredentialsRejected, want.kind == RejectionNotUnderstood, isRefresh && !want.notActed:
+						again = 0
+					}
+					if sent[1] != again {
+						t.Fatalf("%s: the second process sends %d requests, want %d", about, sent[1], again)
+					}
+				})
+			})
+		})
+	}
+}
+
+// TestAnswersOfRealServers are answers that platforms, gateways and proxies give, each for its kind.
+func TestAnswersOfRealServers(t *testing.T) {
+	token := grantsToken("t-1")
+	html := says(500, "<html></html>", "Content-Type: text/html")
+	coded := func(status int, text, coding string) http.HandlerFunc {
+		return says(status, text, "Content-Encoding: "+coding)
+	}
+	for _, row := range []struct {
+		name     string
+		grant    func(*fakePlatform) Grant
+		script   []http.HandlerFunc
+		requests int
+		want     Kind   // -1: a token
+		text     string // in the error
+	}{
+		{"Equinix 500, gzip", equinix, []http.HandlerFunc{coded(500, gzipped(`{"errorCode":"S1006","errorMessage":"Login Failure"}`), "gzip")}, 1, CredentialsRejected, `code S1006: "Login Failure"`},
+		{"Equinix 500, Apigee's fault", equinix, []http.HandlerFunc{says(500, `{"fault":{"faultstring":"Invalid client identifier","detail":{"errorcode":"oauth.v2.InvalidClientIdentifier"}}}`)}, 1, RejectionNotUnderstood, `code oauth.v2.InvalidClientIdentifier: "Invalid client identifier"`},
+		{"Equinix 500, code", equinix, []http.HandlerFunc{says(500, `{"code":"S1006"}`)}, 1, CredentialsRejected, "code S1006"},
+		{"Equinix 500, code in errors", equinix, []http.HandlerFunc{says(500, `{"errors":[{"code":"S1006"}]}`)}, 1, CredentialsRejected, "code S1006"},
+		{"Equinix 500, HTML", equinix, []http.HandlerFunc{html, token}, 2, -1, ""},
+		{"Equinix 500, try again later", equinix, []http.HandlerFunc{says(500, `{"errorCode":"EQ-2010101"}`), token}, 2, -1, ""},
+		{"Equinix 401 with a code for try again later", equinix, []http.HandlerFunc{says(401, `{"errorCode":"EQ-2010101"}`), token}, 1, CredentialsRejected, "code EQ-2010101"},
+		{"503 maintenance", interxion, []http.HandlerFunc{says(503, `{"error":"maintenance"}`), token}, 2, -1, ""},
+		{"502 bad_gateway", interxion, []http.HandlerFunc{says(502, `{"error":"bad_gateway"}`), token}, 2, -1, ""},
+		{"504 gateway_timeout", cloudLX, []http.HandlerFunc{says(504, `{"error":"gateway_timeout"}`), token}, 2, -1, ""},
+		{"500 internal_server_error", interxion, []http.HandlerFunc{says(500, `{"error":"internal_server_error"}`), token}, 2, -1, ""},
+		{"Equinix 500 internal_server_error", equinix, []http.HandlerFunc{says(500, `{"error":"internal_server_error"}`), token}, 1, RejectionNotUnderstood, "code internal_server_error"},
+		{"403 access_denied", interxion, []http.HandlerFunc{says(403, `{"error":"access_denied"}`)}, 1, Forbidden, "code access_denied"},
+		{"403 in words", interxion, []http.HandlerFunc{says(403, `{"error":"Your IP is blocked"}`)}, 1, Forbidden, `: "Your IP is blocked"`},
+		{"200 in gzip", interxion, []http.HandlerFunc{coded(200, gzipped(`{"access_token":"t-1"}`), "gzip")}, 1, -1, ""},
+		{"200 in gzip, without a word of it", interxion, []http.HandlerFunc{says(200, gzipped(`{"access_token":"t-1"}`))}, 1, -1, ""},
+		{"200 in deflate", interxion, []http.HandlerFunc{coded(200, deflated(`{"access_token":"t-1"}`), "deflate")}, 1, -1, ""},
+		{"200 in two codings", interxion, []http.HandlerFunc{coded(200, gzipped(deflated(`{"access_token":"t-1"}`)), "deflate, gzip")}, 1, -1, ""},
+		{"200 in another coding", interxion, []http.HandlerFunc{coded(200, "\x1b", "br")}, 1, BadAnswer, "compressed with br, which was not asked for"},
+		{"200 in gzip that is cut", interxion, []http.HandlerFunc{coded(200, gzipped(`{"access_token":"t-1"}`)[:30], "gzip")}, 1, BadAnswer, "compressed and cannot be decoded"},
+		{"200 in gzip that grows", interxion, []http.HandlerFunc{coded(200, gzipped(strings.Repeat(" ", maxBody+1)), "gzip")}, 1, BadAnswer, "too large"},
+		{"401 in Apigee's words", interxion, []http.HandlerFunc{says(401, `{"ErrorCode":"invalid_client","Error":"ClientId is Invalid"}`)}, 1, CredentialsRejected, `code invalid_client: "ClientId is Invalid"`},
+		{"401 with an object", interxion, []http.HandlerFunc{says(401, `{"error":{"code":401,"message":"key expired"}}`)}, 1, CredentialsRejected, `401 Unauthorized: "key expired"`},
+		{"400 problem details", interxion, []http.HandlerFunc{says(400, `{"type":"about:blank","title":"Bad Request","status":400,"detail":"no such client"}`)}, 1, RequestRejected, `: "no such client"`},
+		{"308 to the same host", interxion, []http.HandlerFunc{says(308, "", "Location: /connect/token/?key="+bodyMark)}, 1, Redirected, "/connect/token/, which is not followed: this path is not the token endpoint"},
+		{"Retry-After of nineteen digits", interxion, []http.HandlerFunc{says(503, "", "Retry-After: 9999999999999999999")}, 1, Unavailable, "asked for a pause of 87600h0m0s"},
+		{"200 with an error code of zero", interxion, []http.HandlerFunc{says(200, `{"access_token":"t-1","errorCode":"0"}`)}, 1, -1, ""},
+		{"200 with an error", interxion, []http.HandlerFunc{says(200, `{"error":"maintenance"}`)}, 1, BadAnswer, "answered 200 OK, code maintenance"},
+		{"a status that nobody knows", interxion, []http.HandlerFunc{says(599, ""), token}, 2, -1, ""},
+		{"Equinix, a status that nobody knows", equinix, []http.HandlerFunc{says(529, `{"x":1}`), token}, 1, RejectionNotUnderstood, "answered 529"},
+		{"Equinix 500 that breaks off before its body", equinix, []http.HandlerFunc{writes("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 50\r\n\r\n"), token}, 1, RejectionNotUnderstood, "answered 500"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := inMemory(t, row.script...)
+				got, err := ask(t, p.client(Options{}), row.grant(p))
+				switch {
+				case row.want < 0 && (err != nil || got != "t-1"):
+					t.Errorf("%q, %v; want a token", got, err)
+				case row.want >= 0:
+					if e := failed(t, err); e.Kind != row.want || !strings.Contains(err.Error(), row.text) {
+						t.Errorf("kind %d, %v; want %d, %q", e.Kind, err, row.want, row.text)
+					}
+				}
+				p.sent(row.requests, "")
+			})
+		})
+	}
+}
+
+// A maintenance page costs no refresh token: this run ends with an error, and the next one uses the refresh token.
+func TestAnOutageCostsNoRefreshToken(t *testing.T) { // S04
+	synctest.Test(t, func(t *testing.T) {
+		down, dir := says(503, `{"error":"maintenance"}`), t.TempDir()
+		p := inMemory(t, down, down, down, down, grantsToken("t-1"))
+		_, err := ask(t, p.another(dir), p.cloudLX(RefreshToken))
+		if e := failed(t, err); e.Kind != Unavailable {
+			t.Error(err)
+		}
+		p.sent(4, "/refresh")
+		gets(t, p.another(dir), p.cloudLX(RefreshToken), "t-1")
+		p.sent(5, "/refresh")
+		p.sent(5, "")
+	})
+}
+
+// A moment in the place of a lifetime is none, and such a token is not kept for other processes.
+func TestAMomentIsNoLifetime(t *testing.T) {
+	dir := t.TempDir()
+	p := onLoopback(t, says(200, `{"access_token":"t-1","expires_in":1795650000}`), grantsToken("t-2"))
+	token, err := p.another(dir).Token(t.Context(), p.interxion(""), 0)
+	if err != nil || !token.Expiry.IsZero() {
+		t.Errorf("it ends at %s: %v", token.Expiry, err)
+	}
+	if names := filesIn(t, dir, entrySuffix); len(names) != 0 {
+		t.Errorf("the cache holds %q", names)
+	}
+	gets(t, p.another(dir), p.interxion(""), "t-2")
+}

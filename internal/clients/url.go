@@ -1,0 +1,72 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package clients
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// ParseURL reads a platform's URL as users configure it: https, or http for loopback addresses; no user information,
+// query or fragment. Its errors say what is wrong without repeating the URL, whose user information or query may hold a
+// secret.
+func ParseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case len(text) > maxInput:
+		return nil, fmt.Errorf("it is longer than %d bytes", maxInput)
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return nil, errors.New("it has a line break or another control character")
+	case strings.ContainsFunc(text, unicode.IsSpace):
+		return nil, errors.New("it has a blank")
+	case err != nil:
+		return nil, errors.New("it is not a URL; one looks like https://host.example/path")
+	case u.Scheme != "https" && u.Scheme != "http":
+		return nil, errors.New("it must start with https://")
+	case u.Hostname() == "":
+		return nil, errors.New("it names no host; one looks like https://host.example/path")
+	case strings.ContainsFunc(u.Host, notGraphic):
+		return nil, errors.New("its host has a character that does not belong into a name")
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		return nil, errors.New("it must start with https://; http:// is accepted for loopback addresses only, because the secret would cross the network in clear")
+	case u.User != nil:
+		return nil, errors.New("it must not contain a user name or password")
+	case strings.ContainsAny(text, "?#"):
+		return nil, errors.New("it must not contain a query (?) or a fragment (#)")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, errors.New("its port is not a number from 1 to 65535")
+		}
+	}
+	u.Host = strings.TrimSuffix(strings.ToLower(u.Host), ":")
+	return u, nil
+}
+
+// notGraphic is true for what cannot be seen: blanks, control and format characters, and bytes that are not UTF-8.
+func notGraphic(r rune) bool { return r == utf8.RuneError || r == ' ' || !unicode.IsPrint(r) }
+
+// endpoint returns the URL of path under base. optional is what users may have written at base's end, or not.
+func endpoint(base *url.URL, optional, path string) *url.URL {
+	root := strings.TrimRight(base.EscapedPath(), "/")
+	root = strings.TrimRight(strings.TrimSuffix(root, optional), "/")
+	u := *base
+	u.RawPath = root + path
+	u.Path, _ = url.PathUnescape(u.RawPath) // root is escaped already
+	return &u
+}
+
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
