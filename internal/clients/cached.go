@@ -11,56 +11,17 @@ import (
 	"time"
 )
 
-// rejectionShared is how long other processes answer a rejection from the cache. It saves fifty parallel jobs with a
-// stale secret all failed logins but one, and is over before somebody has asked the platform to accept the secret.
+// rejectionShared is how long other processes answer rejected credentials from the cache. Fifty parallel jobs with a stale
+// secret are then one failed login. The time is over before anybody has had the secret accepted.
 const rejectionShared = 60 * time.Second
 
-// cached lets one at a time send a request, in all processes, and shares with them what comes of it. Without a cache, it
-// does so in this process alone.
+// cached lets one caller at a time send a request, in all processes, and shares the result with the others. Without a
+// cache, it does so in this process alone.
 type cached struct {
 	memory *memory
-	cache  *Cache // nil: none
+	cache  *Cache // nil: there is none
 	log    logger
 	next   *gate
-}
-
-// exclusive calls do for the one that may send r at this time, unless somebody else has sent it meanwhile, and leaves what
-// comes of it to others. do learns whether other processes are kept out too.
-func (s *cached) exclusive(ctx context.Context, r request, minValidity time.Duration, do func(ctx context.Context, locked bool) (Token, *Error)) (Token, *Error) {
-	if token, err, ok := s.memory.answer(r, minValidity); ok {
-		return token, err
-	}
-	locked, release, err := s.lock(ctx, r)
-	if err != nil {
-		return Token{}, err
-	}
-	defer release()
-	s.load(r, true)
-	if token, err, ok := s.memory.answer(r, minValidity); ok {
-		return token, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, budget)
-	defer cancel()
-	token, err := do(ctx, locked)
-	if err == nil {
-		s.memory.remember(r, token, nil) // for who waits for the turn
-	}
-	if locked {
-		s.save(ctx, r, token, err)
-	}
-	return token, err
-}
-
-// send sends r. One that must not be sent again is marked before.
-func (s *cached) send(ctx context.Context, r request, locked bool) (Token, *Error) {
-	if !r.sendOnce {
-		return s.next.admit(ctx, r)
-	}
-	if !s.markSpent(ctx, r, locked) {
-		return Token{}, r.spent()
-	}
-	token, err := s.next.admit(ctx, r)
-	return s.settle(r, token, err), err
 }
 
 // lookUp answers with what other processes have left.
@@ -81,7 +42,47 @@ func (s *cached) lookUp(ctx context.Context, r request, minValidity time.Duratio
 	return token, err, ok
 }
 
-// load adds to memory what other processes have left; miss says why there is nothing.
+// exclusive takes the only right to send r, calls do, and shares the result. It does not call do if another caller has sent
+// r in the meantime. do learns whether every other process is kept out: where the lock of the cache entry cannot be had,
+// none is.
+func (s *cached) exclusive(ctx context.Context, r request, minValidity time.Duration, do func(ctx context.Context, alone bool) (Token, *Error)) (Token, *Error) {
+	if token, err, ok := s.memory.answer(r, minValidity); ok {
+		return token, err
+	}
+	alone, release, err := s.lock(ctx, r)
+	if err != nil {
+		return Token{}, err
+	}
+	defer release()
+	s.load(r, true)
+	if token, err, ok := s.memory.answer(r, minValidity); ok {
+		return token, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, budget)
+	defer cancel()
+	token, err := do(ctx, alone)
+	if err == nil {
+		s.memory.remember(r, token, nil) // for the caller that takes the right next
+	}
+	if alone {
+		s.save(ctx, r, token, err)
+	}
+	return token, err
+}
+
+// send sends r. A request that must not be sent again is marked before.
+func (s *cached) send(ctx context.Context, r request, alone bool) (Token, *Error) {
+	if !r.sendOnce {
+		return s.next.admit(ctx, r)
+	}
+	if !s.markSpent(ctx, r, alone) {
+		return Token{}, r.spentError()
+	}
+	token, err := s.next.admit(ctx, r)
+	return s.settle(r, token, err), err
+}
+
+// load adds to memory what other processes have left. miss says why there is nothing.
 func (s *cached) load(r request, locked bool) (miss string) {
 	if s.cache == nil {
 		return ""
@@ -91,23 +92,23 @@ func (s *cached) load(r request, locked bool) (miss string) {
 	return miss
 }
 
-// rejects reports whether the rejection still holds. One that would hold for longer than any comes from the future: the
-// clock was set back.
+// rejects reports whether the rejection still counts. A rejection that would count for longer than rejectionShared is from
+// the future, which means that the clock was set back.
 func (r record) rejects(now time.Time) bool {
 	left := r.Until.Sub(now)
 	return r.Rejected != nil && left > 0 && left <= rejectionShared
 }
 
-// lock takes the only right to send the request, in this process and in others. Where the cache's lock cannot be had, the
-// request goes on without the cache, but for a refresh whose lock another process holds: that process may be using the
-// refresh token.
-func (s *cached) lock(ctx context.Context, r request) (locked bool, release func(), err *Error) {
+// lock takes the only right to send r, in this process and in others. Where the lock of the cache entry cannot be had, the
+// request goes on without the cache, and alone is false. A refresh whose lock another process holds is not sent: that
+// process may be using the refresh token.
+func (s *cached) lock(ctx context.Context, r request) (alone bool, release func(), err *Error) {
 	leave := s.memory.take(ctx, r)
 	switch {
 	case leave == nil:
 		return false, nil, ended(ctx, r)
 	case s.cache == nil:
-		return false, leave, nil
+		return true, leave, nil
 	}
 	limit, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
@@ -126,20 +127,20 @@ func (s *cached) lock(ctx context.Context, r request) (locked bool, release func
 	s.log.warn(ctx, r, "going on without the cache: its lock cannot be had", problem)
 	if errors.Is(problem, context.DeadlineExceeded) && !r.refreshToken.IsZero() {
 		leave()
-		return false, nil, r.spent()
+		return false, nil, r.spentError()
 	}
 	return false, leave, nil
 }
 
-// markSpent marks a request that must not be sent again where nobody knows what came of it: a platform may count a second
-// login as a failed one, and may answer a second use of a refresh token by revoking every token that came from it (RFC
-// 6819, section 5.2.2.3). The mark is set before the request is sent, so that it holds whatever happens, even to this
-// process. It reports whether the request may be sent.
-func (s *cached) markSpent(ctx context.Context, r request, locked bool) bool {
+// markSpent marks a request that must not be sent again if its outcome stays unknown: a platform may count a second login
+// as a failed one, and may answer a second use of a refresh token by revoking every token that came from it (RFC 6819,
+// section 5.2.2.3). The mark is set before the request is sent, so that it holds even if this process is killed. ok
+// reports whether the request may be sent.
+func (s *cached) markSpent(ctx context.Context, r request, alone bool) (ok bool) {
 	if s.memory.setSpent(r, true) {
 		return false
 	}
-	if !locked || r.refreshToken.IsZero() {
+	if s.cache == nil || !alone || r.refreshToken.IsZero() {
 		return true
 	}
 	if err := s.cache.save(r, record{Token: s.memory.last(r), Spent: true}); err != nil {
@@ -149,7 +150,7 @@ func (s *cached) markSpent(ctx context.Context, r request, locked bool) bool {
 	return true
 }
 
-// settle takes the mark back where the outcome allows the request to be sent again.
+// settle removes the mark if the outcome allows r to be sent again.
 func (s *cached) settle(r request, token Token, err *Error) Token {
 	switch {
 	case err != nil && err.notActedOn:
@@ -163,13 +164,16 @@ func (s *cached) settle(r request, token Token, err *Error) Token {
 	return token
 }
 
-// save leaves what came of the request to other processes: a token, a rejection for a while, or that the refresh token in
-// it is spent, or not.
+// save leaves to other processes what came of r: a token, a rejection of the credentials for a while, or whether the
+// refresh token in r is spent.
 func (s *cached) save(ctx context.Context, r request, token Token, err *Error) {
+	if s.cache == nil {
+		return
+	}
 	left := record{Token: token}
 	switch {
 	case err != nil:
-		left.Token = s.memory.last(r) // may still do for a caller with a smaller min_validity
+		left.Token = s.memory.last(r) // it may last long enough for a caller with a smaller min_validity
 	case token.Expiry.IsZero():
 		left.Token = Token{} // it may end at any time
 	}
@@ -186,8 +190,8 @@ func (s *cached) save(ctx context.Context, r request, token Token, err *Error) {
 	}
 }
 
-// discard ends a token that an API has refused, in this process and in the requests' cache entries. Where another process
-// holds an entry's lock, it is about to replace the token.
+// discard ends a token that an API has refused, in this process and in the requests' cache entries. A process that holds
+// the lock of an entry is about to replace the token.
 func (s *cached) discard(refused Token, requests ...request) {
 	s.memory.discard(refused)
 	if s.cache == nil {
@@ -202,15 +206,15 @@ func (s *cached) discard(refused Token, requests ...request) {
 	}
 }
 
-// spent is the error of a request that must not be sent again.
-func (r request) spent() *Error {
+// spentError is the error of a request that must not be sent again.
+func (r request) spentError() *Error {
 	if r.fallback != nil {
 		return &Error{Platform: r.platform, Kind: RefreshTokenRejected, Description: "the refresh token was used before, or may be in use now"}
 	}
 	return &Error{Platform: r.platform, Kind: TimedOut, Description: "an earlier login got no answer, and another might count as a failed attempt"}
 }
 
-// logger says where tokens come from, and why.
+// logger writes where tokens come from, and why.
 type logger struct{ *slog.Logger }
 
 func (l logger) debug(ctx context.Context, r request, message string, more ...slog.Attr) {

@@ -3,11 +3,16 @@
 
 // Package clients obtains OAuth 2.0 access tokens (RFC 6749) from interconnection platforms.
 //
-// A request for a token walks one way down, and each step is a type in a file of its own: Client encodes the grant;
-// flights answers from memory, or lets one run stand for all who wait; refresher chooses between a refresh and the
-// request itself; cached lets one process send, and shares the result with the others; gate lets unproven credentials
-// through one at a time; sender repeats what may be repeated; response.go judges the answer, and wire.go decodes it.
-// None of them knows what is above it. What differs between platforms is in the platform's own file.
+// A request for a token walks one way down. Each step is a type in a file of its own, and knows only the next step:
+//
+//	Client     encodes the grant
+//	flights    answers from memory, or lets all callers wait for one run
+//	refresher  refreshes the last token, or sends the request itself
+//	cached     lets one process send, and shares the result with the others
+//	gate       lets unproven credentials through one at a time
+//	sender     sends, and repeats what may be repeated
+//
+// Then request.read in response.go judges the answer. What differs between platforms stands in the platform's own file.
 package clients
 
 import (
@@ -22,8 +27,8 @@ const (
 	defaultRequestTimeout = 30 * time.Second
 	defaultMaxAttempts    = 4
 
-	// budget bounds everything that is asked of a platform for one token: attempts, pauses, a refresh with its fallback.
-	// The wait for other processes at the cache comes on top, and is bounded too.
+	// budget bounds all requests for one token: attempts, pauses, a refresh with its fallback. The wait for other
+	// processes at the cache comes on top; lockWait bounds it.
 	budget = 120 * time.Second
 )
 
@@ -31,28 +36,28 @@ const (
 type Options struct {
 	// RequestTimeout bounds one attempt, from dialling to the last byte of the answer; zero: 30 seconds.
 	RequestTimeout time.Duration
-	// MaxAttempts is how often a request is sent when faults that may pass prevent an answer; zero: 4.
+	// MaxAttempts bounds how often a request is sent while faults that may pass prevent an answer; zero: 4.
 	MaxAttempts int
 	// RootCAs are the certificate authorities to trust; nil: the system's.
 	RootCAs *x509.CertPool
-	// UserAgent is the header of that name; empty: none is sent.
+	// UserAgent is the value of the User-Agent header; empty: none is sent.
 	UserAgent string
-	// Interrupted, once closed, ends every wait; nil: none is ever ended by it.
+	// Interrupted ends every wait once it is closed, and no request is sent any more; nil: it never is.
 	Interrupted <-chan struct{}
-	// Cache shares tokens with other processes; nil: they stay in memory.
+	// Cache shares tokens with other processes; nil: tokens stay in memory.
 	Cache *Cache
-	// Logger is told where tokens come from, and why; nil: nobody is.
+	// Logger receives debug messages about where tokens come from, and warnings about the cache; nil: nothing is logged.
 	Logger *slog.Logger
 }
 
-// Client obtains tokens and shares them among all who ask for the same one. It is safe for concurrent use.
+// Client obtains tokens, and shares a token among all callers that ask for the same one. It is safe for concurrent use.
 type Client struct {
 	flights  flights
 	cached   *cached
 	patience time.Duration // bounds one call of Token
 
 	mu       sync.Mutex
-	requests map[Grant]request // that were encoded before
+	requests map[Grant]request // encoded before
 }
 
 // New returns a Client with the given settings.
@@ -82,10 +87,11 @@ func New(options Options) *Client {
 	}
 }
 
-// Token returns a token for grant that is valid for at least minValidity: the one at hand if it will do, else a new one,
-// which may be valid for less if the platform grants less. All who ask for the same token at the same time wait for one
-// request, and share its failure. A refresh token that the platform no longer takes is replaced by the client
-// credentials; Token.Fallback says so. Errors are *Error. When ctx ends, so does the wait, and nobody else's.
+// Token returns a token for grant that is valid for at least minValidity: the last one, if it still lasts that long, or
+// else a new one. A new one is valid for less where the platform grants less. All callers that ask for the same token at
+// the same time wait for one request, and share its failure. Where the platform no longer takes a refresh token, Token
+// uses the client credentials instead, and Token.Fallback says so. Errors are of type *Error. The end of ctx ends the wait
+// of this caller alone.
 func (c *Client) Token(ctx context.Context, grant Grant, minValidity time.Duration) (Token, error) {
 	r, err := c.request(grant)
 	if err != nil {
@@ -127,8 +133,8 @@ func (c *Client) Discard(grant Grant, token Token) {
 	c.cached.discard(token, requests...)
 }
 
-// request returns the request for grant. Checking, encoding and hashing it costs ten times as much as finding its token,
-// so that is done once for each grant.
+// request returns the request for grant. To check, encode and hash it costs ten times as much as to find its token, so
+// that is done once for each grant.
 func (c *Client) request(grant Grant) (request, error) {
 	c.mu.Lock()
 	r, ok := c.requests[grant]

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Kind says what kind of thing went wrong, as finely as the remedies differ.
+// Kind is the kind of a failure. There are as many as there are different remedies.
 type Kind int
 
 // The kinds.
@@ -39,28 +39,28 @@ const (
 	Internal                           // a fault of this program
 )
 
-// Error is why there is no token. It holds no secret and no body.
+// Error says why there is no token. It holds no secret and no body of an answer.
 type Error struct {
 	// Platform is the platform's name, as in "Equinix".
 	Platform string
 	// Endpoint is the host and path that were asked; empty: nothing was sent.
 	Endpoint string
-	// Kind is what kind of thing went wrong.
+	// Kind is the kind of failure.
 	Kind Kind
 	// Status is the HTTP status; zero: there was no answer.
 	Status int
 	// Code is the platform's own error code; empty: it named none.
 	Code string
-	// Description is what the platform said, scrubbed and in quotation marks, or what else is known; may be empty.
+	// Description is the platform's text, scrubbed and in quotation marks, or what else is known; it may be empty.
 	Description string
-	// Attempts is how often the request was sent or tried.
+	// Attempts is how often the request was sent, or a connection for it was tried.
 	Attempts int
 	// RetryAfter is the pause that the platform asked for; zero: none.
 	RetryAfter time.Duration
-	// CachedUntil is when the platform is asked again, where the answer comes from the Cache; zero: it does not.
+	// CachedUntil is when the request may be sent again, if the Error comes from the Cache; zero: it does not.
 	CachedUntil time.Time `json:"-"`
 
-	// transient: asking again may help. notActedOn: the platform has certainly not acted on the request.
+	// transient: the same request may succeed later. notActedOn: the platform has certainly not acted on the request.
 	transient, notActedOn bool
 }
 
@@ -129,7 +129,7 @@ func (e *Error) refreshDeclined() bool {
 	}
 }
 
-// ended is the error of a wait that was given up.
+// ended returns the error of a wait that ctx or an interrupt has ended.
 func ended(ctx context.Context, r request) *Error {
 	err := &Error{Platform: r.platform, Endpoint: r.address(), Kind: Cancelled, Description: "cancelled"}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -138,14 +138,14 @@ func ended(ctx context.Context, r request) *Error {
 	return err
 }
 
-// notSent is the error of a request that was given up before it was sent.
+// endedUnsent returns the error of a request that was given up before it was sent.
 func endedUnsent(ctx context.Context, r request) *Error {
 	err := ended(ctx, r)
 	err.notActedOn = true
 	return err
 }
 
-// stopped reports whether nothing more is to be sent.
+// stopped reports whether no request is to be sent any more.
 func stopped(ctx context.Context, interrupted <-chan struct{}) bool {
 	select {
 	case <-interrupted:

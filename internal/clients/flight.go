@@ -9,25 +9,25 @@ import (
 	"time"
 )
 
-// flights lets one run of a request stand for all who wait for it.
+// flights lets all callers that ask for the same token wait for one run of its request.
 type flights struct {
 	memory      *memory
 	interrupted <-chan struct{}
 	next        *refresher
 }
 
-// flight is a request under way and the number of those who wait for it. It ends when the last of them leaves.
+// flight is one run of a request. It ends when the last caller that waits for it leaves.
 type flight struct {
 	done    chan struct{}
 	cancel  context.CancelFunc
 	began   time.Time
-	waiting int // guarded by memory.mu
+	waiting int // callers; guarded by memory.mu
 	// token and err are set before done is closed.
 	token Token
 	err   *Error
 }
 
-// share answers from memory, or waits for the flight that all who ask for the same share.
+// share answers from memory, or waits for the flight of r, which it starts if there is none.
 func (s *flights) share(ctx context.Context, r request, minValidity time.Duration) (Token, *Error) {
 	for {
 		f, token, err := s.join(ctx, r, minValidity)
@@ -43,16 +43,16 @@ func (s *flights) share(ctx context.Context, r request, minValidity time.Duratio
 		}
 		switch {
 		case f.err != nil && f.err.Kind == Cancelled:
-			// All who waited before this caller have left.
+			// All callers that waited have left, and the flight was given up. This one starts another.
 		case f.err != nil || !f.token.obtained.Before(f.began) || f.token.lasts(time.Now(), minValidity):
 			return f.token, f.err
 		}
-		// Who began the flight was content with less than this caller, and with what the cache had. (What a platform has
-		// granted since then is all that it grants.)
+		// The flight has brought a token from the cache, which lasts long enough for the caller that began it, and not for
+		// this one. A token that the platform has granted since would be returned: it grants no more.
 	}
 }
 
-// join answers from memory, or joins the flight under way, or starts one.
+// join answers from memory, or returns the flight of r, which it starts if there is none.
 func (s *flights) join(ctx context.Context, r request, minValidity time.Duration) (*flight, Token, *Error) {
 	s.memory.mu.Lock()
 	defer s.memory.mu.Unlock()
@@ -70,7 +70,7 @@ func (s *flights) join(ctx context.Context, r request, minValidity time.Duration
 	return e.flight, Token{}, nil
 }
 
-// leave gives up one wait, and the flight with the last one.
+// leave ends the wait of one caller. With the last caller, the flight ends too.
 func (s *flights) leave(ctx context.Context, r request, f *flight) *Error {
 	s.memory.mu.Lock()
 	defer s.memory.mu.Unlock()
@@ -81,7 +81,8 @@ func (s *flights) leave(ctx context.Context, r request, f *flight) *Error {
 	return ended(ctx, r)
 }
 
-// start runs the request under a context of its own: whoever happened to ask first may leave without harm to the others.
+// start begins a flight. It runs under a context of its own, so that the caller that asked first can leave without harm
+// to the others.
 func (s *flights) start(ctx context.Context, r request, minValidity time.Duration) *flight {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f := &flight{done: make(chan struct{}), cancel: cancel, began: time.Now().Round(0)}
@@ -93,7 +94,7 @@ func (s *flights) start(ctx context.Context, r request, minValidity time.Duratio
 	return f
 }
 
-// run makes a panic an error: what was thrown may hold a secret.
+// run makes an error of a panic, whose value may hold a secret.
 func (s *flights) run(ctx context.Context, r request, minValidity time.Duration) (token Token, err *Error) {
 	defer func() {
 		if recover() != nil {
@@ -103,7 +104,7 @@ func (s *flights) run(ctx context.Context, r request, minValidity time.Duration)
 	return s.next.obtain(ctx, r, minValidity)
 }
 
-// finish keeps what came of a flight and tells those who wait.
+// finish remembers the result of a flight and hands it to the callers that wait.
 func (s *flights) finish(r request, f *flight, token Token, err *Error) {
 	s.memory.mu.Lock()
 	defer s.memory.mu.Unlock()

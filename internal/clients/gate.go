@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// gate sends no credentials that were rejected. Until they were accepted once, one request at a time carries them: wrong
-// ones are sent once, with however many scopes the blocks ask.
+// gate keeps rejected credentials from being sent again. Until credentials have been accepted once, one request at a time
+// carries them. So a wrong client secret is sent once, however many requests with different scopes use it.
 type gate struct {
 	next *sender
 
@@ -17,16 +17,16 @@ type gate struct {
 	accounts map[digest]*account
 }
 
-// account is a set of credentials at a platform. gate.mu guards what is known about it.
+// account is a set of credentials at a platform. gate.mu guards accepted and rejected.
 type account struct {
-	turn     turn // of the requests that try credentials which were never accepted
+	turn     turn // for requests with credentials that were never accepted
 	accepted bool
 	rejected *Error
 }
 
 func newGate(next *sender) *gate { return &gate{next: next, accounts: map[digest]*account{}} }
 
-// admit sends the request unless its credentials were rejected before.
+// admit sends r unless its credentials were rejected before.
 func (s *gate) admit(ctx context.Context, r request) (Token, *Error) {
 	a := s.account(r)
 	release := a.turn.take(ctx)

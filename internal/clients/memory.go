@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// failureShared is how long a passing failure is answered from memory, unless the platform asked for longer. A
-// platform that is down costs a plan of a thousand blocks one round of attempts, not a thousand one after the other.
+// failureShared is how long a failure that may pass is answered from memory, unless the platform asked for a longer
+// pause. Without it, a plan of a thousand blocks would make a thousand rounds of attempts at a platform that is down.
 const failureShared = 60 * time.Second
 
 // memory is what this process knows about each request.
@@ -21,18 +21,18 @@ type memory struct {
 
 // entry is what is known about one request. memory.mu guards it.
 type entry struct {
-	token  Token     // the last one; may have run out
-	failed *Error    // the last failure, unless a token has come since
-	until  time.Time // how long failed is answered; zero: for good
+	token  Token     // the last one; it may have ended
+	failed *Error    // the last failure; nil once there is a token
+	until  time.Time // when failed is forgotten; zero: never
 	spent  bool      // the request must not be sent again; see cached.markSpent
-	flight *flight   // nil: none is under way
-	turn   turn      // of the flights and refreshes that would send the request
+	flight *flight   // the run of the request; nil: there is none
+	turn   turn      // for the right to send the request in this process
 }
 
 func newMemory() *memory { return &memory{entries: map[digest]*entry{}} }
 
-// entry returns what is known about r. The caller holds mu. Nothing is ever forgotten: requests come from the
-// configuration, and what must not be sent again has to be known as long as the process lives.
+// entry returns what is known about r. The caller holds mu. An entry stays until the process ends: requests come from the
+// configuration, and a request that must not be sent again must not be forgotten.
 func (m *memory) entry(r request) *entry {
 	e := m.entries[r.key()]
 	if e == nil {
@@ -50,7 +50,7 @@ func (m *memory) take(ctx context.Context, r request) (release func()) {
 	return turn.take(ctx)
 }
 
-// answer returns the token at hand, if it lasts, or the failure that still holds.
+// answer returns the last token, if it still lasts, or the last failure, if it still counts.
 func (e *entry) answer(minValidity time.Duration) (token Token, err *Error, ok bool) {
 	now := time.Now()
 	switch {
@@ -62,7 +62,7 @@ func (e *entry) answer(minValidity time.Duration) (token Token, err *Error, ok b
 	return Token{}, nil, false
 }
 
-// remember keeps what came of the request.
+// remember keeps the result of the request.
 func (e *entry) remember(token Token, err *Error) {
 	switch {
 	case err == nil:
@@ -77,28 +77,28 @@ func (e *entry) remember(token Token, err *Error) {
 	}
 }
 
-// answer is that of r's entry.
+// answer is entry.answer for r.
 func (m *memory) answer(r request, minValidity time.Duration) (token Token, err *Error, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.entry(r).answer(minValidity)
 }
 
-// remember keeps what came of r.
+// remember is entry.remember for r.
 func (m *memory) remember(r request, token Token, err *Error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.entry(r).remember(token, err)
 }
 
-// last is the last token that came of r; it may have run out.
+// last returns the last token of r; it may have ended.
 func (m *memory) last(r request) Token {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.entry(r).token
 }
 
-// setSpent returns what was set before.
+// setSpent sets whether r must not be sent again, and returns what was set before.
 func (m *memory) setSpent(r request, spent bool) (before bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -107,8 +107,8 @@ func (m *memory) setSpent(r request, spent bool) (before bool) {
 	return before
 }
 
-// merge adds what other processes have left about r. What is marked as spent counts for who holds the request's lock:
-// before, its sender may still take the mark back.
+// merge adds what other processes have left about r. Their mark that r is spent counts if this process holds the lock of
+// the cache entry: before, the process that has set the mark may still take it back.
 func (m *memory) merge(r request, stored record, locked bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -8,48 +8,48 @@ import (
 	"time"
 )
 
-// refresher chooses between a refresh of the last token and a new one.
+// refresher chooses between a refresh of the last token and the request itself.
 type refresher struct {
 	memory *memory
 	log    logger
 	next   *cached
 }
 
-// obtain answers with what other processes have left, or else with a refresh of the last token, or else with a new one.
+// obtain returns what other processes have left, or a refresh of the last token, or a new token.
 func (s *refresher) obtain(ctx context.Context, r request, minValidity time.Duration) (Token, *Error) {
 	if token, err, ok := s.next.lookUp(ctx, r, minValidity); ok {
 		return token, err
 	}
-	return s.next.exclusive(ctx, r, minValidity, func(ctx context.Context, locked bool) (Token, *Error) {
-		// Without the lock, another process may be about to use the same refresh token.
-		if refresh, due := r.successor(s.memory.last(r)); due && (locked || s.next.cache == nil) {
-			token, err := s.renew(ctx, refresh, minValidity)
+	return s.next.exclusive(ctx, r, minValidity, func(ctx context.Context, alone bool) (Token, *Error) {
+		// Another process that cannot be kept out may be about to use the same refresh token.
+		if refresh, due := r.successor(s.memory.last(r)); due && alone {
+			token, err := s.refresh(ctx, refresh, minValidity)
 			if err == nil || !err.refreshDeclined() {
 				return token, err
 			}
 			s.log.debug(ctx, r, "the refresh has failed: asking for a new token")
 		}
-		return s.next.send(ctx, r, locked)
+		return s.next.send(ctx, r, alone)
 	})
 }
 
-// renew sends a refresh that nobody has asked for. It leaves time for a new token. Who waits for a refresh holds the right
-// to send the request that it follows, and never the other way.
-func (s *refresher) renew(ctx context.Context, refresh request, minValidity time.Duration) (Token, *Error) {
-	s.log.debug(ctx, refresh, "refreshing the token")
+// refresh sends a refresh that no caller has asked for, and leaves time for a new token. Its caller holds the right to send
+// the request that it belongs to. The two rights are always taken in this order, so two callers cannot block each other.
+func (s *refresher) refresh(ctx context.Context, r request, minValidity time.Duration) (Token, *Error) {
+	s.log.debug(ctx, r, "refreshing the token")
 	ctx, cancel := context.WithTimeout(ctx, budget/2)
 	defer cancel()
-	return s.next.exclusive(ctx, refresh, minValidity, func(ctx context.Context, locked bool) (Token, *Error) {
-		if s.next.cache != nil && !locked {
-			return Token{}, refresh.spent()
+	return s.next.exclusive(ctx, r, minValidity, func(ctx context.Context, alone bool) (Token, *Error) {
+		if !alone {
+			return Token{}, r.spentError()
 		}
-		return s.next.send(ctx, refresh, locked)
+		return s.next.send(ctx, r, alone)
 	})
 }
 
-// successor is the request that refreshes the last token; due reports whether there is one, and the time for it has
-// come. CloudLX ends the old access token with the refresh, and others may still use it: so one that has not ended is left
-// to them.
+// successor returns the request that refreshes the last token. due reports whether there is one, and its time has come.
+// A token that has not ended is not refreshed: CloudLX ends the old access token with the refresh, and other blocks may
+// still use it.
 func (r request) successor(last Token) (next request, due bool) {
 	now := time.Now()
 	switch {

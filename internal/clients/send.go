@@ -21,13 +21,13 @@ const (
 	maxRetryAfter  = 60 * time.Second
 )
 
-// sender sends requests, and repeats what may be repeated.
+// sender sends requests, and repeats those that may be repeated.
 type sender struct {
 	options   Options
 	transport *http.Transport
 }
 
-// send sends the request until there is a token, an answer that will not change, or no time left.
+// send sends r until there is a token, a failure that will not pass, or no time left.
 func (s *sender) send(ctx context.Context, r request) (Token, *Error) {
 	for attempt := 1; ; attempt++ {
 		if stopped(ctx, s.options.Interrupted) {
@@ -45,7 +45,7 @@ func (s *sender) send(ctx context.Context, r request) (Token, *Error) {
 	}
 }
 
-// pause waits before the next attempt; false means that there is to be none. Without a usable Retry-After the wait is
+// pause waits before the next attempt, and reports whether there is to be one. Without a usable Retry-After, the wait is
 // random up to a limit that doubles ("full jitter"), so that many clients of one platform spread out.
 func pause(ctx context.Context, fault *Error, attempt int) bool {
 	wait := fault.RetryAfter
@@ -85,29 +85,29 @@ func (s *sender) attempt(ctx context.Context, r request) (Token, *Error) {
 		fault.Kind, fault.Description, fault.notActedOn = Internal, "the request could not be built", true
 		return Token{}, fault
 	}
-	// The platform counts a token's life from when it made it, which cannot be before this moment. The wall clock
-	// decides; see Token.lasts.
+	// A token's lifetime begins when the platform makes it, which is not before this moment. Round drops the monotonic
+	// reading; see Token.lasts.
 	start := time.Now().Round(0)
 	answer, err := s.transport.RoundTrip(post)
 	if err != nil {
-		s.transport.CloseIdleConnections() // ends dialling, which net/http goes on with for the sake of later requests
+		s.transport.CloseIdleConnections() // ends dialling, which net/http otherwise continues for later requests
 		fault.notActedOn = !connected.Load()
 		return Token{}, fault.unanswered(ctx, err, start)
 	}
 	defer answer.Body.Close()
 	fault.Status = answer.StatusCode
 	var body []byte
-	if fault.Status != http.StatusSwitchingProtocols { // there it would be the connection itself, without a time limit
+	if fault.Status != http.StatusSwitchingProtocols { // its body is the connection itself, without a time limit
 		body, err = readBody(answer.Body)
 	}
-	// A token must have come whole. Of any other answer the status says enough: a rejection that is cut short is one.
+	// A token must be whole. A rejection that is cut short is still a rejection.
 	if err != nil && (grants(fault.Status) || ctx.Err() != nil) {
 		return Token{}, fault.unanswered(ctx, err, start)
 	}
 	return r.read(fault, answer, body, err == nil, start)
 }
 
-// http returns the request as net/http takes it.
+// http returns r as a request of net/http.
 func (r request) http(ctx context.Context, userAgent string) (*http.Request, error) {
 	post, err := http.NewRequestWithContext(ctx, http.MethodPost, r.endpoint.String(), strings.NewReader(r.body.Reveal()))
 	if err != nil {
@@ -121,7 +121,7 @@ func (r request) http(ctx context.Context, userAgent string) (*http.Request, err
 	return post, nil
 }
 
-// unanswered says why there is no whole answer.
+// unanswered adds why there is no whole answer.
 func (e *Error) unanswered(ctx context.Context, err error, start time.Time) *Error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		e.Kind, e.Description = Cancelled, "cancelled"

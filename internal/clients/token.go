@@ -5,23 +5,23 @@ package clients
 
 import "time"
 
-// Token is an access token in the one shape that all platforms' answers are brought into.
+// Token is an access token, in the same shape for every platform.
 type Token struct {
 	// AccessToken is the token.
 	AccessToken Secret
-	// TokenType is what the platform calls it; Bearer if it says nothing. It is always used as a bearer token (RFC 6750).
+	// TokenType is the platform's name for it; Bearer if it names none. It is always used as a bearer token (RFC 6750).
 	TokenType string
-	// Expiry is when the token ends; zero: the platform named no lifetime.
+	// Expiry is when the token ends, by the wall clock; zero: the platform named no lifetime.
 	Expiry time.Time
-	// Scope is the scopes as granted, separated by blanks; empty: the platform named none.
+	// Scope holds the granted scopes, separated by blanks (RFC 6749, section 3.3); empty: the platform named none.
 	Scope string
-	// UserName is the user whom the token stands for (Equinix); empty: the platform named none.
+	// UserName is the user that the token belongs to (Equinix alone); empty: the platform named none.
 	UserName string
 	// RefreshToken is the refresh token; the zero Secret: none was issued.
 	RefreshToken Secret
 	// RefreshTokenExpiry is when the refresh token ends; zero: the platform named no lifetime.
 	RefreshTokenExpiry time.Time
-	// Fallback is why the token did not come from the refresh token that was given; nil: it did, or none was given.
+	// Fallback is the *Error of the refresh, if the token came from the client credentials instead; nil: there was none.
 	Fallback error
 
 	// obtained is when the request was sent.
@@ -31,15 +31,15 @@ type Token struct {
 // Authorization is the value of the HTTP header that carries the token (RFC 6750, section 2.1).
 func (t Token) Authorization() Secret { return NewSecret("Bearer " + t.AccessToken.Reveal()) }
 
-// lasts reports whether the token may still be handed out. One of unknown lifetime may not: its Expiry is zero, which is
-// long past. Neither may one from the future: the clock was set back, and its expiry means nothing any more. Expiry and
-// obtained are without a monotonic reading, so that the wall clock decides; the other stands still while a machine sleeps.
+// lasts reports whether the token may be handed out again. A token without a lifetime is not: its Expiry is zero, which is
+// long past. Nor is a token that was obtained in the future, which means that the clock was set back. Expiry and obtained
+// have no monotonic reading, so the wall clock decides; the monotonic clock stands still while a machine sleeps.
 func (t Token) lasts(now time.Time, minValidity time.Duration) bool {
 	left := t.Expiry.Sub(now)
 	return !now.Before(t.obtained) && left > 0 && left >= minValidity
 }
 
-// ended is the token as it is once its time is over. What it left behind, a refresh token, stays.
+// ended returns the token with an expiry that has passed. Its refresh token stays.
 func (t Token) ended() Token {
 	if now := time.Now().Round(0); t.Expiry.IsZero() || t.Expiry.After(now) {
 		t.Expiry = now

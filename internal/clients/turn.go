@@ -5,7 +5,7 @@ package clients
 
 import "context"
 
-// turn lets in one at a time. It holds one element while it is taken.
+// turn is a lock whose wait a context can end. It holds one element while it is taken.
 type turn chan struct{}
 
 func newTurn() turn { return make(turn, 1) }

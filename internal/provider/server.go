@@ -18,14 +18,14 @@ func NewServer(options Options) tfprotov6.ProviderServer {
 }
 
 // server guards every call that the CLI makes to a provider without resources. The framework guards none: a panic ends
-// the process, and Go prints what was thrown, which may hold a secret, on the user's terminal.
+// the process, and Go prints its value, which may hold a secret, on the user's terminal.
 type server struct{ tfprotov6.ProviderServer }
 
-// guard serves one call. What was thrown is dropped; where it was thrown is told.
+// guard serves one call. Of a panic, the value is dropped, and the location is reported.
 func guard[Request, Response any](ctx context.Context, request Request,
 	serve func(context.Context, Request) (Response, error), failed func([]*tfprotov6.Diagnostic) Response,
 ) (response Response, err error) {
-	call := lend(ctx)
+	call := newCallContext(ctx)
 	defer call.end()
 	defer func() {
 		if recover() != nil {

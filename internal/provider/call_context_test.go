@@ -14,7 +14,7 @@ type key struct{}
 func TestALentContextLetsGo(t *testing.T) {
 	call, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "the call's"))
 	defer cancel()
-	lent := lend(call)
+	lent := newCallContext(call)
 	kept, stop := context.WithCancel(lent) // as the framework keeps it
 	defer stop()
 	if kept.Value(key{}) != "the call's" || kept.Err() != nil {

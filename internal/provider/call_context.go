@@ -1,0 +1,36 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// callContext is the context of one call. The framework keeps a cancel function of every call until the process ends, and
+// with it the call's context and its loggers: 10 kB for each of three calls a block. This one lets go of them at its end.
+type callContext struct {
+	context atomic.Pointer[context.Context]
+}
+
+// callEnded is the context of a call that has ended.
+var callEnded = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+func newCallContext(ctx context.Context) *callContext {
+	c := &callContext{}
+	c.context.Store(&ctx)
+	return c
+}
+
+func (c *callContext) end() { c.context.Store(&callEnded) }
+
+func (c *callContext) Deadline() (time.Time, bool) { return (*c.context.Load()).Deadline() }
+func (c *callContext) Done() <-chan struct{}       { return (*c.context.Load()).Done() }
+func (c *callContext) Err() error                  { return (*c.context.Load()).Err() }
+func (c *callContext) Value(key any) any           { return (*c.context.Load()).Value(key) }
