@@ -163,3 +163,40 @@ func TestTheRepositoryAndTheBinaryHoldNoSecret(t *testing.T) {
 	artefacts, size := scanner.Scanned()
 	t.Logf("%d files; %d of them and the binary searched, %d bytes", len(tracked), artefacts-1, size)
 }
+
+// TestEveryFaultIsCovered holds the catalogue of faults against the tests: each row is named by a test, and each name in a
+// test is a row.
+func TestEveryFaultIsCovered(t *testing.T) {
+	t.Parallel()
+	rows, named := map[string]bool{}, map[string]string{}
+	for _, row := range regexp.MustCompile(`(?m)^\| ([A-Z][0-9]{2}) \|`).FindAllStringSubmatch(read(t, "internal/FAULTS.md"), -1) {
+		rows[row[1]] = true
+	}
+	if len(rows) < 150 {
+		t.Fatalf("the catalogue has %d rows", len(rows))
+	}
+	comment := regexp.MustCompile(`// ((?:[A-Z][0-9]{2}(?:, | and |; |$|:))+)`)
+	name := regexp.MustCompile(`\b[A-Z][0-9]{2}\b`)
+	for _, path := range files(t) {
+		if !strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		for line := range strings.SplitSeq(read(t, path), "\n") {
+			for _, found := range name.FindAllString(line, -1) {
+				named[found] = path
+			}
+			if found := comment.FindStringSubmatch(line); found != nil {
+				for _, id := range name.FindAllString(found[1], -1) {
+					if !rows[id] {
+						t.Errorf("%s names %s, which is no row of the catalogue", path, id)
+					}
+				}
+			}
+		}
+	}
+	for id := range rows {
+		if named[id] == "" {
+			t.Errorf("no test names the row %s", id)
+		}
+	}
+}
