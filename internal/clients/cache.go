@@ -75,6 +75,17 @@ type record struct {
 	Spent    bool      // the platform may have seen the refresh token in the request
 }
 
+// rejectionShared is how long other processes answer rejected credentials from the cache. Fifty parallel jobs with a stale
+// secret are then one failed login. The time is over before anybody has had the secret accepted.
+const rejectionShared = 60 * time.Second
+
+// rejects reports whether the rejection still counts. A rejection that would count for longer than rejectionShared is from
+// the future, which means that the clock was set back.
+func (r record) rejects(now time.Time) bool {
+	left := r.Until.Sub(now)
+	return r.Rejected != nil && left > 0 && left <= rejectionShared
+}
+
 // OpenCache returns the cache in dir, which is made if it is missing. A directory in which others could put files is
 // refused: the entries are encrypted, but a lock that others can take is none. Its errors do not name dir.
 func OpenCache(dir string) (*Cache, error) {

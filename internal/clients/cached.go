@@ -11,10 +11,6 @@ import (
 	"time"
 )
 
-// rejectionShared is how long other processes answer rejected credentials from the cache. Fifty parallel jobs with a stale
-// secret are then one failed login. The time is over before anybody has had the secret accepted.
-const rejectionShared = 60 * time.Second
-
 // cached lets one caller at a time send a request, in all processes, and shares the result with the others. Without a
 // cache, it does so in this process alone.
 type cached struct {
@@ -90,13 +86,6 @@ func (s *cached) load(r request, locked bool) (miss string) {
 	stored, miss := s.cache.load(r)
 	s.memory.merge(r, stored, locked)
 	return miss
-}
-
-// rejects reports whether the rejection still counts. A rejection that would count for longer than rejectionShared is from
-// the future, which means that the clock was set back.
-func (r record) rejects(now time.Time) bool {
-	left := r.Until.Sub(now)
-	return r.Rejected != nil && left > 0 && left <= rejectionShared
 }
 
 // lock takes the only right to send r, in this process and in others. Where the lock of the cache entry cannot be had, the

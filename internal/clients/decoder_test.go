@@ -122,8 +122,8 @@ func TestHostileAnswersTakeLittleMemory(t *testing.T) {
 	} {
 		debug.FreeOSMemory()
 		before := taken()
-		_, _ = readToken(http.Header{}, body, time.Now(), habits{}) // whether it is a token is tested elsewhere
-		request.describe(&Error{}, readReply(body, 400), &http.Response{Header: http.Header{}}, body, nil)
+		_, _ = readToken(answer{Response: &http.Response{Header: http.Header{}}, body: body, sent: time.Now()}, habits{}) // whether it is a token is tested elsewhere
+		request.describe(&Error{}, readReply(body, 400), answer{Response: &http.Response{Header: http.Header{}}, body: body}, nil)
 		const limit = 16 << 20
 		if more := taken() - before; more > limit {
 			t.Errorf("%s: %d KiB were taken, more than %d", name, more>>10, limit>>10)

@@ -49,7 +49,7 @@ func FuzzToken(f *testing.F) {
 	f.Add([]byte("<html>"), []byte("</html>"), "")
 	f.Fuzz(func(t *testing.T, before, after []byte, date string) {
 		body := slices.Concat(before, []byte(canary), after)
-		token, err := readToken(http.Header{"Date": {date}}, body, fuzzStart, equinixHabits)
+		token, err := readToken(answer{Response: &http.Response{Header: http.Header{"Date": {date}}}, body: body, sent: fuzzStart}, equinixHabits)
 		if err != nil {
 			if token != (Token{}) {
 				t.Fatal("there is a token and an error")
@@ -114,7 +114,7 @@ func FuzzErrorBody(f *testing.F) {
 			written := write(canary)
 			body := []byte(before + written + after)
 			e := &Error{Status: 400}
-			request.describe(e, readReply(body, 400), &http.Response{Header: http.Header{}}, body, nil)
+			request.describe(e, readReply(body, 400), answer{Response: &http.Response{Header: http.Header{}}, body: body}, nil)
 			wantNoPiece(t, e.Code+"\x00"+e.Description, canary)
 			wantNoPiece(t, e.Code+"\x00"+e.Description, written)
 			for _, text := range []string{e.Code, e.Description} {

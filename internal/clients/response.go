@@ -21,20 +21,30 @@ const maxDescription = 300 // bytes of a platform's description that are shown
 // grants reports whether an answer with this status may hold a token.
 func grants(status int) bool { return status == http.StatusOK || status == http.StatusCreated }
 
-// read turns an answer into a token or into what is wrong with it. whole says that nothing of the body is missing.
-func (r request) read(e *Error, answer *http.Response, body []byte, whole bool, start time.Time) (Token, *Error) {
-	body, coding := decode(answer.Header, body)
-	problem := coding
-	if grants(e.Status) && coding == nil {
+// answer is what came back for a request.
+type answer struct {
+	*http.Response           // its Body has been read
+	body           []byte    // as far as it has come
+	whole          bool      // nothing of the body is missing
+	sent           time.Time // when the request was sent
+}
+
+// read returns the token in the answer, or the error that the answer comes to.
+func (r request) read(e *Error, a answer) (Token, *Error) {
+	var problem error // why there is no token, as far as the provider can tell
+	if a.body, problem = decode(a.Header, a.body); problem != nil {
+		a.whole = false
+	}
+	if grants(e.Status) && problem == nil {
 		var token Token
-		if token, problem = readToken(answer.Header, body, start, r.habits); problem == nil {
+		if token, problem = readToken(a, r.habits); problem == nil {
 			return token, nil
 		}
 	}
-	said := readReply(body, e.Status)
-	e.RetryAfter, _ = retryAfter(answer.Header, clock(answer.Header))
-	r.judge(e, said.code, r.mayReject(body, whole && coding == nil))
-	r.describe(e, said, answer, body, problem)
+	said := readReply(a.body, e.Status)
+	e.RetryAfter, _ = retryAfter(a.Header, clock(a.Header))
+	r.judge(e, said.code, r.mayReject(a.body, a.whole))
+	r.describe(e, said, a, problem)
 	return Token{}, e
 }
 
@@ -167,31 +177,31 @@ func (r request) mayReject(body []byte, whole bool) bool {
 }
 
 // describe adds the platform's code and words, or else what is known of the answer.
-func (r request) describe(e *Error, said reply, answer *http.Response, body []byte, problem error) {
+func (r request) describe(e *Error, said reply, a answer, problem error) {
 	scrubber := newScrubber(r.secrets...)
 	if said.code != "" {
 		e.Code = scrubber.scrub(said.code, maxDescription)
 	}
 	switch {
 	case e.Kind == Redirected:
-		e.Description = r.describeRedirect(scrubber, answer)
+		e.Description = r.describeRedirect(scrubber, a)
 	case said.description != "":
 		e.Description = `"` + scrubber.scrub(said.description, maxDescription) + `"` // the platform's words, not ours
 	case problem != nil && e.Code == "":
 		e.Description = problem.Error()
 	case e.Code == "" && e.Kind != Throttled:
-		e.Description = describeBody(scrubber, answer.Header, body)
+		e.Description = describeBody(scrubber, a)
 	}
 	if e.Kind == NotAcceptable {
 		e.Description = strings.TrimSpace(e.Description + " (sent: Accept " + r.header("Accept").Reveal() + ", Content-Type " + r.header("Content-Type").Reveal() + ")")
 	}
 }
 
-func describeBody(scrubber scrubber, header http.Header, body []byte) string {
-	if len(body) == 0 {
+func describeBody(scrubber scrubber, a answer) string {
+	if len(a.body) == 0 {
 		return "empty answer"
 	}
-	mediaType, _, err := mime.ParseMediaType(header.Get("Content-Type"))
+	mediaType, _, err := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	if err != nil {
 		return "the answer names no content type and no error code"
 	}
@@ -199,8 +209,8 @@ func describeBody(scrubber scrubber, header http.Header, body []byte) string {
 }
 
 // describeRedirect names host and path of the target, and not its query, which may hold anything.
-func (r request) describeRedirect(scrubber scrubber, answer *http.Response) string {
-	target, err := answer.Location()
+func (r request) describeRedirect(scrubber scrubber, a answer) string {
+	target, err := a.Location()
 	if err != nil || target.Host == "" {
 		return "the answer is a redirect, which is not followed"
 	}

@@ -333,7 +333,8 @@ func TestAStatusIsNoErrorCode(t *testing.T) {
 }
 
 func TestAContentTypeIsScrubbed(t *testing.T) {
-	said := describeBody(newScrubber(NewSecret("nykSBHIDynMHrwkGyXWz")), http.Header{"Content-Type": {"text/nyksbhidynmhrwkgyxwz"}}, []byte("x"))
+	said := describeBody(newScrubber(NewSecret("nykSBHIDynMHrwkGyXWz")),
+		answer{Response: &http.Response{Header: http.Header{"Content-Type": {"text/nyksbhidynmhrwkgyxwz"}}}, body: []byte("x")})
 	if strings.Contains(said, "nyks") || !strings.Contains(said, redacted) {
 		t.Error(said)
 	}

@@ -88,23 +88,23 @@ func (s *sender) attempt(ctx context.Context, r request) (Token, *Error) {
 	// A token's lifetime begins when the platform makes it, which is not before this moment. Round drops the monotonic
 	// reading; see Token.lasts.
 	start := time.Now().Round(0)
-	answer, err := s.transport.RoundTrip(post)
+	response, err := s.transport.RoundTrip(post)
 	if err != nil {
 		s.transport.CloseIdleConnections() // ends dialling, which net/http otherwise continues for later requests
 		fault.notActedOn = !connected.Load()
 		return Token{}, fault.unanswered(ctx, err, start)
 	}
-	defer answer.Body.Close()
-	fault.Status = answer.StatusCode
+	defer response.Body.Close()
+	fault.Status = response.StatusCode
 	var body []byte
 	if fault.Status != http.StatusSwitchingProtocols { // its body is the connection itself, without a time limit
-		body, err = readBody(answer.Body)
+		body, err = readBody(response.Body)
 	}
 	// A token must be whole. A rejection that is cut short is still a rejection.
 	if err != nil && (grants(fault.Status) || ctx.Err() != nil) {
 		return Token{}, fault.unanswered(ctx, err, start)
 	}
-	return r.read(fault, answer, body, err == nil, start)
+	return r.read(fault, answer{response, body, err == nil, start})
 }
 
 // http returns r as a request of net/http.

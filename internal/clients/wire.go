@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -150,37 +149,37 @@ func jsonKind(value []byte) string {
 	}
 }
 
-// readToken reads a platform's answer to a token request that was sent at start.
-func readToken(header http.Header, body []byte, start time.Time, habits habits) (Token, error) {
-	answer, err := object(body,
+// readToken reads the answer to a token request.
+func readToken(a answer, habits habits) (Token, error) {
+	found, err := object(a.body,
 		"access_token", "token_type", "expires_in", "scope", "refresh_token", // RFC 6749, section 5.1
 		habits.lifetime, habits.refreshLifetime, habits.userName,
 	)
 	if err != nil {
 		return Token{}, err
 	}
-	token := Token{obtained: start}
-	if token.AccessToken, err = readOpaque("access_token", answer["access_token"]); err != nil {
+	token := Token{obtained: a.sent}
+	if token.AccessToken, err = readOpaque("access_token", found["access_token"]); err != nil {
 		return Token{}, err
 	}
 	if token.AccessToken.IsZero() {
 		return Token{}, errors.New("the answer has no access_token")
 	}
-	if token.TokenType, err = readTokenType(answer["token_type"]); err != nil {
+	if token.TokenType, err = readTokenType(found["token_type"]); err != nil {
 		return Token{}, err
 	}
-	named := []*time.Duration{readLifetime(answer["expires_in"]), readLifetime(answer[habits.lifetime])}
-	token.Expiry = expiry(start, append(named, jwtLifetime(token.AccessToken, header, start, named...))...)
-	token.Scope = readScope(answer["scope"])
-	token.UserName = readText(answer[habits.userName])
+	named := []*time.Duration{readLifetime(found["expires_in"]), readLifetime(found[habits.lifetime])}
+	token.Expiry = expiry(a.sent, append(named, jwtLifetime(token.AccessToken, a.Header, a.sent, named...))...)
+	token.Scope = readScope(found["scope"])
+	token.UserName = readText(found[habits.userName])
 	// A refresh token that makes no sense must not cost the user the access token: CloudLX's page calls its type Integer.
-	token.RefreshToken, _ = readOpaque("refresh_token", answer["refresh_token"])
+	token.RefreshToken, _ = readOpaque("refresh_token", found["refresh_token"])
 	if !token.RefreshToken.IsZero() {
-		lifetime := readLifetime(answer[habits.refreshLifetime])
+		lifetime := readLifetime(found[habits.refreshLifetime])
 		if lifetime == nil && habits.refreshLasts > 0 {
 			lifetime = &habits.refreshLasts
 		}
-		token.RefreshTokenExpiry = expiry(start, lifetime)
+		token.RefreshTokenExpiry = expiry(a.sent, lifetime)
 	}
 	return token, nil
 }
