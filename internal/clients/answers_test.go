@@ -163,7 +163,7 @@ func oracle(equinix, isRefresh bool, status int, s shape) verdict {
 func walk(statuses []int, do func(status int, s shape, answer http.HandlerFunc)) {
 	for _, status := range statuses {
 		for _, s := range shapes {
-			do(status, s, func(w http.ResponseWriter, r *http.Request) {
+			do(status, s, func(w http.ResponseWriter, _ *http.Request) {
 				if s.encoding != "" {
 					w.Header().Set("Content-Encoding", s.encoding)
 				}

@@ -97,8 +97,7 @@ func jwtLifetime(token Secret, header http.Header, start time.Time, others ...*t
 			return nil
 		}
 	default:
-		now, _ := serverTime(header, start)
-		lifetime = end.Sub(now)
+		lifetime = end.Sub(serverTime(header, start))
 		if lifetime <= 0 && anyPositive(others) {
 			lifetime = end.Sub(start)
 		}
@@ -119,13 +118,12 @@ func anyPositive(lifetimes []*time.Duration) bool {
 	return false
 }
 
-// serverTime is the server's own clock (RFC 9110, section 6.6.1), by which it wrote the other times. Without it, known is
-// false, and it is this machine's.
-func serverTime(header http.Header, now time.Time) (at time.Time, known bool) {
+// serverTime is the server's own clock (RFC 9110, section 6.6.1), by which it wrote the other times; now without it.
+func serverTime(header http.Header, now time.Time) time.Time {
 	if date, err := http.ParseTime(header.Get("Date")); err == nil {
-		return date, true
+		return date
 	}
-	return now, false
+	return now
 }
 
 // expiry is when the shortest of the lifetimes that are named ends; zero: none is named.

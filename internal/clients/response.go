@@ -42,16 +42,10 @@ func (r request) read(e *Error, a answer) (Token, *Error) {
 		}
 	}
 	said := readReply(a.body, e.Status)
-	e.RetryAfter, _ = retryAfter(a.Header, clock(a.Header))
+	e.RetryAfter, _ = retryAfter(a.Header, serverTime(a.Header, time.Now()))
 	r.judge(e, said.code, r.mayReject(a.body, a.whole))
 	r.describe(e, said, a, problem)
 	return Token{}, e
-}
-
-// clock is the server's, by which it wrote the date in a Retry-After; this machine's where it is not known.
-func clock(header http.Header) time.Time {
-	at, _ := serverTime(header, time.Now())
-	return at
 }
 
 // judge decides what an answer without a token means, whether to ask again, and whether the platform has acted on the
