@@ -111,5 +111,5 @@ func checkDirectory(value clients.Secret) string {
 	if strings.HasPrefix(value.Reveal(), "~") {
 		return `starts with "~", which nothing expands: use pathexpand("~/…"), or $HOME in a shell`
 	}
-	return checkText(value)
+	return clients.CheckText(value)
 }
