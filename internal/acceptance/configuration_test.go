@@ -225,6 +225,7 @@ func TestAnUnknownValueInTheProviderBlockIsNamed(t *testing.T) {
 		{"an id for a data source", "data", "equinix = { client_id = terraform_data.later.output }", "equinix.client_id", "into this block itself"},
 		{"the whole object", "ephemeral", "equinix = { for k in [\"client_id\"] : k => terraform_data.later.output }", "equinix.client_id", "into this block itself"},
 		{"the timeout", "ephemeral", "request_timeout = terraform_data.later.output", "request_timeout", "known in the plan"},
+		{"the retries", "ephemeral", "max_retries = length(terraform_data.later.output)", "max_retries", "known in the plan"},
 		{"the validity", "data", "min_validity = terraform_data.later.output", "min_validity", ""},
 	}
 	for _, test := range tests {

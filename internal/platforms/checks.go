@@ -5,6 +5,7 @@ package platforms
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
@@ -15,6 +16,16 @@ func checkDuration(least, most time.Duration, example string) func(clients.Secre
 		duration, err := time.ParseDuration(value.Reveal())
 		if err != nil || duration < least || duration > most {
 			return fmt.Sprintf("must be a duration from %s to %s with its unit, such as %q", Brief(least), Brief(most), example)
+		}
+		return ""
+	}
+}
+
+func checkNumber(least, most int) func(clients.Secret) string {
+	return func(value clients.Secret) string {
+		number, err := strconv.Atoi(value.Reveal())
+		if err != nil || number < least || number > most {
+			return fmt.Sprintf("must be a whole number from %d to %d", least, most)
 		}
 		return ""
 	}

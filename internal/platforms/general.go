@@ -6,6 +6,7 @@ package platforms
 import (
 	"crypto/x509"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +20,13 @@ var (
 		Description: "The time for one attempt, from dialling to the last byte of the answer; from `1s` to `2m`.",
 		Default:     "30s",
 		Check:       checkDuration(time.Second, 2*time.Minute, "30s"),
+	}
+	MaxRetries = Input{
+		Name:        "max_retries",
+		Description: "How often a request is sent again after faults that may pass, from 0 to 10. Rejected credentials are not sent again.",
+		Default:     "3",
+		Number:      true,
+		Check:       checkNumber(0, 10),
 	}
 	CACertPEM = Input{
 		Name:        "ca_cert_pem",
@@ -40,13 +48,7 @@ var (
 		Optional:    true,
 		Check:       checkDuration(0, 24*time.Hour, "5m"),
 	}
-	General = []Input{RequestTimeout, MinValidity, CACertPEM, TokenCacheDir}
-)
-
-// The limits of max_retries, which is a number.
-const (
-	DefaultMaxRetries = 3
-	MostRetries       = 10
+	General = []Input{RequestTimeout, MaxRetries, MinValidity, CACertPEM, TokenCacheDir}
 )
 
 // Configure sets what the general settings say. Values are taken as they are where they were checked before.
@@ -59,6 +61,8 @@ func Configure(options *clients.Options, sources ...Source) (unknown []Input, me
 		return found.Value
 	}
 	options.RequestTimeout, _ = time.ParseDuration(look(RequestTimeout).Reveal())
+	retries, _ := strconv.Atoi(look(MaxRetries).Reveal())
+	options.MaxAttempts = 1 + retries
 	options.RootCAs = trusted(look(CACertPEM))
 	var message *Message
 	if options.Cache, message = openCache(look(TokenCacheDir)); message != nil {
