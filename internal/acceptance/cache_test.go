@@ -6,6 +6,7 @@ package acceptance
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -102,20 +103,52 @@ func TestADirectoryOfOthersIsRefused(t *testing.T) {
 	}
 }
 
-// F16: no home, and a name that nothing expands.
+// F16: no home, and names that nothing expands. No directory of such a name is made.
 func TestANameThatNothingExpandsIsRefused(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	s.setenv("HOME", "")
-	s.setenv("IXTOKEN_CACHE_DIR", "~/cache")
-	s.configure(interxionBlock)
-	r := s.report("plan")
-	if r.Status != 0 || len(r.warnings) != 1 || !strings.Contains(r.warnings[0].Detail, "pathexpand") {
-		t.Errorf("status %d, warnings %v, errors %v", r.Status, r.warnings, r.errors)
+	for name, want := range map[string]string{
+		"~/cache": "pathexpand", "$HOME/.cache/ixtoken": "has a placeholder", `%TEMP%\x`: "has a placeholder", "${{ runner.temp }}/x": "has a placeholder",
+		"file:///x/" + canary: "is a URL", "'/tmp/ixtoken'": "is in quotation marks",
+	} {
+		t.Run(want+" "+name[:2], func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			s.setenv("HOME", "")
+			s.setenv("IXTOKEN_CACHE_DIR", name)
+			s.configure(interxionBlock)
+			before := entries(t, s.Dir)
+			r := s.report("plan")
+			if r.Status != 0 || len(r.warnings) != 1 || !strings.Contains(r.warnings[0].Summary, "not shared") || !strings.Contains(r.warnings[0].Detail, want) {
+				t.Errorf("status %d, warnings %v", r.Status, r.warnings)
+			}
+			s.wantRequests(1, 0, 0)
+			s.setenv("IXTOKEN_CACHE_DIR", "")
+			s.configure("provider \"ixtoken\" {\n  token_cache_dir = \"" + escaped(name) + "\"\n}\n" + interxionBlock)
+			block := s.report("plan")
+			if len(block.errors) != 1 || block.errors[0].Summary != "Invalid provider configuration: token_cache_dir" || !strings.Contains(block.errors[0].Detail, want) {
+				t.Errorf("in the provider block: %v", block.errors)
+			}
+			if strings.Contains(r.Stdout+block.Stdout, canary) {
+				t.Error("the output shows a part of a URL")
+			}
+			if after := entries(t, s.Dir); !slices.Equal(before, after) {
+				t.Errorf("beside main.tf are %q, before %q", after, before)
+			}
+		})
 	}
-	if _, err := os.Stat(filepath.Join(s.Dir, "~")); err == nil {
-		t.Error("a directory named ~ was made")
+}
+
+// entries are the names in a directory.
+func entries(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	found, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
 	}
+	for _, entry := range found {
+		names = append(names, entry.Name())
+	}
+	return names
 }
 
 // The log says where a token comes from, and why.

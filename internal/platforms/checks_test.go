@@ -4,6 +4,7 @@
 package platforms
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
@@ -36,6 +37,27 @@ func TestGrantsRefuseWhatInputsRefuse(t *testing.T) { // C15, C17
 			if refused == 0 {
 				t.Errorf("%s.%s accepts anything", platform.Name, in.Name)
 			}
+		}
+	}
+}
+
+func TestDirectoriesThatNobodyMeantAreRefused(t *testing.T) { // F16
+	for text, want := range map[string]string{
+		"~": `starts with "~"`, "~/cache": `starts with "~"`, "$HOME/.cache/ixtoken": "placeholder", "$home/x": "placeholder", "/tmp/$USER": "placeholder", "${HOME}/x": "placeholder", "/x/${a.b}": "placeholder",
+		"$(mktemp -d)": "placeholder", "$(Agent.TempDirectory)/x": "placeholder", "$env:TEMP\\x": "placeholder", "%TEMP%\\x": "placeholder", "/x/%Temp%": "placeholder",
+		"${{ runner.temp }}/x": "placeholder", "{{ cache }}/x": "placeholder", "#{cache}#": "placeholder", "file:///x": "is a URL", "file:x": "is a URL", "https://host/x": "is a URL", "s3://bucket/x": "is a URL",
+		`"/tmp/x"`: "quotation marks", "'/tmp/x'": "quotation marks", " /tmp/x": "begins with a blank", "/tmp/x ": "ends in a blank", "/tmp/x\r": "ends in a carriage return", "\ufeff/tmp/x": "byte order mark",
+		"***": "place of a secret", "null": "no value", "<cache>": "placeholder", "/tmp/a\x00b": "control character",
+		"/tmp/x": "", "/tmp/a b": "", "/tmp/it's": "", "/tmp/cash$": "", "/tmp/$": "", "/tmp/5$/x": "", "/tmp/100%/x%": "", "/tmp/a%20b%20c": "", "/a:b": "", "relative": "", "./relative": "", "../relative": "", ".cache/ixtoken": "", "/tmp/#x": "",
+		"/tmp/{a}": "", "/tmp/~x": "",
+	} {
+		if got := checkDirectory(clients.NewSecret(text)); (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%q %s; want %q", text, got, want)
+		}
+	}
+	for _, text := range []string{`C:\cache`, "C:/cache", `\\server\C$\cache`, `\\?\C:\cache`} {
+		if got := checkDirectory(clients.NewSecret(text)); (got == "") != (runtime.GOOS == "windows") {
+			t.Errorf("%q %s", text, got)
 		}
 	}
 }

@@ -5,7 +5,8 @@ package platforms
 
 import (
 	"crypto/x509"
-	"errors"
+	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -76,14 +77,11 @@ func openCache(dir clients.Secret) (*clients.Cache, *Message) {
 	if dir.IsZero() {
 		return nil, nil
 	}
-	err := error(nil)
 	if text := checkDirectory(dir); text != "" { // from the environment: elsewhere it has been checked
-		err = errors.New("the name " + text)
+		message := notShared(TokenCacheDir.Name + " (" + TokenCacheDir.Environment + ") " + text)
+		return nil, &message
 	}
-	var cache *clients.Cache
-	if err == nil {
-		cache, err = clients.OpenCache(dir.Reveal())
-	}
+	cache, err := clients.OpenCache(dir.Reveal())
 	if err != nil {
 		message := noCache(dir.Reveal(), err)
 		return nil, &message
@@ -111,9 +109,29 @@ func checkCertificates(pem clients.Secret) string {
 	return ""
 }
 
+// checkDirectory refuses what would become a directory of an odd name beside the configuration. A path that is relative on
+// purpose is accepted: many pipelines keep only what is in their workspace.
 func checkDirectory(value clients.Secret) string {
-	if strings.HasPrefix(value.Reveal(), "~") {
+	text := value.Reveal()
+	switch {
+	case strings.HasPrefix(text, "~"):
 		return `starts with "~", which nothing expands: use pathexpand("~/…"), or $HOME in a shell`
+	case unexpanded.MatchString(text):
+		return `has a placeholder such as $HOME in it, which nothing has replaced: write the path itself, or pathexpand("~/…")`
+	case urlLike.MatchString(text):
+		return "is a URL: write the path of a directory"
+	case runtime.GOOS != "windows" && windowsPath.MatchString(text):
+		return "is a path of Windows, which this machine does not have"
+	}
+	if odd := oddities(value); odd != nil {
+		return Enumerate(odd)
 	}
 	return clients.CheckText(value)
 }
+
+var (
+	// unexpanded matches what a shell, Windows or a pipeline replaces, anywhere in a path.
+	unexpanded  = regexp.MustCompile(braced + `|\$` + variable)
+	urlLike     = regexp.MustCompile(`^(?i)(file:|[a-z][a-z0-9+.-]+://)`)
+	windowsPath = regexp.MustCompile(`^([A-Za-z]:[\\/]|\\\\)`)
+)

@@ -104,9 +104,15 @@ func Sentence(text string) string {
 	return strings.TrimSuffix(text, ".") + "."
 }
 
+// noCache is about a directory that cannot be used.
 func noCache(dir string, err error) Message {
+	return notShared(fmt.Sprintf("The directory %q is not used: %v", dir, err))
+}
+
+// notShared is about a cache that is not used.
+func notShared(why string) Message {
 	return warn("", "Tokens are not shared with other processes",
-		Sentence(fmt.Sprintf("The directory %q is not used: %v", dir, err))+" Set "+TokenCacheDir.Name+" ("+TokenCacheDir.Environment+") to a directory in which only you can write.")
+		Sentence(why)+" Set "+TokenCacheDir.Name+" ("+TokenCacheDir.Environment+") to a directory in which only you can write.")
 }
 
 // ExplainMissing is about required inputs that are set nowhere.

@@ -18,12 +18,12 @@ import (
 // that is no error: the value is sent unchanged, and users are told.
 
 const (
-	// name is that of a variable.
-	name = `[A-Za-z_][A-Za-z0-9_]*`
+	// variable is the name of one.
+	variable = `[A-Za-z_][A-Za-z0-9_]*`
 
 	// braced is a reference to a variable that cannot be mistaken for anything else: ${NAME}, $(command), $[NAME], $env:NAME,
 	// ${{ github.expression }}, {{ template }}, #{NAME}#, %NAME%.
-	braced = `\$\{\{.*?\}\}|\{\{.*?\}\}|\$\{[^}]+\}|\$\([^)]+\)|\$\[[^\]]+\]|\$[Ee][Nn][Vv]:` + name + `|#\{[^}]+\}#?|%` + name + `%`
+	braced = `\$\{\{.*?\}\}|\{\{.*?\}\}|\$\{[^}]+\}|\$\([^)]+\)|\$\[[^\]]+\]|\$[Ee][Nn][Vv]:` + variable + `|#\{[^}]+\}#?|%` + variable + `%`
 )
 
 var (
