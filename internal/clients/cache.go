@@ -23,6 +23,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -265,13 +266,24 @@ func (r request) aead(salt []byte) (cipher.AEAD, error) {
 		return nil, err
 	}
 	if r.personal() {
-		key = argon2.IDKey(key, salt, 3, 64<<10, 4, 32)
+		key = slowKey(key, salt)
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, err
 	}
 	return cipher.NewGCM(block)
+}
+
+// deriving is held by the one that derives a slow key: each needs 64 MiB, and a plan may have many users.
+var deriving sync.Mutex
+
+// slowKey is the memory-hard derivation. It waits for others' without a context: whoever asked for the token waits in
+// flights.share, and may leave; and what a platform has answered must be stored even then.
+func slowKey(key, salt []byte) []byte {
+	deriving.Lock()
+	defer deriving.Unlock()
+	return argon2.IDKey(key, salt, 3, 64<<10, 4, 32)
 }
 
 // errUnfit is what stands in the place of an entry and can be none.

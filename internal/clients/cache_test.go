@@ -381,6 +381,40 @@ func TestEntriesOfThePastAreMissed(t *testing.T) { // K15
 	})
 }
 
+// Passwords.
+
+// Whoever leaves does not wait for the keys of others, and nothing is sent for it.
+func TestTheWaitForADerivationCanBeLeft(t *testing.T) { // X03
+	p, dir := onLoopback(t, grantsToken("t-1")), t.TempDir()
+	grant := p.equinix(Password)
+	store(t, dir, grant, record{Token: tokenOf("t-0", 0, time.Hour, "")})
+	c := p.another(dir)
+	deriving.Lock()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		defer cancel()
+		for !c.waitedFor(requestFor(t, grant)) {
+			<-time.After(time.Millisecond)
+		}
+	}()
+	_, err := c.Token(ctx, grant, 0)
+	deriving.Unlock()
+	if failed(t, err).Kind != Cancelled {
+		t.Error(err)
+	}
+	for c.waitedFor(requestFor(t, grant)) { // until what was begun has ended
+		<-time.After(time.Millisecond)
+	}
+	p.sent(0, "")
+}
+
+// waitedFor reports whether a flight of the request is under way.
+func (c *Client) waitedFor(r request) bool {
+	c.flights.memory.mu.Lock()
+	defer c.flights.memory.mu.Unlock()
+	return c.flights.memory.entry(r).flight != nil
+}
+
 // Entries.
 
 func TestDamagedEntriesAreMissed(t *testing.T) { // F01, F02
