@@ -151,6 +151,41 @@ func entries(t *testing.T, dir string) (names []string) {
 	return names
 }
 
+// F02: an entry that somebody has changed is a warning in the log, without a path and without a secret.
+func TestAChangedEntryIsToldInTheLog(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	log, cache := filepath.Join(t.TempDir(), "log"), filepath.Join(t.TempDir(), "cache")
+	s.setenv("IXTOKEN_CACHE_DIR", cache)
+	s.setenv("TF_LOG_PROVIDER", "WARN")
+	s.setenv("TF_LOG_PATH", log)
+	s.configure(interxionBlock)
+	s.must("plan")
+	const said = "the cache entry is not used: something else has changed it"
+	if text, err := os.ReadFile(log); err == nil && strings.Contains(string(text), said) {
+		t.Errorf("a missing entry is called changed:\n%s", text)
+	}
+	found, err := filepath.Glob(filepath.Join(cache, "*.token"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("entries %q, %v", found, err)
+	}
+	if err := os.WriteFile(found[0], []byte("changed"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.must("plan")
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(string(text), said); got != 1 || !strings.Contains(string(text), "[WARN]") {
+		t.Errorf("said %d times, want once:\n%s", got, text)
+	}
+	if strings.Contains(string(text), cache) || strings.Contains(string(text), s.Interxion.Credentials().ClientID) {
+		t.Errorf("the log names the directory or the client:\n%s", text)
+	}
+	s.wantRequests(2, 0, 0)
+}
+
 // The log says where a token comes from, and why.
 func TestTheLogTellsHitsAndMisses(t *testing.T) {
 	t.Parallel()

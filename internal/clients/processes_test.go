@@ -130,7 +130,7 @@ func (c child) run() {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	result := c.ask(k, network)
 	if k != nil {
-		_, result.Old = k.load(request)
+		_, result.Old, _ = k.load(request)
 		names, _ := os.ReadDir(c.Dir)
 		for _, name := range names {
 			result.Files = append(result.Files, name.Name())
@@ -553,7 +553,7 @@ func TestKilledAtAnyMomentOfAWrite(t *testing.T) { // H17, X05, X06
 		}
 		for i := range 3 {
 			grant := p.interxion(fmt.Sprint(i))
-			found, why := k.load(requestFor(t, grant))
+			found, why, _ := k.load(requestFor(t, grant))
 			if why != "" && why != "there is no entry" {
 				t.Fatal(why)
 			}
