@@ -6,6 +6,7 @@ package acceptance
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -102,20 +103,87 @@ func TestADirectoryOfOthersIsRefused(t *testing.T) {
 	}
 }
 
-// F16: no home, and a name that nothing expands.
+// F16: no home, and names that nothing expands. No directory of such a name is made.
 func TestANameThatNothingExpandsIsRefused(t *testing.T) {
 	t.Parallel()
+	for name, want := range map[string]string{
+		"~/cache": "pathexpand", "$HOME/.cache/ixtoken": "has a placeholder", `%TEMP%\x`: "has a placeholder", "${{ runner.temp }}/x": "has a placeholder",
+		"file:///x/" + canary: "is a URL", "'/tmp/ixtoken'": "is in quotation marks",
+	} {
+		t.Run(want+" "+name[:2], func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			s.setenv("HOME", "")
+			s.setenv("IXTOKEN_CACHE_DIR", name)
+			s.configure(interxionBlock)
+			before := entries(t, s.Dir)
+			r := s.report("plan")
+			if r.Status != 0 || len(r.warnings) != 1 || !strings.Contains(r.warnings[0].Summary, "not shared") || !strings.Contains(r.warnings[0].Detail, want) {
+				t.Errorf("status %d, warnings %v", r.Status, r.warnings)
+			}
+			s.wantRequests(1, 0, 0)
+			s.setenv("IXTOKEN_CACHE_DIR", "")
+			s.configure("provider \"ixtoken\" {\n  token_cache_dir = \"" + escaped(name) + "\"\n}\n" + interxionBlock)
+			block := s.report("plan")
+			if len(block.errors) != 1 || block.errors[0].Summary != "Invalid provider configuration: token_cache_dir" || !strings.Contains(block.errors[0].Detail, want) {
+				t.Errorf("in the provider block: %v", block.errors)
+			}
+			if strings.Contains(r.Stdout+block.Stdout, canary) {
+				t.Error("the output shows a part of a URL")
+			}
+			if after := entries(t, s.Dir); !slices.Equal(before, after) {
+				t.Errorf("beside main.tf are %q, before %q", after, before)
+			}
+		})
+	}
+}
+
+// entries are the names in a directory.
+func entries(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	found, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range found {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+// F02: an entry that somebody has changed is a warning in the log, without a path and without a secret.
+func TestAChangedEntryIsToldInTheLog(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
-	s.setenv("HOME", "")
-	s.setenv("IXTOKEN_CACHE_DIR", "~/cache")
+	log, cache := filepath.Join(t.TempDir(), "log"), filepath.Join(t.TempDir(), "cache")
+	s.setenv("IXTOKEN_CACHE_DIR", cache)
+	s.setenv("TF_LOG_PROVIDER", "WARN")
+	s.setenv("TF_LOG_PATH", log)
 	s.configure(interxionBlock)
-	r := s.report("plan")
-	if r.Status != 0 || len(r.warnings) != 1 || !strings.Contains(r.warnings[0].Detail, "pathexpand") {
-		t.Errorf("status %d, warnings %v, errors %v", r.Status, r.warnings, r.errors)
+	s.must("plan")
+	const said = "the cache entry is not used: something else has changed it"
+	if text, err := os.ReadFile(log); err == nil && strings.Contains(string(text), said) {
+		t.Errorf("a missing entry is called changed:\n%s", text)
 	}
-	if _, err := os.Stat(filepath.Join(s.Dir, "~")); err == nil {
-		t.Error("a directory named ~ was made")
+	found, err := filepath.Glob(filepath.Join(cache, "*.token"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("entries %q, %v", found, err)
 	}
+	if err := os.WriteFile(found[0], []byte("changed"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.must("plan")
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(string(text), said); got != 1 || !strings.Contains(string(text), "[WARN]") {
+		t.Errorf("said %d times, want once:\n%s", got, text)
+	}
+	if strings.Contains(string(text), cache) || strings.Contains(string(text), s.Interxion.Credentials().ClientID) {
+		t.Errorf("the log names the directory or the client:\n%s", text)
+	}
+	s.wantRequests(2, 0, 0)
 }
 
 // The log says where a token comes from, and why.

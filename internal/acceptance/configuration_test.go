@@ -4,9 +4,14 @@
 package acceptance
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -225,6 +230,7 @@ func TestAnUnknownValueInTheProviderBlockIsNamed(t *testing.T) {
 		{"an id for a data source", "data", "equinix = { client_id = terraform_data.later.output }", "equinix.client_id", "into this block itself"},
 		{"the whole object", "ephemeral", "equinix = { for k in [\"client_id\"] : k => terraform_data.later.output }", "equinix.client_id", "into this block itself"},
 		{"the timeout", "ephemeral", "request_timeout = terraform_data.later.output", "request_timeout", "known in the plan"},
+		{"the retries", "ephemeral", "max_retries = length(terraform_data.later.output)", "max_retries", "known in the plan"},
 		{"the validity", "data", "min_validity = terraform_data.later.output", "min_validity", ""},
 	}
 	for _, test := range tests {
@@ -272,26 +278,67 @@ func escaped(value string) string {
 	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(quoted)
 }
 
-// C06
-func TestASecretThatEndsInALineBreakIsSentAsItIsWithAWarning(t *testing.T) {
+// C06: what a file, a shell or a pipeline has left around a value, or in its place, is sent unchanged, with one warning.
+// Where the login is rejected, the error says it too.
+func TestAnOddCredentialIsSentUnchangedWithAWarning(t *testing.T) {
+	t.Parallel()
+	const client, password = `ephemeral "cloudlx_access_token" "t" { provider = ixtoken }`, "grant_type = \"password\""
+	tests := []struct{ name, variable, value, config, attribute, oddity string }{
+		{"a line break", "CLOUDLX_CLIENT_SECRET", canary + "\n", client, "client_secret", "ends in a line break"},
+		{"a carriage return", "CLOUDLX_CLIENT_SECRET", canary + "\r", client, "client_secret", "ends in a carriage return"},
+		{"a blank", "CLOUDLX_CLIENT_SECRET", canary + " ", client, "client_secret", "ends in a blank"},
+		{"a tab", "CLOUDLX_CLIENT_SECRET", canary + "\t", client, "client_secret", "ends in a tab"},
+		{"a byte order mark", "CLOUDLX_CLIENT_ID", "\ufeff" + canary, client, "client_id", "begins with a byte order mark"},
+		{"quotation marks", "CLOUDLX_CLIENT_SECRET", `"` + canary + `"`, client, "client_secret", "is in quotation marks"},
+		{"a placeholder", "CLOUDLX_CLIENT_ID", "${" + canary + "}", client, "client_id", "is a placeholder that nothing has replaced"},
+		{"a variable of a pipeline", "CLOUDLX_CLIENT_SECRET", "$(" + canary + ")", client, "client_secret", "is a placeholder that nothing has replaced"},
+		{"stars", "CLOUDLX_CLIENT_SECRET", "***", client, "client_secret", "is what is shown in the place of a secret"},
+		{"a user's name", "EQUINIX_USER_NAME", "'" + canary + "'", equinixBlock(password), "user_name", "is in quotation marks"},
+		{"a user's password", "EQUINIX_USER_PASSWORD", canary + "\r\n", equinixBlock(password), "user_password", "ends in a line break"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			var sent string
+			intercept := func(_ http.ResponseWriter, r *http.Request) bool {
+				body, _ := io.ReadAll(r.Body)
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				sent = string(body)
+				return false
+			}
+			s.CloudLX.Intercept(intercept)
+			s.Equinix.Intercept(intercept)
+			s.setenv(test.variable, test.value)
+			s.configure(test.config)
+			r := s.report("plan")
+			encoded, _ := json.Marshal(test.value)
+			if !strings.Contains(sent, url.QueryEscape(test.value)) && !strings.Contains(sent, string(encoded)) {
+				t.Errorf("the value was not sent as it is: %q", sent)
+			}
+			odd := slices.DeleteFunc(r.warnings, func(d diagnostic) bool { return strings.Contains(d.Summary, "retired the password grant") })
+			said := test.attribute + " (" + test.variable + ") " + test.oddity + "."
+			if len(odd) != 1 || !strings.Contains(odd[0].Summary, test.attribute+" "+test.oddity) || !strings.Contains(odd[0].Detail, said) {
+				t.Errorf("warnings %v", odd)
+			}
+			if len(r.errors) != 1 || !strings.Contains(r.errors[0].Summary, "credentials rejected") || !strings.Contains(r.errors[0].Detail, said) {
+				t.Errorf("errors %v", r.errors)
+			}
+			if strings.Contains(r.Stdout+r.Stderr, canary) || strings.Contains(r.Stdout+r.Stderr, "***") {
+				t.Error("the output shows the value")
+			}
+		})
+	}
+}
+
+// C06: an odd refresh token is replaced by the client credentials as any other that the platform does not take.
+func TestAnOddRefreshTokenIsToldToo(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	var sent string
-	s.CloudLX.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
-		sent = r.PostFormValue("client_secret")
-		return false
-	})
-	s.setenv("CLOUDLX_CLIENT_SECRET", canary+"\n")
-	s.configure(`ephemeral "cloudlx_access_token" "t" { provider = ixtoken }`)
+	s.configure("ephemeral \"cloudlx_access_token\" \"t\" {\n  provider = ixtoken\n  previous_refresh_token = \"" + canary + "\\r\"\n}\n")
 	r := s.report("plan")
-	if sent != canary+"\n" {
-		t.Error("the secret was not sent as it is")
-	}
-	if len(r.errors) != 1 || len(r.warnings) != 1 || !strings.Contains(r.warnings[0].Summary, "client_secret ends in a line break") {
-		t.Errorf("errors %v, warnings %v", r.errors, r.warnings)
-	}
-	if strings.Contains(r.Stdout+r.Stderr, canary) {
-		t.Error("the output shows the secret")
+	if r.Status != 0 || len(r.warnings) != 2 || !strings.Contains(r.warnings[0].Summary, "previous_refresh_token ends in a carriage return") {
+		t.Errorf("status %d, warnings %v, errors %v", r.Status, r.warnings, r.errors)
 	}
 }
 

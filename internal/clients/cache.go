@@ -23,6 +23,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -162,30 +163,49 @@ func inPlace(lock *flock.Flock, path string) bool {
 }
 
 // load returns what is stored about the request. Anything but a whole entry of this request is a miss; why says which.
-func (k *Cache) load(r request) (found record, why string) {
+// damaged reports that no process of this program can have left what is there.
+func (k *Cache) load(r request) (found record, why string, damaged bool) {
 	data, err := readEntry(k.path(r, entrySuffix), maxEntrySize)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return record{}, "there is no entry"
+		return record{}, "there is no entry", false
+	case errors.Is(err, errUnfit):
+		return record{}, "the entry is " + err.Error(), true
 	case err != nil:
-		return record{}, "the entry cannot be read (" + reason(err).Error() + ")"
+		return record{}, "the entry cannot be read (" + reason(err).Error() + ")", false
+	case otherVersion(data):
+		return record{}, "the entry is of another version", false
 	case len(data) < headerSize || string(data[:len(entryMagic)]) != entryMagic:
-		return record{}, "the entry is damaged or foreign"
+		return record{}, "the entry is damaged or foreign", true
 	}
-	header, sealed := data[:headerSize], data[headerSize:]
-	aead, err := r.aead(header[headerSize-saltSize:])
-	if err != nil || len(sealed) < aead.NonceSize() {
-		return record{}, "the entry is damaged"
-	}
-	text, err := aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], r.binding(header))
-	if err != nil {
-		return record{}, "the entry is damaged or of another secret"
-	}
+	text, err := r.open(data)
 	var stored storedRecord
-	if json.Unmarshal(text, &stored) != nil {
-		return record{}, "the entry is damaged"
+	switch {
+	case err != nil && r.personal(): // the password is not in the name
+		return record{}, "the entry is damaged or of another password", false
+	case err != nil || json.Unmarshal(text, &stored) != nil:
+		return record{}, "the entry is damaged", true
 	}
-	return stored.record(), ""
+	return stored.record(), "", false
+}
+
+// otherVersion reports whether an entry begins as one of this program, but not of this format.
+func otherVersion(data []byte) bool {
+	const program = len(entryMagic) - 1
+	return len(data) >= len(entryMagic) && string(data[:program]) == entryMagic[:program] && data[program] != entryMagic[program]
+}
+
+// open decrypts an entry that has at least a header.
+func (r request) open(entry []byte) ([]byte, error) {
+	header, sealed := entry[:headerSize], entry[headerSize:]
+	aead, err := r.aead(header[headerSize-saltSize:])
+	if err != nil {
+		return nil, err
+	}
+	if len(sealed) < aead.NonceSize() {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], r.binding(header))
 }
 
 // save replaces what is stored about the request. The caller holds the lock, so the temporary file is its own.
@@ -214,7 +234,7 @@ func (k *Cache) update(r request, change func(record) (record, bool)) {
 		return
 	}
 	defer release()
-	known, miss := k.load(r)
+	known, miss, _ := k.load(r)
 	if changed, ok := change(known); ok && miss == "" {
 		_ = k.save(r, changed) // the old entry stays: its token is refused once more, and discarded again
 	}
@@ -290,13 +310,24 @@ func (r request) aead(salt []byte) (cipher.AEAD, error) {
 		return nil, err
 	}
 	if r.personal() {
-		key = argon2.IDKey(key, salt, 3, 64<<10, 4, 32)
+		key = slowKey(key, salt)
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, err
 	}
 	return cipher.NewGCM(block)
+}
+
+// deriving is held by the one that derives a slow key: each needs 64 MiB, and a plan may have many users.
+var deriving sync.Mutex
+
+// slowKey is the memory-hard derivation. It waits for others' without a context: whoever asked for the token waits in
+// flights.share, and may leave; and what a platform has answered must be stored even then.
+func slowKey(key, salt []byte) []byte {
+	deriving.Lock()
+	defer deriving.Unlock()
+	return argon2.IDKey(key, salt, 3, 64<<10, 4, 32)
 }
 
 // errUnfit is what stands in the place of an entry and can be none.
@@ -306,6 +337,9 @@ var errUnfit = errors.New("not a regular file of a fitting size")
 func readEntry(path string, most int64) ([]byte, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|noFollow|noWait, 0) //nolint:gosec // a name made of a digest
 	if err != nil {
+		if info, problem := os.Lstat(path); problem == nil && !info.Mode().IsRegular() { // a link, a socket
+			err = errUnfit
+		}
 		return nil, err
 	}
 	defer func() { _ = file.Close() }() // only reads
@@ -361,17 +395,18 @@ func (k *Cache) sweep(now time.Time) {
 	}
 }
 
-// over reports whether an entry is missing, none at all, or of no more use. One that cannot be read just now is kept: it
-// may say that a refresh token is spent.
+// expired reports whether an entry is missing or of no more use. One that cannot be read just now is kept: it may say that a
+// refresh token is spent. What is no entry is kept too, for as long as an entry may be: load tells of it, and save replaces it.
 func expired(path string, now time.Time) bool {
 	header, err := readEntry(path, int64(headerSize))
 	switch {
-	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, errUnfit):
+	case errors.Is(err, fs.ErrNotExist):
 		return true
+	case errors.Is(err, errUnfit) || err == nil && (len(header) < headerSize || string(header[:len(entryMagic)]) != entryMagic):
+		info, err := os.Lstat(path)
+		return err == nil && now.After(info.ModTime().Add(unknownLife))
 	case err != nil:
 		return false
-	case len(header) < headerSize || string(header[:len(entryMagic)]) != entryMagic:
-		return true
 	}
 	usefulUntil := int64(binary.BigEndian.Uint64(header[len(entryMagic):])) //nolint:gosec // as it was written
 	return now.After(time.Unix(usefulUntil, 0))

@@ -268,7 +268,7 @@ func TestWhateverChangesTheRequestHasItsOwnEntry(t *testing.T) { // F10, F20, K1
 				continue // each takes long, and one shows it
 			}
 			write(t, entryOf(t, dir, other), data)
-			found, why := k.load(requestFor(t, other))
+			found, why, _ := k.load(requestFor(t, other))
 			if (i == j) != (why == "") || (i == j) == found.Token.AccessToken.IsZero() {
 				t.Errorf("an entry of grant %d, in the place of that of grant %d: %q", i, j, why)
 			}
@@ -303,7 +303,7 @@ func TestProcessesShareARejectionForAMinute(t *testing.T) {
 			if asked != 1 {
 				t.Errorf("%d of 50 say that they have asked", asked)
 			}
-			known, _ := opened(t, dir).load(requestFor(t, p.interxion("")))
+			known, _, _ := opened(t, dir).load(requestFor(t, p.interxion("")))
 			pass(time.Until(known.Until) - time.Millisecond)
 			_, err := ask(t, p.another(dir), p.interxion(""))
 			failed(t, err)
@@ -381,6 +381,40 @@ func TestEntriesOfThePastAreMissed(t *testing.T) { // K15
 	})
 }
 
+// Passwords.
+
+// Whoever leaves does not wait for the keys of others, and nothing is sent for it.
+func TestTheWaitForADerivationCanBeLeft(t *testing.T) { // X03
+	p, dir := onLoopback(t, grantsToken("t-1")), t.TempDir()
+	grant := p.equinix(Password)
+	store(t, dir, grant, record{Token: tokenOf("t-0", 0, time.Hour, "")})
+	c := p.another(dir)
+	deriving.Lock()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		defer cancel()
+		for !c.waitedFor(requestFor(t, grant)) {
+			<-time.After(time.Millisecond)
+		}
+	}()
+	_, err := c.Token(ctx, grant, 0)
+	deriving.Unlock()
+	if failed(t, err).Kind != Cancelled {
+		t.Error(err)
+	}
+	for c.waitedFor(requestFor(t, grant)) { // until what was begun has ended
+		<-time.After(time.Millisecond)
+	}
+	p.sent(0, "")
+}
+
+// waitedFor reports whether a flight of the request is under way.
+func (c *Client) waitedFor(r request) bool {
+	c.flights.memory.mu.Lock()
+	defer c.flights.memory.mu.Unlock()
+	return c.flights.memory.entry(r).flight != nil
+}
+
 // Entries.
 
 func TestDamagedEntriesAreMissed(t *testing.T) { // F01, F02
@@ -391,8 +425,12 @@ func TestDamagedEntriesAreMissed(t *testing.T) { // F01, F02
 	whole := read(t, path)
 	missed := func(what string, at int, data []byte) {
 		write(t, path, data)
-		if found, why := k.load(request); why == "" || found != (record{}) {
+		found, why, damaged := k.load(request)
+		if why == "" || found != (record{}) {
 			t.Fatalf("%s at %d of %d: not missed", what, at, len(whole))
+		}
+		if version := strings.Contains(why, "of another version"); damaged == version || version != (what == "flipped" && at == len(entryMagic)-1) {
+			t.Fatalf("%s at %d of %d: %s, damaged: %t", what, at, len(whole), why, damaged)
 		}
 	}
 	for at := range whole {
@@ -431,11 +469,11 @@ func TestPlantedEntriesAreMissed(t *testing.T) { // F09, F18
 			dir := t.TempDir()
 			c, k := p.another(dir), opened(t, dir) // a later start would sweep some of them
 			write(t, entryOf(t, dir, grant), data)
-			if _, why := k.load(requestFor(t, grant)); !strings.Contains(name, "key") && !strings.Contains(why, "foreign") {
-				t.Errorf("missed because %s", why)
+			if _, why, damaged := k.load(requestFor(t, grant)); damaged == (name == "another format") || !strings.Contains(name, "key") && damaged && !strings.Contains(why, "foreign") {
+				t.Errorf("missed because %s, damaged: %t", why, damaged)
 			}
 			gets(t, c, grant, "t-1")
-			found, why := opened(t, dir).load(requestFor(t, grant))
+			found, why, _ := opened(t, dir).load(requestFor(t, grant))
 			if found.Token.AccessToken.Reveal() != "t-1" {
 				t.Errorf("it is not replaced: %s", why)
 			}
@@ -623,6 +661,24 @@ func TestSweep(t *testing.T) {
 	opened(t, dir) // as the next start
 	want[held] = ""
 	check()
+	k.sweep(now.Add(unknownLife + time.Hour))
+	if names := filesIn(t, dir, ""); len(names) != 0 {
+		t.Errorf("left in the end: %q", names)
+	}
+}
+
+// What is no entry stays in its place, so that its request can tell of it, but not for ever.
+func TestWhatIsNoEntryIsSweptLater(t *testing.T) {
+	p, dir := &fakePlatform{url: "http://127.0.0.1"}, t.TempDir()
+	k, now := opened(t, dir), time.Now()
+	write(t, entryOf(t, dir, p.interxion("damaged")), []byte("damaged"))
+	if err := os.Mkdir(entryOf(t, dir, p.interxion("directory")), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	k.sweep(now.Add(unknownLife - time.Hour))
+	if names := filesIn(t, dir, entrySuffix); len(names) != 2 {
+		t.Errorf("left are %q, want both", names)
+	}
 	k.sweep(now.Add(unknownLife + time.Hour))
 	if names := filesIn(t, dir, ""); len(names) != 0 {
 		t.Errorf("left in the end: %q", names)
@@ -982,8 +1038,8 @@ func TestARefreshTokenThatCannotBeMarkedIsNotUsed(t *testing.T) { // F12
 	store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
 	gets(t, p.logging(dir, logged.handler()), p.cloudLX(ClientCredentials), "t-1")
 	p.sent(0, "/refresh")
-	if lines := logged.with("level=WARN"); len(lines) == 0 || !strings.Contains(lines[0], "the refresh token is not used") {
-		t.Errorf("warnings: %q", lines)
+	if len(logged.with("level=WARN", "the refresh token is not used")) == 0 {
+		t.Errorf("warnings: %q", logged.with("level=WARN"))
 	}
 	if left := filesIn(t, dir, writeSuffix); len(left) != 0 {
 		t.Errorf("left: %q", left)
@@ -1059,6 +1115,51 @@ func TestLogsSayWhereTokensComeFrom(t *testing.T) { // H21
 	})
 }
 
+// Whoever looks at the log learns that somebody has been at the cache, once a request, and of nothing that is usual.
+func TestAChangedEntryIsAWarning(t *testing.T) { // F01, F02, F18
+	for name, row := range map[string]struct {
+		grant func(*fakePlatform) Grant
+		put   func(whole []byte) []byte // nil: nothing is there
+		want  int
+	}{
+		"missing":          {(*fakePlatform).anInterxion, nil, 0},
+		"whole":            {(*fakePlatform).anInterxion, func(whole []byte) []byte { return whole }, 0},
+		"cut":              {(*fakePlatform).anInterxion, func(whole []byte) []byte { return whole[:len(whole)-1] }, 1},
+		"empty":            {(*fakePlatform).anInterxion, func([]byte) []byte { return nil }, 1},
+		"changed":          {(*fakePlatform).anInterxion, func(whole []byte) []byte { whole[headerSize]++; return whole }, 1},
+		"another version":  {(*fakePlatform).anInterxion, func(whole []byte) []byte { whole[len(entryMagic)-1]++; return whole }, 0},
+		"another file":     {(*fakePlatform).anInterxion, func([]byte) []byte { return []byte("{}") }, 1},
+		"another password": {(*fakePlatform).aUser, func(whole []byte) []byte { whole[headerSize]++; return whole }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, dir, logged := onLoopback(t, grantsToken("t-1")), t.TempDir(), new(notes)
+			grant := row.grant(p)
+			store(t, dir, grant, record{Token: tokenOf("t-0", 0, time.Hour, "")})
+			path := entryOf(t, dir, grant)
+			whole := read(t, path)
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			if row.put != nil {
+				write(t, path, row.put(whole))
+			}
+			want := "t-1"
+			if name == "whole" {
+				want = "t-0"
+			}
+			gets(t, p.logging(dir, logged.handler()), grant, want)
+			gets(t, p.logging(dir, logged.handler()), grant, want) // what was there is replaced
+			if lines := logged.with("level=WARN"); len(lines) != row.want {
+				t.Errorf("warnings: %q, want %d", lines, row.want)
+			}
+		})
+	}
+}
+
+func (p *fakePlatform) anInterxion() Grant { return p.interxion("") }
+
+func (p *fakePlatform) aUser() Grant { return p.equinix(Password) }
+
 // The directory.
 
 func TestADirectoryThatGoesAway(t *testing.T) { // F17
@@ -1110,7 +1211,7 @@ func TestAThrottledRefreshLosesNothing(t *testing.T) {
 			dir := t.TempDir()
 			var p *fakePlatform
 			wantKept := func(when string) {
-				found, why := opened(t, dir).load(requestFor(t, p.cloudLX(RefreshToken)))
+				found, why, _ := opened(t, dir).load(requestFor(t, p.cloudLX(RefreshToken)))
 				if found.Token.AccessToken.Reveal() != "t-1" || found.Token.RefreshToken.Reveal() != next {
 					t.Errorf("%q, %s: access token %t, refresh token %t; %s", next, when, !found.Token.AccessToken.IsZero(), !found.Token.RefreshToken.IsZero(), why)
 				}

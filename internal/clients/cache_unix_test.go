@@ -83,9 +83,19 @@ func TestHostileFiles(t *testing.T) { // F04, F05, F07, F19
 				if _, err := os.Lstat(path + "-nowhere"); err == nil {
 					t.Error("a link was followed")
 				}
-				requests, warnings := len(p.seen("")), len(logged.with("level=WARN"))
+				changed := len(logged.with("level=WARN", "something else has changed it"))
+				requests, warnings := len(p.seen("")), len(logged.with("level=WARN"))-changed
 				if requests+warnings != 1 && (requests != 2 || warnings != 2) { // shared without a word, or neither
 					t.Errorf("%d requests, warnings: %q", requests, logged.with("level=WARN"))
+				}
+				unreadable := strings.Contains(name, "mode 000") && os.Geteuid() != 0
+				if suffix == entrySuffix && !unreadable && changed != requests || suffix != entrySuffix && changed != 0 { // once for each process that meets it
+					t.Errorf("%d requests, warnings: %q", requests, logged.with("level=WARN"))
+				}
+				for _, secret := range []string{dir, clientSecret, "client-1"} {
+					if lines := logged.with(secret); len(lines) != 0 {
+						t.Errorf("%q", lines)
+					}
 				}
 				after, err := os.Lstat(entryOf(t, dir, p.interxion("")))
 				if requests == 1 && (err != nil || after.Mode() != 0o600 || suffix == entrySuffix && os.SameFile(before, after)) {
@@ -105,12 +115,12 @@ func TestWhatCannotBeReadIsNotSwept(t *testing.T) {
 	lockFor(t, opened(t, dir), p.interxion(""))()
 	must(t, os.Rename(path, elsewhere))
 	must(t, os.Symlink(elsewhere, path)) // an error that even root gets
-	if _, why := opened(t, dir).load(requestFor(t, p.interxion(""))); !strings.Contains(why, "cannot be read") {
+	if _, why, damaged := opened(t, dir).load(requestFor(t, p.interxion(""))); !strings.Contains(why, "not a regular file") || !damaged {
 		t.Errorf("a link was followed: %q", why)
 	}
 	must(t, os.Remove(path))
 	must(t, os.Rename(elsewhere, path))
-	if found, why := opened(t, dir).load(requestFor(t, p.interxion(""))); !found.Spent {
+	if found, why, _ := opened(t, dir).load(requestFor(t, p.interxion(""))); !found.Spent {
 		t.Error(why)
 	}
 }

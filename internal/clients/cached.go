@@ -25,7 +25,7 @@ func (s *cached) lookUp(ctx context.Context, r request, minValidity time.Duratio
 	if s.cache == nil {
 		return Token{}, nil, false
 	}
-	miss := s.load(r, false)
+	miss := s.load(ctx, r, false)
 	token, err, ok = s.memory.answer(r, minValidity)
 	switch {
 	case !ok:
@@ -50,7 +50,7 @@ func (s *cached) exclusive(ctx context.Context, r request, minValidity time.Dura
 		return Token{}, err
 	}
 	defer release()
-	s.load(r, true)
+	s.load(ctx, r, true)
 	if token, err, ok := s.memory.answer(r, minValidity); ok {
 		return token, err
 	}
@@ -78,12 +78,16 @@ func (s *cached) send(ctx context.Context, r request, alone bool) (Token, *Error
 	return s.settle(r, token, err), err
 }
 
-// load adds to memory what other processes have left. miss says why there is nothing.
-func (s *cached) load(r request, locked bool) (miss string) {
+// load adds to memory what other processes have left. miss says why there is nothing. A damaged entry is reported once,
+// when the caller holds the lock: every miss leads there.
+func (s *cached) load(ctx context.Context, r request, locked bool) (miss string) {
 	if s.cache == nil {
 		return ""
 	}
-	stored, miss := s.cache.load(r)
+	stored, miss, damaged := s.cache.load(r)
+	if damaged && locked {
+		s.log.warn(ctx, r, "the cache entry is not used: something else has changed it", errors.New(miss))
+	}
 	s.memory.merge(r, stored, locked)
 	return miss
 }

@@ -31,18 +31,21 @@ const cloudLXRefreshLifetime = 604800 * time.Second
 
 var apiVersion = regexp.MustCompile(`^v[0-9]{1,4}(\.[0-9]{1,4})*$`)
 
-// CheckAPIVersion returns what is wrong with a CloudLX API version; "" if nothing is.
-func CheckAPIVersion(version string) string {
-	if apiVersion.MatchString(version) {
+// CloudLXGrantTypes are those that a CloudLX grant can have.
+var CloudLXGrantTypes = []string{ClientCredentials, RefreshToken}
+
+// CheckAPIVersion is the check of an API version.
+func CheckAPIVersion(version Secret) string {
+	if apiVersion.MatchString(version.Reveal()) {
 		return ""
 	}
-	return `api_version is not a version such as "v1"`
+	return `is not a version such as "v1"`
 }
 
 func (g CloudLX) request() (request, error) {
 	version := cmp.Or(g.APIVersion, "v1")
 	var check checks
-	check.add(CheckAPIVersion(version))
+	check.value("api_version", NewSecret(version), CheckAPIVersion)
 	base, path := check.url("base_url", g.BaseURL), "/api/oauth2/access-token"
 	fields := map[string]string{
 		"grant_type":    g.GrantType,
@@ -56,17 +59,14 @@ func (g CloudLX) request() (request, error) {
 		habits:     habits{refreshLasts: cloudLXRefreshLifetime},
 		refresh:    g.refreshedBy,
 	}
-	switch g.GrantType {
-	case ClientCredentials:
-	case RefreshToken:
+	check.value("grant_type", NewSecret(g.GrantType), CheckOneOf(CloudLXGrantTypes...))
+	if g.GrantType == RefreshToken {
 		path = "/api/oauth2/refresh-token"
 		fields["refresh_token"] = check.secret("previous_refresh_token", g.RefreshToken)
 		r.secrets = append(r.secrets, g.RefreshToken)
 		r.refreshToken = g.RefreshToken
 		r.sendOnce = true
 		r.fallback = CloudLX{BaseURL: g.BaseURL, APIVersion: g.APIVersion, GrantType: ClientCredentials, ClientID: g.ClientID, ClientSecret: g.ClientSecret}
-	default:
-		check.add("grant_type is not one of client_credentials and refresh_token")
 	}
 	if err := check.err(r.platform); err != nil {
 		return request{}, err

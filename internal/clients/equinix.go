@@ -40,6 +40,8 @@ var equinixHabits = habits{
 	outage:         regexp.MustCompile(`^(EQ|IC)-`),
 	rejectsWith500: true,
 }
+// EquinixGrantTypes are those that an Equinix grant can have.
+var EquinixGrantTypes = []string{ClientCredentials, Password, RefreshToken}
 
 func (g Equinix) request() (request, error) {
 	var check checks
@@ -55,6 +57,7 @@ func (g Equinix) request() (request, error) {
 		secrets:    []Secret{g.ClientSecret},
 		refresh:    g.refreshedBy,
 	}
+	check.value("grant_type", NewSecret(g.GrantType), CheckOneOf(EquinixGrantTypes...))
 	switch g.GrantType {
 	case ClientCredentials:
 		fields["grant_type"] = ClientCredentials // without it, Equinix takes the request for a password grant
@@ -64,7 +67,10 @@ func (g Equinix) request() (request, error) {
 		fields["user_password"] = check.secret("user_password", g.UserPassword)
 		if g.PasswordEncoding != "" {
 			fields["password_encoding"] = g.PasswordEncoding
-			check.add(CheckEncodedPassword(g.PasswordEncoding, g.UserPassword))
+			check.value("password_encoding", NewSecret(g.PasswordEncoding), CheckOneOf(MD5Base64))
+		}
+		if g.PasswordEncoding == MD5Base64 {
+			check.value("user_password", g.UserPassword, checkMD5Base64)
 		}
 		r.credential = append(r.credential, NewSecret(g.UserName), g.UserPassword)
 		r.secrets = append(r.secrets, g.UserPassword)
@@ -76,8 +82,6 @@ func (g Equinix) request() (request, error) {
 		r.refreshToken = g.RefreshToken
 		r.sendOnce = true
 		r.fallback = Equinix{BaseURL: g.BaseURL, GrantType: ClientCredentials, ClientID: g.ClientID, ClientSecret: g.ClientSecret}
-	default:
-		check.add("grant_type is not one of client_credentials, password and refresh_token")
 	}
 	if err := check.err(r.platform); err != nil {
 		return request{}, err
@@ -97,18 +101,14 @@ func (g Equinix) refreshedBy(token Secret) Grant {
 	return Equinix{BaseURL: g.BaseURL, GrantType: RefreshToken, ClientID: g.ClientID, ClientSecret: g.ClientSecret, RefreshToken: token}
 }
 
-// CheckEncodedPassword returns what is wrong with a password that is to be sent under the given encoding; "" if nothing
-// is. It keeps a plain password, or one encoded twice, from costing one of the five attempts. A zero password is not
-// looked at.
-func CheckEncodedPassword(encoding string, password Secret) string {
-	if encoding != MD5Base64 {
-		return `password_encoding is not "md5-b64", the only one that Equinix knows`
-	}
+// checkMD5Base64 is the check of a password that is encoded already. It keeps a plain password, or one encoded twice,
+// from costing one of the five attempts. One that is not set is not looked at.
+func checkMD5Base64(password Secret) string {
 	text := password.Reveal()
 	digest, err := base64.StdEncoding.Strict().DecodeString(text)
 	// The decoder skips line breaks, so the text's own length counts too.
 	if text != "" && (err != nil || len(digest) != 16 || len(text) != 24) {
-		return "user_password is not the base64 of an MD5 digest, as password_encoding says; provider::ixtoken::md5_b64 encodes a password"
+		return "is not the base64 of an MD5 digest, as password_encoding says; provider::ixtoken::md5_b64 encodes a password"
 	}
 	return ""
 }

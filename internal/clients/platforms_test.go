@@ -343,7 +343,7 @@ func TestBadSettings(t *testing.T) {
 		},
 		"C04 Equinix, nothing": {
 			grant: clients.Equinix{},
-			want:  "Equinix: nothing was sent: base_url is not set; client_id is not set; client_secret is not set; grant_type is not one of client_credentials, password and refresh_token",
+			want:  "Equinix: nothing was sent: base_url is not set; client_id is not set; client_secret is not set; grant_type must be \"client_credentials\" or \"password\" or \"refresh_token\"",
 		},
 		"C04 Equinix, only the id": {
 			grant: with(equinix, func(g *clients.Equinix) { g.ClientSecret = clients.Secret{} }), paths: anyPath,
@@ -363,7 +363,7 @@ func TestBadSettings(t *testing.T) {
 		},
 		"C04 CloudLX, nothing": {
 			grant: clients.CloudLX{},
-			want:  "CloudLX: nothing was sent: base_url is not set; client_id is not set; client_secret is not set; grant_type is not one of client_credentials and refresh_token",
+			want:  "CloudLX: nothing was sent: base_url is not set; client_id is not set; client_secret is not set; grant_type must be \"client_credentials\" or \"refresh_token\"",
 		},
 		"C04 CloudLX, no refresh token": {
 			grant: clients.CloudLX{GrantType: clients.RefreshToken},
@@ -371,11 +371,11 @@ func TestBadSettings(t *testing.T) {
 		},
 		"C08 CloudLX has no password grant": {
 			grant: with(cloudLX, func(g *clients.CloudLX) { g.GrantType = clients.Password }), paths: cloudLXPath,
-			want: "CloudLX: nothing was sent: grant_type is not one of client_credentials and refresh_token",
+			want: "CloudLX: nothing was sent: grant_type must be \"client_credentials\" or \"refresh_token\"",
 		},
 		"C13 unknown encoding": {
 			grant: with(equinixPassword, func(g *clients.Equinix) { g.PasswordEncoding = "sha1-CANARY" }), paths: anyPath,
-			want: `Equinix: nothing was sent: password_encoding is not "md5-b64", the only one that Equinix knows`,
+			want: `Equinix: nothing was sent: password_encoding must be "md5-b64"`,
 		},
 		"C13 plain password": {grant: encoded("jd1@#$"), paths: anyPath, want: notEncoded},
 		"C13 hexadecimal":    {grant: encoded("a494e14060f4406ed1d2279d4a2a7020"), paths: anyPath, want: notEncoded},
@@ -421,7 +421,7 @@ func TestBadSettings(t *testing.T) {
 		},
 		"C17 base_url of 1 MB": {
 			grant: equinix, paths: []string{strings.Repeat("/CANARY", 150_000)},
-			want: "Equinix: nothing was sent: base_url: it is longer than 8192 bytes",
+			want: "Equinix: nothing was sent: base_url is not accepted: it is longer than 8192 bytes",
 		},
 		"secret that is not UTF-8": {
 			grant: with(equinix, func(g *clients.Equinix) { g.ClientSecret = secret("CANARY\xff") }), paths: anyPath,
@@ -429,8 +429,8 @@ func TestBadSettings(t *testing.T) {
 		},
 		"everything at once": {
 			grant: clients.CloudLX{ClientID: "CANARY\n", APIVersion: "CANARY"}, paths: []string{"?CANARY"},
-			want: `CloudLX: nothing was sent: api_version is not a version such as "v1"; base_url: it must not contain a query (?) or a fragment (#); ` +
-				"client_id has a line break or another control character; client_secret is not set; grant_type is not one of client_credentials and refresh_token",
+			want: `CloudLX: nothing was sent: api_version is not a version such as "v1"; base_url is not accepted: it must not contain a query (?) or a fragment (#); ` +
+				"client_id has a line break or another control character; client_secret is not set; grant_type must be \"client_credentials\" or \"refresh_token\"",
 		},
 	}
 	for name, test := range tests {

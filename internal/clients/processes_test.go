@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -66,6 +67,7 @@ type child struct {
 	URL, Dir    string
 	Grant       string // see grant
 	Blocks      int    // that ask at once
+	Users       int    // who ask at once, in place of blocks: each with a password
 	Rounds      int    // one after the other, each with an empty memory
 	MinValidity time.Duration
 	Trouble     string // see trouble
@@ -78,6 +80,21 @@ type told struct {
 	Errors, Warnings []string
 	Files            []string // in the cache's directory
 	Old              string   // why the entry cannot be read; empty: it can
+	Peak             uint64   // bytes that the heap has had at most
+}
+
+// grants are those that are asked for at once.
+func (c child) grants() []Grant {
+	if c.Users == 0 {
+		return slices.Repeat([]Grant{c.grant()}, max(c.Blocks, 1))
+	}
+	var all []Grant
+	for i := range c.Users {
+		grant := (&fakePlatform{url: c.URL}).equinix(Password)
+		grant.UserName = fmt.Sprint("user-", i)
+		all = append(all, grant)
+	}
+	return all
 }
 
 func (c child) grant() Grant {
@@ -113,7 +130,7 @@ func (c child) run() {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	result := c.ask(k, network)
 	if k != nil {
-		_, result.Old = k.load(request)
+		_, result.Old, _ = k.load(request)
 		names, _ := os.ReadDir(c.Dir)
 		for _, name := range names {
 			result.Files = append(result.Files, name.Name())
@@ -131,9 +148,9 @@ func (c child) ask(k *Cache, network *pipes) (result told) {
 			client.sender().transport.DialContext = network.dial
 		}
 		var all sync.WaitGroup
-		for range max(c.Blocks, 1) {
+		for _, grant := range c.grants() {
 			all.Go(func() {
-				token, err := client.Token(context.Background(), c.grant(), c.MinValidity)
+				token, err := client.Token(context.Background(), grant, c.MinValidity)
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {
@@ -146,6 +163,9 @@ func (c child) ask(k *Cache, network *pipes) (result told) {
 		all.Wait()
 	}
 	result.Warnings = logged.with("level=WARN")
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	result.Peak = memory.HeapSys
 	return result
 }
 
@@ -533,7 +553,7 @@ func TestKilledAtAnyMomentOfAWrite(t *testing.T) { // H17, X05, X06
 		}
 		for i := range 3 {
 			grant := p.interxion(fmt.Sprint(i))
-			found, why := k.load(requestFor(t, grant))
+			found, why, _ := k.load(requestFor(t, grant))
 			if why != "" && why != "there is no entry" {
 				t.Fatal(why)
 			}
@@ -594,4 +614,19 @@ func TestAReadOnlyDirectoryStillAnswers(t *testing.T) { // F13
 		t.Errorf("%+v", r)
 	}
 	p.sent(0, "/refresh")
+}
+
+// Derivations of keys from passwords take turns: each of them needs 64 MiB.
+func TestPasswordsOfManyUsersFitIntoASmallContainer(t *testing.T) {
+	const limit = 200 << 20
+	p := onLoopback(t, counted())
+	began := time.Now()
+	result := child{URL: p.url, Dir: t.TempDir(), Users: 10}.start(t).result()
+	t.Logf("10 users took %s and %d MiB", time.Since(began), result.Peak>>20)
+	if len(result.Tokens) != 10 || len(result.Errors)+len(result.Warnings) > 0 {
+		t.Errorf("%+v", result)
+	}
+	if result.Peak > limit {
+		t.Errorf("the heap had %d MiB, want %d at most", result.Peak>>20, limit>>20)
+	}
 }

@@ -6,13 +6,9 @@ package clients
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"net/url"
 	"regexp"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Grant is one way to obtain a token from one platform: a plain comparable struct of settings, such as Interxion.
@@ -138,62 +134,4 @@ func sum(parts ...string) digest {
 		text = append(text, part...)
 	}
 	return sha256.Sum256(text)
-}
-
-// checks gathers what is wrong with a grant's settings, so that one error names it all. Settings carry the names that
-// the platform's API gives them; each method returns what is to be sent.
-type checks struct {
-	faults []string
-}
-
-// text is a required setting on one line.
-func (c *checks) text(name, value string) string {
-	if strings.ContainsFunc(value, unicode.IsControl) {
-		c.add(name + " has a line break or another control character")
-		return value
-	}
-	return c.opaque(name, value)
-}
-
-// secret is a required setting that is sent exactly as it was given.
-func (c *checks) secret(name string, value Secret) string { return c.opaque(name, value.Reveal()) }
-
-func (c *checks) opaque(name, value string) string {
-	switch {
-	case value == "":
-		c.add(name + " is not set")
-	case len(value) > maxInput:
-		c.add(fmt.Sprintf("%s is longer than %d bytes", name, maxInput))
-	case !utf8.ValidString(value):
-		c.add(name + " is not valid UTF-8")
-	}
-	return value
-}
-
-// url is a required platform's URL; nil: something is wrong with it.
-func (c *checks) url(name, value string) *url.URL {
-	if value == "" {
-		c.add(name + " is not set")
-		return nil
-	}
-	u, err := ParseURL(value)
-	if err != nil {
-		c.add(name + ": " + err.Error())
-	}
-	return u
-}
-
-// add notes a fault; "" is none.
-func (c *checks) add(fault string) {
-	if fault != "" {
-		c.faults = append(c.faults, fault)
-	}
-}
-
-// err is all that was found; nil: nothing was.
-func (c *checks) err(platform string) error {
-	if len(c.faults) == 0 {
-		return nil
-	}
-	return &Error{Platform: platform, Kind: InvalidInput, Description: strings.Join(c.faults, "; ")}
 }

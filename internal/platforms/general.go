@@ -5,7 +5,9 @@ package platforms
 
 import (
 	"crypto/x509"
-	"errors"
+	"regexp"
+	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +21,13 @@ var (
 		Description: "The time for one attempt, from dialling to the last byte of the answer; from `1s` to `2m`.",
 		Default:     "30s",
 		Check:       checkDuration(time.Second, 2*time.Minute, "30s"),
+	}
+	MaxRetries = Input{
+		Name:        "max_retries",
+		Description: "How often a request is sent again after faults that may pass, from 0 to 10. Rejected credentials are not sent again.",
+		Default:     "3",
+		Number:      true,
+		Check:       checkNumber(0, 10),
 	}
 	CACertPEM = Input{
 		Name:        "ca_cert_pem",
@@ -40,13 +49,7 @@ var (
 		Optional:    true,
 		Check:       checkDuration(0, 24*time.Hour, "5m"),
 	}
-	General = []Input{RequestTimeout, MinValidity, CACertPEM, TokenCacheDir}
-)
-
-// The limits of max_retries, which is a number.
-const (
-	DefaultMaxRetries = 3
-	MostRetries       = 10
+	General = []Input{RequestTimeout, MaxRetries, MinValidity, CACertPEM, TokenCacheDir}
 )
 
 // Configure sets what the general settings say. Values are taken as they are where they were checked before.
@@ -59,6 +62,8 @@ func Configure(options *clients.Options, sources ...Source) (unknown []Input, me
 		return found.Value
 	}
 	options.RequestTimeout, _ = time.ParseDuration(look(RequestTimeout).Reveal())
+	retries, _ := strconv.Atoi(look(MaxRetries).Reveal())
+	options.MaxAttempts = 1 + retries
 	options.RootCAs = trusted(look(CACertPEM))
 	var message *Message
 	if options.Cache, message = openCache(look(TokenCacheDir)); message != nil {
@@ -72,14 +77,11 @@ func openCache(dir clients.Secret) (*clients.Cache, *Message) {
 	if dir.IsZero() {
 		return nil, nil
 	}
-	err := error(nil)
 	if text := checkDirectory(dir); text != "" { // from the environment: elsewhere it has been checked
-		err = errors.New("the name " + text)
+		message := notShared(TokenCacheDir.Name + " (" + TokenCacheDir.Environment + ") " + text)
+		return nil, &message
 	}
-	var cache *clients.Cache
-	if err == nil {
-		cache, err = clients.OpenCache(dir.Reveal())
-	}
+	cache, err := clients.OpenCache(dir.Reveal())
 	if err != nil {
 		message := noCache(dir.Reveal(), err)
 		return nil, &message
@@ -107,9 +109,29 @@ func checkCertificates(pem clients.Secret) string {
 	return ""
 }
 
+// checkDirectory refuses what would become a directory of an odd name beside the configuration. A path that is relative on
+// purpose is accepted: many pipelines keep only what is in their workspace.
 func checkDirectory(value clients.Secret) string {
-	if strings.HasPrefix(value.Reveal(), "~") {
+	text := value.Reveal()
+	switch {
+	case strings.HasPrefix(text, "~"):
 		return `starts with "~", which nothing expands: use pathexpand("~/…"), or $HOME in a shell`
+	case unexpanded.MatchString(text):
+		return `has a placeholder such as $HOME in it, which nothing has replaced: write the path itself, or pathexpand("~/…")`
+	case urlLike.MatchString(text):
+		return "is a URL: write the path of a directory"
+	case runtime.GOOS != "windows" && windowsPath.MatchString(text):
+		return "is a path of Windows, which this machine does not have"
 	}
-	return checkText(value)
+	if odd := oddities(value); odd != nil {
+		return Enumerate(odd)
+	}
+	return clients.CheckText(value)
 }
+
+var (
+	// unexpanded matches what a shell, Windows or a pipeline replaces, anywhere in a path.
+	unexpanded  = regexp.MustCompile(braced + `|\$` + variable)
+	urlLike     = regexp.MustCompile(`^(?i)(file:|[a-z][a-z0-9+.-]+://)`)
+	windowsPath = regexp.MustCompile(`^([A-Za-z]:[\\/]|\\\\)`)
+)

@@ -31,7 +31,7 @@ type Terms struct {
 	Setting func(Input) string    // a general one, and its place
 	Places  func(Platform) string // where inputs may be set
 	Notes   func(Input) []string  // what else to know about that, for one input
-	Trim    string                // how to drop the line break from what comes from a file
+	Trim    string                // how to drop blanks and line breaks from what comes from a file
 }
 
 // None is the summary of every message that says why there is no token.
@@ -104,9 +104,15 @@ func Sentence(text string) string {
 	return strings.TrimSuffix(text, ".") + "."
 }
 
+// noCache is about a directory that cannot be used.
 func noCache(dir string, err error) Message {
+	return notShared(fmt.Sprintf("The directory %q is not used: %v", dir, err))
+}
+
+// notShared is about a cache that is not used.
+func notShared(why string) Message {
 	return warn("", "Tokens are not shared with other processes",
-		Sentence(fmt.Sprintf("The directory %q is not used: %v", dir, err))+" Set "+TokenCacheDir.Name+" ("+TokenCacheDir.Environment+") to a directory in which only you can write.")
+		Sentence(why)+" Set "+TokenCacheDir.Name+" ("+TokenCacheDir.Environment+") to a directory in which only you can write.")
 }
 
 // ExplainMissing is about required inputs that are set nowhere.
@@ -193,6 +199,11 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 	if len(concerned) > 0 {
 		what = strings.TrimSpace(strings.TrimSpace(what) + " " + found.origins(concerned))
 	}
+	if strings.Contains(how.what, "{credentials}") || failure.Kind == clients.RefreshTokenRejected {
+		for _, odd := range p.oddCredentials(found) {
+			what = odd.sentence(terms) + " " + what
+		}
+	}
 	message := Message{
 		Summary: p.None(how.why),
 		Detail:  strings.TrimSpace(Sentence(failure.Error())+"\n\n"+what) + More(how.why),
@@ -207,10 +218,12 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 // RemarksOnSettings are what users should know about what they send, whatever the platform says to it.
 func (p Platform) RemarksOnSettings(found Settings, terms Terms) []Message {
 	var said []Message
-	for _, in := range p.Inputs {
-		if in.Secret && strings.HasSuffix(found.Text(in.Name), "\n") {
-			said = append(said, warn(p.Title+": "+in.Name, "ends in a line break", "It was sent as it is. "+terms.Trim))
+	for _, odd := range p.oddCredentials(found) {
+		detail := odd.sentence(terms) + " It comes from " + string(found[odd.Name].From) + ". It is sent unchanged, because it may be right."
+		if text := found.Text(odd.Name); text != strings.TrimSpace(text) {
+			detail += " " + terms.Trim
 		}
+		said = append(said, warn(p.Title+": "+odd.Name+" "+strings.Join(odd.texts, ", ")+" and", "may not be the value that you meant", detail))
 	}
 	if found.GrantType() == clients.Password {
 		said = append(said, warn(p.Title, "retired the password grant", "It is deprecated since 2024-01-08, and its end of life was on 2025-01-07. Use the client credentials: leave out grant_type, user_name and user_password."))

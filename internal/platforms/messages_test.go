@@ -76,7 +76,7 @@ func TestEveryRemarkHasASection(t *testing.T) {
 		[]Message{noCache("dir", errors.New("it is odd"))},
 	)
 	headings := []string{
-		"ends in a line break", "retired the password grant", "did not come from the refresh token", "names no lifetime for the token",
+		"may not be the value that you meant", "retired the password grant", "did not come from the refresh token", "names no lifetime for the token",
 		"granted fewer scopes than were asked for", "valid for less than min_validity", "settings are missing", "invalid attribute",
 		"Tokens are not shared with other processes",
 	}

@@ -40,6 +40,7 @@ type Input struct {
 	Environment string // variable; "": none
 	Default     string // value where nothing is set; "": none
 	Secret      bool
+	Number      bool
 	List        bool   // of strings, which the wire separates by blanks
 	OneToken    bool   // may differ from token to token, so it is no setting for all of them
 	Grant       string // the only grant type that uses it, and needs it; "": all do

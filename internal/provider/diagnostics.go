@@ -48,7 +48,7 @@ func (a *accessToken) terms() platforms.Terms {
 			return "in this block, in " + p.Name + " = { … } of the provider block, or in the environment"
 		},
 		Notes: a.placeNotes,
-		Trim:  "If the line break comes from file(), use trimspace(file(…)).",
+		Trim:  "If it comes from file(), use trimspace(file(…)).",
 	}
 }
 

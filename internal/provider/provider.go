@@ -7,7 +7,6 @@ package provider
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -64,12 +63,7 @@ func (p *ixtoken) Metadata(_ context.Context, _ framework.MetadataRequest, resp 
 }
 
 func (p *ixtoken) Schema(_ context.Context, _ framework.SchemaRequest, resp *framework.SchemaResponse) {
-	attributes := map[string]schema.Attribute{
-		"max_retries": schema.Int64Attribute{
-			Optional:            true,
-			MarkdownDescription: fmt.Sprintf("How often a request is sent again after faults that may pass, from 0 to %d. Rejected credentials are not sent again. Default: `%d`.", platforms.MostRetries, platforms.DefaultMaxRetries),
-		},
-	}
+	attributes := map[string]schema.Attribute{}
 	for _, in := range platforms.General {
 		attributes[in.Name] = input(in)
 	}
@@ -104,9 +98,6 @@ func (p *ixtoken) ValidateConfig(ctx context.Context, req framework.ValidateConf
 	for _, in := range platforms.General {
 		check(in.Name, in, config)
 	}
-	if retries, ok := config["max_retries"].(types.Int64); ok && (retries.ValueInt64() < 0 || retries.ValueInt64() > platforms.MostRetries) {
-		resp.Diagnostics.Append(explainSetting("max_retries", fmt.Sprintf("must be a number from 0 to %d", platforms.MostRetries)))
-	}
 	for _, platform := range platforms.All {
 		object, _ := config[platform.Name].(types.Object)
 		for _, in := range platform.Inputs {
@@ -131,18 +122,11 @@ func (p *ixtoken) Configure(ctx context.Context, req framework.ConfigureRequest,
 func (p *ixtoken) configure(block values) (*configured, diag.Diagnostics) {
 	data := &configured{blocks: map[string]values{}}
 	options := clients.Options{
-		MaxAttempts: platforms.DefaultMaxRetries + 1,
 		Interrupted: p.options.Interrupted,
 		Logger:      slog.New(logHandler{}),
 	}
 	var messages []platforms.Message
 	data.unknown, messages = platforms.Configure(&options, block.source(fromProviderBlock), platforms.Environment(os.Getenv), platforms.Defaults())
-	if retries, ok := block["max_retries"].(types.Int64); ok && !retries.IsNull() {
-		if retries.IsUnknown() {
-			data.unknown = append(data.unknown, platforms.Input{Name: "max_retries"})
-		}
-		options.MaxAttempts = int(retries.ValueInt64()) + 1
-	}
 	options.UserAgent, data.refused = userAgent(p.options.Version, p.options.Commit)
 	for _, platform := range platforms.All {
 		data.blocks[platform.Name] = inProvider(platform, block)

@@ -4,6 +4,9 @@
 package provider
 
 import (
+	"math/big"
+	"strconv"
+
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -20,7 +23,10 @@ func input(in platforms.Input) schema.Attribute {
 	if in.Default != "" {
 		text += " Default: `" + in.Default + "`."
 	}
-	if in.List {
+	switch {
+	case in.Number: // not Int64Attribute: the framework converts its value before any check of ours, and words what is wrong
+		return schema.NumberAttribute{Optional: true, Sensitive: in.Secret, MarkdownDescription: text}
+	case in.List:
 		return schema.ListAttribute{ElementType: types.StringType, Optional: true, Sensitive: in.Secret, MarkdownDescription: text}
 	}
 	return schema.StringAttribute{Optional: true, Computed: in.Output != nil, Sensitive: in.Secret, MarkdownDescription: text}
@@ -106,6 +112,8 @@ func (v values) read(in platforms.Input) platforms.Value {
 	switch value := v[in.Name].(type) {
 	case types.String:
 		return platforms.Text(value.ValueString(), value.IsUnknown())
+	case types.Number:
+		return platforms.Text(digits(value.ValueBigFloat()), value.IsUnknown())
 	case types.List:
 		var items []string
 		unknown := value.IsUnknown()
@@ -117,4 +125,16 @@ func (v values) read(in platforms.Input) platforms.Value {
 		return platforms.List(items, unknown)
 	}
 	return platforms.Value{}
+}
+
+// digits writes a number as users do. One that is not whole, or beyond 64 bits, has an exponent.
+func digits(number *big.Float) string {
+	if number == nil {
+		return ""
+	}
+	if whole, accuracy := number.Int64(); accuracy == big.Exact {
+		return strconv.FormatInt(whole, 10)
+	}
+	rounded, _ := number.Float64()
+	return strconv.FormatFloat(rounded, 'e', -1, 64)
 }

@@ -1,0 +1,127 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package acceptance
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// schemas are what the CLI reads from the provider.
+type schemas struct {
+	Provider   blockSchema            `json:"provider"`
+	Ephemerals map[string]blockSchema `json:"ephemeral_resource_schemas"`
+	Data       map[string]blockSchema `json:"data_source_schemas"`
+}
+
+type blockSchema struct {
+	Block struct {
+		Attributes map[string]attributeSchema `json:"attributes"`
+	} `json:"block"`
+}
+
+type attributeSchema struct {
+	Type       any  `json:"type"`
+	Optional   bool `json:"optional"`
+	NestedType *struct {
+		Attributes map[string]attributeSchema `json:"attributes"`
+	} `json:"nested_type"`
+}
+
+// odd are values of each type that a conversion might stumble over, and that the CLI itself takes.
+var odd = map[string][]string{
+	`"number"`:          {"1.5", "1e30", "-1e30", "1e400", "0.1", "3.00000000000000000000000000001", `"1.5"`, "log(0, 10)", "null", "9223372036854775808"},
+	`"string"`:          {"null", "1e30", "true", `""`, `"\u0000"`, `"\ufeff"`},
+	`["list","string"]`: {"null", "[]", "[null]", `["a", null]`, `[""]`, `["\u0000"]`, "[1e30, true]"},
+	"null":              nil, // an object with attributes of its own
+}
+
+// Whatever the CLI lets through reaches the checks: no conversion of the framework stands before them.
+func TestNoConversionStandsBeforeTheChecks(t *testing.T) { // C09, C11
+	t.Parallel()
+	s := newStage(t)
+	s.configure("")
+	var all struct {
+		Providers map[string]schemas `json:"provider_schemas"`
+	}
+	if err := json.Unmarshal([]byte(s.must("providers", "schema", "-json").Stdout), &all); err != nil {
+		t.Fatal(err)
+	}
+	if len(all.Providers) != 1 {
+		t.Fatalf("%d providers", len(all.Providers))
+	}
+	tried := map[string]bool{}
+	for _, found := range all.Providers {
+		for round := range 10 {
+			blocks := ""
+			for kind, named := range map[string]map[string]blockSchema{"ephemeral": found.Ephemerals, "data": found.Data} {
+				for name, block := range named {
+					blocks += kind + " \"" + name + "\" \"t\" {\n  provider = ixtoken\n" + setOdd(t, tried, round, block.Block.Attributes) + "}\n"
+				}
+			}
+			provider := "provider \"ixtoken\" {\n" + setOdd(t, tried, round, found.Provider.Block.Attributes) + "}\n"
+			for _, config := range []string{provider + interxionBlock, blocks} { // an error in the provider block hides those in blocks
+				s.configure(config)
+				r := s.report("plan")
+				for i, d := range append(r.errors, r.warnings...) {
+					if !guided(d.Summary) {
+						t.Errorf("not one of the provider's diagnostics: %s\nof %s", d.text(), config)
+					}
+					if i < len(r.errors) && slices.ContainsFunc(r.errors[:i], func(other diagnostic) bool { return other.text() == d.text() && other.Address == d.Address }) {
+						t.Errorf("said twice: %s\nof %s", d.text(), config)
+					}
+				}
+			}
+		}
+	}
+	if len(tried) != len(odd) {
+		t.Errorf("of the types %v, only %v were tried", odd, tried)
+	}
+}
+
+// setOdd sets each attribute to the odd value of its type that is this round's.
+func setOdd(t *testing.T, tried map[string]bool, round int, attributes map[string]attributeSchema) string {
+	t.Helper()
+	lines := ""
+	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		attribute := attributes[name]
+		kind, err := json.Marshal(attribute.Type)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values := odd[string(kind)]
+		if attribute.NestedType != nil {
+			values = []string{"null", "{}", "{\n" + setOdd(t, tried, round, attribute.NestedType.Attributes) + "}"}
+		}
+		if !attribute.Optional {
+			continue
+		}
+		if values == nil {
+			t.Fatalf("no odd values for %s, of type %s", name, kind)
+		}
+		tried[string(kind)] = true
+		lines += name + " = " + values[min(round, len(values)-1)] + "\n"
+	}
+	return lines
+}
+
+// What is wrong with a number is said once, in the provider's words.
+func TestAnOddNumberIsOneErrorOfTheProvider(t *testing.T) { // C09
+	t.Parallel()
+	for _, number := range []string{"1.5", "1e30", "-1", "11", "3.00000000000000000000000000001", "log(0, 10)", `"0.5"`} {
+		t.Run(number, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			s.configure("provider \"ixtoken\" {\n  max_retries = " + number + "\n}\n" + interxionBlock)
+			r := s.report("plan")
+			if len(r.errors) != 1 || r.errors[0].Summary != "Invalid provider configuration: max_retries" || !strings.Contains(r.errors[0].Detail, "whole number from 0 to 10") {
+				t.Errorf("%v", r.errors)
+			}
+			s.wantRequests(0, 0, 0)
+		})
+	}
+}

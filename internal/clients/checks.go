@@ -1,0 +1,102 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package clients
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// This file checks settings. A check returns what is wrong with a value, as the rest of a sentence that begins with the
+// setting's name; "": nothing is wrong. It never repeats the value. Front ends use the same checks before they build a
+// grant.
+
+// CheckText is the check of a setting on one line.
+func CheckText(value Secret) string {
+	if strings.ContainsFunc(value.Reveal(), unicode.IsControl) {
+		return "has a line break or another control character"
+	}
+	return CheckSecret(value)
+}
+
+// CheckSecret is the check of a setting that is sent exactly as it was given.
+func CheckSecret(value Secret) string {
+	switch text := value.Reveal(); {
+	case len(text) > maxInput:
+		return fmt.Sprintf("is longer than %d bytes", maxInput)
+	case !utf8.ValidString(text):
+		return "is not valid UTF-8"
+	}
+	return ""
+}
+
+// CheckURL is the check of a platform's URL.
+func CheckURL(value Secret) string {
+	if _, err := ParseURL(value.Reveal()); err != nil {
+		return "is not accepted: " + err.Error()
+	}
+	return ""
+}
+
+// CheckOneOf returns the check of a setting that has few values.
+func CheckOneOf(allowed ...string) func(Secret) string {
+	return func(value Secret) string {
+		if slices.Contains(allowed, value.Reveal()) {
+			return ""
+		}
+		return `must be "` + strings.Join(allowed, `" or "`) + `"`
+	}
+}
+
+// checks gathers what is wrong with a grant's settings, so that one error names it all. Settings carry the names that
+// the platform's API gives them. text, secret and url return what is to be sent.
+type checks struct {
+	faults []string
+}
+
+// text is a required setting on one line.
+func (c *checks) text(name, value string) string {
+	c.required(name, NewSecret(value), CheckText)
+	return value
+}
+
+// secret is a required setting that is sent exactly as it was given.
+func (c *checks) secret(name string, value Secret) string {
+	c.required(name, value, CheckSecret)
+	return value.Reveal()
+}
+
+// url is a required platform's URL; nil: something is wrong with it.
+func (c *checks) url(name, value string) *url.URL {
+	c.required(name, NewSecret(value), CheckURL)
+	u, _ := ParseURL(value) // CheckURL has said why it is none
+	return u
+}
+
+func (c *checks) required(name string, value Secret, check func(Secret) string) {
+	if value.IsZero() {
+		c.faults = append(c.faults, name+" is not set")
+		return
+	}
+	c.value(name, value, check)
+}
+
+// value is a setting with a check of its own.
+func (c *checks) value(name string, value Secret, check func(Secret) string) {
+	if fault := check(value); fault != "" {
+		c.faults = append(c.faults, name+" "+fault)
+	}
+}
+
+// err is all that was found; nil: nothing was.
+func (c *checks) err(platform string) error {
+	if len(c.faults) == 0 {
+		return nil
+	}
+	return &Error{Platform: platform, Kind: InvalidInput, Description: strings.Join(c.faults, "; ")}
+}

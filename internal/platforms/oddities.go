@@ -1,0 +1,123 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package platforms
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+)
+
+// This file finds what a file, a shell or a pipeline leaves around a value, or in its place. A secret may be anything, so
+// that is no error: the value is sent unchanged, and users are told.
+
+const (
+	// variable is the name of one.
+	variable = `[A-Za-z_][A-Za-z0-9_]*`
+
+	// braced is a reference to a variable that cannot be mistaken for anything else: ${NAME}, $(command), $[NAME], $env:NAME,
+	// ${{ github.expression }}, {{ template }}, #{NAME}#, %NAME%.
+	braced = `\$\{\{.*?\}\}|\{\{.*?\}\}|\$\{[^}]+\}|\$\([^)]+\)|\$\[[^\]]+\]|\$[Ee][Nn][Vv]:` + variable + `|#\{[^}]+\}#?|%` + variable + `%`
+)
+
+var (
+	// placeholder matches what stands for a value that was to be put there. In $NAME, as a whole value, a small letter would
+	// be common in passwords.
+	placeholder = regexp.MustCompile(`(?s)^(` + braced + `|\$[A-Z_][A-Z0-9_]+|__[A-Z][A-Z0-9_]*__|<[A-Za-z][A-Za-z0-9 _.:/'-]*>)$`)
+
+	// mask matches what logs, plans and web pages show in the place of a secret.
+	mask = regexp.MustCompile(`(?i)^(\*{3,}|•{3,}|\.{3,}|…|\[(redacted|masked|filtered|hidden|secure|secret|removed)\]|\(sensitive( value)?\)|\(known after apply\))$`)
+
+	// nothing matches what programs print where there is no value.
+	nothing = regexp.MustCompile(`(?i)^(null|nil|none|undefined|\(null\)|\(none\))$`)
+)
+
+// quotes are the pairs of quotation marks.
+var quotes = [][2]string{{`"`, `"`}, {`'`, `'`}, {"`", "`"}, {"“", "”"}, {"‘", "’"}}
+
+// oddities are what is odd about a value, each as the rest of a sentence that begins with the setting's name. They never
+// repeat the value.
+func oddities(value clients.Secret) []string {
+	text := value.Reveal()
+	var found []string
+	if first, _ := utf8.DecodeRuneInString(text); invisible(first) {
+		found = append(found, "begins with "+character(first))
+	}
+	if last, _ := utf8.DecodeLastRuneInString(text); invisible(last) {
+		found = append(found, "ends in "+character(last))
+	}
+	text = strings.TrimFunc(text, invisible)
+	if inner, ok := unquoted(text); ok {
+		found, text = append(found, "is in quotation marks"), inner
+	}
+	switch {
+	case placeholder.MatchString(text):
+		found = append(found, "is a placeholder that nothing has replaced")
+	case mask.MatchString(text):
+		found = append(found, "is what is shown in the place of a secret")
+	case nothing.MatchString(text):
+		found = append(found, "is what a program prints for no value")
+	}
+	return found
+}
+
+// invisible reports whether a character leaves no trace on a screen.
+func invisible(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
+
+func character(r rune) string {
+	switch r {
+	case '\n':
+		return "a line break"
+	case '\r':
+		return "a carriage return"
+	case '\t':
+		return "a tab"
+	case ' ':
+		return "a blank"
+	case '\ufeff':
+		return "a byte order mark"
+	}
+	return fmt.Sprintf("a character that cannot be seen (%U)", r)
+}
+
+// unquoted is the text between quotation marks, if it is in such.
+func unquoted(text string) (inner string, ok bool) {
+	for _, pair := range quotes {
+		if inner, ok = strings.CutPrefix(text, pair[0]); ok {
+			return strings.CutSuffix(inner, pair[1])
+		}
+	}
+	return text, false
+}
+
+// oddCredential is one that may not be what its owner meant.
+type oddCredential struct {
+	Input
+	texts []string // see oddities
+}
+
+// sentence says what is odd.
+func (o oddCredential) sentence(terms Terms) string {
+	return terms.Input(o.Input) + " " + Enumerate(o.texts) + "."
+}
+
+// oddCredentials are those among the credentials in use.
+func (p Platform) oddCredentials(found Settings) []oddCredential {
+	needed := p.credentials(found.GrantType())
+	var odd []oddCredential
+	for _, in := range p.Inputs {
+		if !in.Secret && !slices.ContainsFunc(needed, in.is) {
+			continue
+		}
+		if texts := oddities(found.Secret(in.Name)); texts != nil {
+			odd = append(odd, oddCredential{in, texts})
+		}
+	}
+	return odd
+}
