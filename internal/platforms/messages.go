@@ -160,7 +160,7 @@ var remedies = map[clients.Kind]remedy{
 	clients.Throttled:            {"too many requests", "Wait before the next run; {platform} limits how often tokens are asked for.", ""},
 	clients.Unavailable:          {"platform unavailable", "The fault is {platform}'s; try again when its status page says that it is over.", ""},
 	clients.Unreachable:          {"platform unreachable", "Check {url}, the network, and whether a proxy is needed (HTTPS_PROXY, NO_PROXY).", "{url}"},
-	clients.Untrusted:            {"connection not trusted", "Check {url} and this machine's clock; for an authority of your own, set {ca}.", "{url}"},
+	clients.Untrusted:            {"connection not trusted", "Check {url}, the certificate of its server, and this machine's clock; for an authority of your own, set {ca}.", "{url}"},
 	clients.ProxyFailed:          {"proxy failed", "Check HTTPS_PROXY and NO_PROXY, and the proxy's user name and password in the former; for an authority of your own, set {ca}.", ""},
 	clients.TimedOut:             {"no answer in time", "Check {url} and the network; a slow platform may need a longer {timeout}.", "{url}"},
 	clients.Cancelled:            {"cancelled", "Nothing more is sent.", ""},
