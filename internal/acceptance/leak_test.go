@@ -675,7 +675,7 @@ ephemeral "equinix_access_token" "t" { provider = ixtoken }
 		s.setenv("EQUINIX_API_ENDPOINT", "https://proxied.invalid")
 		s.configure(`ephemeral "equinix_access_token" "t" { provider = ixtoken }`)
 		s.trace("TF_LOG")
-		if r := s.run("plan -no-color"); r.Status == 0 || !strings.Contains(r.Stderr, "No Equinix access token") {
+		if r := s.run("plan -no-color"); r.Status == 0 || !strings.Contains(r.Stderr, "No Equinix access token: invalid settings") {
 			t.Errorf("status %d:\n%s", r.Status, r.Stderr)
 		}
 		s.wantNoLeak()

@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptrace"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -76,13 +74,14 @@ func (s *sender) attempt(ctx context.Context, r request) (Token, *Error) {
 	fault := &Error{Platform: r.platform, Endpoint: r.address()}
 	limit, cancel := context.WithTimeout(ctx, s.options.RequestTimeout)
 	defer cancel()
-	var connected atomic.Bool
-	limit = httptrace.WithClientTrace(limit, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
-	})
-	post, err := r.http(limit, s.options.UserAgent)
+	var route way
+	post, err := r.http(route.watch(limit), s.options.UserAgent)
 	if err != nil {
 		fault.Kind, fault.Description, fault.notActedOn = Internal, "the request could not be built", true
+		return Token{}, fault
+	}
+	if route.proxy, err = s.transport.Proxy(post); err != nil {
+		fault.Endpoint, fault.Kind, fault.Description, fault.notActedOn = "", InvalidInput, err.Error(), true
 		return Token{}, fault
 	}
 	// A token's lifetime begins when the platform makes it, which is not before this moment. Round drops the monotonic
@@ -91,8 +90,9 @@ func (s *sender) attempt(ctx context.Context, r request) (Token, *Error) {
 	response, err := s.transport.RoundTrip(post)
 	if err != nil {
 		s.transport.CloseIdleConnections() // ends dialling, which net/http otherwise continues for later requests
-		fault.notActedOn = !connected.Load()
-		return Token{}, fault.unanswered(ctx, err, start)
+		at := route.place()
+		fault.notActedOn = at.stage != arrived
+		return Token{}, fault.unanswered(ctx, err, at, start)
 	}
 	defer response.Body.Close()
 	fault.Status = response.StatusCode
@@ -102,7 +102,7 @@ func (s *sender) attempt(ctx context.Context, r request) (Token, *Error) {
 	}
 	// A token must be whole. A rejection that is cut short is still a rejection.
 	if err != nil && (grants(fault.Status) || ctx.Err() != nil) {
-		return Token{}, fault.unanswered(ctx, err, start)
+		return Token{}, fault.unanswered(ctx, err, route.place(), start)
 	}
 	return r.read(fault, answer{response, body, err == nil, start})
 }
@@ -122,12 +122,12 @@ func (r request) http(ctx context.Context, userAgent string) (*http.Request, err
 }
 
 // unanswered adds why there is no whole answer.
-func (e *Error) unanswered(ctx context.Context, err error, start time.Time) *Error {
+func (e *Error) unanswered(ctx context.Context, err error, at place, start time.Time) *Error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		e.Kind, e.Description = Cancelled, "cancelled"
 		return e
 	}
-	found := diagnose(err)
+	found := diagnose(err, at)
 	e.Kind, e.Description, e.transient = found.fault, found.description, found.passes
 	if e.Kind == TimedOut && !e.notActedOn {
 		e.Description = fmt.Sprintf("no whole answer within %s (request_timeout)", time.Since(start).Round(100*time.Millisecond))

@@ -12,8 +12,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -31,7 +29,7 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  proxyFromEnvironment(),
 		DialContext:            newDialer().DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, RootCAs: roots},
 		TLSHandshakeTimeout:    handshakeTimeout,
@@ -46,21 +44,6 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 
 func newDialer() *net.Dialer { return &net.Dialer{Timeout: dialTimeout} }
 
-// errProxy is the status of a proxy that did not connect.
-type errProxy int
-
-func (e errProxy) Error() string {
-	return strings.TrimSpace(fmt.Sprintf("the proxy answered %d %s", int(e), http.StatusText(int(e))))
-}
-
-// checkProxy looks at the status alone. The error of net/http would quote the reason phrase, which is free text.
-func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
-	if answer.StatusCode != http.StatusOK {
-		return errProxy(answer.StatusCode)
-	}
-	return nil
-}
-
 // cause is why there is no whole answer.
 type cause struct {
 	fault       Kind
@@ -69,33 +52,41 @@ type cause struct {
 }
 
 // causes recognise the errors of net/http and what is below it. The order matters where one error wraps another.
-var causes = []func(error) *cause{proxyCause, nameCause, tlsCause, timeCause, limitCause, connectionCause}
+var causes = []func(error, place) *cause{proxyCause, nameCause, tlsCause, timeCause, limitCause, connectionCause}
 
 // diagnose words an error of the transport. Such errors may quote what the server sent, so none is passed on.
-func diagnose(err error) *cause {
+func diagnose(err error, at place) *cause {
+	var operation *net.OpError
+	if errors.As(err, &operation) && operation.Op == "proxyconnect" {
+		err = operation.Err
+	}
+	found := &cause{BadAnswer, "the answer is not HTTP/1.1", false}
 	for _, recognise := range causes {
-		if found := recognise(err); found != nil {
-			return found
+		if known := recognise(err, at); known != nil {
+			found = known
+			break
 		}
 	}
-	return &cause{BadAnswer, "the answer is not HTTP/1.1", false}
-}
-
-func proxyCause(err error) *cause {
-	var (
-		proxy     errProxy
-		operation *net.OpError
-	)
-	switch {
-	case errors.As(err, &proxy):
-		return &cause{ProxyFailed, proxy.Error(), proxy/100 == 5}
-	case errors.As(err, &operation) && (operation.Op == "proxyconnect" || strings.HasPrefix(operation.Op, "socks")):
-		return &cause{ProxyFailed, "the proxy cannot be reached", true}
+	if at.peer == peerProxy {
+		return found.ofProxy(at)
 	}
-	return nil
+	return found
 }
 
-func nameCause(err error) *cause {
+// ofProxy is the cause where it lies in the proxy, or in the way to it.
+func (c *cause) ofProxy(at place) *cause {
+	switch {
+	case c.fault == ProxyFailed || c.fault == Untrusted: // these name the proxy themselves
+	case at.stage == dialling:
+		c.description = "the proxy cannot be reached: " + c.description
+	default:
+		c.description = "the proxy failed: " + c.description
+	}
+	c.fault = ProxyFailed
+	return c
+}
+
+func nameCause(err error, _ place) *cause {
 	var dns *net.DNSError
 	switch {
 	case !errors.As(err, &dns):
@@ -106,39 +97,22 @@ func nameCause(err error) *cause {
 	return &cause{Unreachable, "the host name cannot be resolved", dns.IsTemporary || dns.IsTimeout}
 }
 
-func tlsCause(err error) *cause {
-	var (
-		certificate *tls.CertificateVerificationError
-		record      tls.RecordHeaderError
-		operation   *net.OpError
-	)
-	description := ""
-	switch {
-	case errors.As(err, &certificate):
-		description = describeCertificate(certificate)
-	case errors.As(err, &operation) && operation.Op == "remote error":
-		description = "the server refused the TLS connection: " + describeAlert(operation.Err)
-	case errors.As(err, &record) && string(record.RecordHeader[:]) == "HTTP/":
-		description = "the server speaks http on this port, not https"
-	case errors.As(err, &record):
-		description = "the server does not speak TLS on this port"
-	case strings.HasPrefix(root(err).Error(), "tls: "):
-		description = "no TLS connection: the server and this client share no version (1.2 or newer) or cipher"
-	default:
-		return nil
-	}
-	return &cause{Untrusted, description, false}
-}
-
-func timeCause(err error) *cause {
+func timeCause(err error, at place) *cause {
 	var timed net.Error
-	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timed) && timed.Timeout() {
+	waited := at.waited.Round(100 * time.Millisecond)
+	switch ended := errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timed) && timed.Timeout(); {
+	case !ended:
+		return nil
+	case at.stage == dialling:
 		return &cause{TimedOut, "no connection within the time allowed", true}
+	case at.stage == shaking:
+		return &cause{TimedOut, fmt.Sprintf("connected, but the TLS handshake got no answer in %s", waited), true}
+	default:
+		return &cause{TimedOut, fmt.Sprintf("connected, but no answer in %s", waited), true}
 	}
-	return nil
 }
 
-func limitCause(err error) *cause {
+func limitCause(err error, _ place) *cause {
 	switch {
 	case errors.Is(err, errBodyTooLarge):
 		return &cause{BadAnswer, err.Error(), false}
@@ -148,7 +122,7 @@ func limitCause(err error) *cause {
 	return nil
 }
 
-func connectionCause(err error) *cause {
+func connectionCause(err error, _ place) *cause {
 	var operation *net.OpError
 	description := ""
 	switch {
@@ -175,42 +149,4 @@ func root(err error) error {
 		}
 		err = inner
 	}
-}
-
-// describeAlert names a TLS alert. crypto/tls has a fixed text for each.
-func describeAlert(alert error) string {
-	name := strings.TrimPrefix(alert.Error(), "tls: ")
-	if name == "no application protocol" {
-		return "it does not speak HTTP/1.1"
-	}
-	return name
-}
-
-func describeCertificate(err *tls.CertificateVerificationError) string {
-	var (
-		invalid  x509.CertificateInvalidError
-		hostname x509.HostnameError
-		unknown  x509.UnknownAuthorityError
-	)
-	switch {
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return fmt.Sprintf("the server's certificate is valid from %s to %s only, and this machine's clock says %s",
-			invalid.Cert.NotBefore.UTC().Format(time.RFC3339), invalid.Cert.NotAfter.UTC().Format(time.RFC3339), time.Now().UTC().Format(time.RFC3339))
-	case errors.As(err, &hostname):
-		return fmt.Sprintf("the server's certificate is for %s, not for %s", certificateNames(hostname.Certificate), clip(oneLine(hostname.Host), 255))
-	case errors.As(err, &unknown):
-		return "the server's certificate is signed by an authority that this machine does not trust"
-	}
-	return "the server's certificate is not valid"
-}
-
-func certificateNames(certificate *x509.Certificate) string {
-	names := slices.Clone(certificate.DNSNames) // crypto/tls shares certificates among connections
-	for _, address := range certificate.IPAddresses {
-		names = append(names, address.String())
-	}
-	if len(names) == 0 {
-		return "no host"
-	}
-	return clip(oneLine(strings.Join(names, ", ")), 200)
 }

@@ -4,29 +4,17 @@
 package clients
 
 import (
-	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/binary"
-	"fmt"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/http/httptrace"
 	"net/netip"
 	"os"
-	"os/exec"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -205,27 +193,33 @@ func TestSilentNetwork(t *testing.T) { // T05
 	})
 }
 
+// silence answers nothing on the network.
+func silence(network *pipes) {
+	for conn, err := network.Accept(); err == nil; conn, err = network.Accept() {
+		go func() { _, _ = io.Copy(io.Discard, conn) }()
+	}
+}
+
 func TestSilentHandshake(t *testing.T) { // T19
-	synctest.Test(t, func(t *testing.T) {
-		start, network := time.Now(), newPipes()
-		go func() {
-			for {
-				conn, err := network.Accept()
-				if err != nil {
-					return
-				}
-				go func() { _, _ = io.Copy(io.Discard, conn) }()
+	for _, row := range []struct {
+		limit, want time.Duration // request_timeout, and how long an attempt takes
+	}{{0, 10 * time.Second}, {4 * time.Second, 4 * time.Second}} {
+		synctest.Test(t, func(t *testing.T) {
+			start, network := time.Now(), newPipes()
+			go silence(network)
+			defer network.Close()
+			c := New(Options{RequestTimeout: row.limit})
+			c.sender().transport.DialContext = network.dial
+			_, err := c.Token(t.Context(), anywhere("127.0.0.1", "443"), 0)
+			took := time.Since(start)
+			if fault := failed(t, err); fault.Kind != TimedOut || fault.Attempts != 4 || took < 4*row.want || took > 4*row.want+4*time.Second {
+				t.Errorf("%v after %s, want 4 times %s", err, took, row.want)
 			}
-		}()
-		defer network.Close()
-		c := New(Options{})
-		c.sender().transport.DialContext = network.dial
-		_, err := c.Token(t.Context(), anywhere("127.0.0.1", "443"), 0)
-		took := time.Since(start)
-		if fault := failed(t, err); fault.Kind != TimedOut || fault.Attempts != 4 || took < 40*time.Second || took > 44*time.Second {
-			t.Errorf("%v after %s, want 4 times 10 s", err, took)
-		}
-	})
+			if want := "after 4 attempts: connected, but the TLS handshake got no answer in " + row.want.String(); !strings.HasSuffix(err.Error(), want) {
+				t.Errorf("%v, want %q", err, want)
+			}
+		})
+	}
 }
 
 func TestSilentServerInRealTime(t *testing.T) { // T04
@@ -375,124 +369,6 @@ func TestLargeAnswers(t *testing.T) {
 	}
 }
 
-// TLS.
-
-// onTLS starts a platform that speaks TLS, with what the test changes about it; host names are those of *.example.com. The
-// options trust it.
-func onTLS(t *testing.T, change func(*tls.Config), script ...http.HandlerFunc) (p *fakePlatform, options Options, port string) {
-	t.Helper()
-	p = &fakePlatform{t: t, script: script}
-	server := httptest.NewUnstartedServer(p)
-	server.TLS, server.EnableHTTP2 = &tls.Config{}, true
-	if change != nil {
-		change(server.TLS)
-	}
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	t.Cleanup(func() { nothingLeft(t) })
-	p.url = server.URL
-	roots := x509.NewCertPool()
-	roots.AddCert(server.Certificate())
-	return p, Options{RootCAs: roots}, server.URL[strings.LastIndex(server.URL, ":")+1:]
-}
-
-// certificate returns a self-signed certificate.
-func certificate(t *testing.T, from, to time.Time, names ...string) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotBefore: from, NotAfter: to, DNSNames: names,
-		IsCA: true, BasicConstraintsValid: true,
-	}
-	if len(names) == 0 {
-		template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
-	}
-	raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}
-}
-
-func TestConnectionIsNotTrusted(t *testing.T) {
-	now := time.Now()
-	with := func(c tls.Certificate) func(*tls.Config) {
-		return func(config *tls.Config) { config.Certificates = []tls.Certificate{c} }
-	}
-	for _, row := range []struct {
-		name   string
-		server func(*tls.Config)
-		want   string
-	}{
-		{"T14 expired", with(certificate(t, now.Add(-48*time.Hour), now.Add(-24*time.Hour))), "to " + now.Add(-24*time.Hour).UTC().Format(time.RFC3339) + " only, and this machine's clock says 20"},
-		{"T28 not yet valid", with(certificate(t, now.Add(24*time.Hour), now.Add(48*time.Hour))), "valid from " + now.Add(24*time.Hour).UTC().Format(time.RFC3339) + " to"},
-		{"T15 another host", with(certificate(t, now.Add(-time.Hour), now.Add(time.Hour), "a.example", "b.example")), "the server's certificate is for a.example, b.example, not for 127.0.0.1"},
-		{"T17 TLS 1.1", func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, "the server refused the TLS connection: protocol version not supported"},
-		{"T20 a client certificate, TLS 1.2", func(c *tls.Config) { c.ClientAuth, c.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12 }, "the server refused the TLS connection: "},
-		// Not "h2": for that, Go's own server makes an exception.
-		{"T26 another protocol alone", func(c *tls.Config) { c.NextProtos = []string{"h3"} }, "the server refused the TLS connection: it does not speak HTTP/1.1"},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			p, options, _ := onTLS(t, row.server, grantsToken("t-1"))
-			_, err := p.client(options).Token(t.Context(), p.interxion(""), 0)
-			if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.Contains(err.Error(), row.want) || !strings.HasPrefix(err.Error(), "127.0.0.1:") {
-				t.Errorf("%v, want %q", err, row.want)
-			}
-			p.sent(0, "")
-		})
-	}
-}
-
-func TestClientCertificateIsDemanded(t *testing.T) { // T20; in TLS 1.3 the refusal comes late, and races the request
-	p, options, _ := onTLS(t, func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }, grantsToken("t-1"))
-	options.MaxAttempts = 1
-	_, err := p.client(options).Token(t.Context(), p.interxion(""), 0)
-	if fault := failed(t, err); fault.Kind != Untrusted && fault.Kind != Unreachable {
-		t.Error(err)
-	}
-	p.sent(0, "")
-}
-
-func TestAuthorityMustBeTrusted(t *testing.T) { // T16
-	p, options, _ := onTLS(t, nil, grantsToken("t-1"))
-	_, err := p.client(Options{}).Token(t.Context(), p.interxion(""), 0)
-	if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.HasSuffix(err.Error(), "an authority that this machine does not trust") {
-		t.Error(err)
-	}
-	p.sent(0, "")
-	if _, err := p.client(options).Token(t.Context(), p.interxion(""), 0); err != nil {
-		t.Error(err)
-	}
-	p.sent(1, "")
-}
-
-func TestServerWithoutTLS(t *testing.T) { // T18
-	for answer, want := range map[string]string{
-		"HTTP/1.0 400 Bad Request\r\n\r\n" + bodyMark: "the server speaks http on this port, not https",
-		"SSH-2.0-" + bodyMark + "\r\n":                "the server does not speak TLS on this port",
-	} {
-		listener := listen(t)
-		go func() {
-			for conn, err := listener.Accept(); err == nil; conn, err = listener.Accept() {
-				_, _ = conn.Read(make([]byte, 1<<10))
-				_, _ = io.WriteString(conn, answer)
-				_ = conn.(*net.TCPConn).CloseWrite()
-				_, _ = io.Copy(io.Discard, conn)
-				_ = conn.Close()
-			}
-		}()
-		_, err := New(Options{}).Token(t.Context(), anywhere("127.0.0.1", portOf(listener)), 0)
-		if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.HasSuffix(err.Error(), want) {
-			t.Errorf("%v, want %q", err, want)
-		}
-	}
-	nothingLeft(t)
-}
-
 func listen(t *testing.T) net.Listener {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -506,112 +382,4 @@ func listen(t *testing.T) net.Listener {
 func portOf(listener net.Listener) string {
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	return port
-}
-
-// Proxies.
-
-// TestProxyOfTheEnvironment runs in processes of its own, because net/http reads the environment once.
-func TestProxyOfTheEnvironment(t *testing.T) { // T21, T22
-	tests := map[string]func(*testing.T){"proxy": withProxy, "unreachable proxy": withUnreachableProxy}
-	if run, child := tests[os.Getenv("IXTOKEN_TEST_PROXY")]; child {
-		run(t)
-		return
-	}
-	for name := range tests {
-		t.Run(name, func(t *testing.T) {
-			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProxyOfTheEnvironment$", "-test.v")
-			child.Env = append(os.Environ(), "IXTOKEN_TEST_PROXY="+name)
-			shown, err := child.CombinedOutput()
-			if err != nil || !bytes.Contains(shown, []byte("PASS: TestProxyOfTheEnvironment")) || bytes.Contains(shown, []byte(proxyPassword)) {
-				t.Errorf("%v\n%s", err, shown)
-			}
-		})
-	}
-}
-
-func withProxy(t *testing.T) {
-	p, options, port := onTLS(t, nil, grantsToken("t-1"))
-	options.MaxAttempts = 2
-	var asked, answer atomic.Int32
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked.Add(1)
-		if user, password, _ := (&http.Request{Header: http.Header{"Authorization": r.Header["Proxy-Authorization"]}}).BasicAuth(); user != "user" || password != proxyPassword {
-			t.Errorf("the proxy was told user %q", user)
-		}
-		status := int(answer.Load())
-		if r.Method != http.MethodConnect || r.Host != "token.example.com:443" || status != 200 {
-			w.Header().Set("Proxy-Authenticate", `Basic realm="`+bodyMark+`"`)
-			w.WriteHeader(status)
-			_, _ = io.WriteString(w, htmlPage)
-			return
-		}
-		tunnel(hijack(w), "127.0.0.1:"+port)
-	}))
-	t.Cleanup(proxy.Close)
-	t.Setenv("HTTPS_PROXY", "http://user:"+proxyPassword+"@"+strings.TrimPrefix(proxy.URL, "http://"))
-	t.Setenv("NO_PROXY", "direct.example.com")
-	for _, row := range []struct {
-		name     string
-		status   int
-		want     string
-		attempts int
-	}{
-		{"T21 works", 200, "", 1},
-		{"T21 wants a password", 407, "token.example.com/connect/token gave no answer: the proxy answered 407 Proxy Authentication Required", 1},
-		{"T21 refuses", 403, "token.example.com/connect/token gave no answer: the proxy answered 403 Forbidden", 1},
-		{"T21 cannot connect", 502, "token.example.com/connect/token gave no answer, after 2 attempts: the proxy answered 502 Bad Gateway", 2},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			asked.Store(0)
-			answer.Store(int32(row.status))
-			grant := anywhere("token.example.com", "443")
-			grant.LoginURL = "https://token.example.com"
-			token, err := p.client(options).Token(t.Context(), grant, 0)
-			if row.want == "" {
-				if err != nil || token.AccessToken.Reveal() != "t-1" {
-					t.Error(err)
-				}
-			} else if fault := failed(t, err); fault.Kind != ProxyFailed || err.Error() != row.want {
-				t.Errorf("%v, want %q", err, row.want)
-			}
-			if int(asked.Load()) != row.attempts {
-				t.Errorf("the proxy was asked %d times, want %d", asked.Load(), row.attempts)
-			}
-		})
-	}
-	t.Run("T22 not for this host", func(t *testing.T) {
-		asked.Store(0)
-		c := dials(options, func(d *net.Dialer) {
-			d.Resolver = answersNames(func() bool { return true }, map[string][]string{"direct.example.com": {"127.0.0.1"}})
-		})
-		if _, err := c.Token(t.Context(), anywhere("direct.example.com", port), 0); err != nil || asked.Load() != 0 {
-			t.Errorf("the proxy was asked %d times: %v", asked.Load(), err)
-		}
-	})
-}
-
-func withUnreachableProxy(t *testing.T) { // T21
-	listener := listen(t)
-	_ = listener.Close()
-	t.Setenv("HTTPS_PROXY", fmt.Sprintf("http://user:%s@%s", proxyPassword, listener.Addr()))
-	_, err := New(Options{MaxAttempts: 1}).Token(t.Context(), anywhere("token.example.com", "443"), 0)
-	if fault := failed(t, err); fault.Kind != ProxyFailed || !strings.HasSuffix(err.Error(), ": the proxy cannot be reached") {
-		t.Error(err)
-	}
-}
-
-// tunnel joins a proxy's connection with one to address.
-func tunnel(conn net.Conn, address string) {
-	defer conn.Close()
-	target, err := net.Dial("tcp", address)
-	if err != nil {
-		return
-	}
-	defer target.Close()
-	_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
-	go func() {
-		_, _ = io.Copy(target, conn)
-		_ = target.Close()
-	}()
-	_, _ = io.Copy(conn, target)
 }

@@ -1,0 +1,431 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package clients
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/binary"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// onTLS starts a platform that speaks TLS, with what the test changes about it; host names are those of *.example.com. The
+// options trust it.
+func onTLS(t *testing.T, change func(*tls.Config), script ...http.HandlerFunc) (p *fakePlatform, options Options, port string) {
+	t.Helper()
+	p = &fakePlatform{t: t, script: script}
+	server := httptest.NewUnstartedServer(p)
+	server.TLS, server.EnableHTTP2 = &tls.Config{}, true
+	if change != nil {
+		change(server.TLS)
+	}
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { nothingLeft(t) })
+	p.url = server.URL
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	return p, Options{RootCAs: roots}, server.URL[strings.LastIndex(server.URL, ":")+1:]
+}
+
+// certificate returns a self-signed certificate.
+func certificate(t *testing.T, from, to time.Time, names ...string) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotBefore: from, NotAfter: to, DNSNames: names,
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	if len(names) == 0 {
+		template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
+	}
+	raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}
+}
+
+func TestConnectionIsNotTrusted(t *testing.T) {
+	now := time.Now()
+	with := func(c tls.Certificate) func(*tls.Config) {
+		return func(config *tls.Config) { config.Certificates = []tls.Certificate{c} }
+	}
+	for _, row := range []struct {
+		name   string
+		server func(*tls.Config)
+		want   string
+	}{
+		{"T14 expired", with(certificate(t, now.Add(-48*time.Hour), now.Add(-24*time.Hour))), "to " + now.Add(-24*time.Hour).UTC().Format(time.RFC3339) + " only, and this machine's clock says 20"},
+		{"T28 not yet valid", with(certificate(t, now.Add(24*time.Hour), now.Add(48*time.Hour))), "valid from " + now.Add(24*time.Hour).UTC().Format(time.RFC3339) + " to"},
+		{"T15 another host", with(certificate(t, now.Add(-time.Hour), now.Add(time.Hour), "a.example", "b.example")), "the server's certificate is for a.example, b.example, not for 127.0.0.1"},
+		{"T17 TLS 1.1", func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, "the server refused the TLS connection: protocol version not supported"},
+		{"T20 a client certificate, TLS 1.2", func(c *tls.Config) { c.ClientAuth, c.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12 }, "the server refused the TLS connection: "},
+		// Not "h2": for that, Go's own server makes an exception.
+		{"T26 another protocol alone", func(c *tls.Config) { c.NextProtos = []string{"h3"} }, "the server refused the TLS connection: it does not speak HTTP/1.1"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			p, options, _ := onTLS(t, row.server, grantsToken("t-1"))
+			_, err := p.client(options).Token(t.Context(), p.interxion(""), 0)
+			if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.Contains(err.Error(), row.want) || !strings.HasPrefix(err.Error(), "127.0.0.1:") {
+				t.Errorf("%v, want %q", err, row.want)
+			}
+			p.sent(0, "")
+		})
+	}
+}
+
+func TestClientCertificateIsDemanded(t *testing.T) { // T20; in TLS 1.3 the refusal comes late, and races the request
+	p, options, _ := onTLS(t, func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }, grantsToken("t-1"))
+	options.MaxAttempts = 1
+	_, err := p.client(options).Token(t.Context(), p.interxion(""), 0)
+	if fault := failed(t, err); fault.Kind != Untrusted && fault.Kind != Unreachable {
+		t.Error(err)
+	}
+	p.sent(0, "")
+}
+
+func TestAuthorityMustBeTrusted(t *testing.T) { // T16
+	p, options, _ := onTLS(t, nil, grantsToken("t-1"))
+	_, err := p.client(Options{}).Token(t.Context(), p.interxion(""), 0)
+	if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.HasSuffix(err.Error(), "an authority that this machine does not trust") {
+		t.Error(err)
+	}
+	p.sent(0, "")
+	if _, err := p.client(options).Token(t.Context(), p.interxion(""), 0); err != nil {
+		t.Error(err)
+	}
+	p.sent(1, "")
+}
+
+func TestServerWithoutTLS(t *testing.T) { // T18
+	for answer, want := range map[string]string{
+		"HTTP/1.0 400 Bad Request\r\n\r\n" + bodyMark: "the server speaks http on this port, not https",
+		"SSH-2.0-" + bodyMark + "\r\n":                "the server does not speak TLS on this port",
+	} {
+		listener := listen(t)
+		go func() {
+			for conn, err := listener.Accept(); err == nil; conn, err = listener.Accept() {
+				_, _ = conn.Read(make([]byte, 1<<10))
+				_, _ = io.WriteString(conn, answer)
+				_ = conn.(*net.TCPConn).CloseWrite()
+				_, _ = io.Copy(io.Discard, conn)
+				_ = conn.Close()
+			}
+		}()
+		_, err := New(Options{}).Token(t.Context(), anywhere("127.0.0.1", portOf(listener)), 0)
+		if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	nothingLeft(t)
+}
+
+// Certificates that are not accepted.
+
+// identity is a certificate with its key.
+type identity struct {
+	raw []byte
+	key *rsa.PrivateKey
+}
+
+// rsaKey is the same for all: making one takes long.
+var rsaKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
+// issue returns a certificate that is valid today for 127.0.0.1, with what the test changes about it, signed by an issuer;
+// nil: by itself.
+func issue(t *testing.T, name string, issuer *identity, change func(*x509.Certificate)) *identity {
+	t.Helper()
+	key, err := rsaKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(0x51525354), Subject: pkix.Name{CommonName: name}, SignatureAlgorithm: x509.SHA256WithRSA,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	change(template)
+	parent := template
+	if issuer != nil {
+		if parent, err = x509.ParseCertificate(issuer.raw); err != nil {
+			t.Fatal(err)
+		}
+		key = issuer.key
+	}
+	raw, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &identity{raw, key}
+}
+
+// authority makes a certificate that of an authority.
+func authority(c *x509.Certificate) {
+	c.IsCA, c.BasicConstraintsValid, c.IPAddresses, c.ExtKeyUsage = true, true, nil, nil
+}
+
+// forged replaces bytes in a certificate, and signs it again: crypto/x509 does not make each kind.
+func forged(t *testing.T, from *identity, hash crypto.Hash, old, replacement string) *identity {
+	t.Helper()
+	var parts struct {
+		Body      asn1.RawValue
+		Algorithm asn1.RawValue
+		Signature asn1.BitString
+	}
+	if _, err := asn1.Unmarshal(bytes.ReplaceAll(from.raw, []byte(old), []byte(replacement)), &parts); err != nil {
+		t.Fatal(err)
+	}
+	digest := hash.New()
+	digest.Write(parts.Body.FullBytes)
+	signature, err := rsa.SignPKCS1v15(rand.Reader, from.key, hash, digest.Sum(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts.Signature = asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}
+	raw, err := asn1.Marshal(parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &identity{raw, from.key}
+}
+
+// sha1Signed is from with a signature of SHA-1.
+func sha1Signed(t *testing.T, from *identity) *identity {
+	t.Helper()
+	const ofRSA = "\x2a\x86\x48\x86\xf7\x0d\x01\x01"
+	return forged(t, from, crypto.SHA1, ofRSA+"\x0b", ofRSA+"\x05")
+}
+
+// validity is what an error says about that of a certificate.
+func validity(t *testing.T, of *identity) string {
+	t.Helper()
+	parsed, err := x509.ParseCertificate(of.raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed.NotBefore.UTC().Format(time.RFC3339) + " to " + parsed.NotAfter.UTC().Format(time.RFC3339)
+}
+
+// clock finds the time at the end of an error.
+var clock = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)
+
+func TestCertificateIsNotAccepted(t *testing.T) {
+	plain := func(*x509.Certificate) {}
+	root := issue(t, "root", nil, authority)
+	other := func() *identity { // an authority of the same name with another key
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			t.Fatal(err)
+		}
+		template := &x509.Certificate{
+			SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "root"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+			IsCA: true, BasicConstraintsValid: true,
+		}
+		raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &identity{raw, key}
+	}()
+	expired := issue(t, "expired", nil, func(c *x509.Certificate) { authority(c); c.NotAfter = time.Now().Add(-time.Minute) })
+	leafAsIssuer := issue(t, "no authority", root, plain)
+	constrained := issue(t, "constrained", root, func(c *x509.Certificate) {
+		authority(c)
+		c.PermittedIPRanges = []*net.IPNet{{IP: net.IPv4(10, 0, 0, 0), Mask: net.CIDRMask(8, 32)}}
+	})
+	clients := issue(t, "for clients", root, func(c *x509.Certificate) {
+		authority(c)
+		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	})
+	short := issue(t, "short", root, func(c *x509.Certificate) { authority(c); c.MaxPathLenZero = true })
+	below := issue(t, "below", short, authority)
+	weak := sha1Signed(t, issue(t, "weak", root, authority))
+	for _, row := range []struct {
+		name  string
+		leaf  *identity
+		above []*identity // sent with it
+		want  string      // of the certificate, unless it begins with "the server"
+	}{
+		{"a negative serial number", forged(t, issue(t, "leaf", root, plain), crypto.SHA256, "\x02\x04\x51\x52\x53\x54", "\x02\x04\xd1\x52\x53\x54"), nil, "the server sent a certificate with a negative serial number"},
+		{"a negative serial number above", issue(t, "leaf", root, plain), []*identity{forged(t, issue(t, "above", root, authority), crypto.SHA256, "\x02\x04\x51\x52\x53\x54", "\x02\x04\xd1\x52\x53\x54")}, "the server sent a certificate with a negative serial number"},
+		{"no certificate", &identity{[]byte("\x30\x03\x02\x01\x01" + bodyMark), root.key}, nil, "the server sent a certificate that this client cannot parse"},
+		{"a URI that is none", forged(t, issue(t, "leaf", root, func(c *x509.Certificate) {
+			c.URIs = []*url.URL{{Scheme: "https", Host: "b.example", Path: "/" + bodyMark}}
+		}), crypto.SHA256, "https://b", "https://\x7f"), nil, "the server sent a certificate that this client cannot parse"},
+		{"SHA-1", sha1Signed(t, issue(t, "leaf", root, plain)), nil, hints[0].description},
+		{"SHA-1 above", issue(t, "leaf", weak, plain), []*identity{weak}, hints[0].description},
+		{"no subject alternative name", issue(t, "127.0.0.1", root, func(c *x509.Certificate) { c.IPAddresses = nil }), nil, "has no subject alternative name; its common name does not count"},
+		{"a name that is no host's", issue(t, "leaf", root, func(c *x509.Certificate) { c.IPAddresses, c.EmailAddresses = nil, []string{"a@b.example"} }), nil, "is for no host, not for 127.0.0.1"},
+		{"another usage", issue(t, "leaf", root, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }), nil, invalidCertificates[x509.IncompatibleUsage]},
+		{"another usage above", issue(t, "leaf", clients, plain), []*identity{clients}, invalidCertificates[x509.IncompatibleUsage]},
+		{"name constraints", issue(t, "leaf", constrained, plain), []*identity{constrained}, invalidCertificates[x509.CANotAuthorizedForThisName]},
+		{"signed by no authority", issue(t, "leaf", leafAsIssuer, plain), []*identity{leafAsIssuer}, "is signed with a certificate that is no authority's"},
+		{"the path's length", issue(t, "leaf", below, plain), []*identity{below, short}, invalidCertificates[x509.TooManyIntermediates]},
+		{"an authority that has expired", issue(t, "leaf", expired, plain), []*identity{expired}, "is signed by an authority whose certificate is valid from " + validity(t, expired) + " only, and this machine's clock says …"},
+		{"an authority of the same name", issue(t, "leaf", other, plain), nil, otherKey},
+		{"an unknown authority", issue(t, "leaf", issue(t, "unknown", nil, authority), plain), nil, "is signed by an authority that this machine does not trust"},
+		{"a critical extension", issue(t, "leaf", root, func(c *x509.Certificate) {
+			c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Critical: true, Value: []byte(bodyMark)}}
+		}), nil, "has a critical extension that this client does not know, or one above it has"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			chain := tls.Certificate{Certificate: [][]byte{row.leaf.raw}, PrivateKey: row.leaf.key}
+			for _, above := range row.above {
+				chain.Certificate = append(chain.Certificate, above.raw)
+			}
+			p, options, _ := onTLS(t, func(c *tls.Config) { // as Certificates, httptest would parse them
+				c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+					return &tls.Config{Certificates: []tls.Certificate{chain}}, nil
+				}
+			}, grantsToken("t-1"))
+			options.RootCAs = x509.NewCertPool()
+			options.RootCAs.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.raw}))
+			options.RootCAs.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: expired.raw}))
+			_, err := p.client(options).Token(t.Context(), p.interxion(""), 0)
+			want := row.want
+			if !strings.HasPrefix(want, "the server") {
+				want = "the server's certificate " + want
+			}
+			if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.HasSuffix(clock.ReplaceAllString(err.Error(), "…"), ": "+want) {
+				t.Errorf("%v, want %q", err, want)
+			}
+			p.sent(0, "")
+		})
+	}
+}
+
+// Windows and macOS report the server's certificate where one above it has expired.
+func TestValidityIsThatOfTheCertificateThatHasExpired(t *testing.T) {
+	now := time.Now()
+	valid := &x509.Certificate{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}
+	if got := describeValidity(valid, now); !strings.HasPrefix(got, "is signed by an authority whose certificate has expired or is not yet valid; this machine's clock says ") {
+		t.Error(got)
+	}
+	if got := describeValidity(valid, now.Add(2*time.Hour)); !strings.HasPrefix(got, "is valid from ") {
+		t.Error(got)
+	}
+}
+
+// What crypto/x509 says and is not known here is no reason to guess.
+func TestAnUnknownCertificateErrorIsNotGuessed(t *testing.T) {
+	for _, err := range []error{
+		errors.New("x509: “" + bodyMark + "” certificate is not standards compliant"),
+		x509.CertificateInvalidError{Reason: x509.NoValidChains, Detail: bodyMark},
+		x509.CertificateInvalidError{Reason: 99, Detail: bodyMark},
+	} {
+		found := diagnose(&tls.CertificateVerificationError{Err: err}, place{peer: peerServer})
+		if found.fault != Untrusted || found.description != "the server's certificate is not accepted" || found.passes {
+			t.Errorf("%v: %+v", err, found)
+		}
+	}
+	for text, want := range map[string]string{
+		"tls: a new text":                        "TLS failed: a new text",
+		"tls: it quotes \"" + bodyMark + "\"":    "TLS failed",
+		"tls: server selected unsupported group": "TLS failed: server selected unsupported group",
+	} {
+		found := diagnose(errors.New(text), place{stage: shaking, peer: peerServer})
+		if found.fault != Untrusted || found.description != want || found.passes {
+			t.Errorf("%s: %+v, want %q", text, found, want)
+		}
+	}
+}
+
+// TestSystemRoots runs in processes of its own, because crypto/x509 reads the system's authorities once.
+func TestSystemRoots(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only here, variables say where the authorities are")
+	}
+	if want := os.Getenv("IXTOKEN_TEST_ROOTS"); want != "" {
+		p, _, _ := onTLS(t, nil, grantsToken("t-1"))
+		_, err := p.client(Options{}).Token(t.Context(), p.interxion(""), 0)
+		if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.HasSuffix(err.Error(), ": "+want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+		return
+	}
+	dir := t.TempDir()
+	for place, want := range map[string]string{
+		dir:           fmt.Sprintf("the certificate authorities of this machine cannot be read: %q: is a directory", dir),
+		dir + "/none": "the server's certificate is signed by an authority that this machine does not trust; this machine has no certificate authorities",
+	} {
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSystemRoots$", "-test.v")
+		child.Env = append(os.Environ(), "IXTOKEN_TEST_ROOTS="+want, "SSL_CERT_FILE="+place, "SSL_CERT_DIR="+dir+"/none")
+		if shown, err := child.CombinedOutput(); err != nil || !bytes.Contains(shown, []byte("PASS: TestSystemRoots")) {
+			t.Errorf("%v\n%s", err, shown)
+		}
+	}
+}
+
+// Versions and ciphers.
+
+// serverHello is the first record of a server that chooses a version and a cipher suite, whatever was offered.
+func serverHello(version, suite uint16) string {
+	body := binary.BigEndian.AppendUint16(nil, version)
+	body = append(body, make([]byte, 32+1)...) // random, no session
+	body = binary.BigEndian.AppendUint16(body, suite)
+	body = append(body, 0)                                             // no compression
+	body = append([]byte{2, 0, 0, byte(len(body))}, body...)           // ServerHello
+	record := append([]byte{22, 3, byte(version)}, 0, byte(len(body))) // handshake
+	return string(append(record, body...))
+}
+
+func TestVersionsAndCiphers(t *testing.T) {
+	const nothingInCommon = "the server refused the TLS connection: handshake failure (no TLS version, cipher suite or key exchange in common, or it demands a client certificate)"
+	rsaExchange := func(c *tls.Config) {
+		leaf := issue(t, "leaf", nil, func(*x509.Certificate) {})
+		c.Certificates = []tls.Certificate{{Certificate: [][]byte{leaf.raw}, PrivateKey: leaf.key}}
+		c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}
+	}
+	p, options, _ := onTLS(t, rsaExchange, grantsToken("t-1"))
+	for _, row := range []struct{ name, url, want string }{
+		{"RSA key exchange alone", p.url, nothingInCommon},
+		{"RSA key exchange all the same", scripted(t, "https://", serverHello(tls.VersionTLS12, tls.TLS_RSA_WITH_AES_128_GCM_SHA256)), "the server chose a cipher suite that this client does not offer"},
+		{"TLS 1.0 all the same", scripted(t, "https://", serverHello(tls.VersionTLS10, tls.TLS_RSA_WITH_AES_128_GCM_SHA256)), "the server chose a TLS version that this client does not offer; it offers 1.2 and 1.3"},
+		{"an alert", scripted(t, "https://", "\x15\x03\x03\x00\x02\x02\x70"), "the server refused the TLS connection: unrecognized name"},
+		{"an alert that is none", scripted(t, "https://", "\x15\x03\x03\x00\x02\x02\xee"), "the server refused the TLS connection: alert(238)"},
+		{"a record that is too long", scripted(t, "https://", "\x16\x03\x03\xff\xff"+bodyMark), "TLS failed: oversized record received with length 65535"},
+		{"another message", scripted(t, "https://", "\x16\x03\x03\x00\x04\x0e\x00\x00\x00"), "TLS failed: received unexpected handshake message of type *tls.serverHelloDoneMsg when waiting for *tls.serverHelloMsg"},
+		{"a message that is none", scripted(t, "https://", "\x16\x03\x03\x00\x0d\x02\x00\x00\x09"+bodyMark), "TLS failed: error decoding message"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			grant := anywhere("", "")
+			grant.LoginURL = row.url
+			_, err := New(options).Token(t.Context(), grant, 0)
+			if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.HasSuffix(err.Error(), ": "+row.want) {
+				t.Errorf("%v, want %q", err, row.want)
+			}
+		})
+	}
+	p.sent(0, "")
+}
