@@ -74,7 +74,7 @@ func serve(options provider.Options, more ...tf6server.ServeOpt) {
 }
 
 // interrupted is closed by Ctrl-C, which a terminal sends to this process too. Not every CLI cancels what hangs in a
-// provider: without this, Terraform 1.10 to 1.13 and OpenTofu wait for the platform.
+// provider: without this, Terraform before 1.16 and OpenTofu wait for the platform in the plan that an apply makes.
 func interrupted() <-chan struct{} {
 	done := make(chan struct{})
 	signals := make(chan os.Signal, 1)
