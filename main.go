@@ -62,7 +62,8 @@ func main() {
 	case os.Getenv(cookie) == "":
 		fmt.Print(usage)
 	default:
-		// A terminal sends Ctrl-C to this process too. Terraform 1.10 to 1.13 and OpenTofu do not cancel a call that hangs.
+		// A terminal sends Ctrl-C to this process too. In the plan that an apply makes, Terraform before 1.16 and OpenTofu do
+		// not cancel a call that hangs.
 		interrupted, _ := signal.NotifyContext(context.Background(), os.Interrupt)
 		serve(provider.Options{Version: version, Commit: commit, Interrupted: interrupted.Done(), Ignored: protect()})
 	}

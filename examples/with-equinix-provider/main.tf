@@ -1,7 +1,7 @@
-# Feeding a token to the official provider equinix/equinix. It obtains and
-# refreshes its tokens itself, so this is for what it does not do: one login for
-# several tools and processes (with token_cache_dir), or a shorter way to an
-# error that says what to set.
+# A token for the official provider equinix/equinix, which makes one login of
+# many: that provider logs in for every Fabric operation otherwise, and sends a
+# wrong secret eleven times for each. In runs that take longer than a token
+# lasts, leave the token out: its own login refreshes. Set max_retries = 0 then.
 
 terraform {
   required_providers {

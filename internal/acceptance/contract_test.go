@@ -4,6 +4,8 @@
 package acceptance
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,18 +93,24 @@ data "http" "api" {
 	}
 }
 
-// wantRefusals fails the test unless each of the forty blocks has one error that says it all.
+// wantRefusals fails the test unless each of forty blocks, twenty of each kind, has one error that says it all.
 func wantRefusals(s *stage, p *simulator.Platform, words ...string) {
 	s.t.Helper()
-	s.configure(bothKinds(p))
+	s.configure(separate(20, "ephemeral", ofKind(p), "") + separate(20, "data", ofKind(p), ""))
 	r := s.report("plan")
-	if len(r.errors) != 40 {
-		s.t.Fatalf("%d errors for 40 blocks: %.500s", len(r.errors), r.Stdout)
-	}
+	byKind := map[string][]diagnostic{} // what a data source may not have, its text says
 	for _, d := range r.errors {
+		kind, _, _ := strings.Cut(d.Address, ".")
+		byKind[kind] = append(byKind[kind], d)
+	}
+	if len(byKind) != 2 {
+		s.t.Fatalf("errors of the kinds %v", slices.Collect(maps.Keys(byKind)))
+	}
+	for kind, refusals := range byKind {
+		wantOneEach(s.t, refusals, 20, kind, ofKind(p))
 		for _, want := range append(words, "No "+p.Name()+" access token: ") {
-			if !strings.Contains(d.text(), want) {
-				s.t.Fatalf("the error does not say %q:\n%s", want, d.text())
+			if !strings.Contains(refusals[0].text(), want) {
+				s.t.Errorf("the error does not say %q:\n%s", want, refusals[0].text())
 			}
 		}
 	}

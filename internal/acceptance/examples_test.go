@@ -5,6 +5,7 @@ package acceptance
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -29,8 +30,8 @@ func newExample(t *testing.T, dir string) *stage {
 	return s
 }
 
-// Every example is applied as a user would who has set the credentials in the environment, and destroyed. Providers of
-// other people have stand-ins.
+// Every example is applied as a user would who has set the credentials in the environment, and destroyed. What policy
+// tools read, its plan and its state as JSON, is there. Providers of other people have stand-ins.
 func TestEveryExampleWorks(t *testing.T) {
 	t.Parallel()
 	for _, dir := range exampleDirs(t) {
@@ -38,7 +39,10 @@ func TestEveryExampleWorks(t *testing.T) {
 			t.Parallel()
 			s := newExample(t, dir)
 			s.must("get")
+			s.must("plan", "-out=saved.tfplan")
+			s.wantJSON("saved.tfplan")
 			s.must("apply", "-auto-approve")
+			s.wantJSON()
 			asked := 0
 			for _, p := range s.Platforms() {
 				for _, request := range p.Requests() {
@@ -53,6 +57,18 @@ func TestEveryExampleWorks(t *testing.T) {
 			}
 			s.must("destroy", "-auto-approve")
 		})
+	}
+}
+
+// wantJSON fails the test unless the CLI shows as JSON a plan, or the state where there is no file.
+func (s *stage) wantJSON(file ...string) {
+	s.t.Helper()
+	output := s.must(append([]string{"show", "-json"}, file...)...).Stdout
+	var shown struct {
+		Version string `json:"format_version"`
+	}
+	if err := json.Unmarshal([]byte(output), &shown); err != nil || shown.Version == "" {
+		s.t.Errorf("show -json %v: %v:\n%s", file, err, output)
 	}
 }
 
@@ -111,6 +127,18 @@ func TestAnotherProviderUsesTheToken(t *testing.T) {
 		t.Errorf("the API has seen %s", got)
 	}
 	s.wantAbsent(s.Interxion.Issued()...)
+}
+
+// A condition of a resource makes an error of a token that is too short, in the plan, which can be shown as JSON even so.
+func TestAConditionRefusesAShortToken(t *testing.T) {
+	t.Parallel()
+	s := newExample(t, "precondition")
+	s.Interxion.SetLifetime(20*time.Minute, 0)
+	r := s.report("plan", "-out=saved.tfplan")
+	if r.Status != 1 || len(r.errors) != 1 || !strings.Contains(r.errors[0].Detail, "less than 30 minutes") {
+		t.Errorf("status %d, errors %v", r.Status, r.errors)
+	}
+	s.wantJSON("saved.tfplan")
 }
 
 // A refresh token goes into a secret store through a write-only argument, and the next run uses it.

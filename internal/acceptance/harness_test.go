@@ -11,6 +11,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -223,6 +224,36 @@ func (s *stage) report(args ...string) report {
 		}
 	}
 	return r
+}
+
+// separate are so many blocks with the same arguments, each written out in a place of its own. Instances of one block will
+// not do to count diagnostics: the plan of Terraform 1.12 and newer shows one of several that are equal in text and place.
+func separate(number int, kind, of, arguments string) string {
+	var text strings.Builder
+	for i := range number {
+		fmt.Fprintf(&text, "%s %q \"separate_%d\" {\n  provider = ixtoken\n  %s\n}\n", kind, of, i, arguments)
+	}
+	return text.String()
+}
+
+// wantOneEach fails the test unless each of so many separate blocks has one of these diagnostics, no other block has any,
+// and all say the same.
+func wantOneEach(t *testing.T, diagnostics []diagnostic, number int, kind, of string) {
+	t.Helper()
+	found := map[string]int{}
+	for _, d := range diagnostics {
+		found[d.Address]++
+		if d.text() != diagnostics[0].text() {
+			t.Fatalf("two texts for one cause:\n%s\n%s", d.text(), diagnostics[0].text())
+		}
+	}
+	want := map[string]int{}
+	for i := range number {
+		want[fmt.Sprintf("%s.%s.separate_%d", kind, of, i)] = 1
+	}
+	if !maps.Equal(found, want) {
+		t.Fatalf("%d diagnostics, want one of each of %d blocks: %v", len(diagnostics), number, found)
+	}
 }
 
 // tokenRequests are the requests for tokens that a platform has seen.

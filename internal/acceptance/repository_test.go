@@ -38,6 +38,12 @@ func TestExamplesAndDocumentationHandleSecretsWell(t *testing.T) {
 		_ = hclsyntax.VisitAll(file.Body.(*hclsyntax.Body), func(node hclsyntax.Node) hcl.Diagnostics {
 			switch node := node.(type) {
 			case *hclsyntax.Block:
+				for _, inner := range node.Body.Blocks {
+					// Before Terraform 1.15, "show -json" crashes over a condition there.
+					if node.Type == "ephemeral" && inner.Type == "lifecycle" {
+						t.Errorf("%s: an ephemeral block has a condition", where)
+					}
+				}
 				if node.Type == "variable" && secretName.MatchString(node.Labels[0]) {
 					variables++
 					if ephemeral := node.Body.Attributes["ephemeral"]; ephemeral == nil || literal(ephemeral.Expr) != cty.True {

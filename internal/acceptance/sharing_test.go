@@ -45,25 +45,13 @@ func TestARejectedCredentialIsSentOnceAProcess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t)
-			s.configure(`ephemeral "equinix_access_token" "many" {
-  provider = ixtoken
-  count    = 100
-  ` + block + `
-}
-`)
+			s.configure(separate(100, "ephemeral", "equinix_access_token", block))
 			r := s.report("plan")
 			s.wantRequests(0, 1, 0)
 			if s.Equinix.Locked() {
 				t.Error("the account is locked")
 			}
-			if len(r.errors) != 100 {
-				t.Fatalf("%d errors for 100 blocks", len(r.errors))
-			}
-			for _, d := range r.errors {
-				if d.text() != r.errors[0].text() {
-					t.Errorf("two texts for one cause:\n%s\n%s", d.text(), r.errors[0].text())
-				}
-			}
+			wantOneEach(t, r.errors, 100, "ephemeral", "equinix_access_token")
 			for _, part := range []string{"No Equinix access token: credentials rejected", "500", "S1006", "EQUINIX_API_CLIENTSECRET", "five", "In use: base_url from the environment, client_id from the environment"} {
 				if !strings.Contains(r.errors[0].text(), part) {
 					t.Errorf("the error does not say %q:\n%s", part, r.errors[0].text())
