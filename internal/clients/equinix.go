@@ -40,6 +40,7 @@ var equinixHabits = habits{
 	outage:         regexp.MustCompile(`^(EQ|IC)-`),
 	rejectsWith500: true,
 }
+
 // EquinixGrantTypes are those that an Equinix grant can have.
 var EquinixGrantTypes = []string{ClientCredentials, Password, RefreshToken}
 
