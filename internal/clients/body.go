@@ -19,7 +19,7 @@ const maxBody = 1 << 20 // bytes of an answer, before and after decoding
 
 var errBodyTooLarge = fmt.Errorf("the answer is too large: more than %d bytes", maxBody)
 
-// readBody reads an answer up to the limit. Beyond that it is an error, so that a cut answer never looks whole.
+// readBody reads a body of at most maxBody bytes. A longer body is an error, so that a cut body never looks complete.
 func readBody(body io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(body, maxBody+1))
 	if err == nil && len(data) > maxBody {
@@ -28,8 +28,9 @@ func readBody(body io.Reader) ([]byte, error) {
 	return data, err
 }
 
-// decode undoes the content codings of an answer (RFC 9110, section 8.4). Requests ask for none, and servers send what
-// they like; some compress and do not say so. On an error, the body is what could be decoded before it.
+// decode undoes the content codings of an answer (RFC 9110, section 8.4). Requests ask for no coding, but some servers
+// compress the answer, and some of these do not declare it. On an error, decode returns the part of the body that it
+// could decode.
 func decode(header http.Header, body []byte) ([]byte, error) {
 	codings := strings.FieldsFunc(strings.ToLower(strings.Join(header.Values("Content-Encoding"), ",")), func(r rune) bool { return r == ',' || r == ' ' })
 	for i := len(codings) - 1; i >= 0; i-- {
@@ -38,7 +39,7 @@ func decode(header http.Header, body []byte) ([]byte, error) {
 		case "identity":
 		case "gzip", "x-gzip":
 			body, err = inflate(body, func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) })
-		case "deflate": // zlib's format (RFC 1950), or what is in it alone, which is a common mistake
+		case "deflate": // zlib's format (RFC 1950), or by a common mistake only the data inside it
 			body, err = inflate(body, func(r io.Reader) (io.Reader, error) {
 				if decoder, err := zlib.NewReader(r); err == nil {
 					return decoder, nil
@@ -58,10 +59,10 @@ func decode(header http.Header, body []byte) ([]byte, error) {
 	return body, nil
 }
 
-// inflate decompresses within the limit for a body.
+// inflate decompresses body. The result has at most maxBody bytes.
 func inflate(body []byte, open func(io.Reader) (io.Reader, error)) ([]byte, error) {
 	if len(body) == 0 {
-		return nil, nil // as some servers send errors
+		return nil, nil // some servers send errors with a content coding and without a body
 	}
 	decoder, err := open(bytes.NewReader(body))
 	if err != nil {

@@ -32,38 +32,40 @@ import (
 )
 
 const (
-	// entryMagic opens every entry, and names the format: another one is a miss. The names of the files have the
-	// version too, so that two versions of this program never touch each other's entries.
+	// entryMagic is the start of every entry, and names the format. An entry of another format is a miss. The file
+	// names contain the version too, so that two versions of this program never touch each other's entries.
 	entryMagic   = "ixtoken\x01"
 	entryPrefix  = "v1-"
 	entrySuffix  = ".token"
 	lockSuffix   = ".lock"
 	writeSuffix  = ".new"
 	saltSize     = 16
-	headerSize   = len(entryMagic) + 8 + saltSize // magic, when the entry is of no more use, salt
-	maxEntrySize = 512 << 10                      // bytes; two tokens of the greatest size, in base64, fit
+	headerSize   = len(entryMagic) + 8 + saltSize // magic, time at which the entry becomes useless, salt
+	maxEntrySize = 512 << 10                      // bytes; two tokens of maxToken bytes fit, even in base64
 
-	// lockWait bounds the wait for another process. It is longer than what a process does under the lock.
+	// lockWait bounds the wait for the lock of another process. It is longer than any process holds the lock.
 	lockWait = budget + 10*time.Second
 
-	// lockPoll and lockPollMax are the pauses between two looks at a lock that another process holds: the first, and the
-	// longest. They double, so that hundreds of processes that wait leave the machine to the one that works. Up to half of
-	// each is left out at random, or all would look at the same moments, in which one of them gets the lock.
+	// lockPoll and lockPollMax are the first and the longest pause between two attempts to take a lock that another
+	// process holds. The pauses double, so that hundreds of waiting processes leave the processor to the one that
+	// works. A random part, up to half of each pause, is left out. Otherwise all processes would try at the same
+	// moments, and only one of them would get the lock.
 	lockPoll    = 10 * time.Millisecond
 	lockPollMax = 160 * time.Millisecond
 
-	// unknownLife is how long an entry is kept whose refresh token has no known end: that of Equinix's.
+	// unknownLife is how long an entry is kept if the lifetime of its refresh token is unknown. It is the lifetime of
+	// Equinix's refresh tokens.
 	unknownLife = 60 * 24 * time.Hour
 )
 
 // own matches the names of the cache's own files.
 var own = regexp.MustCompile(`^` + entryPrefix + `[0-9a-f]{32}\.(token|lock|new)$`)
 
-// Cache is a directory in which the processes of one user share tokens: one encrypted entry a request, and beside it a
-// lock that is held over look, fetch and store.
+// Cache is a directory in which the processes of one user share tokens. Each request has one encrypted entry and one
+// lock. A process holds the lock while it reads the entry, sends the request and stores the result.
 //
-// The key of an entry comes from the secrets in the request itself. Whoever has the file and not the secret has nothing;
-// whoever has another secret has another entry.
+// The key of an entry is derived from the secrets in the request. The file without the secret is useless. A request
+// with another client secret has another entry.
 type Cache struct {
 	dir string
 }
@@ -72,23 +74,24 @@ type Cache struct {
 type record struct {
 	Token    Token
 	Rejected *Error    // nil: the platform has not rejected the request
-	Until    time.Time // how long Rejected holds
+	Until    time.Time // when Rejected ends
 	Spent    bool      // the platform may have seen the refresh token in the request
 }
 
-// rejectionShared is how long other processes answer rejected credentials from the cache. Fifty parallel jobs with a stale
-// secret are then one failed login. The time is over before anybody has had the secret accepted.
+// rejectionShared is how long other processes use a rejection from the cache. Fifty parallel jobs with an outdated
+// secret then cause one failed login. A user needs longer than that to get the secret accepted.
 const rejectionShared = 60 * time.Second
 
-// rejects reports whether the rejection still counts. A rejection that would count for longer than rejectionShared is from
-// the future, which means that the clock was set back.
+// rejects reports whether the rejection still counts. A rejection with more time left than rejectionShared does not
+// count: it is from the future, which means that the clock was set back.
 func (r record) rejects(now time.Time) bool {
 	left := r.Until.Sub(now)
 	return r.Rejected != nil && left > 0 && left <= rejectionShared
 }
 
-// OpenCache returns the cache in dir, which is made if it is missing. A directory in which others could put files is
-// refused: the entries are encrypted, but a lock that others can take is none. Its errors do not name dir.
+// OpenCache returns the cache in dir, and creates dir if it is missing. It refuses a directory in which other users
+// could put files. The entries are encrypted, but a lock that other users can take protects nothing. Its errors do not
+// contain dir.
 func OpenCache(dir string) (*Cache, error) {
 	dir = filepath.Clean(dir) // a slash at the end would make Lstat follow a link
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -109,7 +112,7 @@ func OpenCache(dir string) (*Cache, error) {
 	return k, nil
 }
 
-// reason is what an error of the file system says without the path, which the caller names.
+// reason returns an error of the file system without the path. The caller names the path.
 func reason(err error) error {
 	if number := syscall.Errno(0); errors.As(err, &number) {
 		return number
@@ -121,7 +124,7 @@ func (k *Cache) path(r request, suffix string) string {
 	return filepath.Join(k.dir, entryPrefix+r.name()+suffix)
 }
 
-// lock waits for the request's lock until ctx ends, and returns what gives it back.
+// lock waits for the request's lock until ctx ends. release gives the lock back.
 func (k *Cache) lock(ctx context.Context, r request) (release func(), err error) {
 	path := k.path(r, lockSuffix)
 	for pause := lockPoll; ; pause = min(2*pause, lockPollMax) {
@@ -137,7 +140,7 @@ func (k *Cache) lock(ctx context.Context, r request) (release func(), err error)
 	}
 }
 
-// tryLock takes a lock and returns what gives it back; nil: another process has it.
+// tryLock takes a lock without waiting. release gives the lock back; nil: another process has the lock.
 func tryLock(path string) (release func(), err error) {
 	lock := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow|noWait), flock.SetPermissions(0o600))
 	held, err := lock.TryLock()
@@ -146,7 +149,7 @@ func tryLock(path string) (release func(), err error) {
 		return nil, reason(err)
 	case !held:
 		return nil, nil
-	case !inPlace(lock, path): // a sweep removed the file between open and lock: nobody else will find this one
+	case !inPlace(lock, path): // a sweep removed the file between open and lock, so other processes do not see this lock
 		_ = lock.Unlock()
 		return nil, nil
 	}
@@ -162,8 +165,8 @@ func inPlace(lock *flock.Flock, path string) bool {
 	return err == nil && os.SameFile(held, there)
 }
 
-// load returns what is stored about the request. Anything but a whole entry of this request is a miss; why says which.
-// damaged reports that no process of this program can have left what is there.
+// load returns what is stored about the request. Everything except a complete entry of this request is a miss, and why
+// gives the reason. damaged reports that this program cannot have written what is there.
 func (k *Cache) load(r request) (found record, why string, damaged bool) {
 	data, err := readEntry(k.path(r, entrySuffix), maxEntrySize)
 	switch {
@@ -181,7 +184,7 @@ func (k *Cache) load(r request) (found record, why string, damaged bool) {
 	text, err := r.open(data)
 	var stored storedRecord
 	switch {
-	case err != nil && r.personal(): // the password is not in the name
+	case err != nil && r.personal(): // the file name does not depend on the password
 		return record{}, "the entry is damaged or of another password", false
 	case err != nil || json.Unmarshal(text, &stored) != nil:
 		return record{}, "the entry is damaged", true
@@ -189,7 +192,7 @@ func (k *Cache) load(r request) (found record, why string, damaged bool) {
 	return stored.record(), "", false
 }
 
-// otherVersion reports whether an entry begins as one of this program, but not of this format.
+// otherVersion reports whether data begins like an entry of this program, but in another format.
 func otherVersion(data []byte) bool {
 	const program = len(entryMagic) - 1
 	return len(data) >= len(entryMagic) && string(data[:program]) == entryMagic[:program] && data[program] != entryMagic[program]
@@ -208,7 +211,8 @@ func (r request) open(entry []byte) ([]byte, error) {
 	return aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], r.binding(header))
 }
 
-// save replaces what is stored about the request. The caller holds the lock, so the temporary file is its own.
+// save replaces what is stored about the request. The caller holds the lock, so no other process uses the temporary
+// file.
 func (k *Cache) save(r request, known record) error {
 	data, err := r.seal(known)
 	if err != nil {
@@ -226,8 +230,8 @@ func (k *Cache) save(r request, known record) error {
 	return nil
 }
 
-// update replaces what is stored about the request by what change makes of it, unless change says no, or another process
-// holds the lock. It waits for nobody.
+// update replaces what is stored about the request by the result of change. It does nothing if change returns false, or
+// if another process holds the lock. It does not wait for the lock.
 func (k *Cache) update(r request, change func(record) (record, bool)) {
 	release, err := tryLock(k.path(r, lockSuffix))
 	if release == nil || err != nil {
@@ -236,18 +240,18 @@ func (k *Cache) update(r request, change func(record) (record, bool)) {
 	defer release()
 	known, miss, _ := k.load(r)
 	if changed, ok := change(known); ok && miss == "" {
-		_ = k.save(r, changed) // the old entry stays: its token is refused once more, and discarded again
+		_ = k.save(r, changed) // on an error the old entry stays; its token is refused and discarded again
 	}
 }
 
-// seal returns the entry: header, nonce, and the encrypted record.
+// seal returns the encoded entry: header, nonce, and the encrypted record.
 func (r request) seal(known record) ([]byte, error) {
-	text, err := json.Marshal(known.stored()) //nolint:gosec // what is encrypted below
+	text, err := json.Marshal(known.stored()) //nolint:gosec // encrypted below
 	if err != nil {
 		return nil, err
 	}
 	salt := random(saltSize)
-	header := binary.BigEndian.AppendUint64([]byte(entryMagic), uint64(known.usefulUntil().Unix())) //nolint:gosec // over reads it as it is written
+	header := binary.BigEndian.AppendUint64([]byte(entryMagic), uint64(known.usefulUntil().Unix())) //nolint:gosec // expired reads it as it is written
 	header = append(header, salt...)
 	aead, err := r.aead(salt)
 	if err != nil {
@@ -263,7 +267,7 @@ func random(size int) []byte {
 	return bytes
 }
 
-// usefulUntil is when nothing in the record is of use any more.
+// usefulUntil returns the time at which the whole record becomes useless.
 func (r record) usefulUntil() time.Time {
 	last := r.Until
 	for _, end := range []time.Time{r.Token.Expiry, r.Token.RefreshTokenExpiry} {
@@ -277,8 +281,8 @@ func (r record) usefulUntil() time.Time {
 	return last
 }
 
-// name is the request's name in the file system. It tells nothing to those who do not know the secrets. The password of
-// a human is not in it: names can be tried out faster than the key that is made of it.
+// name returns the request's name in the file system. It reveals nothing without the secrets. A user's password is not
+// part of it, because guessing a password is faster from a name than from the key that slowKey derives.
 func (r request) name() string {
 	body := r.body
 	if r.personal() {
@@ -288,17 +292,18 @@ func (r request) name() string {
 	return hex.EncodeToString(digest[:16])
 }
 
-// personal reports whether a human's password is among the secrets.
+// personal reports whether a user's password is among the secrets.
 func (r request) personal() bool { return !r.impersonal.IsZero() }
 
-// binding is the data that an entry is bound to besides its key: all that would be sent, and the header.
+// binding returns the data that an entry is bound to besides its key: the header, and the digest of the request.
 func (r request) binding(header []byte) []byte {
 	digest := r.key()
 	return slices.Concat(header, digest[:])
 }
 
-// aead returns the cipher for an entry with this salt. What a platform made up is too long to be guessed, and a fast
-// derivation will do; a human's password gets the memory-hard one that RFC 9106, section 4, recommends as second choice.
+// aead returns the cipher for an entry with this salt. Secrets that a platform has generated are too long to be
+// guessed, so a fast derivation of the key is enough. A user's password gets the memory-hard derivation that RFC 9106,
+// section 4, recommends as second choice.
 func (r request) aead(salt []byte) (cipher.AEAD, error) {
 	secrets := make([]string, len(r.secrets))
 	for i, secret := range r.secrets {
@@ -319,21 +324,23 @@ func (r request) aead(salt []byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// deriving is held by the one that derives a slow key: each needs 64 MiB, and a plan may have many users.
+// deriving is held while slowKey runs. Each run needs 64 MiB, and a plan may have many users.
 var deriving sync.Mutex
 
-// slowKey is the memory-hard derivation. It waits for others' without a context: whoever asked for the token waits in
-// flights.share, and may leave; and what a platform has answered must be stored even then.
+// slowKey derives a key with the memory-hard function Argon2id. It waits for other derivations without a context. The
+// callers that asked for the token wait in flights.share, and can leave there. The platform's answer must be stored
+// even if they leave.
 func slowKey(key, salt []byte) []byte {
 	deriving.Lock()
 	defer deriving.Unlock()
 	return argon2.IDKey(key, salt, 3, 64<<10, 4, 32)
 }
 
-// errUnfit is what stands in the place of an entry and can be none.
+// errUnfit means that the file in the place of an entry cannot be an entry.
 var errUnfit = errors.New("not a regular file of a fitting size")
 
-// readEntry reads the first bytes of an entry, so many at most. It follows no link and waits for no pipe.
+// readEntry returns at most the given number of bytes from the start of an entry. It does not follow links, and does
+// not wait for pipes.
 func readEntry(path string, most int64) ([]byte, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|noFollow|noWait, 0) //nolint:gosec // a name made of a digest
 	if err != nil {
@@ -353,7 +360,7 @@ func readEntry(path string, most int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(file, most))
 }
 
-// writeEntry writes a new file that is on the disk when it returns.
+// writeEntry writes a new file. The data is on the disk when it returns.
 func writeEntry(path string, data []byte) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -366,8 +373,8 @@ func writeEntry(path string, data []byte) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// sweep removes what is of no more use: what a process that was killed was writing, and entries whose time is over. It
-// needs no key, and waits for no lock: what is in use is left alone.
+// sweep removes what is no longer useful: expired entries, and temporary files of processes that were killed. It needs
+// no key. It does not wait for locks, so it skips entries in use.
 func (k *Cache) sweep(now time.Time) {
 	files, err := os.ReadDir(k.dir)
 	if err != nil {
@@ -375,7 +382,7 @@ func (k *Cache) sweep(now time.Time) {
 	}
 	names := map[string]bool{}
 	for _, file := range files {
-		if own.MatchString(file.Name()) { // there may be others, if the directory is not for the cache alone
+		if own.MatchString(file.Name()) { // the directory may also hold other files
 			names[strings.TrimSuffix(file.Name(), filepath.Ext(file.Name()))] = true
 		}
 	}
@@ -395,8 +402,8 @@ func (k *Cache) sweep(now time.Time) {
 	}
 }
 
-// expired reports whether an entry is missing or of no more use. One that cannot be read just now is kept: it may say that a
-// refresh token is spent. What is no entry is kept too, for as long as an entry may be: load tells of it, and save replaces it.
+// expired reports whether an entry is missing or no longer useful. An unreadable entry is kept, because it may say that
+// a refresh token is spent. Any other file in its place is kept for unknownLife: load reports it, and save replaces it.
 func expired(path string, now time.Time) bool {
 	header, err := readEntry(path, int64(headerSize))
 	switch {
@@ -412,7 +419,7 @@ func expired(path string, now time.Time) bool {
 	return now.After(time.Unix(usefulUntil, 0))
 }
 
-// storedRecord is a record in clear, for the encryption alone.
+// storedRecord is a record in clear text. seal encrypts it.
 type storedRecord struct {
 	AccessToken        string    `json:"access_token,omitempty"`
 	TokenType          string    `json:"token_type,omitempty"`
@@ -427,7 +434,7 @@ type storedRecord struct {
 	Spent              bool      `json:"spent,omitempty"`
 }
 
-// Format writes [redacted], whatever the verb.
+// Format writes [redacted] for every verb.
 func (storedRecord) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 func (r record) stored() storedRecord {

@@ -12,7 +12,7 @@ import (
 )
 
 // cached lets one caller at a time send a request, in all processes, and shares the result with the others. Without a
-// cache, it does so in this process alone.
+// cache, it does so only in this process.
 type cached struct {
 	memory *memory
 	cache  *Cache // nil: there is none
@@ -20,7 +20,7 @@ type cached struct {
 	next   *gate
 }
 
-// lookUp answers with what other processes have left.
+// lookUp returns the result that another process has stored.
 func (s *cached) lookUp(ctx context.Context, r request, minValidity time.Duration) (token Token, err *Error, ok bool) {
 	if s.cache == nil {
 		return Token{}, nil, false
@@ -38,9 +38,9 @@ func (s *cached) lookUp(ctx context.Context, r request, minValidity time.Duratio
 	return token, err, ok
 }
 
-// exclusive takes the only right to send r, calls do, and shares the result. It does not call do if another caller has sent
-// r in the meantime. do learns whether every other process is kept out: where the lock of the cache entry cannot be had,
-// none is.
+// exclusive takes the exclusive right to send r, calls do, and shares the result. It does not call do if another caller
+// has sent r in the meantime. alone tells do whether all other processes are kept out. It is false if the lock of the
+// cache entry could not be taken.
 func (s *cached) exclusive(ctx context.Context, r request, minValidity time.Duration, do func(ctx context.Context, alone bool) (Token, *Error)) (Token, *Error) {
 	if token, err, ok := s.memory.answer(r, minValidity); ok {
 		return token, err
@@ -58,7 +58,7 @@ func (s *cached) exclusive(ctx context.Context, r request, minValidity time.Dura
 	defer cancel()
 	token, err := do(ctx, alone)
 	if err == nil {
-		s.memory.remember(r, token, nil) // for the caller that takes the right next
+		s.memory.remember(r, token, nil) // for the next caller that takes the right
 	}
 	if alone {
 		s.save(ctx, r, token, err)
@@ -66,7 +66,7 @@ func (s *cached) exclusive(ctx context.Context, r request, minValidity time.Dura
 	return token, err
 }
 
-// send sends r. A request that must not be sent again is marked before.
+// send sends r. If r may be sent only once, send marks it first.
 func (s *cached) send(ctx context.Context, r request, alone bool) (Token, *Error) {
 	if !r.sendOnce {
 		return s.next.admit(ctx, r)
@@ -78,8 +78,8 @@ func (s *cached) send(ctx context.Context, r request, alone bool) (Token, *Error
 	return s.settle(r, token, err), err
 }
 
-// load adds to memory what other processes have left. miss says why there is nothing. A damaged entry is reported once,
-// when the caller holds the lock: every miss leads there.
+// load copies the cache entry of r into memory. miss says why there is nothing to copy. A damaged entry is reported
+// only if the caller holds the lock. After each miss, the entry is read again with the lock, so it is reported once.
 func (s *cached) load(ctx context.Context, r request, locked bool) (miss string) {
 	if s.cache == nil {
 		return ""
@@ -92,9 +92,9 @@ func (s *cached) load(ctx context.Context, r request, locked bool) (miss string)
 	return miss
 }
 
-// lock takes the only right to send r, in this process and in others. Where the lock of the cache entry cannot be had, the
-// request goes on without the cache, and alone is false. A refresh whose lock another process holds is not sent: that
-// process may be using the refresh token.
+// lock takes the exclusive right to send r, in this process and in others. If the lock of the cache entry cannot be
+// taken, the request continues without the cache, and alone is false. A refresh is not sent if another process holds
+// the lock, because that process may be using the refresh token.
 func (s *cached) lock(ctx context.Context, r request) (alone bool, release func(), err *Error) {
 	leave := s.memory.take(ctx, r)
 	switch {
@@ -125,10 +125,10 @@ func (s *cached) lock(ctx context.Context, r request) (alone bool, release func(
 	return false, leave, nil
 }
 
-// markSpent marks a request that must not be sent again if its outcome stays unknown: a platform may count a second login
-// as a failed one, and may answer a second use of a refresh token by revoking every token that came from it (RFC 6819,
-// section 5.2.2.3). The mark is set before the request is sent, so that it holds even if this process is killed. ok
-// reports whether the request may be sent.
+// markSpent marks a request that must not be sent again if its outcome stays unknown. A platform may count a second
+// login as a failed login. It may answer a second use of a refresh token by revoking every token that came from it (RFC
+// 6819, section 5.2.2.3). The mark is set before the request is sent, so that it holds even if this process is killed.
+// ok reports whether the request may be sent.
 func (s *cached) markSpent(ctx context.Context, r request, alone bool) (ok bool) {
 	if s.memory.setSpent(r, true) {
 		return false
@@ -157,8 +157,8 @@ func (s *cached) settle(r request, token Token, err *Error) Token {
 	return token
 }
 
-// save leaves to other processes what came of r: a token, a rejection of the credentials for a while, or whether the
-// refresh token in r is spent.
+// save stores the result of r for other processes: a token, a rejection of the credentials for a limited time, or
+// whether the refresh token in r is spent.
 func (s *cached) save(ctx context.Context, r request, token Token, err *Error) {
 	if s.cache == nil {
 		return
@@ -183,8 +183,8 @@ func (s *cached) save(ctx context.Context, r request, token Token, err *Error) {
 	}
 }
 
-// discard ends a token that an API has refused, in this process and in the requests' cache entries. A process that holds
-// the lock of an entry is about to replace the token.
+// discard expires a token that an API has refused, in this process and in the cache entries of the requests. It skips
+// an entry if another process holds the lock, because that process is about to replace the token.
 func (s *cached) discard(refused Token, requests ...request) {
 	s.memory.discard(refused)
 	if s.cache == nil {

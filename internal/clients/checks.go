@@ -16,7 +16,7 @@ import (
 // setting's name; "": nothing is wrong. It never repeats the value. Front ends use the same checks before they build a
 // grant.
 
-// CheckText is the check of a setting on one line.
+// CheckText checks a setting that has one line.
 func CheckText(value Secret) string {
 	if strings.ContainsFunc(value.Reveal(), unicode.IsControl) {
 		return "has a line break or another control character"
@@ -24,7 +24,7 @@ func CheckText(value Secret) string {
 	return CheckSecret(value)
 }
 
-// CheckSecret is the check of a setting that is sent exactly as it was given.
+// CheckSecret checks a setting with a value to send unchanged.
 func CheckSecret(value Secret) string {
 	switch text := value.Reveal(); {
 	case len(text) > maxInput:
@@ -35,7 +35,7 @@ func CheckSecret(value Secret) string {
 	return ""
 }
 
-// CheckURL is the check of a platform's URL.
+// CheckURL checks a platform's URL.
 func CheckURL(value Secret) string {
 	if _, err := ParseURL(value.Reveal()); err != nil {
 		return "is not accepted: " + err.Error()
@@ -43,7 +43,7 @@ func CheckURL(value Secret) string {
 	return ""
 }
 
-// CheckOneOf returns the check of a setting that has few values.
+// CheckOneOf returns a check that accepts only the allowed values.
 func CheckOneOf(allowed ...string) func(Secret) string {
 	return func(value Secret) string {
 		if slices.Contains(allowed, value.Reveal()) {
@@ -53,28 +53,28 @@ func CheckOneOf(allowed ...string) func(Secret) string {
 	}
 }
 
-// checks gathers what is wrong with a grant's settings, so that one error names it all. Settings carry the names that
-// the platform's API gives them. text, secret and url return what is to be sent.
+// checks collects what is wrong with a grant's settings, so that one error names everything. Settings have the names
+// that the platform's API gives them. text, secret and url return the value to send.
 type checks struct {
 	faults []string
 }
 
-// text is a required setting on one line.
+// text checks a required setting that has one line.
 func (c *checks) text(name, value string) string {
 	c.required(name, NewSecret(value), CheckText)
 	return value
 }
 
-// secret is a required setting that is sent exactly as it was given.
+// secret checks a required setting with a value to send unchanged.
 func (c *checks) secret(name string, value Secret) string {
 	c.required(name, value, CheckSecret)
 	return value.Reveal()
 }
 
-// url is a required platform's URL; nil: something is wrong with it.
+// url checks and parses a required platform URL; nil: something is wrong with it.
 func (c *checks) url(name, value string) *url.URL {
 	c.required(name, NewSecret(value), CheckURL)
-	u, _ := ParseURL(value) // CheckURL has said why it is none
+	u, _ := ParseURL(value) // CheckURL has reported the error
 	return u
 }
 
@@ -86,14 +86,14 @@ func (c *checks) required(name string, value Secret, check func(Secret) string) 
 	c.value(name, value, check)
 }
 
-// value is a setting with a check of its own.
+// value checks a setting with the given check.
 func (c *checks) value(name string, value Secret, check func(Secret) string) {
 	if fault := check(value); fault != "" {
 		c.faults = append(c.faults, name+" "+fault)
 	}
 }
 
-// err is all that was found; nil: nothing was.
+// err returns one error for everything that was found; nil: nothing is wrong.
 func (c *checks) err(platform string) error {
 	if len(c.faults) == 0 {
 		return nil

@@ -3,16 +3,17 @@
 
 // Package clients obtains OAuth 2.0 access tokens (RFC 6749) from interconnection platforms.
 //
-// A request for a token walks one way down. Each step is a type in a file of its own, and knows only the next step:
+// A request for a token passes these steps from top to bottom. Each step is a type in its own file, and knows only the
+// next step:
 //
 //	Client     encodes the grant
 //	flights    answers from memory, or lets all callers wait for one run
 //	refresher  refreshes the last token, or sends the request itself
 //	cached     lets one process send, and shares the result with the others
 //	gate       lets unproven credentials through one at a time
-//	sender     sends, and repeats what may be repeated
+//	sender     sends the request, and retries it if a retry is allowed
 //
-// Then request.read in response.go judges the answer. What differs between platforms stands in the platform's own file.
+// Then request.read in response.go interprets the answer. What differs between platforms is in the platform's own file.
 package clients
 
 import (
@@ -27,8 +28,8 @@ const (
 	defaultRequestTimeout = 30 * time.Second
 	defaultMaxAttempts    = 4
 
-	// budget bounds all requests for one token: attempts, pauses, a refresh with its fallback. The wait for other
-	// processes at the cache comes on top; lockWait bounds it.
+	// budget bounds all requests for one token: attempts, pauses, and a refresh with its fallback. It does not include
+	// the wait for other processes at the cache, which lockWait bounds.
 	budget = 120 * time.Second
 )
 
@@ -36,13 +37,13 @@ const (
 type Options struct {
 	// RequestTimeout bounds one attempt, from dialling to the last byte of the answer; zero: 30 seconds.
 	RequestTimeout time.Duration
-	// MaxAttempts bounds how often a request is sent while faults that may pass prevent an answer; zero: 4.
+	// MaxAttempts bounds how often a request is sent if its failures may be temporary; zero: 4.
 	MaxAttempts int
 	// RootCAs are the certificate authorities to trust; nil: the system's.
 	RootCAs *x509.CertPool
 	// UserAgent is the value of the User-Agent header; empty: none is sent.
 	UserAgent string
-	// Interrupted ends every wait once it is closed, and no request is sent any more; nil: it never is.
+	// Interrupted, once it is closed, ends every wait and stops all further requests; nil: it is never closed.
 	Interrupted <-chan struct{}
 	// Cache shares tokens with other processes; nil: tokens stay in memory.
 	Cache *Cache
@@ -57,7 +58,7 @@ type Client struct {
 	patience time.Duration // bounds one call of Token
 
 	mu       sync.Mutex
-	requests map[Grant]request // encoded before
+	requests map[Grant]request // already encoded
 }
 
 // New returns a Client with the given settings.
@@ -87,11 +88,11 @@ func New(options Options) *Client {
 	}
 }
 
-// Token returns a token for grant that is valid for at least minValidity: the last one, if it still lasts that long, or
-// else a new one. A new one is valid for less where the platform grants less. All callers that ask for the same token at
-// the same time wait for one request, and share its failure. Where the platform no longer takes a refresh token, Token
-// uses the client credentials instead, and Token.Fallback says so. Errors are of type *Error. The end of ctx ends the wait
-// of this caller alone.
+// Token returns a token for grant that is valid for at least minValidity. It returns the last token if that lasts long
+// enough, and otherwise a new one. A new token may be valid for less time if the platform grants less. All callers that
+// ask for the same token at the same time wait for one request, and share its failure. If a refresh token was rejected
+// or may be spent, Token uses the client credentials instead and sets Token.Fallback. Errors are of type *Error. The
+// end of ctx ends the wait of this caller only.
 func (c *Client) Token(ctx context.Context, grant Grant, minValidity time.Duration) (Token, error) {
 	r, err := c.request(grant)
 	if err != nil {
@@ -118,8 +119,8 @@ func (c *Client) Token(ctx context.Context, grant Grant, minValidity time.Durati
 	return token, nil
 }
 
-// Discard makes sure that a token which an API has refused is not handed out again, in this process and through the
-// cache. The next call of Token obtains another one. A token that has been replaced already is left alone.
+// Discard expires a token that an API has refused, in this process and in the cache, so that it is not returned again.
+// The next call of Token obtains another token. A token that was already replaced is not affected.
 func (c *Client) Discard(grant Grant, token Token) {
 	var requests []request
 	for grant != nil {
@@ -133,8 +134,8 @@ func (c *Client) Discard(grant Grant, token Token) {
 	c.cached.discard(token, requests...)
 }
 
-// request returns the request for grant. To check, encode and hash it costs ten times as much as to find its token, so
-// that is done once for each grant.
+// request returns the request for grant. It does the work once for each grant: checking, encoding and hashing cost ten
+// times as much as finding the token.
 func (c *Client) request(grant Grant) (request, error) {
 	c.mu.Lock()
 	r, ok := c.requests[grant]

@@ -9,32 +9,32 @@ import (
 	"time"
 )
 
-// CloudLX is a grant of the CloudLX API (Epsilon, today Infiny). It issues a refresh token with every access token;
-// a refresh ends the old access token at once.
+// CloudLX is a grant of the CloudLX API (Epsilon, today Infiny). The platform issues a refresh token with every access
+// token. A refresh revokes the old access token at once.
 type CloudLX struct {
-	// BaseURL is that of the portal, with or without /api.
+	// BaseURL is the portal's URL, with or without /api.
 	BaseURL string
-	// APIVersion is the one in the Accept header; empty: v1.
+	// APIVersion is the API version in the Accept header; empty: v1.
 	APIVersion string
 	// GrantType is ClientCredentials or RefreshToken.
 	GrantType string
-	// ClientID and ClientSecret are made in the portal's section "API Applications".
+	// ClientID and ClientSecret are created in the portal's section "API Applications".
 	ClientID     string
 	ClientSecret Secret
-	// RefreshToken is for the refresh token grant alone.
+	// RefreshToken is used only with the refresh token grant.
 	RefreshToken Secret
 }
 
-// cloudLXRefreshLifetime is that of a refresh token, which the answer does not name ("Authorisation" in the API's
-// documentation).
+// cloudLXRefreshLifetime is the lifetime of a refresh token ("Authorisation" in the API's documentation). The answer
+// does not name it.
 const cloudLXRefreshLifetime = 604800 * time.Second
 
 var apiVersion = regexp.MustCompile(`^v[0-9]{1,4}(\.[0-9]{1,4})*$`)
 
-// CloudLXGrantTypes are those that a CloudLX grant can have.
+// CloudLXGrantTypes are the grant types of a CloudLX grant.
 var CloudLXGrantTypes = []string{ClientCredentials, RefreshToken}
 
-// CheckAPIVersion is the check of an API version.
+// CheckAPIVersion checks an API version.
 func CheckAPIVersion(version Secret) string {
 	if apiVersion.MatchString(version.Reveal()) {
 		return ""
@@ -71,13 +71,13 @@ func (g CloudLX) request() (request, error) {
 	if err := check.err(r.platform); err != nil {
 		return request{}, err
 	}
-	r.endpoint = endpoint(base, "/api", path) // portals are named with and without /api, in the vendor's pages and in the wild
+	r.endpoint = endpoint(base, "/api", path) // the vendor's pages and other sources name portals with and without /api
 	r.accepts("application/vnd.cloudlx." + version + "+json")
 	r.sends(form(fields))
 	return r, nil
 }
 
-// refreshedBy is the grant that uses a refresh token of this one.
+// refreshedBy returns the grant that refreshes with token.
 func (g CloudLX) refreshedBy(token Secret) Grant {
 	g.GrantType, g.RefreshToken = RefreshToken, token
 	return g

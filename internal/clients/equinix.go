@@ -8,32 +8,32 @@ import (
 	"regexp"
 )
 
-// Equinix is a grant of Equinix's OAuth 2.0 API: JSON in both directions, lifetimes as strings under names of its own
-// (token_timeout), and an account that is locked after five failed attempts.
+// Equinix is a grant of Equinix's OAuth 2.0 API. Requests and answers are JSON. Lifetimes are strings, under names of
+// their own (token_timeout). Equinix locks an account after five failed attempts.
 type Equinix struct {
-	// BaseURL is that of the API, such as https://api.equinix.com.
+	// BaseURL is the API's URL, such as https://api.equinix.com.
 	BaseURL string
 	// GrantType is ClientCredentials, Password or RefreshToken.
 	GrantType string
 	// ClientID and ClientSecret are the app's consumer key and consumer secret.
 	ClientID     string
 	ClientSecret Secret
-	// UserName and UserPassword are for the password grant alone, which Equinix retired.
+	// UserName and UserPassword are used only with the password grant, which Equinix has retired.
 	UserName     string
 	UserPassword Secret
-	// PasswordEncoding says how UserPassword is encoded already: empty (not at all) or md5-b64.
+	// PasswordEncoding is the encoding that UserPassword has already: md5-b64, or empty for none.
 	PasswordEncoding string
-	// RefreshToken is for the refresh token grant alone.
+	// RefreshToken is used only with the refresh token grant.
 	RefreshToken Secret
 }
 
 // MD5Base64 is the only password encoding that Equinix documents.
 const MD5Base64 = "md5-b64"
 
-// equinixHabits are from the API's documentation, "Requesting Access and Refresh tokens", and from answers that other
-// clients' tests record. The codes of a rejected login begin with an S ("S1006", Login Failure). Those that begin with
-// EQ or IC belong to the APIs behind the gateway, which document some as "try again later". A rejected login may come
-// with the status 500.
+// equinixHabits are from the API's documentation, "Requesting Access and Refresh tokens", and from answers that the
+// tests of other clients record. The codes of a rejected login begin with an S ("S1006", Login Failure). Codes that
+// begin with EQ or IC belong to the APIs behind the gateway, and the documentation describes some of them as "try again
+// later". A rejected login may have the status 500.
 var equinixHabits = habits{
 	lifetime: "token_timeout", refreshLifetime: "refresh_token_timeout", userName: "user_name",
 	rejection:      regexp.MustCompile(`^[Ss][0-9]+$`),
@@ -41,7 +41,7 @@ var equinixHabits = habits{
 	rejectsWith500: true,
 }
 
-// EquinixGrantTypes are those that an Equinix grant can have.
+// EquinixGrantTypes are the grant types of an Equinix grant.
 var EquinixGrantTypes = []string{ClientCredentials, Password, RefreshToken}
 
 func (g Equinix) request() (request, error) {
@@ -77,7 +77,7 @@ func (g Equinix) request() (request, error) {
 		r.secrets = append(r.secrets, g.UserPassword)
 		r.sendOnce = true
 	case RefreshToken:
-		path = "/oauth2/v1/refreshaccesstoken" // its documentation names no grant_type
+		path = "/oauth2/v1/refreshaccesstoken" // the documentation of this path has no grant_type
 		fields["refresh_token"] = check.secret("previous_refresh_token", g.RefreshToken)
 		r.secrets = append(r.secrets, g.RefreshToken)
 		r.refreshToken = g.RefreshToken
@@ -97,17 +97,17 @@ func (g Equinix) request() (request, error) {
 	return r, nil
 }
 
-// refreshedBy is the grant that uses a refresh token of this one.
+// refreshedBy returns the grant that refreshes with token.
 func (g Equinix) refreshedBy(token Secret) Grant {
 	return Equinix{BaseURL: g.BaseURL, GrantType: RefreshToken, ClientID: g.ClientID, ClientSecret: g.ClientSecret, RefreshToken: token}
 }
 
-// checkMD5Base64 is the check of a password that is encoded already. It keeps a plain password, or one encoded twice,
-// from costing one of the five attempts. One that is not set is not looked at.
+// checkMD5Base64 checks an encoded password. Without it, a plain password, or a password that the user encoded twice,
+// would cost one of the five attempts. An empty password is not checked.
 func checkMD5Base64(password Secret) string {
 	text := password.Reveal()
 	digest, err := base64.StdEncoding.Strict().DecodeString(text)
-	// The decoder skips line breaks, so the text's own length counts too.
+	// The decoder skips line breaks, so the length of the text is checked too.
 	if text != "" && (err != nil || len(digest) != 16 || len(text) != 24) {
 		return "is not the base64 of an MD5 digest, as password_encoding says; provider::ixtoken::md5_b64 encodes a password"
 	}

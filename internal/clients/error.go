@@ -12,26 +12,26 @@ import (
 	"time"
 )
 
-// Kind is the kind of a failure. There are as many as there are different remedies.
+// Kind is the kind of a failure. Each kind has its own remedy.
 type Kind int
 
 // The kinds.
 const (
-	InvalidInput           Kind = iota // nothing was sent: a setting is missing or cannot be meant
-	CredentialsRejected                // the platform knows the client, its secret or the user's password otherwise
-	RejectionNotUnderstood             // the platform may have rejected the login: it answers so with the status of an outage
+	InvalidInput           Kind = iota // nothing was sent: a setting is missing or not valid
+	CredentialsRejected                // the platform did not accept the client ID, the client secret or the user's password
+	RejectionNotUnderstood             // the platform may have rejected the login: it uses the status of an outage for that
 	GrantRejected                      // the client may not use this grant type (unauthorized_client, unsupported_grant_type)
 	ScopeRejected                      // the client may not have a scope that was asked for (invalid_scope)
-	RefreshTokenRejected               // the refresh token is spent, expired or another client's
+	RefreshTokenRejected               // the refresh token is spent, has expired or belongs to another client
 	RequestRejected                    // the platform did not accept the request for another reason
-	Forbidden                          // something before the platform did not let the request through (403)
+	Forbidden                          // something in front of the platform blocked the request (403)
 	NotFound                           // there is no token endpoint at this URL (404)
 	NotAcceptable                      // the platform does not take the method or the media types (405, 406, 415)
-	Redirected                         // the answer points elsewhere; it is not followed
-	BadAnswer                          // the answer is no token answer
-	Throttled                          // the platform wants fewer requests (429), or a pause longer than is waited
+	Redirected                         // the answer is a redirect, which is not followed
+	BadAnswer                          // the answer is not a token answer
+	Throttled                          // the platform asks for fewer requests (429, an error code, or 403 with Retry-After)
 	Unavailable                        // the platform failed (5xx)
-	Unreachable                        // no connection, or one that broke
+	Unreachable                        // there was no connection, or it broke
 	Untrusted                          // TLS failed: a certificate, a version, a protocol
 	ProxyFailed                        // the proxy did not connect
 	TimedOut                           // no answer within the time allowed
@@ -51,7 +51,8 @@ type Error struct {
 	Status int
 	// Code is the platform's own error code; empty: it named none.
 	Code string
-	// Description is the platform's text, scrubbed and in quotation marks, or what else is known; it may be empty.
+	// Description is the platform's text, scrubbed and in quotation marks, or another description of the failure; it
+	// may be empty.
 	Description string
 	// Attempts is how often the request was sent, or a connection for it was tried.
 	Attempts int
@@ -64,7 +65,7 @@ type Error struct {
 	transient, notActedOn bool
 }
 
-// Error says in one line what was asked and what came back.
+// Error returns, in one line, which endpoint was asked and what it answered.
 func (e *Error) Error() string {
 	var text strings.Builder
 	if e.Endpoint != "" {
@@ -104,9 +105,9 @@ func (k Kind) rejectsCredentials() bool {
 	return k == CredentialsRejected || k == RejectionNotUnderstood
 }
 
-// refreshLost reports whether a refresh that failed so cannot succeed any more: the refresh token was rejected, or the
-// platform may have spent it without the answer coming back. Credentials that were rejected are not sent again, in
-// whatever grant.
+// refreshLost reports whether a refresh that failed with e cannot succeed any more. Either the refresh token was
+// rejected, or the platform may have spent it and the answer was lost. It is false for rejected credentials, which are
+// not sent again in any grant.
 func (e *Error) refreshLost() bool {
 	switch e.Kind {
 	case CredentialsRejected, Cancelled, Internal, InvalidInput:
@@ -118,8 +119,9 @@ func (e *Error) refreshLost() bool {
 	}
 }
 
-// refreshDeclined reports whether a new token may be had where a refresh that nobody has asked for failed so: the fault is
-// the refresh's, not the moment's and not the credentials'.
+// refreshDeclined reports whether the client may ask for a new token after e, the failure of a refresh that no caller
+// has asked for. It is true if the refresh is lost, or if the platform does not accept the refresh request. Any other
+// failure would affect a request for a new token too.
 func (e *Error) refreshDeclined() bool {
 	switch e.Kind {
 	case Forbidden, NotFound, NotAcceptable, Redirected, BadAnswer:
@@ -138,7 +140,7 @@ func ended(ctx context.Context, r request) *Error {
 	return err
 }
 
-// endedUnsent returns the error of a request that was given up before it was sent.
+// endedUnsent returns the error of a request that ended before it was sent.
 func endedUnsent(ctx context.Context, r request) *Error {
 	err := ended(ctx, r)
 	err.notActedOn = true

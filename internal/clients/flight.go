@@ -43,12 +43,13 @@ func (s *flights) share(ctx context.Context, r request, minValidity time.Duratio
 		}
 		switch {
 		case f.err != nil && f.err.Kind == Cancelled:
-			// All callers that waited have left, and the flight was given up. This one starts another.
+			// All callers that waited have left, so the flight was cancelled. This caller starts another flight.
 		case f.err != nil || !f.token.obtained.Before(f.began) || f.token.lasts(time.Now(), minValidity):
 			return f.token, f.err
 		}
-		// The flight has brought a token from the cache, which lasts long enough for the caller that began it, and not for
-		// this one. A token that the platform has granted since would be returned: it grants no more.
+		// The flight found a token in the cache. It lasts long enough for the caller that started the flight, but not
+		// for this caller. A token that the platform granted during the flight was returned above, because the platform
+		// grants no more.
 	}
 }
 
@@ -81,8 +82,8 @@ func (s *flights) leave(ctx context.Context, r request, f *flight) *Error {
 	return ended(ctx, r)
 }
 
-// start begins a flight. It runs under a context of its own, so that the caller that asked first can leave without harm
-// to the others.
+// start begins a flight. The flight has its own context, so the first caller can leave without ending the wait of the
+// others.
 func (s *flights) start(ctx context.Context, r request, minValidity time.Duration) *flight {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f := &flight{done: make(chan struct{}), cancel: cancel, began: time.Now().Round(0)}
@@ -94,7 +95,7 @@ func (s *flights) start(ctx context.Context, r request, minValidity time.Duratio
 	return f
 }
 
-// run makes an error of a panic, whose value may hold a secret.
+// run turns a panic into an error. The error does not contain the panic value, which may hold a secret.
 func (s *flights) run(ctx context.Context, r request, minValidity time.Duration) (token Token, err *Error) {
 	defer func() {
 		if recover() != nil {

@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// gate keeps rejected credentials from being sent again. Until credentials have been accepted once, one request at a time
-// carries them. So a wrong client secret is sent once, however many requests with different scopes use it.
+// gate prevents rejected credentials from being sent again. Until credentials have been accepted once, only one request
+// at a time carries them. So a wrong client secret is sent once, even if many requests with different scopes use it.
 type gate struct {
 	next *sender
 

@@ -3,15 +3,16 @@
 
 package clients
 
-// Interxion is the client credentials grant of Interxion's IX-API (today Digital Realty), whose server is an
-// IdentityServer: the request is form-encoded, and every failure is a 400 with an RFC 6749 error code.
+// Interxion is the client credentials grant of Interxion's IX-API (today Digital Realty). The server is an
+// IdentityServer. The request is form-encoded, and every failure is a 400 with an RFC 6749 error code.
 type Interxion struct {
-	// LoginURL is what Interxion sends by e-mail, with or without /connect/token.
+	// LoginURL is the URL that Interxion sends by e-mail, with or without /connect/token.
 	LoginURL string
-	// ClientID and ClientSecret are what Interxion sends in two further e-mails.
+	// ClientID and ClientSecret are the values that Interxion sends in two further e-mails.
 	ClientID     string
 	ClientSecret Secret
-	// Scope is the scopes to ask for, separated by blanks (RFC 6749, section 3.3); empty: all that the client may have.
+	// Scope holds the scopes to ask for, separated by blanks (RFC 6749, section 3.3); empty: all scopes that the client
+	// may have.
 	Scope string
 }
 
@@ -35,7 +36,7 @@ func (g Interxion) request() (request, error) {
 	if err := check.err(r.platform); err != nil {
 		return request{}, err
 	}
-	r.endpoint = endpoint(base, path, path) // the vendor's own pages print the login URL with and without it
+	r.endpoint = endpoint(base, path, path) // the vendor's pages show the login URL with and without path
 	r.accepts("application/json")
 	r.sends(form(fields))
 	return r, nil

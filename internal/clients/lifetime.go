@@ -14,19 +14,19 @@ import (
 )
 
 const (
-	// maxLifetime is the longest lifetime that is believed. What is longer is a moment in seconds since 1970, or a lifetime
-	// in milliseconds, and no platform grants a year.
+	// maxLifetime is the longest accepted lifetime, because no platform grants a year. A longer value is a time in
+	// seconds since 1970, or a lifetime in milliseconds.
 	maxLifetime = 400 * 24 * time.Hour
 
-	maxDigits = 1 << 10 // bytes of a lifetime that are looked at
+	maxDigits = 1 << 10 // bytes; a longer lifetime is not read
 )
 
-// seconds is a lifetime as platforms write it: a number of seconds, then the unit, or words in parentheses ("3599 (60
-// minutes)" is Equinix's own example), or both.
+// seconds matches a lifetime as platforms write it: a number of seconds, followed by the unit, by words in parentheses,
+// or by both. "3599 (60 minutes)" is Equinix's own example.
 var seconds = regexp.MustCompile(`^\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(?i:s|secs?|seconds?)?\s*(?:\([^()]*\))?\s*$`)
 
-// readLifetime reads a lifetime, which is a number or a string. nil: none is named, or none that is believed. A negative
-// one is zero.
+// readLifetime reads a lifetime, which is a number or a string; nil: there is none, or it is not accepted. A negative
+// lifetime is zero.
 func readLifetime(value json.RawMessage) *time.Duration {
 	if value == nil {
 		return nil
@@ -42,7 +42,7 @@ func readLifetime(value json.RawMessage) *time.Duration {
 	if found == nil {
 		return nil
 	}
-	number, _ := strconv.ParseFloat(found[1], 64) // out of range it is infinite, with the right sign
+	number, _ := strconv.ParseFloat(found[1], 64) // a number out of range becomes infinite, with the right sign
 	if number > maxLifetime.Seconds() {
 		return nil
 	}
@@ -50,11 +50,12 @@ func readLifetime(value json.RawMessage) *time.Duration {
 	return &lifetime
 }
 
-// claims are those of a JWT (RFC 7519, section 4.1) that say how long it lasts, in seconds since 1970; zero: not claimed.
+// claims are the claims of a JWT (RFC 7519, section 4.1) that give its lifetime, in seconds since 1970; zero: the claim
+// is missing.
 type claims struct{ issued, expires float64 }
 
-// readClaims reads the claims of a token; zero: it is no JWT. The signature is not checked: whoever can forge the claims
-// can forge the lifetime beside the token.
+// readClaims reads the claims of a token; zero: the token is not a JWT. The signature is not checked: the lifetime
+// beside the token can be forged as easily as the claims.
 func readClaims(token Secret) (found claims) {
 	parts := strings.SplitN(token.Reveal(), ".", 4)
 	if len(parts) != 3 {
@@ -71,7 +72,7 @@ func readClaims(token Secret) (found claims) {
 	return claims{issued: readMoment(members["iat"]), expires: readMoment(members["exp"])}
 }
 
-// readMoment reads seconds since 1970; zero: none are named, or none before the year 5138.
+// readMoment reads a time in seconds since 1970; zero: it is missing, not valid, or after the year 5138.
 func readMoment(value json.RawMessage) (moment float64) {
 	if value == nil || json.Unmarshal(value, &moment) != nil || moment <= 0 || moment > 1e11 {
 		return 0
@@ -79,12 +80,12 @@ func readMoment(value json.RawMessage) (moment float64) {
 	return moment
 }
 
-// jwtLifetime returns how long a token that is a JWT lasts from start on; nil: it does not say. others are the lifetimes
-// that the answer names beside the token.
+// jwtLifetime returns how long a JWT lasts from start on; nil: the token is not a JWT, or does not say. others are the
+// lifetimes that the answer names beside the token.
 //
-// Where the token says when it was issued, its life is a difference, and no clock counts. Otherwise it ends at a moment
-// by the server's clock. The Date header corrects this machine's clock, but may be wrong itself: it does not end a token
-// that the answer calls good.
+// If the token says when it was issued, its lifetime is a difference, and no clock matters. Otherwise the token expires
+// at a time by the server's clock, and the Date header corrects this machine's clock. The Date header may be wrong. It
+// must not expire a token for which the answer names a positive lifetime.
 func jwtLifetime(token Secret, header http.Header, start time.Time, others ...*time.Duration) *time.Duration {
 	found := readClaims(token)
 	var lifetime time.Duration
@@ -118,7 +119,8 @@ func anyPositive(lifetimes []*time.Duration) bool {
 	return false
 }
 
-// serverTime is the server's own clock (RFC 9110, section 6.6.1), by which it wrote the other times; now without it.
+// serverTime returns the time by the server's clock, from the Date header (RFC 9110, section 6.6.1); now if there is
+// none. The server wrote the other times by the same clock.
 func serverTime(header http.Header, now time.Time) time.Time {
 	if date, err := http.ParseTime(header.Get("Date")); err == nil {
 		return date
@@ -126,7 +128,7 @@ func serverTime(header http.Header, now time.Time) time.Time {
 	return now
 }
 
-// expiry is when the shortest of the lifetimes that are named ends; zero: none is named.
+// expiry returns when the shortest of the named lifetimes ends; zero: none is named.
 func expiry(start time.Time, lifetimes ...*time.Duration) time.Time {
 	var end time.Time
 	for _, lifetime := range lifetimes {
@@ -137,13 +139,13 @@ func expiry(start time.Time, lifetimes ...*time.Duration) time.Time {
 	return end
 }
 
-// longestPause is what a longer Retry-After is taken for. It only has to be longer than anybody waits.
+// longestPause replaces any longer Retry-After. It only has to be longer than any caller waits.
 const longestPause = 10 * 365 * 24 * time.Hour
 
 var digits = regexp.MustCompile(`^[0-9]+$`)
 
-// retryAfter reads the Retry-After header (RFC 9110, section 10.2.3) as a time to wait; false: there is none, or more
-// than one, or one that makes no sense.
+// retryAfter reads the Retry-After header (RFC 9110, section 10.2.3) as a time to wait. It returns false if the header
+// is missing, occurs more than once, or makes no sense.
 func retryAfter(header http.Header, now time.Time) (time.Duration, bool) {
 	values := header.Values("Retry-After")
 	if len(values) != 1 {

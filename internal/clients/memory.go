@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// failureShared is how long a failure that may pass is answered from memory, unless the platform asked for a longer
-// pause. Without it, a plan of a thousand blocks would make a thousand rounds of attempts at a platform that is down.
+// failureShared is how long a temporary failure is answered from memory, unless the platform asked for a longer pause.
+// Without it, a plan of a thousand blocks would make a thousand rounds of attempts at a platform that is down.
 const failureShared = 60 * time.Second
 
 // memory is what this process knows about each request.
@@ -107,13 +107,13 @@ func (m *memory) setSpent(r request, spent bool) (before bool) {
 	return before
 }
 
-// merge adds what other processes have left about r. Their mark that r is spent counts if this process holds the lock of
-// the cache entry: before, the process that has set the mark may still take it back.
+// merge adds what other processes have stored about r. Their mark that r is spent counts only if this process holds the
+// lock of the cache entry. Without the lock, the process that set the mark may still remove it.
 func (m *memory) merge(r request, stored record, locked bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e, now := m.entry(r), time.Now()
-	if obtained := stored.Token.obtained; obtained.After(e.token.obtained) && !obtained.After(now) { // or the clock was set back
+	if obtained := stored.Token.obtained; obtained.After(e.token.obtained) && !obtained.After(now) { // otherwise the clock was set back
 		e.token = stored.Token
 	}
 	if stored.rejects(now) {
@@ -124,7 +124,7 @@ func (m *memory) merge(r request, stored record, locked bool) {
 	e.spent = e.spent || stored.Spent && locked
 }
 
-// discard ends a token that an API has refused, whichever requests it came from.
+// discard expires a token that an API has refused, in the entries of all requests.
 func (m *memory) discard(refused Token) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// PanicOrigin lists the functions that panicked, the innermost first, without arguments: what was thrown, and what it was thrown
-// over, may hold a secret. A deferred function calls it when it has recovered.
+// PanicOrigin lists the functions that panicked, the innermost first. It leaves out their arguments and the panic
+// value, which may hold a secret. A deferred function calls it after recover.
 func PanicOrigin() []string {
 	counters := make([]uintptr, 64)
 	frames := runtime.CallersFrames(counters[:runtime.Callers(1, counters)])

@@ -21,9 +21,10 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// proxyFromEnvironment returns the Proxy function of a transport. NO_PROXY is read as by net/http. HTTPS_PROXY is not:
-// net/http goes without a proxy where it cannot read the address, or takes another part of the address for the host, and
-// the secret would go there. HTTP_PROXY has no effect, because http:// is accepted for loopback addresses alone.
+// proxyFromEnvironment returns the Proxy function of a transport. It reads NO_PROXY as net/http does, but it reads
+// HTTPS_PROXY itself. If net/http cannot read the address, it uses no proxy, or takes another part of the address for
+// the host. The client secret would then not go through the configured proxy. HTTP_PROXY has no effect, because http://
+// is accepted only for loopback addresses.
 func proxyFromEnvironment() func(*http.Request) (*url.URL, error) {
 	environment := httpproxy.FromEnvironment()
 	if environment.HTTPSProxy == "" {
@@ -46,12 +47,12 @@ func proxyFromEnvironment() func(*http.Request) (*url.URL, error) {
 	}
 }
 
-// proxyExample is shown where a proxy's address cannot be read. Characters that end a host or a password are the common
-// reason.
+// proxyExample is the error for a proxy's address that cannot be read. The common reason is a character that ends a
+// host or a password.
 const proxyExample = "it is not an address such as http://user:password@proxy.example:3128; " +
 	"in the user name and the password, / is written as %2F, ? as %3F, # as %23, and any other special character likewise"
 
-// parseProxy reads the address of a proxy. Without a scheme it is http. Its errors do not show the address.
+// parseProxy reads the address of a proxy. The default scheme is http. Its errors do not contain the address.
 func parseProxy(text string) (*url.URL, error) {
 	if !strings.Contains(text, "://") {
 		text = "http://" + text
@@ -83,7 +84,7 @@ func parseProxy(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// hasBarePercent reports whether text has a percent sign without two hexadecimal digits behind it.
+// hasBarePercent reports whether text has a percent sign without two hexadecimal digits after it.
 func hasBarePercent(text string) bool {
 	for _, rest := range strings.Split(text, "%")[1:] {
 		if len(rest) < 2 {
@@ -96,7 +97,7 @@ func hasBarePercent(text string) bool {
 	return false
 }
 
-// hostName reports whether text is an IP address or may be a name. Any letter of any script is allowed.
+// hostName reports whether text is an IP address or may be a host name. Letters of any script are allowed.
 func hostName(text string) bool {
 	if _, err := netip.ParseAddr(text); err == nil {
 		return true
@@ -110,11 +111,11 @@ func hostName(text string) bool {
 type errProxy struct {
 	status int
 	login  bool     // a user name and a password were sent
-	offers []string // ways to log in
+	offers []string // names of authentication schemes
 }
 
-// checkProxy looks at the status and the names of authentication schemes. The error of net/http would quote the reason
-// phrase, which is free text.
+// checkProxy returns an errProxy if the proxy did not connect. It uses only the status and the names of authentication
+// schemes. The error of net/http would quote the reason phrase, which is free text.
 func checkProxy(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
 	if answer.StatusCode == http.StatusOK {
 		return nil
@@ -151,7 +152,7 @@ func offeredSchemes(headers []string) []string {
 	for _, challenge := range splitOutsideQuotes(strings.Join(headers, ",")) {
 		name, rest, _ := strings.Cut(strings.TrimSpace(challenge), " ")
 		if name == "" || strings.Contains(name, "=") || strings.HasPrefix(strings.TrimSpace(rest), "=") {
-			continue // a parameter of the challenge before
+			continue // a parameter of the previous challenge
 		}
 		known := slices.IndexFunc(schemes, func(scheme string) bool { return strings.EqualFold(scheme, name) })
 		name = "a scheme that is not known here"
@@ -165,7 +166,7 @@ func offeredSchemes(headers []string) []string {
 	return found
 }
 
-// splitOutsideQuotes splits a list of RFC 9110, section 5.6, at its commas.
+// splitOutsideQuotes splits a list (RFC 9110, section 5.6) at the commas outside quotation marks.
 func splitOutsideQuotes(list string) []string {
 	quoted, escaped := false, false
 	return strings.FieldsFunc(list, func(r rune) bool {
@@ -181,7 +182,7 @@ func splitOutsideQuotes(list string) []string {
 	})
 }
 
-// socksFaults are errors of net/http about what a SOCKS proxy answered. Their texts are fixed.
+// socksFaults are the errors of net/http for answers of a SOCKS proxy. Their texts are fixed.
 var socksFaults = []struct {
 	text, description string
 	passes            bool

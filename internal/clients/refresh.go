@@ -15,13 +15,13 @@ type refresher struct {
 	next   *cached
 }
 
-// obtain returns what other processes have left, or a refresh of the last token, or a new token.
+// obtain returns the result that another process has stored, a refresh of the last token, or a new token.
 func (s *refresher) obtain(ctx context.Context, r request, minValidity time.Duration) (Token, *Error) {
 	if token, err, ok := s.next.lookUp(ctx, r, minValidity); ok {
 		return token, err
 	}
 	return s.next.exclusive(ctx, r, minValidity, func(ctx context.Context, alone bool) (Token, *Error) {
-		// Another process that cannot be kept out may be about to use the same refresh token.
+		// Without the lock, another process may be about to use the same refresh token.
 		if refresh, due := r.successor(s.memory.last(r)); due && alone {
 			token, err := s.refresh(ctx, refresh, minValidity)
 			if err == nil || !err.refreshDeclined() {
@@ -33,8 +33,9 @@ func (s *refresher) obtain(ctx context.Context, r request, minValidity time.Dura
 	})
 }
 
-// refresh sends a refresh that no caller has asked for, and leaves time for a new token. Its caller holds the right to send
-// the request that it belongs to. The two rights are always taken in this order, so two callers cannot block each other.
+// refresh sends a refresh that no caller has asked for. It may use half of the budget, which leaves time for a new
+// token. Its caller holds the right to send the original request. The two rights are always taken in this order, so two
+// callers cannot block each other.
 func (s *refresher) refresh(ctx context.Context, r request, minValidity time.Duration) (Token, *Error) {
 	s.log.debug(ctx, r, "refreshing the token")
 	ctx, cancel := context.WithTimeout(ctx, budget/2)
@@ -47,9 +48,8 @@ func (s *refresher) refresh(ctx context.Context, r request, minValidity time.Dur
 	})
 }
 
-// successor returns the request that refreshes the last token. due reports whether there is one, and its time has come.
-// A token that has not ended is not refreshed: CloudLX ends the old access token with the refresh, and other blocks may
-// still use it.
+// successor returns the request that refreshes the last token. due reports whether there is one and the last token has
+// expired. A valid token is not refreshed: at CloudLX, the refresh revokes it, and other blocks may still use it.
 func (r request) successor(last Token) (next request, due bool) {
 	now := time.Now()
 	switch {

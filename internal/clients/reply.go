@@ -14,22 +14,22 @@ import (
 	"unicode"
 )
 
-// reply is what an answer says went wrong, in the platform's own words. The zero value: nothing that is understood.
+// reply is what an answer says about an error, in the platform's own words. The zero value: nothing was understood.
 type reply struct {
-	code        string // looks like a code, and is not the status once more
-	description string // for humans
+	code        string // looks like a code, and does not repeat the status
+	description string // a text for people
 }
 
 // The members of an error object, in the order in which they count. Platforms, gateways (Apigee's fault) and frameworks
-// (problem details, RFC 9457) have their own.
+// (problem details, RFC 9457) use different names.
 var (
 	codeNames        = []string{"error", "errorCode", "error_code", "ErrorCode", "code"}
 	descriptionNames = []string{"error_description", "errorMessage", "error_message", "message", "faultstring", "detail", "title", "reason", "Error"}
 	errorNames       = append(append([]string{"errors", "fault", "errorcode"}, codeNames...), descriptionNames...)
 )
 
-// readReply reads an error: an object with the members above, or with one of them in "error", in Apigee's "fault", or in
-// the first element of an array. Of JSON that is cut short or has faults, it reads what comes before.
+// readReply reads an error: an object with the members above. The object may also be in "error", in Apigee's "fault",
+// or in the first element of an array. If the JSON is cut short or not valid, readReply uses the part before that.
 func readReply(body []byte, status int) reply {
 	body = withoutMark(body)
 	top, first := errorMembers(body), firstElement(body)
@@ -43,7 +43,7 @@ func readReply(body []byte, status int) reply {
 	}
 }
 
-// errorMembers reads the members of an object that say something about an error; none, if value is no object.
+// errorMembers returns the members of an object that describe an error; empty: value is not an object.
 func errorMembers(value []byte) members {
 	found := members{}
 	eachMember(value, func(name string, value json.RawMessage) bool {
@@ -57,7 +57,7 @@ func errorMembers(value []byte) members {
 	return found
 }
 
-// firstElement is that of an array; nil: value is none, or has none.
+// firstElement returns the first element of an array; nil: value is not an array, or is empty.
 func firstElement(value []byte) (first json.RawMessage) {
 	decoder := json.NewDecoder(bytes.NewReader(value))
 	if token, err := decoder.Token(); err == nil && token == json.Delim('[') && decoder.More() && decoder.Decode(&first) == nil {
@@ -77,8 +77,8 @@ func (m members) code(status int) string {
 
 var codePattern = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
 
-// codeOf is the code in a member; "": there is none. The status and its name, which gateways and frameworks write once
-// more, are none, and neither is a zero.
+// codeOf returns the code in a member; "": there is none. A zero is not a code. The status and its name are not codes
+// either: gateways and frameworks only repeat them there.
 func codeOf(value json.RawMessage, status int) string {
 	text := stringOrNumber(value)
 	if !codePattern.MatchString(text) || text == "0" || text == strconv.Itoa(status) || strings.EqualFold(text, http.StatusText(status)) {
@@ -98,7 +98,7 @@ func stringOrNumber(value json.RawMessage) (text string) {
 	return text
 }
 
-// description is the first text; or else a text in the place of a code.
+// description returns the first text. Without one, it returns a text in the place of a code.
 func (m members) description(status int) string {
 	for _, name := range descriptionNames {
 		if text := stringOrNumber(m[name]); strings.ContainsFunc(text, unicode.IsLetter) {

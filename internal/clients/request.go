@@ -13,68 +13,71 @@ import (
 
 // Grant is one way to obtain a token from one platform: a plain comparable struct of settings, such as Interxion.
 type Grant interface {
-	// request returns the request that the settings stand for, or an *Error of InvalidInput that names all that is wrong.
+	// request returns the request for the settings, or an *Error of kind InvalidInput that names all wrong settings.
 	request() (request, error)
 }
 
-// The grant types of RFC 6749 that the platforms know.
+// The grant types of RFC 6749 that the platforms use.
 const (
 	ClientCredentials = "client_credentials" // section 4.4
 	Password          = "password"           // section 4.3
 	RefreshToken      = "refresh_token"      // section 6
 )
 
-// request is one token request as it goes over the wire, and what the engine has to know about it.
+// request is one token request as it is sent, and what the client must know about it.
 type request struct {
 	platform string
 	endpoint *url.URL
-	headers  []header // all that are sent but for those of HTTP itself
+	headers  []header // without those that every request has, such as User-Agent
 	body     Secret
 	habits   habits
 
-	// credential is what the platform counts failed attempts against.
+	// credential holds the credentials for which the platform counts failed attempts.
 	credential []Secret
-	// secrets are the settings that must not come back in an error.
+	// secrets are the settings that an error must not repeat. The key of the cache entry is derived from them.
 	secrets []Secret
-	// sendOnce forbids to send the request again when nobody knows whether the platform has seen it.
+	// sendOnce forbids a retry if the platform may have seen the request.
 	sendOnce bool
-	// fallback is the grant to use where the platform no longer takes the refresh token; nil: this is no refresh.
+	// fallback is the grant to use if the platform no longer accepts the refresh token; nil: the request is not a
+	// refresh.
 	fallback Grant
-	// refresh is the grant that uses a refresh token which came with the answer; nil: the platform issues none.
+	// refresh returns the grant that uses a refresh token from the answer; nil: the platform issues no refresh tokens.
 	refresh func(refreshToken Secret) Grant
-	// refreshToken is the one in the request; zero: this is no refresh.
+	// refreshToken is the refresh token in the request; zero: the request is not a refresh.
 	refreshToken Secret
-	// impersonal is the body without a human's password, which can be guessed; zero: the body has none.
+	// impersonal is the body without the user's password, which can be guessed; zero: the body has no user's password.
 	impersonal Secret
-	// digest is the key, where it is known; zero: it is not.
+	// digest is the result of key; zero: it is not computed yet.
 	digest digest
 }
 
-// header is one header of a request. Its value may hold credentials, as that of HTTP Basic does.
+// header is one header of a request. Its value may hold credentials, as in HTTP Basic.
 type header struct {
 	name  string
 	value Secret
 }
 
-// habits are where a platform's answers depart from RFC 6749. The zero value: nowhere.
+// habits say where a platform's answers differ from RFC 6749. The zero value: nowhere.
 type habits struct {
-	// lifetime, refreshLifetime and userName are further members of a token answer; empty: there is none. The first two
-	// name lifetimes in seconds, of the access token and of the refresh token.
+	// lifetime, refreshLifetime and userName are the names of further members of a token answer; empty: there is none.
+	// The first two members hold lifetimes in seconds, of the access token and of the refresh token.
 	lifetime, refreshLifetime, userName string
-	// refreshLasts is the lifetime of a refresh token whose answer names none; zero: not known.
+	// refreshLasts is the lifetime of a refresh token if the answer names none; zero: it is not known.
 	refreshLasts time.Duration
-	// rejection matches the codes with which the platform rejects a login. It may have others: any code of its own beside a
-	// 4xx counts as one. nil: it has those of RFC 6749 alone.
+	// rejection matches the platform's own codes for a rejected login; nil: it has only those of RFC 6749. The platform
+	// may have further codes: if rejection is set, any code with a 4xx status counts as a rejected login.
 	rejection *regexp.Regexp
-	// outage matches the codes that ask to try again later; nil: it has none.
+	// outage matches the platform's own codes that ask to try again later; nil: it has none.
 	outage *regexp.Regexp
-	// rejectsWith500 says that the platform may answer a rejected login with 500, so that not every 500 is an outage.
+	// rejectsWith500 says that the platform may answer a rejected login with status 500. Then a 500 is not always an
+	// outage.
 	rejectsWith500 bool
 }
 
-// accepts and sends are the media types of the answer and of the body.
+// accepts sets the media type to accept.
 func (r *request) accepts(mediaType string) { r.addHeader("Accept", mediaType) }
 
+// sends sets the body and its media type.
 func (r *request) sends(mediaType string, body Secret) {
 	r.addHeader("Content-Type", mediaType)
 	r.body = body
@@ -84,7 +87,7 @@ func (r *request) addHeader(name, value string) {
 	r.headers = append(r.headers, header{name, NewSecret(value)})
 }
 
-// header is the value of a header; the zero Secret: it is not sent.
+// header returns the value of a header; the zero Secret: the header is not sent.
 func (r request) header(name string) Secret {
 	for _, h := range r.headers {
 		if h.name == name {
@@ -94,13 +97,14 @@ func (r request) header(name string) Secret {
 	return Secret{}
 }
 
-// address is the host and path that are asked, escaped: a path may hold an escaped line break.
+// address returns the host and path of the endpoint. It is escaped, because a path may hold an escaped line break.
 func (r request) address() string { return r.endpoint.Host + r.endpoint.EscapedPath() }
 
-// digest identifies a request or a credential without telling it.
+// digest identifies a request or credentials without revealing them.
 type digest [sha256.Size]byte
 
-// key is the digest of what would be sent: a setting that changes the request cannot be forgotten in it.
+// key returns the digest of the URL, the headers and the body. So each setting that changes the request also changes
+// the key.
 func (r request) key() digest {
 	if r.digest != (digest{}) {
 		return r.digest
@@ -108,7 +112,7 @@ func (r request) key() digest {
 	return r.digestWith(r.body)
 }
 
-// digestWith is the digest of what would be sent with that body.
+// digestWith returns the digest of the request with another body.
 func (r request) digestWith(body Secret) digest {
 	parts := []string{r.endpoint.String(), body.Reveal()}
 	for _, h := range r.headers {
@@ -117,7 +121,7 @@ func (r request) digestWith(body Secret) digest {
 	return sum(parts...)
 }
 
-// account is the digest of what the platform counts failed attempts against.
+// account returns the digest of the host, and of the credentials for which the platform counts failed attempts.
 func (r request) account() digest {
 	parts := []string{r.endpoint.Host}
 	for _, part := range r.credential {
@@ -126,7 +130,7 @@ func (r request) account() digest {
 	return sum(parts...)
 }
 
-// sum hashes parts with their lengths, so that no two lists of parts run together.
+// sum hashes parts with their lengths, so that two different lists of parts do not give the same input.
 func sum(parts ...string) digest {
 	var text []byte
 	for _, part := range parts {

@@ -21,17 +21,17 @@ const maxDescription = 300 // bytes of a platform's description that are shown
 // grants reports whether an answer with this status may hold a token.
 func grants(status int) bool { return status == http.StatusOK || status == http.StatusCreated }
 
-// answer is what came back for a request.
+// answer is what the platform answered.
 type answer struct {
 	*http.Response           // its Body has been read
-	body           []byte    // as far as it has come
-	whole          bool      // nothing of the body is missing
+	body           []byte    // as much as has arrived
+	whole          bool      // the body is complete
 	sent           time.Time // when the request was sent
 }
 
-// read returns the token in the answer, or the error that the answer comes to.
+// read returns the token in the answer, or the error that the answer means.
 func (r request) read(e *Error, a answer) (Token, *Error) {
-	var problem error // why there is no token, as far as the provider can tell
+	var problem error // why this client can read no token in the answer
 	if a.body, problem = decode(a.Header, a.body); problem != nil {
 		a.whole = false
 	}
@@ -48,8 +48,8 @@ func (r request) read(e *Error, a answer) (Token, *Error) {
 	return Token{}, e
 }
 
-// judge decides what an answer without a token means, whether to ask again, and whether the platform has acted on the
-// request. The first case that fits decides: a code that is understood, then the status.
+// judge decides what an answer without a token means, whether a retry may help, and whether the platform has acted on
+// the request. The first case that fits decides. Known codes come before the status.
 func (r request) judge(e *Error, code string, mayReject bool) {
 	status := familiar(e.Status)
 	kind, standard := rejections[strings.ToLower(code)]
@@ -72,7 +72,7 @@ func (r request) judge(e *Error, code string, mayReject bool) {
 		e.Kind = RejectionNotUnderstood
 	case status == http.StatusInternalServerError:
 		e.Kind, e.transient = Unavailable, true
-	case status/100 == 5: // about the request or the network and not about the moment
+	case status/100 == 5: // about the request or the network: a retry does not help
 		e.Kind, e.notActedOn = BadAnswer, true
 	case status == http.StatusForbidden:
 		e.Kind, e.notActedOn = Forbidden, true
@@ -83,7 +83,7 @@ func (r request) judge(e *Error, code string, mayReject bool) {
 	case notAcceptable[status]:
 		e.Kind, e.notActedOn = NotAcceptable, true
 	case status/100 == 4 && code != "" && r.habits.rejection != nil:
-		e.Kind = CredentialsRejected // a code of the platform's own, of which there is no public list
+		e.Kind = CredentialsRejected // one of the platform's own codes, for which there is no public list
 	case status/100 == 4:
 		e.Kind = RequestRejected
 	default:
@@ -92,8 +92,8 @@ func (r request) judge(e *Error, code string, mayReject bool) {
 	r.judgeRefresh(e, code)
 }
 
-// judgeRefresh makes the rejection of a refresh one of the refresh token: the credentials are not to blame, unless the
-// platform says so.
+// judgeRefresh turns the rejection of a refresh into a rejection of the refresh token. The credentials are not the
+// cause, unless the platform says so.
 func (r request) judgeRefresh(e *Error, code string) {
 	if r.refreshToken.IsZero() || strings.EqualFold(code, "invalid_client") {
 		return
@@ -113,8 +113,8 @@ var rejections = map[string]Kind{
 	"invalid_scope":          ScopeRejected,
 }
 
-// asksToSlowDown recognises the codes of platforms and gateways for too many requests, in whatever spelling. Apigee's
-// begin with policies.ratelimit.
+// asksToSlowDown reports whether a code of a platform or gateway means too many requests, in any spelling. Apigee's
+// codes begin with policies.ratelimit.
 func asksToSlowDown(code string) bool {
 	code = strings.ToLower(code)
 	switch strings.NewReplacer("_", "", "-", "", ".", "", ":", "").Replace(code) {
@@ -124,8 +124,9 @@ func asksToSlowDown(code string) bool {
 	return strings.HasPrefix(code, "policies.ratelimit.")
 }
 
-// asksToTryLater recognises the codes for an outage: those of RFC 6749, section 4.1.2.1, and the platform's own. The
-// platform's own count with a 5xx alone: to repeat a rejected login because of them would cost attempts.
+// asksToTryLater reports whether a code means an outage: a code of RFC 6749, section 4.1.2.1, or one of the platform's
+// own. The platform's own codes count only with a 5xx status. Otherwise a rejected login could be repeated, and each
+// repetition would cost an attempt.
 func (r request) asksToTryLater(status int, code string) bool {
 	switch strings.ToLower(code) {
 	case "server_error", "temporarily_unavailable":
@@ -134,7 +135,7 @@ func (r request) asksToTryLater(status int, code string) bool {
 	return status/100 == 5 && r.habits.outage != nil && r.habits.outage.MatchString(code)
 }
 
-// familiar is the status itself, or the first of its class where it has no meaning of its own here (RFC 9110, section 15).
+// familiar returns the status, or 500 for a 5xx status that has no meaning of its own here (RFC 9110, section 15).
 func familiar(status int) int {
 	if status/100 == 5 && !outages[status] && !permanent[status] {
 		return http.StatusInternalServerError
@@ -143,19 +144,19 @@ func familiar(status int) int {
 }
 
 var (
-	// outages say that the moment is to blame: gateways' own statuses, and those of Cloudflare.
+	// outages are the statuses of a temporary failure: those that gateways use, and Cloudflare's own.
 	outages = map[int]bool{502: true, 503: true, 504: true, 520: true, 521: true, 522: true, 523: true, 524: true, 525: true, 526: true, 527: true, 530: true}
 	// notReached are the outages in which the platform has not seen the request.
 	notReached = map[int]bool{503: true, 521: true, 522: true, 523: true, 525: true, 526: true, 527: true, 530: true}
-	// permanent are the 5xx that say something about the request or the network: not implemented, HTTP version, and a
+	// permanent are the 5xx statuses that concern the request or the network: not implemented, HTTP version, and a
 	// captive portal's 511 (RFC 6585, section 6).
 	permanent = map[int]bool{501: true, 505: true, 511: true}
-	// notAcceptable are about the method, the media types and the host.
+	// notAcceptable are the statuses that concern the method, the media types or the host.
 	notAcceptable = map[int]bool{405: true, 406: true, 415: true, 421: true}
 )
 
-// mayReject reports whether an answer with status 500 may be a rejected login. It is an outage where the platform does
-// not use this status for that, where the body is empty, and where the body is text or HTML without a code of a rejection.
+// mayReject reports whether an answer with status 500 may be a rejected login. It is an outage if the platform does not
+// use 500 for rejected logins, if the whole body is empty, or if it is text or HTML without the code of a rejection.
 func (r request) mayReject(body []byte, whole bool) bool {
 	text := bytes.TrimSpace(withoutMark(body))
 	switch {
@@ -164,13 +165,13 @@ func (r request) mayReject(body []byte, whole bool) bool {
 	case len(text) == 0:
 		return !whole
 	case strings.ContainsRune(`{["`, rune(text[0])) || json.Valid(text) || !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0:
-		return true // JSON, whole or not, or what cannot be read
+		return true // JSON, complete or not, or data that cannot be read
 	}
 	words := bytes.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	return slices.ContainsFunc(words, func(word []byte) bool { return len(word) > 4 && r.habits.rejection.Match(word) })
 }
 
-// describe adds the platform's code and words, or else what is known of the answer.
+// describe adds the platform's code and description to e. Without them, it adds what is known about the answer.
 func (r request) describe(e *Error, said reply, a answer, problem error) {
 	scrubber := newScrubber(r.secrets...)
 	if said.code != "" {
@@ -180,7 +181,7 @@ func (r request) describe(e *Error, said reply, a answer, problem error) {
 	case e.Kind == Redirected:
 		e.Description = r.describeRedirect(scrubber, a)
 	case said.description != "":
-		e.Description = `"` + scrubber.scrub(said.description, maxDescription) + `"` // the platform's words, not ours
+		e.Description = `"` + scrubber.scrub(said.description, maxDescription) + `"` // quotation marks: these are the platform's words
 	case problem != nil && e.Code == "":
 		e.Description = problem.Error()
 	case e.Code == "" && e.Kind != Throttled:
@@ -202,7 +203,7 @@ func describeBody(scrubber scrubber, a answer) string {
 	return "the answer is " + scrubber.scrub(mediaType, 100) + " without an error code"
 }
 
-// describeRedirect names host and path of the target, and not its query, which may hold anything.
+// describeRedirect names the host and path of the target. It leaves out the query, which may hold anything.
 func (r request) describeRedirect(scrubber scrubber, a answer) string {
 	target, err := a.Location()
 	if err != nil || target.Host == "" {

@@ -18,22 +18,23 @@ import (
 )
 
 const (
-	// scrubWindow is the length in bytes of the shortest piece of a secret that is recognised. Platforms cut what they
-	// echo ("invalid secret 'nykSBH…'"), so whole secrets are not enough. Much shorter pieces occur in ordinary words.
+	// scrubWindow is the length in bytes of the shortest recognised piece of a secret. Platforms cut what they echo
+	// ("invalid secret 'nykSBH…'"), so it is not enough to look for whole secrets. Much shorter pieces occur in
+	// ordinary words.
 	scrubWindow = 6
 
-	// scrubLayers is how many layers of escapes are undone, as for a URL within a URL within JSON.
+	// scrubLayers is how many layers of escapes are undone. An example is a URL within a URL within JSON.
 	scrubLayers = 3
 )
 
-// standardCodes are those of RFC 6749, sections 5.2 and 4.1.2.1. Secrets often have "client" in them, but a code that
-// anybody knows tells nothing of it, and decides what the error means.
+// standardCodes are the error codes of RFC 6749, sections 5.2 and 4.1.2.1. They are shown even if a secret contains the
+// same word, such as "client". A public code reveals nothing about a secret, and it decides what the error means.
 var standardCodes = map[string]bool{
 	"invalid_request": true, "invalid_client": true, "invalid_grant": true, "unauthorized_client": true,
 	"unsupported_grant_type": true, "invalid_scope": true, "server_error": true, "temporarily_unavailable": true,
 }
 
-// scrubber keeps text from outside from being shown where it repeats a secret, whole or in part, plain or encoded.
+// scrubber hides text from outside that repeats a secret, whole or in part, plain or encoded.
 type scrubber struct {
 	forms []string // the secrets in every encoding, in lower case
 }
@@ -50,12 +51,12 @@ func newScrubber(secrets ...Secret) scrubber {
 	return s
 }
 
-// scrub returns text as one line of at most limit bytes, or [redacted] where it repeats a piece of a secret.
+// scrub returns text as one line of at most limit bytes. It returns [redacted] if the text repeats a piece of a secret.
 func (s scrubber) scrub(text string, limit int) string {
 	if standardCodes[text] {
 		return text
 	}
-	text = oneLine(clip(text, 4*limit)) // a piece of a secret that lies beyond is not shown either
+	text = oneLine(clip(text, 4*limit)) // the rest is not shown, so it needs no check
 	switch {
 	case s.repeats(text):
 		return redacted
@@ -65,7 +66,7 @@ func (s scrubber) scrub(text string, limit int) string {
 	return text
 }
 
-// repeats reports whether text has a piece of a secret, in whatever form and however it is escaped.
+// repeats reports whether text contains a piece of a secret, in any encoding and with any escapes.
 func (s scrubber) repeats(text string) bool {
 	for _, view := range unescaped(text, scrubLayers) {
 		view = asciiLower(view)
@@ -87,9 +88,9 @@ func (s scrubber) repeats(text string) bool {
 	return false
 }
 
-// unescaped returns text and what it becomes when up to so many layers of escapes are undone: servers and gateways escape
-// what they echo in ways of their own, one behind the other. One kind is undone at a time, because what looks like another
-// may belong to the secret.
+// unescaped returns text, and what it becomes when up to the given number of layers of escapes are undone. Each server
+// or gateway on the way may escape what it echoes, in its own way. Each layer undoes one kind of escape only, because
+// text that looks like another kind may belong to the secret.
 func unescaped(text string, layers int) []string {
 	all := []string{text}
 	if layers == 0 {
@@ -103,7 +104,7 @@ func unescaped(text string, layers int) []string {
 	return all
 }
 
-// escapes are the ways to write one character in URLs, in HTML and XML, and in JSON and programming languages.
+// escapes match the ways to write one character in URLs, in HTML and XML, and in JSON and programming languages.
 var escapes = []*regexp.Regexp{
 	regexp.MustCompile(`%[0-9a-fA-F]{2}`),
 	regexp.MustCompile(`&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,6});`),
@@ -111,7 +112,7 @@ var escapes = []*regexp.Regexp{
 		`|\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|[0-3][0-7]{2}|.)`),
 }
 
-// character is what an escape stands for.
+// character returns the text that an escape stands for.
 func character(escape string) string {
 	switch escape[0] {
 	case '%':
@@ -130,8 +131,8 @@ func character(escape string) string {
 	return escape[1:] // as in shells
 }
 
-// encodings returns the forms in which servers, gateways and libraries echo a value, but for those that escape single
-// characters.
+// encodings returns the forms in which servers, gateways and libraries echo a value. It leaves out those that escape
+// single characters, which unescaped undoes.
 func encodings(text string) []string {
 	forms := []string{
 		text,
@@ -145,8 +146,8 @@ func encodings(text string) []string {
 		each(text, "%d", ","),
 		each(text, "%d", ", "), // Java's Arrays.toString
 	}
-	// Inside a longer value (HTTP Basic's "id:secret") base64 and base32 depend on the offset. Without the digit that is
-	// shared with what stands before, three and five forms are those of any surroundings.
+	// Inside a longer value (HTTP Basic's "id:secret"), base64 and base32 depend on the offset. The digit shared with
+	// the text before is left out. Three forms of base64 and five of base32 then cover any surroundings.
 	for offset := range 3 {
 		shifted := append(make([]byte, offset), text...)
 		forms = append(forms,
@@ -160,7 +161,7 @@ func encodings(text string) []string {
 	return forms
 }
 
-// each writes every byte of text in the format given.
+// each writes every byte of text in the given format, with separator between them.
 func each(text, format, separator string) string {
 	parts := make([]string, len(text))
 	for i := range parts {
@@ -169,7 +170,7 @@ func each(text, format, separator string) string {
 	return strings.Join(parts, separator)
 }
 
-// asciiLower folds ASCII letters alone, so that lengths and offsets hold in both texts.
+// asciiLower turns only ASCII letters into lower case, so that lengths and offsets are the same in both texts.
 func asciiLower(text string) string {
 	folded := []byte(text)
 	for i, c := range folded {
@@ -180,7 +181,7 @@ func asciiLower(text string) string {
 	return string(folded)
 }
 
-// oneLine replaces what a terminal or a log would act on by single blanks.
+// oneLine replaces characters that a terminal or a log would interpret by blanks, and several blanks by one.
 func oneLine(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if notGraphic(r) {
@@ -191,7 +192,7 @@ func oneLine(text string) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// clip cuts text to at most limit bytes at a rune's boundary.
+// clip cuts text to at most limit bytes, at the boundary of a rune.
 func clip(text string, limit int) string {
 	if len(text) <= limit {
 		return text

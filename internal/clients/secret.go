@@ -12,11 +12,11 @@ import (
 
 const redacted = "[redacted]"
 
-// Secret holds a secret or a token. It prints as [redacted] under every verb, encoder and logger; only Reveal tells
-// the text. Two Secrets are equal (==) if their texts are. The zero value is the empty text.
+// Secret holds a secret or a token. Every verb, encoder and logger prints it as [redacted]. Only Reveal returns the
+// text. Two Secrets are equal (==) if their texts are equal. The zero value is the empty text.
 //
-// The text sits behind a handle, not in a field: fmt calls no methods on the unexported fields of other structs, and
-// would print a plain string in there.
+// The text is behind a handle, because fmt calls no methods on the unexported fields of other structs. It would print a
+// plain string there.
 type Secret struct {
 	text unique.Handle[string]
 }
@@ -29,7 +29,7 @@ func NewSecret(text string) Secret {
 	return Secret{unique.Make(text)}
 }
 
-// Reveal returns the text itself. It is for the wire and for Terraform's results, never for a message.
+// Reveal returns the text itself. Use it for requests and for Terraform's results, never for a message.
 func (s Secret) Reveal() string {
 	if s.IsZero() {
 		return ""
@@ -43,10 +43,10 @@ func (s Secret) IsZero() bool { return s == Secret{} }
 // String returns [redacted].
 func (s Secret) String() string { return redacted }
 
-// Format writes [redacted], whatever the verb.
+// Format writes [redacted] for every verb.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// MarshalText returns [redacted]; it serves JSON, XML and map keys.
+// MarshalText returns [redacted]. JSON, XML and map keys use it.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // GobEncode returns [redacted].

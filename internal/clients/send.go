@@ -19,7 +19,7 @@ const (
 	maxRetryAfter  = 60 * time.Second
 )
 
-// sender sends requests, and repeats those that may be repeated.
+// sender sends requests, and retries them if a retry is allowed.
 type sender struct {
 	options   Options
 	transport *http.Transport
@@ -31,22 +31,23 @@ func (s *sender) send(ctx context.Context, r request) (Token, *Error) {
 		if stopped(ctx, s.options.Interrupted) {
 			return Token{}, endedUnsent(ctx, r)
 		}
-		token, fault := s.attempt(ctx, r)
-		if fault == nil {
+		token, failure := s.attempt(ctx, r)
+		if failure == nil {
 			return token, nil
 		}
-		fault.Attempts = attempt
-		again := fault.transient && (!r.sendOnce || fault.notActedOn)
-		if !again || attempt >= s.options.MaxAttempts || !pause(ctx, fault, attempt) {
-			return Token{}, fault
+		failure.Attempts = attempt
+		again := failure.transient && (!r.sendOnce || failure.notActedOn)
+		if !again || attempt >= s.options.MaxAttempts || !pause(ctx, failure, attempt) {
+			return Token{}, failure
 		}
 	}
 }
 
-// pause waits before the next attempt, and reports whether there is to be one. Without a usable Retry-After, the wait is
-// random up to a limit that doubles ("full jitter"), so that many clients of one platform spread out.
-func pause(ctx context.Context, fault *Error, attempt int) bool {
-	wait := fault.RetryAfter
+// pause waits before the next attempt. It returns false if there must be no further attempt. Without a usable
+// Retry-After, the wait is random up to a limit that doubles ("full jitter"), so that the requests of many clients
+// spread out.
+func pause(ctx context.Context, failure *Error, attempt int) bool {
+	wait := failure.RetryAfter
 	if wait > maxRetryAfter {
 		return false
 	}
@@ -64,47 +65,47 @@ func pause(ctx context.Context, fault *Error, attempt int) bool {
 	case <-timer.C:
 		return true
 	case <-ctx.Done():
-		fault.Kind, fault.transient, fault.Description = Cancelled, false, "cancelled while waiting for the next attempt"
+		failure.Kind, failure.transient, failure.Description = Cancelled, false, "cancelled while waiting for the next attempt"
 		return false
 	}
 }
 
 // attempt sends the request once.
 func (s *sender) attempt(ctx context.Context, r request) (Token, *Error) {
-	fault := &Error{Platform: r.platform, Endpoint: r.address()}
+	failure := &Error{Platform: r.platform, Endpoint: r.address()}
 	limit, cancel := context.WithTimeout(ctx, s.options.RequestTimeout)
 	defer cancel()
 	var route way
 	post, err := r.http(route.watch(limit), s.options.UserAgent)
 	if err != nil {
-		fault.Kind, fault.Description, fault.notActedOn = Internal, "the request could not be built", true
-		return Token{}, fault
+		failure.Kind, failure.Description, failure.notActedOn = Internal, "the request could not be built", true
+		return Token{}, failure
 	}
 	if route.proxy, err = s.transport.Proxy(post); err != nil {
-		fault.Endpoint, fault.Kind, fault.Description, fault.notActedOn = "", InvalidInput, err.Error(), true
-		return Token{}, fault
+		failure.Endpoint, failure.Kind, failure.Description, failure.notActedOn = "", InvalidInput, err.Error(), true
+		return Token{}, failure
 	}
-	// A token's lifetime begins when the platform makes it, which is not before this moment. Round drops the monotonic
+	// A token's lifetime begins when the platform issues it, never before this moment. Round drops the monotonic
 	// reading; see Token.lasts.
 	start := time.Now().Round(0)
 	response, err := s.transport.RoundTrip(post)
 	if err != nil {
 		s.transport.CloseIdleConnections() // ends dialling, which net/http otherwise continues for later requests
 		at := route.place()
-		fault.notActedOn = at.stage != arrived
-		return Token{}, fault.unanswered(ctx, err, at, start)
+		failure.notActedOn = at.stage != arrived
+		return Token{}, failure.unanswered(ctx, err, at, start)
 	}
 	defer response.Body.Close()
-	fault.Status = response.StatusCode
+	failure.Status = response.StatusCode
 	var body []byte
-	if fault.Status != http.StatusSwitchingProtocols { // its body is the connection itself, without a time limit
+	if failure.Status != http.StatusSwitchingProtocols { // its body is the connection itself, without a time limit
 		body, err = readBody(response.Body)
 	}
-	// A token must be whole. A rejection that is cut short is still a rejection.
-	if err != nil && (grants(fault.Status) || ctx.Err() != nil) {
-		return Token{}, fault.unanswered(ctx, err, route.place(), start)
+	// A token must be whole. A rejection still counts if its end is missing.
+	if err != nil && (grants(failure.Status) || ctx.Err() != nil) {
+		return Token{}, failure.unanswered(ctx, err, route.place(), start)
 	}
-	return r.read(fault, answer{response, body, err == nil, start})
+	return r.read(failure, answer{response, body, err == nil, start})
 }
 
 // http returns r as a request of net/http.
@@ -116,19 +117,19 @@ func (r request) http(ctx context.Context, userAgent string) (*http.Request, err
 	for _, h := range r.headers {
 		post.Header.Set(h.name, h.value.Reveal())
 	}
-	post.Header.Set("Accept-Encoding", "identity") // decode says what comes of it
+	post.Header.Set("Accept-Encoding", "identity") // see decode
 	post.Header.Set("User-Agent", userAgent)
 	return post, nil
 }
 
-// unanswered adds why there is no whole answer.
+// unanswered adds to e why the answer is missing or incomplete.
 func (e *Error) unanswered(ctx context.Context, err error, at place, start time.Time) *Error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		e.Kind, e.Description = Cancelled, "cancelled"
 		return e
 	}
 	found := diagnose(err, at)
-	e.Kind, e.Description, e.transient = found.fault, found.description, found.passes
+	e.Kind, e.Description, e.transient = found.kind, found.description, found.passes
 	if e.Kind == TimedOut && !e.notActedOn {
 		e.Description = fmt.Sprintf("no whole answer within %s (request_timeout)", time.Since(start).Round(100*time.Millisecond))
 	}

@@ -34,7 +34,8 @@ func ownAlone(info fs.FileInfo) error {
 // replace renames a file over another.
 func replace(from, to string) error { return os.Rename(from, to) }
 
-// removeLock removes a lock that is held. Removed after it was released, it might be another process's.
+// removeLock removes a lock that this process holds, and then releases it. In the other order, it could remove the lock
+// of another process.
 func removeLock(path string, release func()) {
 	_ = os.Remove(path)
 	release()

@@ -21,11 +21,12 @@ const (
 	sharingViolation = syscall.Errno(32) // ERROR_SHARING_VIOLATION
 )
 
-// ownAlone refuses nothing: who may write to a directory stands in its access control list, which a user's own
-// directories inherit from the profile.
+// ownAlone accepts every directory. The directory's access control list says which users may write to it. A user's own
+// directories inherit that list from the profile.
 func ownAlone(fs.FileInfo) error { return nil }
 
-// replace renames a file over another, which fails for the moment in which somebody reads the other.
+// replace renames a file over another. The rename fails while another process reads that file, so replace tries again
+// for 100 ms.
 func replace(from, to string) error {
 	err := os.Rename(from, to)
 	for range 20 {
@@ -38,8 +39,8 @@ func replace(from, to string) error {
 	return err
 }
 
-// removeLock removes a lock that is held. While it is open it cannot be removed, nor can it once another process has
-// opened it, whose lock it is then.
+// removeLock releases a lock that this process holds, and then removes it. Windows cannot remove an open file. If
+// another process has opened the file in between, it stays, and the lock belongs to that process.
 func removeLock(path string, release func()) {
 	release()
 	_ = os.Remove(path)

@@ -16,7 +16,8 @@ import (
 	"time"
 )
 
-// tlsFaults are errors of crypto/tls, by their beginning. What the peer has done follows the peer's name.
+// tlsFaults are errors of crypto/tls, recognised by the beginning of their texts. In the message, the description
+// follows the peer's name.
 var tlsFaults = []struct{ text, description string }{
 	{"failed to parse certificate from server: x509: negative serial number", "sent a certificate with a negative serial number"},
 	{"failed to parse certificate from server: ", "sent a certificate that this client cannot parse"},
@@ -48,8 +49,8 @@ func tlsCause(err error, at place) *cause {
 	return &cause{Untrusted, description, false}
 }
 
-// describeTLS words an error of crypto/tls. Those that are not known here have fixed texts, without what the peer sent,
-// which would stand in quotation marks.
+// describeTLS returns the message for an error of crypto/tls. Any error outside tlsFaults has a fixed text. If the text
+// has quotation marks, they hold what the peer sent, so the text is not shown.
 func describeTLS(text, peer string) string {
 	for _, fault := range tlsFaults {
 		if strings.HasPrefix(text, fault.text) {
@@ -74,7 +75,7 @@ func describeAlert(alert error) string {
 	}
 }
 
-// invalidCertificates says what is wrong with a certificate, or with one above it.
+// invalidCertificates describe what is wrong with a certificate, or with a certificate above it.
 var invalidCertificates = map[x509.InvalidReason]string{
 	x509.NotAuthorizedToSign:           "is signed with a certificate that is no authority's",
 	x509.CANotAuthorizedForThisName:    "is signed by an authority that may not sign for its names (name constraints)",
@@ -86,8 +87,8 @@ var invalidCertificates = map[x509.InvalidReason]string{
 	x509.NameMismatch:                  "is signed by an authority with another name than it says",
 }
 
-// hints are what crypto/x509 found wrong with a signature while it looked for an authority. It tells that in the text of
-// its error alone, before the name that stands in the authority's certificate.
+// hints describe what crypto/x509 found wrong with a signature while it looked for an authority. crypto/x509 reports
+// that only in the text of its error. The text comes before the name in the authority's certificate.
 var hints = []struct{ text, description string }{
 	{"x509: cannot verify signature: insecure algorithm ", "is signed with an algorithm that is no longer safe, such as SHA-1, or one above it is"},
 	{"x509: cannot verify signature: algorithm unimplemented", "is signed with an algorithm that this client does not know, or one above it is"},
@@ -133,7 +134,8 @@ func describeCertificate(err *tls.CertificateVerificationError, peer string) str
 	return peer + "'s certificate " + what
 }
 
-// describeRoots is about this machine's authorities, whose place is in the environment or fixed.
+// describeRoots returns the message for certificate authorities of this machine that cannot be read. It may name their
+// path, which comes from the environment or is fixed.
 func describeRoots(err x509.SystemRootsError) string {
 	const what = "the certificate authorities of this machine cannot be read"
 	var path *fs.PathError
@@ -143,7 +145,8 @@ func describeRoots(err x509.SystemRootsError) string {
 	return what
 }
 
-// describeValidity is about a certificate that has expired. Windows and macOS name the server's, where it may be one above.
+// describeValidity describes a certificate that has expired. Windows and macOS name the server's certificate, even if
+// it is one above that has expired.
 func describeValidity(certificate *x509.Certificate, now time.Time) string {
 	clock := "this machine's clock says " + now.UTC().Format(time.RFC3339)
 	if !now.Before(certificate.NotBefore) && !now.After(certificate.NotAfter) {

@@ -345,7 +345,7 @@ func TestAnUnknownCertificateErrorIsNotGuessed(t *testing.T) {
 		x509.CertificateInvalidError{Reason: 99, Detail: bodyMark},
 	} {
 		found := diagnose(&tls.CertificateVerificationError{Err: err}, place{peer: peerServer})
-		if found.fault != Untrusted || found.description != "the server's certificate is not accepted" || found.passes {
+		if found.kind != Untrusted || found.description != "the server's certificate is not accepted" || found.passes {
 			t.Errorf("%v: %+v", err, found)
 		}
 	}
@@ -355,7 +355,7 @@ func TestAnUnknownCertificateErrorIsNotGuessed(t *testing.T) {
 		"tls: server selected unsupported group": "TLS failed: server selected unsupported group",
 	} {
 		found := diagnose(errors.New(text), place{stage: shaking, peer: peerServer})
-		if found.fault != Untrusted || found.description != want || found.passes {
+		if found.kind != Untrusted || found.description != want || found.passes {
 			t.Errorf("%s: %+v, want %q", text, found, want)
 		}
 	}

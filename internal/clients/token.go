@@ -9,13 +9,14 @@ import "time"
 type Token struct {
 	// AccessToken is the token.
 	AccessToken Secret
-	// TokenType is the platform's name for it; Bearer if it names none. It is always used as a bearer token (RFC 6750).
+	// TokenType is the platform's name for the type; Bearer if it names none. The token is always used as a bearer
+	// token (RFC 6750).
 	TokenType string
 	// Expiry is when the token ends, by the wall clock; zero: the platform named no lifetime.
 	Expiry time.Time
 	// Scope holds the granted scopes, separated by blanks (RFC 6749, section 3.3); empty: the platform named none.
 	Scope string
-	// UserName is the user that the token belongs to (Equinix alone); empty: the platform named none.
+	// UserName is the user that the token belongs to (only Equinix names it); empty: the platform named none.
 	UserName string
 	// RefreshToken is the refresh token; the zero Secret: none was issued.
 	RefreshToken Secret
@@ -31,9 +32,10 @@ type Token struct {
 // Authorization is the value of the HTTP header that carries the token (RFC 6750, section 2.1).
 func (t Token) Authorization() Secret { return NewSecret("Bearer " + t.AccessToken.Reveal()) }
 
-// lasts reports whether the token may be handed out again. A token without a lifetime is not: its Expiry is zero, which is
-// long past. Nor is a token that was obtained in the future, which means that the clock was set back. Expiry and obtained
-// have no monotonic reading, so the wall clock decides; the monotonic clock stands still while a machine sleeps.
+// lasts reports whether the token may be returned again. A token without a lifetime may not: its Expiry is zero, which
+// is long past. Nor may a token that was obtained in the future, which means that the clock was set back. Expiry and
+// obtained have no monotonic reading, so the wall clock decides. The monotonic clock stands still while a machine
+// sleeps.
 func (t Token) lasts(now time.Time, minValidity time.Duration) bool {
 	left := t.Expiry.Sub(now)
 	return !now.Before(t.obtained) && left > 0 && left >= minValidity

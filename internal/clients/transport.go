@@ -20,11 +20,12 @@ import (
 const (
 	dialTimeout      = 10 * time.Second
 	handshakeTimeout = 10 * time.Second
-	maxHeader        = 64 << 10 // bytes of all response headers, 1xx ones included
+	maxHeader        = 64 << 10 // bytes of all response headers, including those of 1xx responses
 )
 
-// newTransport returns the only transport: one exchange a connection, HTTP/1.1, TLS 1.2 or newer. Its RoundTrip is
-// called directly, without an http.Client, because then there are no redirects, no cookies and no Referer to forbid.
+// newTransport returns the transport of all requests: HTTP/1.1, TLS 1.2 or newer, and a new connection for each
+// request. Its RoundTrip is called directly, without an http.Client. So there are no redirects, cookies or Referer
+// headers to forbid.
 func newTransport(roots *x509.CertPool) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -34,7 +35,7 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, RootCAs: roots},
 		TLSHandshakeTimeout:    handshakeTimeout,
 		MaxResponseHeaderBytes: maxHeader,
-		// A token is asked for once in a long while: a kept connection would be stale by then, and stay open for nothing.
+		// Requests for tokens are rare. A kept connection would be stale by the next request, and stay open for no use.
 		DisableKeepAlives:      true,
 		DisableCompression:     true,
 		Protocols:              protocols,
@@ -44,17 +45,18 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 
 func newDialer() *net.Dialer { return &net.Dialer{Timeout: dialTimeout} }
 
-// cause is why there is no whole answer.
+// cause is why the answer is missing or incomplete.
 type cause struct {
-	fault       Kind
+	kind        Kind
 	description string
-	passes      bool // asking again may help
+	passes      bool // a retry may help
 }
 
-// causes recognise the errors of net/http and what is below it. The order matters where one error wraps another.
+// causes recognise the errors of net/http and of the packages below it. The order matters if one error wraps another.
 var causes = []func(error, place) *cause{proxyCause, nameCause, tlsCause, timeCause, limitCause, connectionCause}
 
-// diagnose words an error of the transport. Such errors may quote what the server sent, so none is passed on.
+// diagnose returns the cause of an error of the transport. Such errors may quote what the server sent, so their texts
+// are not passed on.
 func diagnose(err error, at place) *cause {
 	var operation *net.OpError
 	if errors.As(err, &operation) && operation.Op == "proxyconnect" {
@@ -73,16 +75,16 @@ func diagnose(err error, at place) *cause {
 	return found
 }
 
-// ofProxy is the cause where it lies in the proxy, or in the way to it.
+// ofProxy turns the cause into a failure of the proxy, or of the connection to it.
 func (c *cause) ofProxy(at place) *cause {
 	switch {
-	case c.fault == ProxyFailed || c.fault == Untrusted: // these name the proxy themselves
+	case c.kind == ProxyFailed || c.kind == Untrusted: // the description names the proxy already
 	case at.stage == dialling:
 		c.description = "the proxy cannot be reached: " + c.description
 	default:
 		c.description = "the proxy failed: " + c.description
 	}
-	c.fault = ProxyFailed
+	c.kind = ProxyFailed
 	return c
 }
 
@@ -140,7 +142,8 @@ func connectionCause(err error, _ place) *cause {
 	return &cause{Unreachable, description, true}
 }
 
-// root is the innermost error. The texts that are recognised stand there at the beginning, before what the server sent.
+// root returns the innermost error. Its text begins with the words that the causes recognise. What the server sent
+// comes after them.
 func root(err error) error {
 	for {
 		inner := errors.Unwrap(err)

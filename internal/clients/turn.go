@@ -5,7 +5,7 @@ package clients
 
 import "context"
 
-// turn is a lock whose wait a context can end. It holds one element while it is taken.
+// turn is a lock. A context can end the wait for it. The channel holds one element while the lock is taken.
 type turn chan struct{}
 
 func newTurn() turn { return make(turn, 1) }

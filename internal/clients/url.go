@@ -14,8 +14,8 @@ import (
 	"unicode/utf8"
 )
 
-// ParseURL reads a platform's URL as users configure it: https, or http for loopback addresses; no user information,
-// query or fragment. Its errors say what is wrong without repeating the URL, whose user information or query may hold a
+// ParseURL reads a platform's URL as users configure it: https, or http for loopback addresses, without user
+// information, query or fragment. Its errors do not contain the URL, because its user information or query may hold a
 // secret.
 func ParseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
@@ -50,10 +50,11 @@ func ParseURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// notGraphic is true for what cannot be seen: blanks, control and format characters, and bytes that are not UTF-8.
+// notGraphic reports whether r cannot be seen: a blank, a control or format character, or a byte outside UTF-8.
 func notGraphic(r rune) bool { return r == utf8.RuneError || r == ' ' || !unicode.IsPrint(r) }
 
-// endpoint returns the URL of path under base. optional is what users may have written at base's end, or not.
+// endpoint returns the URL of path under base. optional is a path that users may already have written at the end of
+// base.
 func endpoint(base *url.URL, optional, path string) *url.URL {
 	root := strings.TrimRight(base.EscapedPath(), "/")
 	root = strings.TrimRight(strings.TrimSuffix(root, optional), "/")

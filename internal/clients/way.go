@@ -13,45 +13,46 @@ import (
 	"time"
 )
 
-// stage is a part of the way of a request.
+// stage is how far a request has come.
 type stage int
 
 const (
 	dialling  stage = iota
-	connected       // to the server, or to the proxy, which is to connect
-	shaking         // TLS hands
+	connected       // to the server, or to the proxy that connects to the server
+	shaking         // in the TLS handshake
 	arrived         // at the server, which may have seen the request
 )
 
-// The two that a request meets, as they are called in messages.
+// The names of the two peers in messages.
 const (
 	peerServer = "the server"
 	peerProxy  = "the proxy"
 )
 
-// way follows one request. net/http dials in a goroutine of its own, and goes on with it when the request has ended.
+// way records how far one request has come. net/http dials in a goroutine of its own, which may go on after the request
+// has ended.
 type way struct {
 	proxy *url.URL // nil: none
 
 	mu         sync.Mutex
 	stage      stage
 	since      time.Time // when the stage began
-	handshakes int       // that began
+	handshakes int       // TLS handshakes that have begun
 }
 
-// place is where a request is.
+// place is how far a request has come.
 type place struct {
 	stage  stage
-	peer   string        // that it has reached, or tries to reach
+	peer   string        // the peer that the request has reached, or tries to reach
 	waited time.Duration // in this stage
 }
 
-// watch returns a context for the request.
+// watch returns a context with which net/http reports the progress of the request to w.
 func (w *way) watch(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		ConnectDone: func(_, _ string, err error) {
 			if err == nil {
-				w.enter(connected, dialling) // a connection to another address may come later, and is not used
+				w.enter(connected, dialling) // a later connection to another address is not used
 			}
 		},
 		TLSHandshakeStart: func() { w.enter(shaking, dialling, connected) },
@@ -64,7 +65,7 @@ func (w *way) watch(ctx context.Context) context.Context {
 	})
 }
 
-// enter notes that a stage has begun, if it follows on one of those before.
+// enter records that the stage next has begun, if the current stage is one of before.
 func (w *way) enter(next stage, before ...stage) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -77,8 +78,8 @@ func (w *way) enter(next stage, before ...stage) {
 	}
 }
 
-// place is where the request is now. The way to a server through a proxy leads to the proxy until TLS with the server
-// begins.
+// place returns how far the request has come. With a proxy, the peer is the proxy until the TLS handshake with the
+// server begins.
 func (w *way) place() place {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	maxInput = 8 << 10  // bytes of one setting; the platforms' ids and secrets have at most some hundred
-	maxToken = 64 << 10 // bytes of a token; Terraform would carry more, HTTP servers refuse such headers
+	maxInput = 8 << 10  // bytes of one setting; the platforms' IDs and secrets have a few hundred at most
+	maxToken = 64 << 10 // bytes of a token; Terraform would accept more, but HTTP servers refuse such headers
 )
 
 // form encodes fields as RFC 6749, appendix B, prescribes.
@@ -35,12 +35,12 @@ func jsonObject(fields map[string]string) (contentType string, body Secret) {
 	return "application/json", NewSecret(string(object))
 }
 
-// members are the wanted members of a JSON object, undecoded. A missing one is nil.
+// members are the wanted members of a JSON object, not decoded. A missing member is nil.
 type members map[string]json.RawMessage
 
-// object reads body as exactly one JSON object. It is strict where encoding/json is not: trailing data, invalid UTF-8,
-// and wanted members that are there twice or in other letters are errors. Its errors give offsets and kinds, never
-// content.
+// object reads body as exactly one JSON object. It is stricter than encoding/json: trailing data and invalid UTF-8 are
+// errors. It is also an error if a wanted member occurs twice, or with other upper and lower case. Errors contain
+// offsets and kinds, never content.
 func object(body []byte, wanted ...string) (members, error) {
 	body = withoutMark(body)
 	if err := checkObject(body); err != nil {
@@ -71,8 +71,8 @@ func object(body []byte, wanted ...string) (members, error) {
 	return found, nil
 }
 
-// eachMember calls do for each member of a JSON object until do says no. The value is gone when do returns. whole reports
-// that body is an object, and that it was read to the end of the object.
+// eachMember calls do for each member of a JSON object until do returns false. value is valid only until do returns.
+// whole reports that body is an object, and that it was read to the end of the object.
 func eachMember(body []byte, do func(name string, value json.RawMessage) bool) (whole bool) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	if brace, err := decoder.Token(); err != nil || brace != json.Delim('{') {
@@ -107,12 +107,12 @@ func checkObject(body []byte) error {
 	return nil
 }
 
-// withoutMark leaves off a byte order mark, as RFC 8259, section 8.1, lets readers do.
+// withoutMark removes a byte order mark. RFC 8259, section 8.1, allows readers to ignore it.
 func withoutMark(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) }
 
 var formField = regexp.MustCompile(`^\w+=`)
 
-// notJSON recognises what servers commonly send instead of JSON; "" is anything else.
+// notJSON names what servers commonly send instead of JSON; "": anything else.
 func notJSON(body []byte) string {
 	text := bytes.TrimSpace(body)
 	begins := func(prefix string) bool { return bytes.HasPrefix(body, []byte(prefix)) }
@@ -149,7 +149,7 @@ func jsonKind(value []byte) string {
 	}
 }
 
-// readToken reads the answer to a token request.
+// readToken returns the token in the answer to a token request.
 func readToken(a answer, habits habits) (Token, error) {
 	found, err := object(a.body,
 		"access_token", "token_type", "expires_in", "scope", "refresh_token", // RFC 6749, section 5.1
@@ -172,7 +172,8 @@ func readToken(a answer, habits habits) (Token, error) {
 	token.Expiry = expiry(a.sent, append(named, jwtLifetime(token.AccessToken, a.Header, a.sent, named...))...)
 	token.Scope = readScope(found["scope"])
 	token.UserName = readText(found[habits.userName])
-	// A refresh token that makes no sense must not cost the user the access token: CloudLX's page calls its type Integer.
+	// A refresh token that cannot be read is left out, so that the access token can still be used. CloudLX's page gives
+	// the refresh token the type Integer.
 	token.RefreshToken, _ = readOpaque("refresh_token", found["refresh_token"])
 	if !token.RefreshToken.IsZero() {
 		lifetime := readLifetime(found[habits.refreshLifetime])
@@ -184,8 +185,8 @@ func readToken(a answer, habits habits) (Token, error) {
 	return token, nil
 }
 
-// readOpaque reads a token: a string of the characters that RFC 6749, appendices A.12 and A.17, allow without the
-// blank. Anything else could break out of an HTTP header. A missing or null member is the zero Secret.
+// readOpaque reads a token: a string of the characters that RFC 6749, appendices A.12 and A.17, allow, except the
+// blank. Other characters could break out of an HTTP header. For a missing or null member, it returns the zero Secret.
 func readOpaque(name string, value json.RawMessage) (Secret, error) {
 	if value == nil || jsonKind(value) == "null" {
 		return Secret{}, nil
@@ -205,9 +206,9 @@ func readOpaque(name string, value json.RawMessage) (Secret, error) {
 	return NewSecret(text), nil
 }
 
-// readTokenType accepts what the platforms call a bearer token: "Bearer" in any case (RFC 6749, section 5.1), Digital
-// Realty's "BearerToken", CloudLX's "client_credentials", and nothing. Other types need other headers (RFC 6749,
-// section 7.1, forbids to use a type that the client does not understand).
+// readTokenType reads the token type. It accepts what the platforms call a bearer token: "Bearer" in any case (RFC
+// 6749, section 5.1), Digital Realty's "BearerToken", CloudLX's "client_credentials", and no type. Other types need
+// other headers, and RFC 6749, section 7.1, forbids a client to use a type that it does not understand.
 func readTokenType(value json.RawMessage) (string, error) {
 	if value == nil || jsonKind(value) == "null" {
 		return "Bearer", nil
@@ -226,7 +227,8 @@ func readTokenType(value json.RawMessage) (string, error) {
 	return "", errors.New("the answer's token_type is neither Bearer nor one of the names that platforms use for it")
 }
 
-// plainText decodes a valid JSON value into text; false: it is no string. Nearly all of them have nothing to decode.
+// plainText decodes a valid JSON value into text; false: it is not a string. Most strings have no escapes, so there is
+// nothing to decode.
 func plainText(value json.RawMessage, text *string) bool {
 	if n := len(value); n >= 2 && value[0] == '"' && bytes.IndexByte(value, '\\') < 0 {
 		*text = string(value[1 : n-1])
@@ -235,7 +237,8 @@ func plainText(value json.RawMessage, text *string) bool {
 	return json.Unmarshal(value, text) == nil
 }
 
-// readText reads a member that only informs: what is not a string of printable characters is left out.
+// readText reads a member that serves only for information; "": it is not a string. Characters that cannot be printed
+// become blanks.
 func readText(value json.RawMessage) string {
 	var text string
 	if value == nil || !plainText(value, &text) {
@@ -244,7 +247,7 @@ func readText(value json.RawMessage) string {
 	return oneLine(clip(text, maxInput))
 }
 
-// readScope reads the scopes as granted: a string (RFC 6749, section 3.3), or an array of strings, as some servers send.
+// readScope reads the granted scopes: a string (RFC 6749, section 3.3), or an array of strings, as some servers send.
 func readScope(value json.RawMessage) string {
 	var scopes []string
 	if value != nil && json.Unmarshal(value, &scopes) == nil {
