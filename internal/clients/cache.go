@@ -41,7 +41,7 @@ const (
 	writeSuffix  = ".new"
 	saltSize     = 16
 	headerSize   = len(entryMagic) + 8 + saltSize // magic, time at which the entry becomes useless, salt
-	maxEntrySize = 512 << 10                      // bytes; two tokens of maxToken bytes fit, even in base64
+	maxEntrySize = 1 << 20                        // bytes; two tokens of the greatest size fit, each byte escaped in JSON
 
 	// lockWait bounds the wait for the lock of another process. It is longer than any process holds the lock.
 	lockWait = budget + 10*time.Second
