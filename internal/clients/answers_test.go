@@ -54,6 +54,7 @@ var shapes = []shape{
 	{name: "S1006, gzip without a word of it", body: gzipped(`{"errorCode":"S1006"}`), code: "S1006", json: true},
 	{name: "S1006, deflate", body: deflated(`{"errorCode":"S1006"}`), encoding: "deflate", code: "S1006", json: true},
 	{name: "S1006, cut short", body: `{"errorCode":"S1006","errorMess`, code: "S1006", json: true},
+	{name: "JSON that is cut short before a code", body: `{"errorMessage":"Login Fai`, json: true},
 	{name: "a gateway's fault", body: `{"fault":{"faultstring":"x","detail":{"errorcode":"oauth.v2.InvalidClientIdentifier"}}}`, code: "oauth.v2.InvalidClientIdentifier", json: true},
 	{name: "a gateway's quota", body: `{"fault":{"faultstring":"x","detail":{"errorcode":"policies.ratelimit.QuotaViolation"}}}`, code: "policies.ratelimit.QuotaViolation", json: true},
 	{name: "access_denied", body: `{"error":"access_denied"}`, code: "access_denied", json: true},
@@ -70,6 +71,8 @@ var shapes = []shape{
 	{name: "gzip that is none", body: "not gzip", encoding: "gzip", json: true, unsettled: true},
 	{name: "another coding", body: "\x1b\x00\xf8", encoding: "br", json: true, unsettled: true},
 	{name: "UTF-16", body: utf16Text(`{"errorCode":"S1006"}`), json: true, unsettled: true},
+	{name: "UTF-16, the other order", body: "\x00" + strings.TrimSuffix(utf16Text(`{"errorCode":"S1006"}`), "\x00"), json: true, unsettled: true},
+	{name: "bytes that are no text", body: "Sorry\xff\xfe", json: true, unsettled: true},
 	{name: "a pause", header: "Retry-After: 2"},
 	{name: "a code and a pause", body: `{"error":"access_denied"}`, header: "Retry-After: 2", code: "access_denied", json: true},
 }
