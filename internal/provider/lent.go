@@ -28,9 +28,27 @@ func lend(ctx context.Context) *lent {
 	return l
 }
 
+// lentKey is under which a context has the lent one that it comes from.
+type lentKey struct{}
+
+// outlasting is a context for what goes on after the call: it keeps the call's loggers, and does not end.
+func outlasting(ctx context.Context) context.Context {
+	if l, ok := ctx.Value(lentKey{}).(*lent); ok {
+		ctx = *l.context.Load()
+	}
+	return context.WithoutCancel(ctx)
+}
+
 func (l *lent) end() { l.context.Store(&over) }
 
 func (l *lent) Deadline() (time.Time, bool) { return (*l.context.Load()).Deadline() }
 func (l *lent) Done() <-chan struct{}       { return (*l.context.Load()).Done() }
 func (l *lent) Err() error                  { return (*l.context.Load()).Err() }
-func (l *lent) Value(key any) any           { return (*l.context.Load()).Value(key) }
+
+// Value is that of the call's context.
+func (l *lent) Value(key any) any {
+	if key == (lentKey{}) {
+		return l
+	}
+	return (*l.context.Load()).Value(key)
+}

@@ -89,7 +89,7 @@ func TestCloseDoesNotWaitForIdleConnections(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer connection.Close()
+		t.Cleanup(func() { connection.Close() })
 	}
 	s.get("/x", 200)
 	began := time.Now()

@@ -217,7 +217,10 @@ func TestWithoutATokenTheAPIIsNotAsked(t *testing.T) {
 	}{
 		{"rejected", says(400, `{"error":"invalid_client"}`), 502, ""},
 		{"unavailable", says(503, ""), 503, "60"},
-		{"throttled", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "300"); w.WriteHeader(429) }, 503, "300"},
+		{"throttled", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "300")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}, 503, "300"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -244,7 +247,10 @@ func TestAValidTokenIsUsedWhileThereIsNoOther(t *testing.T) {
 	s.tokens.options.Token = func(ctx context.Context, _ time.Duration) (clients.Token, error) {
 		return s.client.Token(ctx, s.grant, 2*time.Hour)
 	}
-	s.platform.Intercept(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(503); return true })
+	s.platform.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	})
 	s.get("/x", 200)
 	s.wantTokens(2)
 	s.wantAsked(1)
@@ -345,7 +351,7 @@ func TestThereIsNoLoopOfTokenRequests(t *testing.T) {
 				all.Go(func() {
 					for range 10 {
 						method := []string{"GET", "POST"}[i%2]
-						if answer, body := s.do(method, "/x", nil); answer.StatusCode != 401 || body != "no" {
+						if answer, body := s.do(method, "/x", nil); answer.StatusCode != http.StatusUnauthorized || body != "no" {
 							t.Errorf("%s was answered %d: %s", method, answer.StatusCode, body)
 						}
 					}
@@ -403,7 +409,10 @@ func TestNoNewTokenAfterARefusalIsExplained(t *testing.T) {
 	api := newRefusing()
 	s := newScene(t, api.ServeHTTP)
 	api.refuse(s)
-	s.platform.Intercept(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(503); return true })
+	s.platform.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	})
 	answer, body := s.do(http.MethodGet, "/x", nil)
 	if problem(t, answer, body); answer.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("answered %d: %s", answer.StatusCode, body)
@@ -425,7 +434,7 @@ func TestAConsumersLoginIsAnsweredHere(t *testing.T) {
 	}
 	s.wantAsked(0)
 	s.wantTokens(1)
-	if answer, _ := s.do(http.MethodGet, "/x", nil, "Authorization", "Bearer replaced-by-the-api-proxy"); answer.StatusCode != 200 || !s.bearer(s.requests()[0]) {
+	if answer, _ := s.do(http.MethodGet, "/x", nil, "Authorization", "Bearer replaced-by-the-api-proxy"); answer.StatusCode != http.StatusOK || !s.bearer(s.requests()[0]) {
 		t.Error("the placeholder was not replaced")
 	}
 }

@@ -35,9 +35,14 @@ type scene struct {
 	api      *httptest.Server
 	log      bytes.Buffer
 
-	mu     sync.Mutex
-	asked  []*http.Request // by the proxy, with their bodies
-	bodies []string
+	mu    sync.Mutex
+	asked []*http.Request // by the proxy
+}
+
+// reply is an answer whose body has been read.
+type reply struct {
+	StatusCode      int
+	Header, Trailer http.Header
 }
 
 // newScene starts all of it. The API answers with handler; nil: with 200.
@@ -144,7 +149,7 @@ func (s *scene) address() string { return s.host }
 var plain = &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256}
 
 // do sends a request through the proxy and returns the answer with its body.
-func (s *scene) do(method, path string, body io.Reader, header ...string) (*http.Response, string) {
+func (s *scene) do(method, path string, body io.Reader, header ...string) (reply, string) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), method, s.path(path), body)
 	if err != nil {
@@ -162,7 +167,7 @@ func (s *scene) do(method, path string, body io.Reader, header ...string) (*http
 	if err != nil {
 		s.t.Error(err)
 	}
-	return answer, string(text)
+	return reply{answer.StatusCode, answer.Header, answer.Trailer}, string(text)
 }
 
 // get fails the test unless a GET is answered with the status.
@@ -176,7 +181,7 @@ func (s *scene) get(path string, want int) string {
 }
 
 // raw writes what is no request of net/http's, and returns the answer.
-func (s *scene) raw(text string) (*http.Response, string) {
+func (s *scene) raw(text string) (reply, string) {
 	s.t.Helper()
 	connection, err := net.Dial("tcp", s.address())
 	if err != nil {
@@ -193,7 +198,7 @@ func (s *scene) raw(text string) (*http.Response, string) {
 	}
 	defer answer.Body.Close()
 	body, _ := io.ReadAll(answer.Body)
-	return answer, string(body)
+	return reply{answer.StatusCode, answer.Header, answer.Trailer}, string(body)
 }
 
 // request is a raw request for a target, with the right Host and further header lines.
@@ -202,7 +207,7 @@ func (s *scene) request(method, target string, lines ...string) string {
 }
 
 // problem reads an answer of the proxy's own.
-func problem(t testing.TB, answer *http.Response, body string) Problem {
+func problem(t testing.TB, answer reply, body string) Problem {
 	t.Helper()
 	var found Problem
 	if err := json.Unmarshal([]byte(body), &found); err != nil || found.Status != answer.StatusCode || found.Title == "" {
