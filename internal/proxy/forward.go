@@ -32,7 +32,6 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	target, _ := r.In.Context().Value(targetKey{}).(*url.URL)
 	r.Out.URL, r.Out.Host = target, ""
 	header := r.Out.Header
-	delete(header, "Authorization")
 	delete(header, "Cookie")
 	for name := range header {
 		if name == "Forwarded" || strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "Proxy-") {

@@ -7,13 +7,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -458,15 +459,38 @@ func TestTheLogTellsNothingOfARequest(t *testing.T) {
 	}
 }
 
-// A proxy of the environment is used, but not for loopback.
+// As many connections are kept as there may be requests. With two, which is the default, a busy machine runs out of ports.
+func TestConnectionsAreKept(t *testing.T) {
+	t.Parallel()
+	var opened atomic.Int32
+	s := newPlatform(t)
+	s.api = httptest.NewUnstartedServer(says(200, "hi"))
+	s.api.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	s.api.Start()
+	t.Cleanup(s.api.Close)
+	s.open()
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			for range 40 {
+				s.get("/x", 200)
+			}
+		})
+	}
+	all.Wait()
+	if got := opened.Load(); got > 100 {
+		t.Errorf("%d connections for 2000 requests, 50 at once", got)
+	}
+}
+
+// The environment's proxy is used for the API as for tokens. For loopback it never is.
 func TestTheEnvironmentsProxyIsUsed(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, nil)
-	if s.transport.Proxy == nil {
-		t.Fatal("no proxy is looked for")
-	}
-	var failed *clients.Error
-	if errors.As(error(&NoAnswer{}), &failed) {
-		t.Error("no answer of the API is taken for no token")
+	if newScene(t, nil).transport.Proxy == nil {
+		t.Error("no proxy is looked for")
 	}
 }
