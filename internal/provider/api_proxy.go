@@ -148,6 +148,7 @@ func (a *apiProxy) start(ctx context.Context, found platforms.Settings, first cl
 		Explain:     func(err error) proxy.Problem { return a.problem(err, found) },
 		RootCAs:     a.provider.rootCAs,
 		Logger:      slog.New(logHandler{}),
+		Name:        a.Name,
 	})
 }
 

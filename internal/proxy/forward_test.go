@@ -142,6 +142,51 @@ func TestBodiesAreStreamed(t *testing.T) {
 	out.Close()
 }
 
+// An API may answer before it has read the request. The caller gets the answer, and the connection stays of use.
+func TestAnEarlyAnswerArrives(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, says(http.StatusForbidden, "no"))
+	for _, size := range []int{1, 1000, 100_000} {
+		for range 20 {
+			answer, body := s.do(http.MethodPost, "/x", strings.NewReader(strings.Repeat("x", size)))
+			if answer.StatusCode != http.StatusForbidden || body != "no" {
+				t.Errorf("%d bytes: answered %d: %s", size, answer.StatusCode, body)
+			}
+		}
+	}
+}
+
+// A caller that waits for permission to send a body gets it from the API, or is told why not.
+func TestABodyThatWaitsForPermission(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/v2/no" {
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+			return
+		}
+		echo(w, r)
+	})
+	patient := &http.Transport{ExpectContinueTimeout: 10 * time.Second}
+	defer patient.CloseIdleConnections()
+	for path, want := range map[string]int{"/yes": http.StatusOK, "/no": http.StatusRequestEntityTooLarge} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.path(path), strings.NewReader("body"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Expect", "100-continue")
+		began := time.Now()
+		answer, err := patient.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if answer.StatusCode != want || want == http.StatusOK && string(text) != "body" || time.Since(began) > 5*time.Second {
+			t.Errorf("%s: answered %d after %s: %s", path, answer.StatusCode, time.Since(began), text)
+		}
+	}
+}
+
 // An answer that breaks off does not look whole.
 func TestABrokenAnswerIsBroken(t *testing.T) {
 	t.Parallel()

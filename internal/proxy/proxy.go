@@ -54,8 +54,10 @@ type Options struct {
 	Explain func(error) Problem
 	// RootCAs are the certificate authorities to trust; nil: the system's.
 	RootCAs *x509.CertPool
-	// Logger is told of each request; nil: nobody is.
+	// Logger is told of each request, with Name; nil: nobody is.
 	Logger *slog.Logger
+	// Name is what the proxy is called in the log.
+	Name string
 }
 
 // Proxy listens on 127.0.0.1 until it is closed.
@@ -146,7 +148,7 @@ func (p *Proxy) end() {
 	p.server.SetKeepAlivesEnabled(false)
 	limit := time.NewTimer(grace)
 	defer limit.Stop()
-	// A request under way holds a slot. Who holds all slots knows that there is none.
+	// A request under way holds a slot. When all slots are taken here, there is none.
 	for range cap(p.slots) {
 		select {
 		case p.slots <- struct{}{}:
@@ -167,7 +169,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := &answer{ResponseWriter: w}
 	defer func() {
 		// Method and status only: the rest is the caller's business.
-		p.options.Logger.DebugContext(r.Context(), "API request through the proxy",
+		p.options.Logger.DebugContext(r.Context(), "API request through the proxy", "proxy", p.options.Name,
 			"method", knownMethod(r.Method), "status", answer.status, "took", time.Since(began).Round(time.Microsecond))
 	}()
 	path, refused := p.admit(r)
