@@ -30,8 +30,6 @@ func (p *Proxy) admit(r *http.Request) (path string, refused *Problem) {
 		return "", refuse(http.StatusForbidden, "The API proxy takes no requests from browsers (Origin, Sec-Fetch-…).")
 	case len(r.Header.Values("Upgrade")) > 0:
 		return "", refuse(http.StatusBadRequest, "The API proxy does not take Upgrade.")
-	case strings.ContainsFunc(r.RequestURI, func(c rune) bool { return c <= ' ' || c == 0x7f }):
-		return "", refuse(http.StatusBadRequest, "The request line has a blank or a control character in the URL.")
 	case ambiguous(path):
 		return "", refuse(http.StatusBadRequest, "The path has dot segments, backslashes or encoded slashes.")
 	}
