@@ -215,6 +215,44 @@ func TestAnotherProviderUsesTheProxy(t *testing.T) {
 	}
 }
 
+// The configuration that the guide begins with fails after the token's life. The guide's three changes mend it.
+func TestTheGuideMendsAnApplyThatIsTooLong(t *testing.T) {
+	t.Parallel()
+	before := fenced.FindStringSubmatch(read(t, "docs/guides/long-applies.md"))[1]
+	after := strings.NewReplacer(
+		"interxion_access_token", "interxion_api_proxy",
+		"  provider = ixtoken\n", "  provider = ixtoken\n  upstream = \"https://ix-api.example/api/v2\"\n",
+		"  uri = \"https://ix-api.example/api/v2\"\n", "  uri = ephemeral.interxion_api_proxy.main.url\n",
+		"  headers = {\n    Authorization = ephemeral.interxion_access_token.main.authorization\n  }\n", "",
+	).Replace(before)
+	for config, want := range map[string]int{before: 1, after: 0} {
+		s := newStage(t)
+		s.Interxion.SetLifetime(2*time.Second, 0)
+		text := `terraform {
+  required_providers {
+    ixtoken = { source = "ixtoken/ixtoken" }
+    restapi = { source = "Mastercard/restapi" }
+  }
+}
+` + strings.ReplaceAll(config, "https://ix-api.example", s.Interxion.URL()) + `
+resource "terraform_data" "wait" {
+  provisioner "local-exec" { command = "sleep 3" }
+}
+resource "restapi_object" "late" {
+  path       = "/contacts"
+  data       = jsonencode({ managing_account = "1", consuming_account = "1" })
+  depends_on = [terraform_data.wait]
+}
+`
+		if err := s.Write("main.tf", text); err != nil {
+			t.Fatal(err)
+		}
+		if r := s.run("apply", "-auto-approve", "-no-color"); r.Status != want || strings.Contains(r.Stderr, "401") != (want == 1) {
+			t.Errorf("status %d, want %d:\n%s\n%s%s", r.Status, want, config, r.Stdout, r.Stderr)
+		}
+	}
+}
+
 // H01, H02: neither the secret in the address nor a token is in what a run prints or writes, at any level of the log, nor
 // in what the proxy answers.
 func TestAProxyLeavesNoSecretAnywhere(t *testing.T) {

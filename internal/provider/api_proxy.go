@@ -128,6 +128,9 @@ func (a *apiProxy) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ep
 	resp.Diagnostics.Append(resp.Result.Set(ctx, object)...)
 	number, _ := json.Marshal(a.provider.proxies.add(started)) // a number always marshals
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, proxyKey, number)...)
+	if resp.Diagnostics.HasError() { // the CLI closes no block that was not opened
+		started.Close()
+	}
 }
 
 // start starts the proxy for settings that have been checked, with its first token.

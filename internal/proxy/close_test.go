@@ -102,27 +102,25 @@ func TestCloseDoesNotWaitForIdleConnections(t *testing.T) {
 
 func TestFurtherRequestsWait(t *testing.T) {
 	t.Parallel()
-	var mu sync.Mutex
-	now, most := 0, 0
+	arrived, leave := make(chan struct{}, 2*mostRequests), make(chan struct{})
 	s := newScene(t, func(http.ResponseWriter, *http.Request) {
-		mu.Lock()
-		now++
-		most = max(most, now)
-		mu.Unlock()
-		<-time.After(20 * time.Millisecond)
-		mu.Lock()
-		now--
-		mu.Unlock()
+		arrived <- struct{}{}
+		<-leave
 	})
 	var all sync.WaitGroup
-	for range 2 * mostRequests {
+	for range mostRequests + 20 {
 		all.Go(func() { s.get("/x", 200) })
 	}
-	all.Wait()
-	if most > mostRequests {
-		t.Errorf("%d requests at once", most)
+	for range mostRequests {
+		<-arrived
 	}
-	t.Logf("%d at once", most)
+	select {
+	case <-arrived:
+		t.Errorf("more than %d requests at once", mostRequests)
+	case <-time.After(200 * time.Millisecond):
+	}
+	close(leave)
+	all.Wait()
 }
 
 // descriptors counts those of this process; 0: that cannot be known here.

@@ -142,6 +142,36 @@ func TestBodiesAreStreamed(t *testing.T) {
 	out.Close()
 }
 
+// A part of an answer goes on at once, also where the length of the whole is known.
+func TestASlowAnswerArrivesInParts(t *testing.T) {
+	t.Parallel()
+	read := make(chan struct{})
+	s := newScene(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "8")
+		_, _ = io.WriteString(w, "half")
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-read:
+		case <-time.After(5 * time.Second):
+		}
+		_, _ = io.WriteString(w, "half")
+	})
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.path("/x"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := plain.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	began := time.Now()
+	if _, err := io.ReadFull(answer.Body, make([]byte, 4)); err != nil || time.Since(began) > 4*time.Second {
+		t.Errorf("the first part came after %s: %v", time.Since(began), err)
+	}
+	close(read)
+}
+
 // An API may answer before it has read the request. The caller gets the answer, and the connection stays of use.
 func TestAnEarlyAnswerArrives(t *testing.T) {
 	t.Parallel()
