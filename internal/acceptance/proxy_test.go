@@ -215,6 +215,33 @@ func TestAnotherProviderUsesTheProxy(t *testing.T) {
 	}
 }
 
+// The authorities in ca_cert_pem are trusted for the API too, and no others.
+func TestAProxyTrustsTheConfiguredAuthorities(t *testing.T) {
+	t.Parallel()
+	s := newStageWith(t, simulator.Options{TLS: true})
+	if err := s.Write("ca.pem", s.CAPEM); err != nil {
+		t.Fatal(err)
+	}
+	own := newStageWith(t, simulator.Options{TLS: true}) // of another authority
+	s.configure(`provider "ixtoken" { ca_cert_pem = file("ca.pem") }
+ephemeral "equinix_api_proxy" "p" { provider = ixtoken }
+ephemeral "equinix_api_proxy" "other" {
+  provider = ixtoken
+  upstream = "` + own.Equinix.URL() + `"
+}
+` + consumer(s.Equinix, "one", `curl -s "$PROXY$API" >answer`) +
+		strings.ReplaceAll(consumer(s.Equinix, "two", `curl -s "$PROXY$API" >other`), "equinix_api_proxy.p", "equinix_api_proxy.other"))
+	s.must("apply", "-auto-approve")
+	for file, want := range map[string]string{"answer": "Test-Port-1", "other": "an authority that this machine does not trust"} {
+		if text, err := os.ReadFile(filepath.Join(s.Dir, file)); err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s: %v: %s", file, err, text)
+		}
+	}
+	if got := len(own.Equinix.Requests()); got != 0 {
+		t.Errorf("the API that is not trusted has seen %d requests", got)
+	}
+}
+
 // The configuration that the guide begins with fails after the token's life. The guide's three changes mend it.
 func TestTheGuideMendsAnApplyThatIsTooLong(t *testing.T) {
 	t.Parallel()

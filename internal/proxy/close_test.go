@@ -76,6 +76,9 @@ func TestCloseWaitsForFiveSecondsAtMost(t *testing.T) {
 	if took := time.Since(began); took < grace-time.Second/2 || took > grace+time.Second {
 		t.Errorf("Close took %s", took)
 	}
+	if got := strings.Count(s.log.String(), "API request"); got != 2 { // each is logged when it ends
+		t.Errorf("%d requests have ended", got)
+	}
 	<-ended
 	<-ended
 }
@@ -159,7 +162,6 @@ func TestCloseLeavesNothingBehind(t *testing.T) { // not parallel: it counts
 		s.Close()
 	}
 	plain.CloseIdleConnections()
-	s.api.CloseClientConnections()
 	if got := settle(t, runtime.NumGoroutine, goroutines); got > goroutines {
 		t.Errorf("%d goroutines, %d before", got, goroutines)
 	}

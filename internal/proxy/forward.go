@@ -17,12 +17,12 @@ import (
 // targetKey is under which a request's context has the URL that is asked.
 type targetKey struct{}
 
-// target is the URL of a path below the upstream's. Both parts stay escaped as they are.
-func (p *Proxy) target(path, query string) *url.URL {
+// target is the URL of a path below the upstream's, with the query that was asked for. All stay escaped as they are.
+func (p *Proxy) target(path string, asked *url.URL) *url.URL {
 	u := *p.options.Upstream
 	u.RawPath = strings.TrimRight(u.EscapedPath(), "/") + path
 	u.Path, _ = url.PathUnescape(u.RawPath) // admit has seen that it can be
-	u.RawQuery = query
+	u.RawQuery, u.ForceQuery = asked.RawQuery, asked.ForceQuery
 	return &u
 }
 
@@ -33,8 +33,8 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL, r.Out.Host = target, ""
 	header := r.Out.Header
 	delete(header, "Cookie")
-	for name := range header {
-		if name == "Forwarded" || strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "Proxy-") {
+	for name := range header { // ReverseProxy has taken out Forwarded
+		if strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "Proxy-") {
 			delete(header, name)
 		}
 	}
@@ -80,9 +80,6 @@ func (f forwarder) send(r *http.Request, token clients.Token) (*http.Response, e
 	switch {
 	case err != nil:
 		return nil, &NoAnswer{Host: r.URL.Host, Cause: clients.DescribeFault(err)}
-	case answer.StatusCode == http.StatusSwitchingProtocols:
-		_ = answer.Body.Close()
-		return nil, &NoAnswer{Host: r.URL.Host, Cause: "it switched to another protocol without being asked"}
 	case answer.StatusCode == http.StatusUnauthorized:
 		f.tokens.refuse(token)
 	}

@@ -92,6 +92,18 @@ func TestAnswersComeAsTheyAre(t *testing.T) {
 	}
 }
 
+// net/http makes up a content type unless it is kept from it.
+func TestNoContentTypeIsMadeUp(t *testing.T) {
+	t.Parallel()
+	recorder := httptest.NewRecorder()
+	a := &answer{ResponseWriter: recorder, links: linksOf(t, "https://api.example", "/")}
+	a.WriteHeader(http.StatusOK)
+	_, _ = a.Write([]byte("<html>"))
+	if kind := recorder.Result().Header.Get("Content-Type"); kind != "" { //nolint:bodyclose // it is in memory
+		t.Errorf("it has become %q", kind)
+	}
+}
+
 func TestNoRedirectIsFollowed(t *testing.T) {
 	t.Parallel()
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was followed") }))
@@ -239,19 +251,22 @@ func TestABrokenAnswerIsBroken(t *testing.T) {
 // An API that switches protocols without being asked gets no tunnel.
 func TestNoTunnelIsOpened(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, func(w http.ResponseWriter, _ *http.Request) {
-		connection, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
+	for _, header := range []string{"", "Connection: Upgrade\r\nUpgrade: own\r\n"} {
+		s := newScene(t, func(w http.ResponseWriter, _ *http.Request) {
+			connection, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer connection.Close()
+			_ = connection.SetDeadline(time.Now().Add(5 * time.Second))
+			_, _ = io.WriteString(connection, "HTTP/1.1 101 Switching Protocols\r\n"+header+"\r\n")
+			_, _ = io.Copy(io.Discard, connection)
+		})
+		answer, body := s.raw(s.request("GET", "/"+s.secret+"/x"))
+		if problem(t, answer, body); answer.StatusCode != http.StatusBadGateway {
+			t.Errorf("answered %d", answer.StatusCode)
 		}
-		defer connection.Close()
-		_, _ = io.WriteString(connection, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: own\r\n\r\n")
-		_, _ = io.Copy(io.Discard, connection)
-	})
-	answer, body := s.do(http.MethodGet, "/x", nil)
-	if problem(t, answer, body); answer.StatusCode != http.StatusBadGateway {
-		t.Errorf("answered %d", answer.StatusCode)
 	}
 }
 

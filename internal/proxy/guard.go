@@ -5,6 +5,7 @@ package proxy
 
 import (
 	"crypto/subtle"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,7 +17,8 @@ const loginPath = "/.ixtoken/token"
 
 // admit returns the path behind the secret, as it was escaped, or why the request is not forwarded.
 func (p *Proxy) admit(r *http.Request) (path string, refused *Problem) {
-	path, secret := p.cutSecret(r.URL.EscapedPath())
+	raw, _, _ := strings.Cut(r.RequestURI, "?") // r.URL is of no use here: it decodes %2F beside a character that needs an escape
+	path, secret := p.cutSecret(raw)
 	switch {
 	case r.Method == http.MethodConnect || r.Method == http.MethodTrace:
 		return "", refuse(http.StatusMethodNotAllowed, "The API proxy does not take the methods CONNECT and TRACE.")
@@ -33,7 +35,21 @@ func (p *Proxy) admit(r *http.Request) (path string, refused *Problem) {
 	case ambiguous(path):
 		return "", refuse(http.StatusBadRequest, "The path has dot segments, backslashes or encoded slashes.")
 	}
-	return path, nil
+	return escapeOdd(path), nil
+}
+
+// escapeOdd escapes what may not stand in a path. It leaves escapes as they are.
+func escapeOdd(path string) string {
+	var out strings.Builder
+	for i := range len(path) {
+		switch c := path[i]; {
+		case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~!$&'()*+,;=:@/%", c) >= 0:
+			out.WriteByte(c)
+		default:
+			fmt.Fprintf(&out, "%%%02X", c)
+		}
+	}
+	return out.String()
 }
 
 // cutSecret returns what comes behind the secret. The comparison takes the same time wherever the two differ.

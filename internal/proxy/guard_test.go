@@ -106,6 +106,9 @@ func TestGuards(t *testing.T) {
 		{"a dot segment with encoded parameters", s.request("GET", in+"/..%3Ba/admin"), 400},
 		{"an encoded slash", s.request("GET", in+"/a%2Fb"), 400},
 		{"an encoded slash in small letters", s.request("GET", in+"/a%2fb"), 400},
+		{"an encoded slash beside an odd character", s.request("GET", in+"/a%2Fb{"), 400},
+		{"a dot segment beside an odd character", s.request("GET", in+`/"/%2e%2E/x`), 400},
+		{"an encoded slash behind the secret", s.request("GET", in+"%2Fx{"), 404},
 		{"a backslash", s.request("GET", in+`/a\..\b`), 400},
 		{"an encoded backslash", s.request("GET", in+"/a%5cb"), 400},
 		{"a dot segment before the secret", s.request("GET", "/.."+in+"/x"), 404},
@@ -129,7 +132,7 @@ func TestGuardsLetThroughWhatIsHarmless(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, nil)
 	for i, target := range []string{
-		"", "/", "?a=b", "/a?x=../..%2f", "/...", "/.a", "/a..", "/a;v=1", "/%25%32%65", "/%252e%252e/", "//a", "/a//b", "/.ixtoken", "/.ixtoken/tokens", "/http://evil.example/",
+		"", "/", "?a=b", "/a?x=../..%2f", "/...", "/.a", "/a..", "/a;v=1", "/%25%32%65", "/%252e%252e/", "//a", "/a//b", "/.ixtoken", "/.ixtoken/tokens", "/http://evil.example/", "/a?", "/a?#b?c", "/a%3Bb%3D", "/%00",
 	} {
 		answer, body := s.raw(s.request("GET", "/"+s.secret+target))
 		if answer.StatusCode != http.StatusOK {
@@ -139,6 +142,16 @@ func TestGuardsLetThroughWhatIsHarmless(t *testing.T) {
 		if got := s.requests()[i]; got.RequestURI != "/api/v2"+target || "http://"+got.Host != s.api.URL {
 			t.Errorf("%s became %s at %s", target, got.RequestURI, got.Host)
 		}
+	}
+}
+
+// What may not stand in a path is escaped. What is escaped already stays as it is, whatever stands beside it.
+func TestOddCharactersAreEscaped(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	answer, body := s.raw(s.request("GET", "/"+s.secret+`/a%3Bb%41{"ä"}|[^]#c`))
+	if want := "/api/v2/a%3Bb%41%7B%22%C3%A4%22%7D%7C%5B%5E%5D%23c"; answer.StatusCode != http.StatusOK || s.requests()[0].RequestURI != want {
+		t.Errorf("answered %d: %s: %s", answer.StatusCode, body, s.requests()[0].RequestURI)
 	}
 }
 

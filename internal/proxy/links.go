@@ -28,8 +28,12 @@ func (l *links) rewrite(header http.Header) {
 
 // point returns a link that leads to the same place through the proxy; unchanged, if there is none.
 func (l *links) point(link string) string {
-	to, err := l.asked.Parse(link) // links may be relative
-	if err != nil || to.User != nil || to.Opaque != "" || !sameHost(to, l.upstream) {
+	reference, err := url.Parse(link)
+	if err != nil || reference.RawPath != "" && reference.RawPath != reference.EscapedPath() { // net/url would change its escapes
+		return link
+	}
+	to := l.asked.ResolveReference(reference) // links may be relative
+	if to.User != nil || to.Opaque != "" || !sameHost(to, l.upstream) {
 		return link
 	}
 	path, below := strings.CutPrefix(to.EscapedPath(), strings.TrimRight(l.upstream.EscapedPath(), "/"))

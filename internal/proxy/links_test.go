@@ -53,6 +53,7 @@ func TestLinksPointToTheProxy(t *testing.T) {
 		"/v1/ports":                         "/v1/ports",
 		"../../v1":                          "../../v1",
 		"/v2/a%2Fb":                         "/v2/a%2Fb", // the proxy would refuse it
+		"/v2/a%2Fb{":                        "/v2/a%2Fb{",
 		"mailto:a@api.example":              "mailto:a@api.example",
 		"https://api.example/%zz":           "https://api.example/%zz",
 	} {

@@ -60,13 +60,18 @@ func writeJSON(w http.ResponseWriter, kind string, status int, content any) {
 
 // fail answers where there is no token, or no answer.
 func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil && !errors.As(err, new(*clients.Error)) {
-		w.WriteHeader(http.StatusBadGateway) // the caller has left
+	var failure *clients.Error
+	switch {
+	case errors.As(err, &failure) || errors.As(err, new(*NoAnswer)):
+	case r.Context().Err() != nil: // the caller has left
+		w.WriteHeader(http.StatusBadGateway)
 		return
+	default: // the only error of ReverseProxy's own here
+		err = &NoAnswer{Host: p.options.Upstream.Host, Cause: "it switched to another protocol"}
 	}
 	problem := p.options.Explain(err)
 	problem.Status = http.StatusBadGateway
-	if failure := (*clients.Error)(nil); errors.As(err, &failure) && failure.MayPass() {
+	if failure != nil && failure.MayPass() {
 		problem.Status = http.StatusServiceUnavailable
 		pause := max(sharedFailure, failure.RetryAfter)
 		w.Header().Set("Retry-After", strconv.Itoa(int(pause/time.Second)))

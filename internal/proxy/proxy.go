@@ -197,7 +197,7 @@ func (p *Proxy) serve(w *answer, r *http.Request, path string) {
 	if r.Body != http.NoBody && r.Header.Get("Expect") == "" {
 		defer stream(w, r)()
 	}
-	target := p.target(path, r.URL.RawQuery)
+	target := p.target(path, r.URL)
 	w.links = &links{upstream: p.options.Upstream, asked: target, proxy: p.URL()}
 	p.forward.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, target)))
 }

@@ -255,7 +255,6 @@ func TestManyRequestsAtOnce(t *testing.T) { // not parallel: it counts
 	all.Wait()
 	s.Close()
 	plain.CloseIdleConnections()
-	s.api.CloseClientConnections()
 	leftGoroutines, leftFiles := settle(t, runtime.NumGoroutine, goroutines)-goroutines, settle(t, descriptors, files)-files
 	t.Logf("%d requests: %d broke off and were said to, %d wrong; %d goroutines and %d descriptors more than before", requests, broken.Load(), wrong.Load(), leftGoroutines, leftFiles)
 	if leftGoroutines > 0 || leftFiles > 0 {

@@ -12,9 +12,9 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// between is the least time between two tokens that are obtained because the API refuses fresh ones. An API that refuses
-// every token would else cost a token request for each of its answers. So would a platform that hands out the refused
-// token again.
+// between is the least time between two tokens that are obtained because the API refuses fresh ones. Without it, an API
+// that refuses every token would cost a token request for each of its answers. So would a platform that hands out the
+// refused token again.
 const between = time.Minute
 
 // tokens chooses the token of each request.

@@ -175,6 +175,25 @@ func TestATokenThatHasServedIsReplacedAtOnce(t *testing.T) {
 	})
 }
 
+// A platform may hand out the refused token again. Requests that were under way with it do not end it once more.
+func TestARefusedTokenThatComesAgainIsNotDiscardedTwice(t *testing.T) {
+	t.Parallel()
+	alone(t, time.Hour, time.Minute, func(t *testing.T, s *scene, all *tokens) {
+		s.platform.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = fmt.Fprint(w, `{"access_token":"the-same","token_type":"Bearer","expires_in":3600}`)
+			return true
+		})
+		first := now(t, all)
+		pass(2 * time.Minute)
+		for range 100 {
+			all.refuse(first)
+			now(t, all)
+		}
+		s.wantTokens(2)
+	})
+}
+
 // A refusal of a token that was replaced meanwhile ends nothing.
 func TestALateRefusalEndsNothing(t *testing.T) {
 	t.Parallel()
