@@ -172,12 +172,12 @@ func TestASlowAnswerArrivesInParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	began := time.Now()
 	answer, err := plain.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	began := time.Now()
 	if _, err := io.ReadFull(answer.Body, make([]byte, 4)); err != nil || time.Since(began) > 4*time.Second {
 		t.Errorf("the first part came after %s: %v", time.Since(began), err)
 	}
