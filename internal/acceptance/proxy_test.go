@@ -68,8 +68,9 @@ func TestAnApplyOutlivesItsTokens(t *testing.T) {
 	text := everyProxy(s)
 	for _, p := range s.Platforms() {
 		p.SetLifetime(lifetime, 0)
-		script := fmt.Sprintf(`for i in $(seq %d); do curl -s -o /dev/null "$PROXY$API"; sleep 0.2; done`, seconds*5)
-		text += consumer(p, "one", script) + consumer(p, "two", script)
+		for _, name := range []string{"one", "two"} {
+			text += consumer(p, name, fmt.Sprintf(`for i in $(seq %d); do curl -s -o /dev/null -w '%%%%{http_code} ' "$PROXY$API" >>%s-%s; sleep 0.2; done`, seconds*5, p.Name(), name))
+		}
 	}
 	s.configure(text)
 	s.must("plan")
@@ -83,8 +84,11 @@ func TestAnApplyOutlivesItsTokens(t *testing.T) {
 	for _, p := range s.Platforms() {
 		calls, tokens := apiCalls(p), len(tokenRequests(p))-planned[p]
 		t.Logf("%s: apply of %.1f s on tokens of %s: API calls by status %v, %d token requests", p.Name(), took.Seconds(), lifetime, calls, tokens)
-		if len(calls) != 1 || calls[http.StatusOK] != 2*5*seconds {
-			t.Errorf("%s: API calls by status: %v", p.Name(), calls)
+		for _, name := range []string{"one", "two"} { // on a busy machine a token may end on its way; then the proxy repeats the call
+			got, err := os.ReadFile(filepath.Join(s.Dir, p.Name()+"-"+name))
+			if err != nil || string(got) != strings.Repeat("200 ", 5*seconds) {
+				t.Errorf("%s: %v, a consumer was answered %s", p.Name(), err, got)
+			}
 		}
 		// Interxion's token is a JSON Web Token, whose life is counted in whole seconds. The apply plans first.
 		if most := int(took/(lifetime-lifetime/10)) + 2; tokens > most && p != s.Interxion || tokens > 2*most {
@@ -154,7 +158,7 @@ func TestNoProxyOutlivesItsRun(t *testing.T) {
 		t.Errorf("status %d", r.Status)
 	}
 	wantGone(t, address(t, file))
-	if took := time.Since(began); took > gone+10*time.Second {
+	if took := time.Since(began); took > 15*time.Second {
 		t.Errorf("the apply took %s", took)
 	}
 }

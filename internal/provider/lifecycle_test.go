@@ -26,8 +26,10 @@ func TestClosingTwiceOrUnopenedDoesNothing(t *testing.T) {
 		private    []byte
 		want       int // warnings
 	}{
-		{"never opened", "equinix_access_token", nil, 0}, {"the token has ended", "equinix_access_token", ended, 1},
-		{"never opened", "equinix_api_proxy", nil, 0}, {"of no proxy", "equinix_api_proxy", []byte(`{"proxy":"Nw=="}`), 0},
+		{"never opened", "equinix_access_token", nil, 0},
+		{"the token has ended", "equinix_access_token", ended, 1},
+		{"never opened", "equinix_api_proxy", nil, 0},
+		{"of no proxy", "equinix_api_proxy", []byte(`{"proxy":"Nw=="}`), 0},
 	} {
 		for range 2 {
 			response, err := server.CloseEphemeralResource(t.Context(), &tfprotov6.CloseEphemeralResourceRequest{TypeName: test.kind, Private: test.private})

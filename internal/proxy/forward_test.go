@@ -99,7 +99,7 @@ func TestNoContentTypeIsMadeUp(t *testing.T) {
 	a := &answer{ResponseWriter: recorder, links: linksOf(t, "https://api.example", "/")}
 	a.WriteHeader(http.StatusOK)
 	_, _ = a.Write([]byte("<html>"))
-	if kind := recorder.Result().Header.Get("Content-Type"); kind != "" { //nolint:bodyclose // it is in memory
+	if kind := recorder.Result().Header.Get("Content-Type"); kind != "" {
 		t.Errorf("it has become %q", kind)
 	}
 }
