@@ -25,6 +25,7 @@ func TestEveryPlatformKeepsThePromises(t *testing.T) {
 				"all missing settings are named":       namesMissingSettings,
 				"no secret crosses a network in clear": refusesPlainHTTP,
 				"a rejected secret is sent once":       sendsARejectedSecretOnce,
+				"a proxy opens the API":                proxyOpensTheAPI,
 			} {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
@@ -90,6 +91,34 @@ data "http" "api" {
 	s.must("plan")
 	if requests := p.Requests(); len(requests) != 2 || requests[1].Status != 200 {
 		s.t.Errorf("requests %v", requests)
+	}
+}
+
+func proxyOpensTheAPI(s *stage, p *simulator.Platform, _ variables) {
+	kind := strings.ToLower(p.Name()) + "_api_proxy"
+	text := `terraform {
+  required_providers {
+    ixtoken = { source = "ixtoken/ixtoken" }
+    restapi = { source = "Mastercard/restapi" }
+  }
+}
+ephemeral "` + kind + `" "p" {
+  provider = ixtoken
+  upstream = "` + p.URL() + `"
+}
+provider "restapi" { uri = ephemeral.` + kind + `.p.url }
+resource "restapi_object" "o" {
+  path = "` + strings.TrimPrefix(p.APIURL(), p.URL()) + `"
+  data = "{}"
+}
+`
+	if err := s.Write("main.tf", text); err != nil {
+		s.t.Fatal(err)
+	}
+	r := s.run("apply", "-auto-approve") // whatever the API makes of the object
+	calls := slices.DeleteFunc(p.Requests(), func(r simulator.Request) bool { return r.Grant != "" })
+	if len(calls) != 1 || calls[0].Path != strings.TrimPrefix(p.APIURL(), p.URL()) || calls[0].Rejected {
+		s.t.Errorf("requests %v\n%s%s", p.Requests(), r.Stdout, r.Stderr)
 	}
 }
 

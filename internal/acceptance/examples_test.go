@@ -232,7 +232,7 @@ func usesATokenType(t *testing.T, dir string) bool {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if bytes.Contains(text, []byte("_access_token\"")) {
+		if bytes.Contains(text, []byte("_access_token\"")) || bytes.Contains(text, []byte("_api_proxy\"")) {
 			return true
 		}
 	}

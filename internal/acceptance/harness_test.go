@@ -196,7 +196,7 @@ type report struct {
 
 // guided reports whether a diagnostic is the provider's, all of which lead to a section of the guide.
 func guided(summary string) bool {
-	return strings.Contains(summary, "access token") || strings.Contains(summary, "provider configuration: ")
+	return strings.Contains(summary, "access token") || strings.Contains(summary, "API proxy") || strings.Contains(summary, "provider configuration: ")
 }
 
 // report runs a command with -json and sorts its diagnostics; those about development overrides are left out.

@@ -580,3 +580,36 @@ func TestADebuggedProviderServesTheCLI(t *testing.T) {
 		t.Errorf("it ended with %v", err)
 	}
 }
+
+// X06: a provider that is killed takes its proxies with it, and the run ends.
+func TestAKilledProviderTakesItsProxiesWithIt(t *testing.T) {
+	t.Parallel()
+	w := newWatched(t, simulator.Options{})
+	file := filepath.Join(t.TempDir(), "url")
+	arrived := make(chan struct{}, 1)
+	w.Equinix.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasPrefix(r.URL.Path, "/fabric/") {
+			return false
+		}
+		arrived <- struct{}{}
+		<-r.Context().Done()
+		return true
+	})
+	w.configure(everyProxy(w.stage) + consumer(w.Equinix, "one", `echo "$PROXY" >'`+file+`'; exec curl -s "$PROXY$API"`))
+	run := w.Command(t.Context(), "apply", "-auto-approve", "-no-color")
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-arrived
+	killed := time.Now()
+	for _, p := range w.providers() {
+		signalled(t, p.signal(syscall.SIGKILL))
+	}
+	if err := run.Wait(); err == nil {
+		t.Error("the run succeeded")
+	}
+	if took := time.Since(killed); took > gone {
+		t.Errorf("the run ended %s later", took)
+	}
+	wantGone(t, address(t, file))
+}

@@ -13,6 +13,7 @@ var Equinix = Platform{
 	Title:    "Equinix",
 	About:    "the Equinix APIs",
 	URL:      "base_url",
+	Upstream: "base_url",
 	Rejected: "Equinix locks an account after five failed attempts.",
 	Inputs: []Input{
 		{

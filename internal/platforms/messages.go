@@ -4,6 +4,7 @@
 package platforms
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -34,8 +35,10 @@ type Terms struct {
 	Trim    string                // how to drop blanks and line breaks from what comes from a file
 }
 
-// None is the summary of every message that says why there is no token.
-func (p Platform) None(why string) string { return "No " + p.Title + " access token: " + why }
+// None is the summary of every message that says why there is no token, or no API proxy.
+func (p Platform) None(why string) string {
+	return "No " + p.Title + " " + cmp.Or(p.thing, "access token") + ": " + why
+}
 
 // Issues is where faults of this program are reported.
 const Issues = "https://github.com/ixtoken/terraform-provider-ixtoken/issues"
@@ -43,9 +46,12 @@ const Issues = "https://github.com/ixtoken/terraform-provider-ixtoken/issues"
 // guide is the page that has a section for each message.
 const guide = "https://github.com/ixtoken/terraform-provider-ixtoken/blob/main/docs/guides/troubleshooting.md"
 
+// MoreMark is between a message and the link to its section.
+const MoreMark = "\n\nMore: "
+
 // More points to a section of the guide by its heading.
 func More(heading string) string {
-	return "\n\nMore: " + guide + "#" + strings.ReplaceAll(strings.ToLower(heading), " ", "-")
+	return MoreMark + guide + "#" + strings.ReplaceAll(strings.ToLower(heading), " ", "-")
 }
 
 // warn is a message that stops nothing. Its summary ends in the heading of its section.
@@ -136,7 +142,7 @@ func (p Platform) ExplainInvalid(faults []Invalid, terms Terms) []Message {
 			Summary: p.None("invalid " + fault.Input.Name),
 			Detail:  Sentence(terms.Input(fault.Input)+" "+fault.Text) + " It comes from " + string(fault.From) + ". Nothing was sent." + More("invalid attribute"),
 		}
-		if !fault.Input.Secret && fault.Input.Name != p.URL {
+		if !fault.Input.Secret && !fault.Input.URL && fault.Input.Name != p.URL {
 			message.Input = fault.Input.Name
 		}
 		messages = append(messages, message)

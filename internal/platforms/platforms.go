@@ -23,11 +23,15 @@ type Platform struct {
 	Inputs []Input
 	// URL is the name of the input that says where the platform is.
 	URL string
+	// Upstream is the name of the input that says where the API is too; "": an API proxy has to be told.
+	Upstream string
 	// Outputs are what only this platform's token has.
 	Outputs []Output
 	Grant   func(Settings) clients.Grant
 	// Rejected and Scope are what to know about the platform when it has rejected credentials or a scope; may be empty.
 	Rejected, Scope string
+
+	thing string // that a block makes; "": an access token
 }
 
 // Input is a setting of one platform, under the platform's own name for it. Without Grant and Optional it is required,
@@ -41,6 +45,7 @@ type Input struct {
 	Default     string // value where nothing is set; "": none
 	Secret      bool
 	Number      bool
+	URL         bool   // may have a secret in it where it is not accepted
 	List        bool   // of strings, which the wire separates by blanks
 	OneToken    bool   // may differ from token to token, so it is no setting for all of them
 	Grant       string // the only grant type that uses it, and needs it; "": all do
