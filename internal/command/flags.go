@@ -231,7 +231,7 @@ func (c *call) readFile(ctx context.Context, path string) (clients.Secret, error
 				done <- result{err: err}
 				return
 			}
-			defer file.Close()
+			defer func() { _ = file.Close() }() // only reads
 			reader = file
 		}
 		data, err := io.ReadAll(io.LimitReader(reader, maxFile+1))

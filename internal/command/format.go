@@ -7,8 +7,8 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"regexp"
 	"slices"
@@ -62,16 +62,16 @@ func (c *call) format(cmd *cobra.Command, name, variable string) (func(platforms
 	if err := checkVariable(cmd, variable); err != nil {
 		return nil, err
 	}
-	print := func(p platforms.Platform, t clients.Token) error { return c.print(formats[i].write(p, variable, t)) }
+	deliver := func(p platforms.Platform, t clients.Token) error { return c.print(formats[i].write(p, variable, t)) }
 	switch name {
 	case "github":
-		return c.github(cmd, variable, print)
+		return c.github(cmd, variable, deliver)
 	case "azure-devops":
 		if !strings.EqualFold(c.getenv("TF_BUILD"), "true") {
 			return nil, misused(cmd, "--format azure-devops is for jobs of Azure DevOps, where TF_BUILD is True. Elsewhere it would print the token into a log")
 		}
 	}
-	return print, nil
+	return deliver, nil
 }
 
 var possibleVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -97,11 +97,10 @@ func (c *call) github(cmd *cobra.Command, variable string, mask func(platforms.P
 		return nil, failed(statusUsage, "The file in GITHUB_ENV cannot be written", cause(err)+". Nothing was sent.")
 	}
 	return func(p platforms.Platform, t clients.Token) error {
-		defer file.Close()
 		if err := mask(p, t); err != nil {
 			return err
 		}
-		if err := appendVariable(file, variable, t.AccessToken.Reveal()); err != nil {
+		if err := errors.Join(appendVariable(file, variable, t.AccessToken.Reveal()), file.Close()); err != nil {
 			return failed(statusOther, "The variable could not be set", "The file in GITHUB_ENV: "+cause(err)+".")
 		}
 		return nil
@@ -118,7 +117,7 @@ func appendVariable(file *os.File, variable, value string) error {
 	if unended(file) {
 		text = "\n" + text
 	}
-	_, err := io.WriteString(file, text)
+	_, err := file.WriteString(text)
 	return err
 }
 
