@@ -55,7 +55,7 @@ func (c *call) onCache(name, short, long string, do func(dir string, cache *clie
 		}
 		cache, err := clients.OpenCache(dir)
 		if err != nil {
-			return failed(statusUsage, "The token cache cannot be used", platforms.Sentence(fmt.Sprintf("The directory %q: %v", dir, err)))
+			return failed(statusUsage, aboutCache, "The token cache cannot be used", platforms.Sentence(fmt.Sprintf("The directory %q: %v", dir, err)))
 		}
 		return do(dir, cache)
 	}
@@ -67,7 +67,7 @@ func (c *call) listCache(dir string, cache *clients.Cache) error {
 	if cache != nil {
 		var err error
 		if entries, err = cache.Entries(); err != nil {
-			return failed(statusOther, "The token cache cannot be read", cause(err)+".")
+			return failed(statusOther, aboutCache, "The token cache cannot be read", cause(err)+".")
 		}
 	}
 	var text strings.Builder
@@ -88,7 +88,7 @@ func (c *call) clearCache(dir string, cache *clients.Cache) error {
 	if cache != nil {
 		var err error
 		if removed, left, err = cache.Clear(); err != nil {
-			return failed(statusOther, "The token cache cannot be emptied", cause(err)+".")
+			return failed(statusOther, aboutCache, "The token cache cannot be emptied", cause(err)+".")
 		}
 	}
 	text := fmt.Sprintf("%s removed from %s\n", count(removed), printable(dir))

@@ -58,7 +58,8 @@ func (c *call) end(err error) int {
 	}
 	why := (*failure)(nil)
 	if !errors.As(err, &why) { // the library's own words repeat arguments, which may be secrets
-		why = &failure{statusUsage, []platforms.Message{{Summary: "This command cannot be understood", Detail: "Nothing was sent. See: " + c.Name + " --help"}}}
+		err = failed(statusUsage, aboutUsage, "The command is not understood", "Nothing was sent. See: "+c.Name+" --help")
+		errors.As(err, &why)
 	}
 	c.say(why.messages...)
 	return why.status
@@ -82,7 +83,7 @@ func (c *call) say(messages ...platforms.Message) {
 // print writes a result to standard output: all of it in one piece, at the end.
 func (c *call) print(text string) error {
 	if _, err := io.WriteString(c.Stdout, text); err != nil {
-		return failed(statusOther, "The result could not be written", "Standard output: "+cause(err)+".")
+		return failed(statusOther, aboutResult, "The result could not be written", "Standard output: "+cause(err)+".")
 	}
 	return nil
 }
@@ -112,7 +113,10 @@ func (l logger) Handle(_ context.Context, r slog.Record) error {
 		}
 		return true
 	})
-	l.call.say(platforms.Message{Warning: true, Summary: strings.ToUpper(text[:1]) + text[1:]})
+	l.call.say(platforms.Message{
+		Warning: true, Summary: strings.ToUpper(text[:1]) + text[1:],
+		Detail: strings.TrimSpace(platforms.More("Tokens are not shared with other processes")),
+	})
 	return nil
 }
 
@@ -208,7 +212,7 @@ func none(cmd *cobra.Command, args []string) error {
 
 // misused is about a command that cannot be meant.
 func misused(cmd *cobra.Command, text string) error {
-	return failed(statusUsage, text, "Nothing was sent. See: "+cmd.CommandPath()+" --help")
+	return failed(statusUsage, aboutUsage, text, "Nothing was sent. See: "+cmd.CommandPath()+" --help")
 }
 
 // options are those of the engine, as far as flags have no part in them.

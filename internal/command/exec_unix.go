@@ -17,5 +17,5 @@ func (c *call) replace(ctx context.Context, path string, args, env []string) err
 		return &failure{status: statusInterrupted}
 	}
 	err := syscall.Exec(path, args, env) //nolint:gosec // the user's own command
-	return failed(statusOther, "The command could not be started", cause(err)+".")
+	return failed(statusOther, aboutStart, "The program could not be started", cause(err)+".")
 }

@@ -29,6 +29,6 @@ func (c *call) replace(ctx context.Context, path string, args, env []string) err
 	case errors.As(err, &exit):
 		return &failure{status: exit.ExitCode()}
 	default:
-		return failed(statusOther, "The command could not be started", cause(err)+".")
+		return failed(statusOther, aboutStart, "The program could not be started", cause(err)+".")
 	}
 }

@@ -179,7 +179,7 @@ func (f *flags) load(ctx context.Context, c *call) error {
 			default:
 				value, err := c.readFile(ctx, texts[0])
 				if err != nil {
-					return failed(statusUsage, "--"+g.prefix+flagName(in)+" "+err.Error(), "Nothing was sent.")
+					return failed(statusUsage, aboutFiles, "--"+g.prefix+flagName(in)+" "+err.Error(), "Nothing was sent.")
 				}
 				from := fromFile
 				if texts[0] == stdin {
@@ -205,7 +205,7 @@ func (f *flags) oneStdin() error {
 	if len(names) < 2 {
 		return nil
 	}
-	return failed(statusUsage, "Standard input can be read once", "It is named by "+platforms.Enumerate(names)+". Nothing was sent.")
+	return failed(statusUsage, aboutFiles, "Standard input can be read once", "It is named by "+platforms.Enumerate(names)+". Nothing was sent.")
 }
 
 func split(in platforms.Input, texts []string) []string {
@@ -294,7 +294,7 @@ func (f *flags) wrong() []platforms.Invalid {
 func (f *flags) refuse() error {
 	for _, g := range f.groups {
 		if g.refused != nil {
-			return failed(statusUsage, "--"+g.prefix+attribute(*g.refused)+" is not accepted", noSecrets+
+			return failed(statusUsage, aboutSecrets, "--"+g.prefix+attribute(*g.refused)+" is not accepted", noSecrets+
 				" Put it into "+places(*g.refused, g.prefix)+". If it was a real one, replace it.")
 		}
 	}
@@ -322,7 +322,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.Is(err, pflag.ErrHelp):
 		return err
 	case errors.As(err, &missing) && secretLike.MatchString(missing.GetSpecifiedName()):
-		return failed(statusUsage, "There is no flag --"+missing.GetSpecifiedName(), noSecrets+
+		return failed(statusUsage, aboutSecrets, "There is no flag --"+missing.GetSpecifiedName(), noSecrets+
 			" Put them into the environment, or into files that flags name: "+cmd.CommandPath()+" --help lists them.")
 	case errors.As(err, &missing) && missing.GetSpecifiedShortnames() == "":
 		return misused(cmd, "There is no flag --"+missing.GetSpecifiedName())

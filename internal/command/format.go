@@ -94,14 +94,14 @@ func (c *call) github(cmd *cobra.Command, variable string, mask func(platforms.P
 	}
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_RDWR, 0) //nolint:gosec // the runner names it
 	if err != nil {
-		return nil, failed(statusUsage, "The file in GITHUB_ENV cannot be written", cause(err)+". Nothing was sent.")
+		return nil, failed(statusUsage, aboutFiles, "The file in GITHUB_ENV cannot be opened", cause(err)+". Nothing was sent.")
 	}
 	return func(p platforms.Platform, t clients.Token) error {
 		if err := mask(p, t); err != nil {
 			return err
 		}
 		if err := errors.Join(appendVariable(file, variable, t.AccessToken.Reveal()), file.Close()); err != nil {
-			return failed(statusOther, "The variable could not be set", "The file in GITHUB_ENV: "+cause(err)+".")
+			return failed(statusOther, aboutResult, "The variable could not be set", "The file in GITHUB_ENV: "+cause(err)+".")
 		}
 		return nil
 	}, nil

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -159,12 +160,34 @@ func (s *stage) finish(command *exec.Cmd) result {
 	}
 	s.keep(stderr.String())
 	r := result{stdout.String(), stderr.String(), command.ProcessState.ExitCode()}
+	s.wantSections(r.stderr)
 	for _, sign := range []string{"panic:", "DATA RACE", "goroutine "} {
 		if strings.Contains(r.stderr, sign) {
 			s.t.Errorf("%q: %s", command.Args, r.stderr)
 		}
 	}
 	return r
+}
+
+var section = regexp.MustCompile(`\nMore: \S+/troubleshooting\.md#(\S+)`)
+
+// wantSections fails the test unless each message leads to a section of the guide that is there.
+func (s *stage) wantSections(said string) {
+	s.t.Helper()
+	text, err := os.ReadFile("../../templates/guides/troubleshooting.md.tmpl")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	guide := strings.ToLower(strings.NewReplacer("*", "", "`", "", " ", "-").Replace(string(text)))
+	links := section.FindAllStringSubmatch(said, -1)
+	for _, link := range links {
+		if !strings.Contains(guide, "\n###-"+link[1]+"\n") {
+			s.t.Errorf("the guide has no section %s", link[1])
+		}
+	}
+	if got := strings.Count("\n"+said, "\nError: ") + strings.Count("\n"+said, "\nWarning: "); got != len(links) {
+		s.t.Errorf("%d messages have %d links: %s", got, len(links), said)
+	}
 }
 
 func (s *stage) keep(text string) {

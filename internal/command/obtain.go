@@ -115,7 +115,7 @@ func (c *call) token(ctx context.Context, client *clients.Client, a asked, stric
 	}
 	c.say(a.RemarksOnToken(a.found, token)...)
 	if strict && time.Until(token.Expiry) < a.found.MinValidity() {
-		return clients.Token{}, failed(statusShort, "The "+a.Title+" access token was not handed out", "--strict makes an error of a token that may be valid for less than --min-validity.")
+		return clients.Token{}, failed(statusShort, aboutStrict, "The "+a.Title+" access token was not handed out", "--strict makes an error of a token that may be valid for less than --min-validity.")
 	}
 	return token, nil
 }

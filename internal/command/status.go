@@ -38,8 +38,20 @@ func (f *failure) Error() string {
 	return f.messages[0].Summary
 }
 
-func failed(status int, summary, detail string) error {
-	return &failure{status, []platforms.Message{{Summary: summary, Detail: detail}}}
+// The headings of the guide's sections about what only the command line tells.
+const (
+	aboutUsage   = "The command is not understood"
+	aboutSecrets = "Secrets are not taken from arguments"
+	aboutFiles   = "A file cannot be read"
+	aboutResult  = "The result could not be written"
+	aboutStrict  = "The token was not handed out"
+	aboutCache   = "The token cache cannot be used"
+	aboutStart   = "The program could not be started"
+)
+
+// failed is a failure with one message, which leads to a section of the guide.
+func failed(status int, section, summary, detail string) error {
+	return &failure{status, []platforms.Message{{Summary: summary, Detail: detail + platforms.More(section)}}}
 }
 
 // statusOf is the exit status for an error of the engine.
