@@ -54,7 +54,7 @@ func TestAddingAPlatformWorks(t *testing.T) {
 		return string(output)
 	}
 	in("go", "vet", "./internal/clients", "./internal/platforms", "./internal/provider", "./internal/simulator")
-	in("go", "test", "-run", "TestEvery", "./internal/platforms")
+	in("go", "test", "-run", "TestEvery", "./internal/platforms", "./internal/command")
 	output := in("go", "test", "-v", "-run", "TestEveryPlatformKeepsThePromises/Acme|TestEveryExampleWorks/.*/acme_access_token", "./internal/acceptance")
 	for test, want := range map[string]int{"KeepsThePromises/Acme/": 5, "ExampleWorks/ephemeral-resources/acme_": 1, "ExampleWorks/data-sources/acme_": 1} {
 		if got := len(regexp.MustCompile(`--- PASS: \S*`+test).FindAllString(output, -1)); got != want {
