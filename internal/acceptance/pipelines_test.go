@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -23,8 +24,8 @@ type fence struct{ language, text string }
 
 func fences(page string) []fence {
 	var found []fence
-	for _, match := range regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```").FindAllStringSubmatch(page, -1) {
-		found = append(found, fence{match[1], match[2]})
+	for _, match := range regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)\n```").FindAllStringSubmatch(page, -1) {
+		found = append(found, fence{match[1], match[2] + "\n"})
 	}
 	return found
 }
@@ -141,10 +142,11 @@ func (r *runner) do(script string) {
 	command := exec.CommandContext(r.t.Context(), "sh", "-e", "-c", script)
 	command.Dir = r.Dir
 	path := strings.Join(r.path, ":") + ":" + os.Getenv("PATH")
-	command.Env = append(r.Command(r.t.Context()).Env, "PATH="+path, "NO_PROXY=127.0.0.1",
-		"GITHUB_ACTIONS=true", "GITHUB_ENV="+filepath.Join(r.Dir, "..", "github-env"), "GITHUB_PATH="+filepath.Join(r.Dir, "..", "github-path"),
-		"RUNNER_TEMP="+filepath.Join(r.Dir, "..", "runner"), "TF_BUILD=True")
-	command.Env = append(command.Env, r.env...)
+	command.Env = slices.Concat(r.Command(r.t.Context()).Env, []string{
+		"PATH=" + path, "NO_PROXY=127.0.0.1",
+		"GITHUB_ACTIONS=true", "GITHUB_ENV=" + filepath.Join(r.Dir, "..", "github-env"), "GITHUB_PATH=" + filepath.Join(r.Dir, "..", "github-path"),
+		"RUNNER_TEMP=" + filepath.Join(r.Dir, "..", "runner"), "TF_BUILD=True",
+	}, r.env)
 	output, err := command.CombinedOutput()
 	if err != nil {
 		r.t.Errorf("%s\n%v\n%s", script, err, output)
@@ -166,7 +168,7 @@ func (r *runner) apply() {
 		r.env = append(r.env, match[1]+"="+match[3])
 	}
 	text, _ = os.ReadFile(filepath.Join(r.Dir, "..", "github-path"))
-	r.path = append(strings.Fields(string(text)), r.path...)
+	r.path = slices.Concat(strings.Fields(string(text)), r.path)
 }
 
 // calls are how often the API was called with a token that it has accepted.
