@@ -116,6 +116,9 @@ func run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if err := commands(ctx, filepath.Join(dir, "bin"), platforms); err != nil {
+		return err
+	}
 	return proveAbsence(dir, all)
 }
 
