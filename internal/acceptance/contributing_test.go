@@ -57,7 +57,7 @@ func TestAddingAPlatformWorks(t *testing.T) {
 		return string(output)
 	}
 	in("go", "vet", "./internal/clients", "./internal/platforms", "./internal/provider", "./internal/simulator")
-	in("go", "test", "-run", "TestEvery", "./internal/platforms")
+	in("go", "test", "-run", "TestEvery", "./internal/platforms", "./internal/command")
 	output := in("go", "test", "-v", "-run", "TestEveryPlatformKeepsThePromises/Acme|TestEveryExampleWorks/.*/acme_.*", "./internal/acceptance")
 	for test, want := range map[string]int{"KeepsThePromises/Acme/": 6, "ExampleWorks/ephemeral-resources/acme_": 2, "ExampleWorks/data-sources/acme_": 1} {
 		if got := len(regexp.MustCompile(`--- PASS: \S*`+test).FindAllString(output, -1)); got != want {

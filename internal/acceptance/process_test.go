@@ -526,11 +526,11 @@ func TestStartedByHandTheProviderSaysWhatItIs(t *testing.T) {
 		status         int
 		stdout, stderr string
 	}{
-		{"", 0, "for Terraform and OpenTofu, which start it themselves", ""},
+		{"", 0, "Started by Terraform or OpenTofu, the same program is the provider", ""},
 		{"-version", 0, "terraform-provider-ixtoken dev (unknown)\n", ""},
-		{"-help", 0, "", "Flags:\n  -version"},
-		{"-h", 0, "", `ephemeral "equinix_access_token"`},
-		{"-nonsense", 2, "", "flag provided but not defined"},
+		{"-help", 0, "Commands:\n  token", ""},
+		{"-h", 0, "Commands:\n  token", ""},
+		{"-nonsense", 2, "", "There is no such flag"},
 	} {
 		command := exec.CommandContext(t.Context(), provider(), strings.Fields(test.args)...)
 		command.Env = []string{"TF_LOG_SDK_PROTO_DATA_DIR=" + t.TempDir()}

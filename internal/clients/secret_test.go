@@ -43,6 +43,7 @@ var holders = map[string]any{
 	"entry":     entry{},
 	"flight":    flight{},
 	"Cache":     Cache{},
+	"Entry":     Entry{},
 	"record":    record{},
 }
 

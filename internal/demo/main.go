@@ -122,6 +122,9 @@ func run(ctx context.Context) (err error) {
 	if err := outlast(ctx, filepath.Join(dir, "long"), platforms); err != nil {
 		return err
 	}
+	if err := commands(ctx, filepath.Join(dir, "bin"), platforms); err != nil {
+		return err
+	}
 	return proveAbsence(dir, all)
 }
 

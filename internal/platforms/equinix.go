@@ -78,7 +78,8 @@ var Equinix = Platform{
 		},
 		MinValidity,
 	},
-	Outputs: refreshOutputs("Equinix issues one to the password grant alone."),
+	TokenVariables: []string{"EQUINIX_API_TOKEN"},
+	Outputs:        refreshOutputs("Equinix issues one to the password grant alone."),
 	Grant: func(s Settings) clients.Grant {
 		return clients.Equinix{
 			BaseURL:          s.Text("base_url"),

@@ -241,13 +241,13 @@ func (p Platform) RemarksOnSettings(found Settings, terms Terms) []Message {
 func (p Platform) RemarksOnToken(found Settings, token clients.Token) []Message {
 	var said []Message
 	if token.Fallback != nil {
-		said = append(said, warn("The "+p.Title+" access token", "did not come from the refresh token", Sentence(token.Fallback.Error())+" It was obtained with the client credentials instead. A refresh token can be used once, and Terraform opens a block in the plan and again in the apply."))
+		said = append(said, warn("The "+p.Title+" access token", "did not come from the refresh token", Sentence(token.Fallback.Error())+" It was obtained with the client credentials instead. A refresh token can be used once. Terraform's plan and its apply are two uses."))
 	}
 	switch left := time.Until(token.Expiry); {
 	case token.Expiry.IsZero():
-		said = append(said, warn(p.Title, "names no lifetime for the token", "It may end at any time. It is not shared with blocks that are opened later."))
+		said = append(said, warn(p.Title, "names no lifetime for the token", "It may end at any time. It is not shared with later uses."))
 	case left < found.MinValidity():
-		said = append(said, warn("The "+p.Title+" access token is", "valid for less than min_validity", fmt.Sprintf("It is valid for another %s, and min_validity asks for %s: %s grants no more. Each block that is opened later and asks for as much causes a request of its own.", Brief(max(0, left).Truncate(time.Second)), Brief(found.MinValidity()), p.Title)))
+		said = append(said, warn("The "+p.Title+" access token is", "valid for less than min_validity", fmt.Sprintf("It is valid for another %s, and min_validity asks for %s: %s grants no more. Each later use that asks for as much causes a request of its own.", Brief(max(0, left).Truncate(time.Second)), Brief(found.MinValidity()), p.Title)))
 	}
 	if lacking := missingScopes(found.Text("scopes"), token.Scope); len(lacking) > 0 {
 		said = append(said, warn(p.Title, "granted fewer scopes than were asked for", "Not granted: "+strings.Join(lacking, ", ")+"."))

@@ -28,6 +28,8 @@ type Platform struct {
 	// Outputs are what only this platform's token has.
 	Outputs []Output
 	Grant   func(Settings) clients.Grant
+	// TokenVariables are the environment variables in which the platform's own tools look for a token.
+	TokenVariables []string
 	// Rejected and Scope are what to know about the platform when it has rejected credentials or a scope; may be empty.
 	Rejected, Scope string
 
