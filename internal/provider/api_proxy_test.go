@@ -4,7 +4,6 @@
 package provider_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"net"
@@ -16,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/leak"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/provider"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
@@ -144,10 +144,8 @@ func TestEveryPlatformsProxyOpensItsAPI(t *testing.T) {
 			if first == second {
 				t.Error("two blocks have one address")
 			}
-			secret := first[strings.LastIndex(first, "/")+1:]
-			port := first[strings.LastIndex(first, ":")+1 : strings.LastIndex(first, "/")]
-			if bytes.Contains(private, []byte(secret)) || bytes.Contains(private, []byte(port)) {
-				t.Errorf("the private data tells the URL: %s", private)
+			for _, hit := range leak.New(map[string]string{"the URL": first}).Text("the private data", private) {
+				t.Error(hit)
 			}
 			path := strings.TrimPrefix(p.APIURL(), p.URL())
 			for range 3 {
