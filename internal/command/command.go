@@ -16,7 +16,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
@@ -141,7 +140,7 @@ func (c *call) root(args []string) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageFunc(usage)
 	root.SetHelpCommand(helpCommand(root))
-	root.AddCommand(c.tokenCommand(), c.execCommand(args), c.checkCommand(), c.cacheCommand(), c.versionCommand())
+	root.AddCommand(c.tokenCommand(), c.execCommand(args), c.proxyCommand(), c.checkCommand(), c.cacheCommand(), c.versionCommand())
 	return root
 }
 
@@ -213,9 +212,4 @@ func none(cmd *cobra.Command, args []string) error {
 // misused is about a command that cannot be meant.
 func misused(cmd *cobra.Command, text string) error {
 	return failed(statusUsage, aboutUsage, text, "Nothing was sent. See: "+cmd.CommandPath()+" --help")
-}
-
-// options are those of the engine, as far as flags have no part in them.
-func (c *call) options(ctx context.Context) clients.Options {
-	return clients.Options{UserAgent: c.UserAgent, Interrupted: ctx.Done(), Logger: slog.New(logger{c})}
 }

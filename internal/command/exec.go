@@ -53,7 +53,7 @@ func (c *call) execOn(name, title string, all ...platforms.Platform) *cobra.Comm
 		addVariable(set, &variable, all[0])
 	}
 	addStrict(set, &strict)
-	set.BoolVar(&keep, "keep-credentials", false, "Leave the platform's secrets in the command's environment.")
+	addKeep(set, &keep)
 	cmd.Flags().AddFlagSet(set)
 	grouped(cmd, "The command", set)
 	f := settingsFlags(cmd, all...)
@@ -82,6 +82,10 @@ func (c *call) execOn(name, title string, all ...platforms.Platform) *cobra.Comm
 		return c.replace(ctx, path, args, c.environment(all, keep, set))
 	}
 	return cmd
+}
+
+func addKeep(set *pflag.FlagSet, keep *bool) {
+	set.BoolVar(keep, "keep-credentials", false, "Leave the platform's secrets in the command's environment.")
 }
 
 // commandBehind finds the program behind "--", before anything is sent.

@@ -5,6 +5,7 @@ package command
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -98,12 +99,17 @@ func (f *flags) given(own int) platforms.Source {
 	}}
 }
 
-// engine makes the client that the general settings describe.
-func (c *call) engine(ctx context.Context, a asked) *clients.Client {
-	options := c.options(ctx)
+// options are those of the engine: what the general settings say, and when to send nothing more.
+func (c *call) options(a asked, interrupted <-chan struct{}) clients.Options {
+	options := clients.Options{UserAgent: c.UserAgent, Interrupted: interrupted, Logger: slog.New(logger{c})}
 	_, said := platforms.Configure(&options, a.sources...)
 	c.say(said...)
-	return clients.New(options)
+	return options
+}
+
+// engine makes the client that the general settings describe.
+func (c *call) engine(ctx context.Context, a asked) *clients.Client {
+	return clients.New(c.options(a, ctx.Done()))
 }
 
 // token obtains one token. Where strict is set, a token that is valid for less than min_validity is an error.

@@ -57,7 +57,7 @@ func TestEveryInputHasAFlag(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	for _, p := range platforms.All {
-		for _, command := range []string{"token", "exec", "check"} {
+		for _, command := range []string{"token", "exec", "proxy", "check"} {
 			help := s.must(command, p.Name, "--help")
 			for _, in := range append(append([]platforms.Input{}, p.Inputs...), platforms.General...) {
 				flag := "--" + strings.ReplaceAll(in.Name, "_", "-") + " "
@@ -126,7 +126,7 @@ func TestNoSecretIsTakenFromTheCommandLine(t *testing.T) {
 	s := newStage(t)
 	s.more["the argument"] = "Zq8!vW3_hD5xRt0pLm"
 	secret := s.more["the argument"]
-	for _, command := range []string{"token", "exec", "check"} {
+	for _, command := range []string{"token", "exec", "proxy", "check"} {
 		for _, p := range platforms.All {
 			for _, in := range p.Inputs {
 				if !in.Secret {
