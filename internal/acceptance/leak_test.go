@@ -594,7 +594,7 @@ func TestFailuresTellNoSecret(t *testing.T) {
 		{"a page that echoes the request", page(http.StatusOK), "HTML"},
 		{"a firewall's page that echoes the request", page(http.StatusForbidden), "text/html"},
 		{"a gateway's page that echoes the request", page(http.StatusBadGateway), "text/html"},
-		{"a redirect that echoes the request", elsewhere, "[redacted].example"},
+		{"a redirect that echoes the request", elsewhere, "a redirect to [redacted], which"},
 		{"a status line that echoes the request", noise, "not HTTP/1.1"},
 	}
 	for _, test := range tests {
