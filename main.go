@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -62,7 +63,11 @@ func build() string { return fmt.Sprintf("terraform-provider-ixtoken %s (%s)", v
 // run runs a command, and returns the exit status.
 func run(args []string) int {
 	log.SetOutput(io.Discard)
-	forbidInspection()
+	if slices.Contains([]string{"exec", "proxy"}, args[0]) {
+		forbidInspection() // a limit would be the program's too
+	} else {
+		forbidCoreDumps()
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	return command.Run(ctx, command.System{

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -243,13 +244,20 @@ func TestNothingIsSeenFromOutside(t *testing.T) {
 	}
 	<-arrived
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", command.Process.Pid))
-	_, inspected := os.ReadFile(fmt.Sprintf("/proc/%d/mem", command.Process.Pid))
+	limits, _ := os.ReadFile(fmt.Sprintf("/proc/%d/limits", command.Process.Pid))
+	_, inspected := os.ReadFile(fmt.Sprintf("/proc/%d/environ", command.Process.Pid))
 	close(leave)
 	if err := command.Wait(); err != nil {
 		t.Error(err)
 	}
-	if err != nil || inspected == nil {
+	if err != nil {
 		t.Skip("this system shows no arguments: ", err)
+	}
+	if inspected == nil && os.Getuid() != 0 {
+		t.Error("another process can inspect this one")
+	}
+	if !regexp.MustCompile(`Max core file size +0 +0 `).Match(limits) {
+		t.Errorf("core dumps are not forbidden:\n%s", limits)
 	}
 	for _, hit := range leak.New(s.secrets()).Text("arguments", line) {
 		t.Error(hit)

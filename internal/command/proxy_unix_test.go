@@ -118,7 +118,8 @@ func TestProxyPrintsItsURL(t *testing.T) {
 		if got := command.ProcessState.ExitCode(); got != 130 || time.Since(pressed) > 2*time.Second {
 			t.Errorf("%v: status %d after %s", end, got, time.Since(pressed))
 		}
-		if _, err := http.Get(url); err == nil {
+		if answer, err := http.Get(url); err == nil {
+			answer.Body.Close()
 			t.Error("it still listens")
 		}
 	}
