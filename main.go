@@ -68,7 +68,9 @@ func run(args []string) int {
 	} else {
 		forbidCoreDumps()
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A signal that is ignored stays so, for this process and for what it starts: nohup and background jobs rely on it.
+	heeded := slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGTERM}, signal.Ignored)
+	ctx, stop := signal.NotifyContext(context.Background(), heeded...)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	return command.Run(ctx, command.System{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
