@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -62,8 +63,14 @@ func build() string { return fmt.Sprintf("terraform-provider-ixtoken %s (%s)", v
 // run runs a command, and returns the exit status.
 func run(args []string) int {
 	log.SetOutput(io.Discard)
-	forbidInspection()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	if slices.Contains([]string{"exec", "proxy"}, args[0]) {
+		forbidInspection() // a limit would be the program's too
+	} else {
+		forbidCoreDumps()
+	}
+	// A signal that is ignored stays so, for this process and for what it starts: nohup and background jobs rely on it.
+	heeded := slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGTERM}, signal.Ignored)
+	ctx, stop := signal.NotifyContext(context.Background(), heeded...)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	return command.Run(ctx, command.System{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,

@@ -192,7 +192,11 @@ func TestTheGuideOnPipelinesRuns(t *testing.T) {
 	for _, f := range fences(page) {
 		scripts := f.scripts()
 		if strings.HasPrefix(f.text, "#!/bin/sh\n") {
-			for _, name := range []string{"list-ports.sh", "report.sh"} {
+			names := []string{"list-ports.sh", "report.sh"}
+			if strings.Contains(f.text, "_API_URL") {
+				names = []string{"audit.sh"}
+			}
+			for _, name := range names {
 				put(t, filepath.Join(r.Dir, name), strings.ReplaceAll(f.text, "https://api.equinix.com", r.Equinix.URL()))
 				if err := os.Chmod(filepath.Join(r.Dir, name), 0o700); err != nil {
 					t.Fatal(err)
@@ -238,7 +242,7 @@ func TestTheGuideOnPipelinesRuns(t *testing.T) {
 	spans := 0
 	for _, match := range regexp.MustCompile("`((?:eval \"\\$\\()?ixtoken [^`]*)`").FindAllStringSubmatch(page, -1) {
 		script := strings.NewReplacer(`\|`, "|", " URL", " "+r.Equinix.APIURL()).Replace(match[1])
-		if strings.Contains(script, "Invoke-Expression") || script == "ixtoken " {
+		if strings.Contains(script, "Invoke-Expression") || script == "ixtoken proxy" {
 			continue
 		}
 		spans++

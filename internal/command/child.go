@@ -9,12 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 )
 
 // child runs a program to its end, and ends with its status. Signals are the program's from now on.
 func (c *call) child(ctx context.Context, path string, args, env []string) error {
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, forwarded...)
+	signal.Notify(signals, slices.DeleteFunc(slices.Clone(forwarded), signal.Ignored)...)
 	defer signal.Stop(signals)
 	if ctx.Err() != nil {
 		return &failure{status: statusInterrupted}
