@@ -242,6 +242,7 @@ ephemeral "cloudlx_access_token" "fallback" {
   provider               = ixtoken
   previous_refresh_token = var.cloudlx_spent
 }
+ephemeral "digitalrealty_access_token" "t" { provider = ixtoken }
 resource "terraform_data" "use" {
   provisioner "local-exec" {
     command = "echo used"
@@ -254,13 +255,14 @@ resource "terraform_data" "use" {
       F = ephemeral.cloudlx_access_token.t.authorization
       G = ephemeral.cloudlx_access_token.refreshed.authorization
       H = ephemeral.cloudlx_access_token.fallback.authorization
+      I = ephemeral.digitalrealty_access_token.t.authorization
     }
   }
 }
 `
 
 // everyGrantOnce is the number of requests that a run of everyGrant makes to each platform.
-var everyGrantOnce = [3]int{1, 5, 3}
+var everyGrantOnce = []int{1, 5, 3, 1}
 
 // H01, H02
 func TestEphemeralResourcesLeaveNoSecretAnywhere(t *testing.T) {
@@ -360,6 +362,7 @@ data "equinix_access_token" "password" {
   grant_type = "password"
 }
 data "cloudlx_access_token" "t" { provider = ixtoken }
+data "digitalrealty_access_token" "t" { provider = ixtoken }
 resource "terraform_data" "use" {
   input            = data.cloudlx_access_token.t.token_type
   triggers_replace = [data.equinix_access_token.t.user_name]

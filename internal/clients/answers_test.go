@@ -212,6 +212,7 @@ var platformsGrants = map[string]func(*fakePlatform) Grant{
 	"Equinix":           equinix,
 	"Equinix, password": password,
 	"CloudLX":           cloudLX,
+	"Digital Realty":    digitalRealty,
 	"Equinix, refresh":  refreshAtEquinix,
 	"CloudLX, refresh":  refreshAtCloudLX,
 }

@@ -140,7 +140,7 @@ func (p *fakePlatform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *fakePlatform) check(r *http.Request, body string) {
 	mediaType, accept := "application/x-www-form-urlencoded", "application/json"
 	switch r.URL.Path {
-	case "/connect/token":
+	case "/connect/token", "/v2/auth/token":
 	case "/oauth2/v1/token", "/oauth2/v1/refreshaccesstoken":
 		mediaType = "application/json"
 	case "/api/oauth2/access-token", "/api/oauth2/refresh-token":

@@ -43,6 +43,10 @@ var (
 		UserName:     "john.doe@example.com",
 		UserPassword: clients.NewSecret("jd1@#$"),
 	}
+	digitalRealty = clients.DigitalRealty{
+		ClientID:     "your_client_id",
+		ClientSecret: clients.NewSecret("your_client_secret"),
+	}
 	cloudLX = clients.CloudLX{
 		GrantType:    clients.ClientCredentials,
 		ClientID:     "xYrKf2x3qWXm0Zn35l8ki5kRH22IP0RPmLR0TlLB",
@@ -67,15 +71,19 @@ func at(base string, grant clients.Grant) clients.Grant {
 	case clients.CloudLX:
 		g.BaseURL = base
 		return g
+	case clients.DigitalRealty:
+		g.BaseURL = base
+		return g
 	}
 	panic("no such grant")
 }
 
 // The ways in which users write a base URL, less scheme and host.
 var (
-	anyPath       = []string{"", "/"}
-	interxionPath = []string{"", "/", "/connect/token", "/connect/token/", "//connect/token//"}
-	cloudLXPath   = []string{"", "/", "/api", "/api/", "//api//"}
+	anyPath           = []string{"", "/"}
+	interxionPath     = []string{"", "/", "/connect/token", "/connect/token/", "//connect/token//"}
+	digitalRealtyPath = []string{"", "/", "/v2/auth/token", "/v2/auth/token/"}
+	cloudLXPath       = []string{"", "/", "/api", "/api/", "//api//"}
 )
 
 // TestRecordedExchanges holds every request against the platform's documentation, byte by byte, and reads its answer.
@@ -163,6 +171,15 @@ func TestRecordedExchanges(t *testing.T) {
 		"cloudlx/unauthorized": {
 			grant: cloudLX, paths: cloudLXPath,
 			fault: clients.Error{Platform: "CloudLX", Kind: clients.CredentialsRejected, Status: 401, Description: "Client authentication failed"},
+		},
+		"digitalrealty/client_credentials": {
+			grant: digitalRealty, paths: digitalRealtyPath,
+			want:     clients.Token{AccessToken: secret("eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9..."), TokenType: "BearerToken", Scope: "public_api"},
+			lifetime: 3599 * time.Second,
+		},
+		"digitalrealty/invalid_client": {
+			grant: digitalRealty, paths: digitalRealtyPath,
+			fault: clients.Error{Platform: "Digital Realty", Kind: clients.CredentialsRejected, Status: 401, Code: "invalid_client"},
 		},
 	}
 	if diff := cmp.Diff(recordings(t), slices.Sorted(maps.Keys(tests))); diff != "" {
@@ -368,6 +385,14 @@ func TestBadSettings(t *testing.T) {
 		"C04 CloudLX, no refresh token": {
 			grant: clients.CloudLX{GrantType: clients.RefreshToken},
 			want:  "CloudLX: nothing was sent: base_url is not set; client_id is not set; client_secret is not set; previous_refresh_token is not set",
+		},
+		"C04 Digital Realty, nothing": {
+			grant: clients.DigitalRealty{},
+			want:  "Digital Realty: nothing was sent: base_url is not set; client_id is not set; client_secret is not set",
+		},
+		"C15 line break in client_id, Digital Realty": {
+			grant: with(digitalRealty, func(g *clients.DigitalRealty) { g.ClientID = "CANARY\n" }), paths: anyPath,
+			want: "Digital Realty: nothing was sent: client_id has a line break or another control character",
 		},
 		"C08 CloudLX has no password grant": {
 			grant: with(cloudLX, func(g *clients.CloudLX) { g.GrantType = clients.Password }), paths: cloudLXPath,
@@ -603,6 +628,7 @@ func TestEndpoints(t *testing.T) {
 		{interxion, "/a%2Fb%20c/", "/a%2Fb%20c/connect/token"},
 		{interxion, "/%0d%0aX:%20y", "/%0d%0aX:%20y/connect/token"},
 		{equinix, "/gateway/", "/gateway/oauth2/v1/token"},
+		{digitalRealty, "/gateway/v2/auth/token/", "/gateway/v2/auth/token"},
 		{cloudLX, "/portal/api/", "/portal/api/oauth2/access-token"},
 		{cloudLX, "/v2api", "/v2api/api/oauth2/access-token"},
 	}

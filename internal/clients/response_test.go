@@ -85,6 +85,9 @@ func interxion(p *fakePlatform) Grant { return p.interxion("") }
 func equinix(p *fakePlatform) Grant   { return p.equinix(ClientCredentials) }
 func password(p *fakePlatform) Grant  { return p.equinix(Password) }
 func cloudLX(p *fakePlatform) Grant   { return p.cloudLX(ClientCredentials) }
+func digitalRealty(p *fakePlatform) Grant {
+	return DigitalRealty{BaseURL: p.url, ClientID: "client-1", ClientSecret: NewSecret(clientSecret)}
+}
 
 // switchesProtocols keeps the connection open: whoever reads on waits for ever.
 func switchesProtocols(w http.ResponseWriter, _ *http.Request) {

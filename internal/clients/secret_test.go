@@ -30,20 +30,21 @@ const canary = "c4n4ry-0f-4-s3cret/+="
 
 // holders are the exported structs of this package, and those unexported ones that travel with a request.
 var holders = map[string]any{
-	"Secret":    Secret{},
-	"Token":     Token{},
-	"Options":   Options{},
-	"Client":    Client{},
-	"Error":     Error{},
-	"Interxion": Interxion{},
-	"Equinix":   Equinix{},
-	"CloudLX":   CloudLX{},
-	"request":   request{},
-	"checks":    checks{},
-	"entry":     entry{},
-	"flight":    flight{},
-	"Cache":     Cache{},
-	"record":    record{},
+	"Secret":        Secret{},
+	"Token":         Token{},
+	"Options":       Options{},
+	"Client":        Client{},
+	"Error":         Error{},
+	"Interxion":     Interxion{},
+	"Equinix":       Equinix{},
+	"CloudLX":       CloudLX{},
+	"DigitalRealty": DigitalRealty{},
+	"request":       request{},
+	"checks":        checks{},
+	"entry":         entry{},
+	"flight":        flight{},
+	"Cache":         Cache{},
+	"record":        record{},
 }
 
 // TestHoldersAreComplete keeps a new platform, or any other new type, from being left out below.

@@ -174,6 +174,8 @@ func login(t *testing.T, p *simulator.Platform) reply {
 		r = send(t, http.MethodPost, p.URL()+"/connect/token", form(pairs...), headers("Content-Type", formType))
 	case "Equinix":
 		r = send(t, http.MethodPost, p.URL()+"/oauth2/v1/token", object(t, pairs...), headers("Content-Type", jsonType))
+	case "Digital Realty":
+		r = send(t, http.MethodPost, p.URL()+"/v2/auth/token", form(pairs...), headers("Content-Type", formType))
 	case "CloudLX":
 		r = send(t, http.MethodPost, p.URL()+"/api/oauth2/access-token", form(pairs...),
 			headers("Content-Type", formType, "Accept", cloudLXVersion))
@@ -195,7 +197,7 @@ func opens(t *testing.T, p *simulator.Platform, accessToken string) bool {
 }
 
 func platforms(s *simulator.Simulator) []*simulator.Platform {
-	return []*simulator.Platform{s.Interxion, s.Equinix, s.CloudLX}
+	return s.Platforms()
 }
 
 // concurrently returns when n runs of f, at the same time as far as -parallel allows, have ended.
@@ -221,6 +223,7 @@ func TestTokensOpenTheAPIUntilTheyExpire(t *testing.T) {
 	s := start(t, simulator.Options{Now: clock.Now})
 	for _, p := range platforms(s) {
 		t.Run(p.Name(), func(t *testing.T) {
+			p.SetLifetime(time.Hour, time.Hour)
 			token := login(t, p).text(t, "access_token")
 			if !opens(t, p, token) {
 				t.Error("a new token does not open the API")
@@ -322,9 +325,10 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 func TestTokenAnswersAreNotCached(t *testing.T) {
 	s := start(t, simulator.Options{})
 	types := map[string]string{
-		"Interxion": "application/json; charset=UTF-8",
-		"Equinix":   "application/json;charset=UTF-8",
-		"CloudLX":   "application/json",
+		"Interxion":      "application/json; charset=UTF-8",
+		"Digital Realty": "application/json",
+		"Equinix":        "application/json;charset=UTF-8",
+		"CloudLX":        "application/json",
 	}
 	for _, p := range platforms(s) {
 		header := login(t, p).header
