@@ -26,8 +26,9 @@ var (
 	commit  = "unknown"
 )
 
-const usage = `terraform-provider-ixtoken obtains OAuth 2.0 access tokens of Interxion, Equinix, CloudLX
-and Digital Realty for Terraform and OpenTofu, which start it themselves. Name it in a configuration:
+const usage = `terraform-provider-ixtoken obtains OAuth 2.0 access tokens of Interxion, Equinix, CloudLX,
+Digital Realty and Megaport for Terraform and OpenTofu, which start it themselves. Name it in a
+configuration:
 
   terraform {
     required_providers {

@@ -243,6 +243,7 @@ ephemeral "cloudlx_access_token" "fallback" {
   previous_refresh_token = var.cloudlx_spent
 }
 ephemeral "digitalrealty_access_token" "t" { provider = ixtoken }
+ephemeral "megaport_access_token" "t" { provider = ixtoken }
 resource "terraform_data" "use" {
   provisioner "local-exec" {
     command = "echo used"
@@ -255,6 +256,7 @@ resource "terraform_data" "use" {
       F = ephemeral.cloudlx_access_token.t.authorization
       G = ephemeral.cloudlx_access_token.refreshed.authorization
       H = ephemeral.cloudlx_access_token.fallback.authorization
+      J = ephemeral.megaport_access_token.t.authorization
       I = ephemeral.digitalrealty_access_token.t.authorization
     }
   }
@@ -262,7 +264,7 @@ resource "terraform_data" "use" {
 `
 
 // everyGrantOnce is the number of requests that a run of everyGrant makes to each platform.
-var everyGrantOnce = []int{1, 5, 3, 1}
+var everyGrantOnce = []int{1, 5, 3, 1, 1}
 
 // H01, H02
 func TestEphemeralResourcesLeaveNoSecretAnywhere(t *testing.T) {
@@ -363,6 +365,7 @@ data "equinix_access_token" "password" {
 }
 data "cloudlx_access_token" "t" { provider = ixtoken }
 data "digitalrealty_access_token" "t" { provider = ixtoken }
+data "megaport_access_token" "t" { provider = ixtoken }
 resource "terraform_data" "use" {
   input            = data.cloudlx_access_token.t.token_type
   triggers_replace = [data.equinix_access_token.t.user_name]
@@ -548,6 +551,9 @@ func sentIn(r *http.Request) (secrets []string, body string) {
 		if fields[name] != "" {
 			secrets = append(secrets, fields[name])
 		}
+	}
+	if _, secret, ok := r.BasicAuth(); ok {
+		secrets = append(secrets, secret, r.Header.Get("Authorization"))
 	}
 	return secrets, string(text)
 }

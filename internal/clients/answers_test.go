@@ -213,6 +213,7 @@ var platformsGrants = map[string]func(*fakePlatform) Grant{
 	"Equinix, password": password,
 	"CloudLX":           cloudLX,
 	"Digital Realty":    digitalRealty,
+	"Megaport":          megaport,
 	"Equinix, refresh":  refreshAtEquinix,
 	"CloudLX, refresh":  refreshAtCloudLX,
 }

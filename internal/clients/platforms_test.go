@@ -47,6 +47,10 @@ var (
 		ClientID:     "your_client_id",
 		ClientSecret: clients.NewSecret("your_client_secret"),
 	}
+	megaport = clients.Megaport{
+		AccessKey: "5k4vuqpg6i7fbhp8jtp9lfbo4r",
+		SecretKey: clients.NewSecret("1kqr3v+8Zs/a%2B:7"),
+	}
 	cloudLX = clients.CloudLX{
 		GrantType:    clients.ClientCredentials,
 		ClientID:     "xYrKf2x3qWXm0Zn35l8ki5kRH22IP0RPmLR0TlLB",
@@ -71,6 +75,9 @@ func at(base string, grant clients.Grant) clients.Grant {
 	case clients.CloudLX:
 		g.BaseURL = base
 		return g
+	case clients.Megaport:
+		g.TokenURL = base
+		return g
 	case clients.DigitalRealty:
 		g.BaseURL = base
 		return g
@@ -83,6 +90,7 @@ var (
 	anyPath           = []string{"", "/"}
 	interxionPath     = []string{"", "/", "/connect/token", "/connect/token/", "//connect/token//"}
 	digitalRealtyPath = []string{"", "/", "/v2/auth/token", "/v2/auth/token/"}
+	megaportPath      = []string{"/oauth2/token", "/oauth2/token/"}
 	cloudLXPath       = []string{"", "/", "/api", "/api/", "//api//"}
 )
 
@@ -180,6 +188,15 @@ func TestRecordedExchanges(t *testing.T) {
 		"digitalrealty/invalid_client": {
 			grant: digitalRealty, paths: digitalRealtyPath,
 			fault: clients.Error{Platform: "Digital Realty", Kind: clients.CredentialsRejected, Status: 401, Code: "invalid_client"},
+		},
+		"megaport/client_credentials": {
+			grant: megaport, paths: megaportPath,
+			want:     clients.Token{AccessToken: secret("eyJraWQiOiJzd0NyQ1..."), TokenType: "Bearer"},
+			lifetime: 24 * time.Hour,
+		},
+		"megaport/invalid_client": {
+			grant: megaport, paths: megaportPath,
+			fault: clients.Error{Platform: "Megaport", Kind: clients.CredentialsRejected, Status: 400, Code: "invalid_client"},
 		},
 	}
 	if diff := cmp.Diff(recordings(t), slices.Sorted(maps.Keys(tests))); diff != "" {
@@ -290,7 +307,7 @@ func replay(t *testing.T, want recording) *httptest.Server {
 			t.Errorf("request (-recorded +sent):\n%s", diff)
 		}
 		for _, name := range []string{"Authorization", "Cookie", "Referer"} {
-			if r.Header[name] != nil {
+			if r.Header[name] != nil && want.header[name] == nil {
 				t.Errorf("the request has the header %s", name)
 			}
 		}
@@ -385,6 +402,22 @@ func TestBadSettings(t *testing.T) {
 		"C04 CloudLX, no refresh token": {
 			grant: clients.CloudLX{GrantType: clients.RefreshToken},
 			want:  "CloudLX: nothing was sent: base_url is not set; client_id is not set; client_secret is not set; previous_refresh_token is not set",
+		},
+		"C04 Megaport, nothing": {
+			grant: clients.Megaport{},
+			want:  "Megaport: nothing was sent: environment is not set; access_key is not set; secret_key is not set",
+		},
+		"C08 Megaport, an unknown environment": {
+			grant: with(megaport, func(g *clients.Megaport) { g.Environment = "CANARY" }),
+			want:  `Megaport: nothing was sent: environment must be "production" or "staging" or "development"`,
+		},
+		"C07 Megaport, a query": {
+			grant: megaport, paths: []string{"/oauth2/token?CANARY=1"},
+			want: "Megaport: nothing was sent: token_url is not accepted: it must not contain a query (?) or a fragment (#)",
+		},
+		"C15 Megaport, a colon in the key": {
+			grant: with(megaport, func(g *clients.Megaport) { g.AccessKey = "CANARY:1" }), paths: megaportPath,
+			want: "Megaport: nothing was sent: access_key has a colon, which a key must not have",
 		},
 		"C04 Digital Realty, nothing": {
 			grant: clients.DigitalRealty{},
@@ -512,7 +545,9 @@ func TestSecretsAreSentAsGiven(t *testing.T) {
 		var got string
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
-			if r.Header.Get("Content-Type") == "application/json" {
+			if _, secret, ok := r.BasicAuth(); ok {
+				got = secret
+			} else if r.Header.Get("Content-Type") == "application/json" {
 				var fields map[string]string
 				_ = json.Unmarshal(body, &fields)
 				got = fields["client_secret"]
@@ -525,6 +560,7 @@ func TestSecretsAreSentAsGiven(t *testing.T) {
 		for _, grant := range []clients.Grant{
 			with(interxion, func(g *clients.Interxion) { g.ClientSecret = clients.NewSecret(text) }),
 			with(equinix, func(g *clients.Equinix) { g.ClientSecret = clients.NewSecret(text) }),
+			with(megaport, func(g *clients.Megaport) { g.SecretKey = clients.NewSecret(text) }),
 		} {
 			if _, err := clients.New(clients.Options{}).Token(t.Context(), at(server.URL, grant), 0); err != nil {
 				t.Error(err)

@@ -85,6 +85,9 @@ func interxion(p *fakePlatform) Grant { return p.interxion("") }
 func equinix(p *fakePlatform) Grant   { return p.equinix(ClientCredentials) }
 func password(p *fakePlatform) Grant  { return p.equinix(Password) }
 func cloudLX(p *fakePlatform) Grant   { return p.cloudLX(ClientCredentials) }
+func megaport(p *fakePlatform) Grant {
+	return Megaport{TokenURL: p.url + "/oauth2/token", AccessKey: "client-1", SecretKey: NewSecret(clientSecret)}
+}
 func digitalRealty(p *fakePlatform) Grant {
 	return DigitalRealty{BaseURL: p.url, ClientID: "client-1", ClientSecret: NewSecret(clientSecret)}
 }

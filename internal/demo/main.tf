@@ -27,6 +27,10 @@ ephemeral "digitalrealty_access_token" "demo" {
   provider = ixtoken
 }
 
+ephemeral "megaport_access_token" "demo" {
+  provider = ixtoken
+}
+
 variable "call" {
   description = "The command that calls a protected API with the token in its environment."
   type        = string
@@ -77,6 +81,17 @@ resource "terraform_data" "digitalrealty" {
       API_URL       = var.apis["Digital Realty"]
       AUTHORIZATION = ephemeral.digitalrealty_access_token.demo.authorization
       EXPIRES_IN    = ephemeral.digitalrealty_access_token.demo.expires_in
+    }
+  }
+}
+
+resource "terraform_data" "megaport" {
+  provisioner "local-exec" {
+    command = "${var.call} \"Megaport\""
+    environment = {
+      API_URL       = var.apis["Megaport"]
+      AUTHORIZATION = ephemeral.megaport_access_token.demo.authorization
+      EXPIRES_IN    = ephemeral.megaport_access_token.demo.expires_in
     }
   }
 }

@@ -115,7 +115,7 @@ func TestNoMessageIsAboutASecretOrAURL(t *testing.T) {
 	for _, platform := range All {
 		for _, in := range platform.Inputs {
 			for _, m := range platform.ExplainInvalid([]Invalid{{in, here, "is odd"}}, terms) {
-				if hidden := in.Secret || in.Name == platform.URL; (m.Input == "") != hidden {
+				if hidden := in.Secret || in.Name == platform.URL || in.Replaces == platform.URL; (m.Input == "") != hidden {
 					t.Errorf("%s.%s: about the input %q", platform.Name, in.Name, m.Input)
 				}
 			}

@@ -6,6 +6,7 @@ package simulator_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -174,6 +175,9 @@ func login(t *testing.T, p *simulator.Platform) reply {
 		r = send(t, http.MethodPost, p.URL()+"/connect/token", form(pairs...), headers("Content-Type", formType))
 	case "Equinix":
 		r = send(t, http.MethodPost, p.URL()+"/oauth2/v1/token", object(t, pairs...), headers("Content-Type", jsonType))
+	case "Megaport":
+		basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(c.ClientID+":"+c.ClientSecret))
+		r = send(t, http.MethodPost, p.URL()+"/oauth2/token", form(pairs[:2]...), headers("Content-Type", formType, "Authorization", basic))
 	case "Digital Realty":
 		r = send(t, http.MethodPost, p.URL()+"/v2/auth/token", form(pairs...), headers("Content-Type", formType))
 	case "CloudLX":
@@ -327,6 +331,7 @@ func TestTokenAnswersAreNotCached(t *testing.T) {
 	types := map[string]string{
 		"Interxion":      "application/json; charset=UTF-8",
 		"Digital Realty": "application/json",
+		"Megaport":       "application/json;charset=UTF-8",
 		"Equinix":        "application/json;charset=UTF-8",
 		"CloudLX":        "application/json",
 	}
