@@ -127,8 +127,12 @@ func TestMinValidityDecides(t *testing.T) { // K14
 				t.Errorf("%q, %v; want %q", token.AccessToken.Reveal(), err, row.want)
 			}
 		}
-		if token, err := c.Token(t.Context(), p.interxion(""), 2*time.Hour); err != nil || token.AccessToken.Reveal() != "t-3" {
-			t.Errorf("%q, %v; want a new token, although it lasts for less", token.AccessToken.Reveal(), err)
+		pass(361 * time.Second) // a tenth of its lifetime: it is no longer new
+		for range 2 {
+			if token, err := c.Token(t.Context(), p.interxion(""), 2*time.Hour); err != nil || token.AccessToken.Reveal() != "t-3" {
+				t.Errorf("%q, %v; want a new token, although it lasts for less", token.AccessToken.Reveal(), err)
+			}
+			pass(5 * time.Minute)
 		}
 	})
 }
@@ -1079,6 +1083,40 @@ func TestATokenThatCameTooLateIsUsed(t *testing.T) {
 		token, err := c.Token(t.Context(), p.cloudLX(RefreshToken), 5*time.Minute)
 		if must(t, err); token.AccessToken.Reveal() != "refreshed" {
 			t.Errorf("got %q, fallback %v", token.AccessToken.Reveal(), token.Fallback)
+		}
+	})
+}
+
+// No token of five minutes meets a min_validity of five minutes. A thousand blocks that are opened one after the other
+// within a minute cause two requests, not a thousand. A token that has once met min_validity is replaced as ever.
+func TestATokenThatNeverMeetsMinValidityIsSharedWhileItIsNew(t *testing.T) { // K25
+	synctest.Test(t, func(t *testing.T) {
+		for _, row := range []struct {
+			life, least time.Duration
+			want        int
+		}{
+			{5*time.Minute - time.Second, 5 * time.Minute, 2}, // new for 30 s
+			{5 * time.Minute, 5 * time.Minute, 2},
+			{time.Minute, 5 * time.Minute, 10},
+			{24 * time.Hour, 24 * time.Hour, 1},
+			{5*time.Minute + 30*time.Second, 5 * time.Minute, 2}, // it meets min_validity for 30 s
+			{time.Hour, 5 * time.Minute, 1},
+		} {
+			sent := 0
+			p := inMemory(t, func(w http.ResponseWriter, r *http.Request) {
+				sent++
+				says(http.StatusOK, fmt.Sprintf(`{"access_token":"t-%d","expires_in":%d}`, sent, row.life/time.Second))(w, r)
+			})
+			c := p.client(Options{})
+			for range 1000 {
+				if _, err := c.Token(t.Context(), p.interxion(""), row.least); err != nil {
+					t.Fatal(err)
+				}
+				pass(59 * time.Millisecond)
+			}
+			if sent != row.want {
+				t.Errorf("%d requests for tokens of %s and min_validity %s, want %d", sent, row.life, row.least, row.want)
+			}
 		}
 	})
 }

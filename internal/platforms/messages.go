@@ -252,7 +252,7 @@ func (p Platform) RemarksOnToken(found Settings, token clients.Token) []Message 
 	case token.Expiry.IsZero():
 		said = append(said, warn(p.Title, "names no lifetime for the token", "It may end at any time. It is not shared with blocks that are opened later."))
 	case left < found.MinValidity():
-		said = append(said, warn("The "+p.Title+" access token is", "valid for less than min_validity", fmt.Sprintf("It is valid for another %s, and min_validity asks for %s: %s grants no more. Each block that is opened later and asks for as much causes a request of its own.", Brief(max(0, left).Truncate(time.Second)), Brief(found.MinValidity()), p.Title)))
+		said = append(said, warn("The "+p.Title+" access token is", "valid for less than min_validity", fmt.Sprintf("It is valid for another %s, and min_validity asks for %s: %s grants no more. Set a smaller min_validity. Until then, blocks share a token only for the first tenth of its lifetime.", Brief(max(0, left).Truncate(time.Second)), Brief(found.MinValidity()), p.Title)))
 	}
 	if lacking := missingScopes(found.Text("scopes"), token.Scope); len(lacking) > 0 {
 		said = append(said, warn(p.Title, "granted fewer scopes than were asked for", "Not granted: "+strings.Join(lacking, ", ")+"."))
