@@ -27,7 +27,7 @@ var (
 )
 
 const usage = `terraform-provider-ixtoken obtains OAuth 2.0 access tokens of Interxion, Equinix, CloudLX,
-Digital Realty and Megaport for Terraform and OpenTofu, which start it themselves. Name it in a
+Digital Realty, Megaport and IX-API for Terraform and OpenTofu, which start it themselves. Name it in a
 configuration:
 
   terraform {

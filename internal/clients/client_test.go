@@ -575,7 +575,7 @@ func TestRefreshAndFallbackShareOneBudget(t *testing.T) { // T04
 
 func TestRejectedRefreshTokenFallsBack(t *testing.T) { // S04
 	for name, refused := range map[string]http.HandlerFunc{"invalid_grant": rejects("invalid_grant"), "401": says(401, ""), "S05 unauthorized_client": rejects("unauthorized_client"), "422": says(422, "")} {
-		for _, grant := range []func(*fakePlatform) Grant{refreshAtEquinix, refreshAtCloudLX} {
+		for _, grant := range []func(*fakePlatform) Grant{refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI} {
 			t.Run(name, func(t *testing.T) {
 				p := onLoopback(t, refreshes(refused, grantsToken("t-1")))
 				c := p.client(Options{})
@@ -649,7 +649,7 @@ func TestUnknownOutcomeIsNeverRepeated(t *testing.T) { // T11, T12
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				for _, grant := range []func(*fakePlatform) Grant{refreshAtEquinix, refreshAtCloudLX} {
+				for _, grant := range []func(*fakePlatform) Grant{refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI} {
 					p := inMemory(t, refreshes(fault, grantsToken("t-1")))
 					c := p.client(Options{})
 					for range 3 {
@@ -679,7 +679,7 @@ func TestUnknownOutcomeIsNeverRepeated(t *testing.T) { // T11, T12
 // TestRefusedForNowIsRepeated is about answers after which the platform has not acted on the request.
 func TestRefusedForNowIsRepeated(t *testing.T) {
 	for _, status := range []int{408, 429, 503} {
-		for _, grant := range []func(*fakePlatform) Grant{password, refreshAtEquinix, refreshAtCloudLX} {
+		for _, grant := range []func(*fakePlatform) Grant{password, refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI} {
 			synctest.Test(t, func(t *testing.T) {
 				p := inMemory(t, says(status, htmlPage), grantsToken("t-1"))
 				token, err := p.client(Options{}).Token(t.Context(), grant(p), 0)
@@ -693,7 +693,7 @@ func TestRefusedForNowIsRepeated(t *testing.T) {
 }
 
 func TestRequestThatWasNotSentIsRepeated(t *testing.T) { // T01
-	for _, grant := range []func(*fakePlatform) Grant{password, refreshAtEquinix, refreshAtCloudLX} {
+	for _, grant := range []func(*fakePlatform) Grant{password, refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI} {
 		synctest.Test(t, func(t *testing.T) {
 			p := inMemory(t, grantsToken("t-1"))
 			c, works := p.client(Options{MaxAttempts: 2}), false
@@ -968,7 +968,7 @@ func TestPanicBecomesAnError(t *testing.T) { // H07
 }
 
 func TestSecretsTravelInTheBodyAlone(t *testing.T) { // H19; the platform looks at the rest of the request
-	for _, grant := range []func(*fakePlatform) Grant{interxion, equinix, password, cloudLX, refreshAtEquinix, refreshAtCloudLX} {
+	for _, grant := range []func(*fakePlatform) Grant{interxion, equinix, password, cloudLX, digitalRealty, megaport, ixAPI, refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI} {
 		var agent string
 		p := onLoopback(t, func(w http.ResponseWriter, r *http.Request) {
 			agent = r.UserAgent()

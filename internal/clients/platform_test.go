@@ -5,6 +5,7 @@ package clients
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -141,7 +142,7 @@ func (p *fakePlatform) check(r *http.Request, body string) {
 	mediaType, accept := "application/x-www-form-urlencoded", "application/json"
 	switch r.URL.Path {
 	case "/connect/token", "/v2/auth/token", "/oauth2/token":
-	case "/oauth2/v1/token", "/oauth2/v1/refreshaccesstoken":
+	case "/oauth2/v1/token", "/oauth2/v1/refreshaccesstoken", "/auth/token", "/auth/refresh":
 		mediaType = "application/json"
 	case "/api/oauth2/access-token", "/api/oauth2/refresh-token":
 		accept = "application/vnd.cloudlx.v"
@@ -172,7 +173,11 @@ func (p *fakePlatform) check(r *http.Request, body string) {
 		if key, secret, _ := r.BasicAuth(); key != "client-1" || secret != clientSecret || body != "grant_type=client_credentials" {
 			p.t.Errorf("the secret is not in the header as it was given")
 		}
-	} else if fields([]byte(body))["client_secret"] != clientSecret {
+	} else if r.URL.Path == "/auth/refresh" {
+		if sent := fields([]byte(body)); len(sent) != 1 || sent["refresh_token"] == "" {
+			p.t.Errorf("a refresh has the fields %d, want the refresh token alone", len(sent))
+		}
+	} else if sent := fields([]byte(body)); cmp.Or(sent["client_secret"], sent["api_secret"]) != clientSecret {
 		p.t.Errorf("client_secret is not in the body as it was given")
 	}
 }

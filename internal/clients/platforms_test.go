@@ -51,6 +51,10 @@ var (
 		AccessKey: "5k4vuqpg6i7fbhp8jtp9lfbo4r",
 		SecretKey: clients.NewSecret("1kqr3v+8Zs/a%2B:7"),
 	}
+	ixAPI = clients.IXAPI{
+		APIKey:    "9gvbkWSFWm9p",
+		APISecret: clients.NewSecret("iXUTgSmJ5RIY1v2lWzeCtw"),
+	}
 	cloudLX = clients.CloudLX{
 		GrantType:    clients.ClientCredentials,
 		ClientID:     "xYrKf2x3qWXm0Zn35l8ki5kRH22IP0RPmLR0TlLB",
@@ -75,6 +79,9 @@ func at(base string, grant clients.Grant) clients.Grant {
 	case clients.CloudLX:
 		g.BaseURL = base
 		return g
+	case clients.IXAPI:
+		g.BaseURL = base
+		return g
 	case clients.Megaport:
 		g.TokenURL = base
 		return g
@@ -91,6 +98,7 @@ var (
 	interxionPath     = []string{"", "/", "/connect/token", "/connect/token/", "//connect/token//"}
 	digitalRealtyPath = []string{"", "/", "/v2/auth/token", "/v2/auth/token/"}
 	megaportPath      = []string{"/oauth2/token", "/oauth2/token/"}
+	ixAPIPath         = []string{"/api/v2", "/api/v2/", "/api/v2/auth/token"}
 	cloudLXPath       = []string{"", "/", "/api", "/api/", "//api//"}
 )
 
@@ -100,6 +108,8 @@ func TestRecordedExchanges(t *testing.T) {
 		jwt        = "eyJhbGciOiJSUzI1NiIsImtpZCI6IkI0RkFBMTA5RDI1N0VEMDREQ0M2MzhGQTAzMEUxNDQ0MDY..."
 		cxl        = "cxl784Nu0NNbsUhotFWNFOyC2noFs7ImlnEtNoCr"
 		cxlRefresh = "PlaIgVUTpQpGKWgRqIXjfNn3GWQzkizPraHQLhGQ"
+		ixAccess   = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpYXQiOjE3MDAwMDAwMDAsImV4cCI6MTcwMDAwMDMwMH0.c2lnbmF0dXJl"
+		ixRefresh  = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpYXQiOjE3MDAwMDAwMDAsImV4cCI6MTcwMDA4NjQwMH0.c2lnbmF0dXJl"
 	)
 	secret := clients.NewSecret
 	tests := map[string]struct {
@@ -197,6 +207,24 @@ func TestRecordedExchanges(t *testing.T) {
 		"megaport/invalid_client": {
 			grant: megaport, paths: megaportPath,
 			fault: clients.Error{Platform: "Megaport", Kind: clients.CredentialsRejected, Status: 400, Code: "invalid_client"},
+		},
+		"ixapi/token": { // a JSON Web Token says how long it lasts
+			grant: ixAPI, paths: ixAPIPath,
+			want:     clients.Token{AccessToken: secret(ixAccess), TokenType: "Bearer", RefreshToken: secret(ixRefresh)},
+			lifetime: 5 * time.Minute, refresh: 24 * time.Hour,
+		},
+		"ixapi/opaque": { // nothing says how long it lasts
+			grant: ixAPI, paths: ixAPIPath,
+			want: clients.Token{AccessToken: secret("6vdmEmyHEkMDyYtX"), TokenType: "Bearer", RefreshToken: secret("yGXMk5SlgJ8mIqUa")},
+		},
+		"ixapi/refresh": {
+			grant: with(ixAPI, func(g *clients.IXAPI) { g.RefreshToken = secret(ixRefresh) }), paths: ixAPIPath,
+			want:     clients.Token{AccessToken: secret(ixAccess), TokenType: "Bearer", RefreshToken: secret("yGXMk5SlgJ8mIqUa")},
+			lifetime: 5 * time.Minute,
+		},
+		"ixapi/authentication_error": {
+			grant: ixAPI, paths: ixAPIPath,
+			fault: clients.Error{Platform: "IX-API", Kind: clients.CredentialsRejected, Status: 401, Description: "The given credentials are not valid."},
 		},
 	}
 	if diff := cmp.Diff(recordings(t), slices.Sorted(maps.Keys(tests))); diff != "" {
@@ -402,6 +430,18 @@ func TestBadSettings(t *testing.T) {
 		"C04 CloudLX, no refresh token": {
 			grant: clients.CloudLX{GrantType: clients.RefreshToken},
 			want:  "CloudLX: nothing was sent: base_url is not set; client_id is not set; client_secret is not set; previous_refresh_token is not set",
+		},
+		"C04 IX-API, nothing": {
+			grant: clients.IXAPI{},
+			want:  "IX-API: nothing was sent: base_url is not set; api_key is not set; api_secret is not set",
+		},
+		"C04 IX-API, a refresh without the key": { // which the login needs if the refresh token is lost
+			grant: clients.IXAPI{RefreshToken: secret("CANARY")}, paths: anyPath,
+			want: "IX-API: nothing was sent: api_key is not set; api_secret is not set",
+		},
+		"C15 line break in api_key, IX-API": {
+			grant: with(ixAPI, func(g *clients.IXAPI) { g.APIKey = "CANARY\n" }), paths: anyPath,
+			want: "IX-API: nothing was sent: api_key has a line break or another control character",
 		},
 		"C04 Megaport, nothing": {
 			grant: clients.Megaport{},
@@ -664,6 +704,8 @@ func TestEndpoints(t *testing.T) {
 		{interxion, "/a%2Fb%20c/", "/a%2Fb%20c/connect/token"},
 		{interxion, "/%0d%0aX:%20y", "/%0d%0aX:%20y/connect/token"},
 		{equinix, "/gateway/", "/gateway/oauth2/v1/token"},
+		{ixAPI, "/api/v2/auth/token", "/api/v2/auth/token"},
+		{with(ixAPI, func(g *clients.IXAPI) { g.RefreshToken = clients.NewSecret("x") }), "/api/v2/auth/token/", "/api/v2/auth/refresh"},
 		{digitalRealty, "/gateway/v2/auth/token/", "/gateway/v2/auth/token"},
 		{cloudLX, "/portal/api/", "/portal/api/oauth2/access-token"},
 		{cloudLX, "/v2api", "/v2api/api/oauth2/access-token"},

@@ -85,6 +85,12 @@ func interxion(p *fakePlatform) Grant { return p.interxion("") }
 func equinix(p *fakePlatform) Grant   { return p.equinix(ClientCredentials) }
 func password(p *fakePlatform) Grant  { return p.equinix(Password) }
 func cloudLX(p *fakePlatform) Grant   { return p.cloudLX(ClientCredentials) }
+func ixAPI(p *fakePlatform) Grant {
+	return IXAPI{BaseURL: p.url, APIKey: "client-1", APISecret: NewSecret(clientSecret)}
+}
+func refreshAtIXAPI(p *fakePlatform) Grant {
+	return IXAPI{BaseURL: p.url, APIKey: "client-1", APISecret: NewSecret(clientSecret), RefreshToken: NewSecret(refreshToken)}
+}
 func megaport(p *fakePlatform) Grant {
 	return Megaport{TokenURL: p.url + "/oauth2/token", AccessKey: "client-1", SecretKey: NewSecret(clientSecret)}
 }

@@ -38,6 +38,7 @@ var holders = map[string]any{
 	"Interxion":     Interxion{},
 	"Equinix":       Equinix{},
 	"CloudLX":       CloudLX{},
+	"IXAPI":         IXAPI{},
 	"Megaport":      Megaport{},
 	"DigitalRealty": DigitalRealty{},
 	"request":       request{},

@@ -31,6 +31,10 @@ ephemeral "megaport_access_token" "demo" {
   provider = ixtoken
 }
 
+ephemeral "ixapi_access_token" "demo" {
+  provider = ixtoken
+}
+
 variable "call" {
   description = "The command that calls a protected API with the token in its environment."
   type        = string
@@ -92,6 +96,17 @@ resource "terraform_data" "megaport" {
       API_URL       = var.apis["Megaport"]
       AUTHORIZATION = ephemeral.megaport_access_token.demo.authorization
       EXPIRES_IN    = ephemeral.megaport_access_token.demo.expires_in
+    }
+  }
+}
+
+resource "terraform_data" "ixapi" {
+  provisioner "local-exec" {
+    command = "${var.call} \"IX-API\""
+    environment = {
+      API_URL       = var.apis["IX-API"]
+      AUTHORIZATION = ephemeral.ixapi_access_token.demo.authorization
+      EXPIRES_IN    = ephemeral.ixapi_access_token.demo.expires_in
     }
   }
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // All is the one list: every front end offers the platforms in it.
-var All = []Platform{Interxion, Equinix, CloudLX, DigitalRealty, Megaport}
+var All = []Platform{Interxion, Equinix, CloudLX, DigitalRealty, Megaport, IXAPI}
 
 // Platform is what a front end knows about a platform beyond the wire.
 type Platform struct {

@@ -175,6 +175,8 @@ func login(t *testing.T, p *simulator.Platform) reply {
 		r = send(t, http.MethodPost, p.URL()+"/connect/token", form(pairs...), headers("Content-Type", formType))
 	case "Equinix":
 		r = send(t, http.MethodPost, p.URL()+"/oauth2/v1/token", object(t, pairs...), headers("Content-Type", jsonType))
+	case "IX-API":
+		r = send(t, http.MethodPost, p.URL()+"/api/v2/auth/token", object(t, "api_key", c.ClientID, "api_secret", c.ClientSecret), headers("Content-Type", jsonType))
 	case "Megaport":
 		basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(c.ClientID+":"+c.ClientSecret))
 		r = send(t, http.MethodPost, p.URL()+"/oauth2/token", form(pairs[:2]...), headers("Content-Type", formType, "Authorization", basic))
@@ -256,7 +258,7 @@ func TestSetLifetimeHoldsForLaterTokens(t *testing.T) {
 			if p == s.Equinix {
 				lifetime = after.members(t)["token_timeout"]
 			}
-			if got := fmt.Sprint(lifetime); got != "30" {
+			if got := fmt.Sprint(lifetime); got != "30" && p != s.IXAPI { // which names none
 				t.Errorf("lifetime %s", got)
 			}
 			clock.advance(31 * time.Second)
@@ -330,6 +332,7 @@ func TestTokenAnswersAreNotCached(t *testing.T) {
 	s := start(t, simulator.Options{})
 	types := map[string]string{
 		"Interxion":      "application/json; charset=UTF-8",
+		"IX-API":         "application/json",
 		"Digital Realty": "application/json",
 		"Megaport":       "application/json;charset=UTF-8",
 		"Equinix":        "application/json;charset=UTF-8",
@@ -412,7 +415,7 @@ func TestIssuedListsEveryToken(t *testing.T) {
 		for range 2 {
 			r := login(t, p)
 			want = append(want, r.text(t, "access_token"))
-			if p == s.CloudLX {
+			if p == s.CloudLX || p == s.IXAPI {
 				want = append(want, r.text(t, "refresh_token"))
 			}
 		}
