@@ -3,7 +3,7 @@
 
 package clients
 
-// IXAPI is the login of an internet exchange's IX-API, version 2 ("auth" in its specification). The answer has an access
+// IXAPI is the login of an internet exchange's IX-API, version 2 (/auth/token and /auth/refresh in its specification). The answer has an access
 // token and a refresh token, and names no lifetime: that of a JWT counts. Errors are problem details (RFC 9457). The
 // IX-API of Interxion has another login.
 type IXAPI struct {

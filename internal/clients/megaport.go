@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Megaport is the client credentials grant of Megaport's API ("API Keys" in its documentation). The credentials are in
+// Megaport is the client credentials grant of Megaport's API ("Creating an API Key" in its documentation). The credentials are in
 // the Authorization header.
 type Megaport struct {
 	// Environment is one of MegaportEnvironments. TokenURL replaces it.

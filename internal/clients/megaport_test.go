@@ -23,8 +23,15 @@ func TestTwoKeysInAHeaderShareNothing(t *testing.T) {
 		grantsToken(base64.RawURLEncoding.EncodeToString([]byte(key+" "+secret)))(w, r)
 	}
 	pairs := [][2]string{
-		{"rejected", "secret"}, {"key", "rejected"},
-		{"key", "secret"}, {"key-2", "secret"}, {"key", "secret-2"}, {"key", "secret "}, {"key", ":secret"}, {"k", "eysecret"}, {"k%65y", "secret"},
+		{"rejected", "secret"},
+		{"key", "rejected"},
+		{"key", "secret"},
+		{"key-2", "secret"},
+		{"key", "secret-2"},
+		{"key", "secret "},
+		{"key", ":secret"},
+		{"k", "eysecret"},
+		{"k%65y", "secret"},
 	}
 	p := &fakePlatform{t: t, url: "http://127.0.0.1"}
 	first, second := p.another(dir), p.another(dir)

@@ -192,7 +192,7 @@ func TestRecordedExchanges(t *testing.T) {
 		},
 		"digitalrealty/client_credentials": {
 			grant: digitalRealty, paths: digitalRealtyPath,
-			want:     clients.Token{AccessToken: secret("eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9..."), TokenType: "BearerToken", Scope: "public_api"},
+			want:     clients.Token{AccessToken: secret("eyJ4NXQiOiJ0UHFoQ2RKWDdRVGN4amo2QXc0VVJBWTNsN2ciLCJraWQiOiJCNEZBQTEwOUQyNTd"), TokenType: "BearerToken", Scope: "playground_api"},
 			lifetime: 3599 * time.Second,
 		},
 		"digitalrealty/invalid_client": {

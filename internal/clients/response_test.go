@@ -88,12 +88,15 @@ func cloudLX(p *fakePlatform) Grant   { return p.cloudLX(ClientCredentials) }
 func ixAPI(p *fakePlatform) Grant {
 	return IXAPI{BaseURL: p.url, APIKey: "client-1", APISecret: NewSecret(clientSecret)}
 }
+
 func refreshAtIXAPI(p *fakePlatform) Grant {
 	return IXAPI{BaseURL: p.url, APIKey: "client-1", APISecret: NewSecret(clientSecret), RefreshToken: NewSecret(refreshToken)}
 }
+
 func megaport(p *fakePlatform) Grant {
 	return Megaport{TokenURL: p.url + "/oauth2/token", AccessKey: "client-1", SecretKey: NewSecret(clientSecret)}
 }
+
 func digitalRealty(p *fakePlatform) Grant {
 	return DigitalRealty{BaseURL: p.url, ClientID: "client-1", ClientSecret: NewSecret(clientSecret)}
 }

@@ -9,11 +9,12 @@ import (
 	"time"
 )
 
-// The paths of Digital Realty's API: "Authentication", and the list of locations. The API itself takes the headers
-// Master-Account-Id and Account-Id, which name accounts and are no credentials, so the simulator ignores them.
+// The paths of Digital Realty's API: "Authentication" (AccessToken-v2), and "Get site information" (Sites-v1). The API also
+// takes the headers Master-Account-Id and Account-Id. They name accounts and are no credentials, so the simulator ignores
+// them.
 const (
-	digitalRealtyTokenPath     = "/v2/auth/token"
-	digitalRealtyLocationsPath = "/v2/locations"
+	digitalRealtyTokenPath = "/v2/auth/token"
+	digitalRealtySitesPath = "/v1/sites"
 )
 
 // digitalRealty has the answers of "Authentication". The documentation shows no errors. The shape of the answers is that
@@ -34,15 +35,17 @@ type digitalRealtyError struct {
 	Error string `json:"Error"`
 }
 
-type digitalRealtyLocations struct {
-	Content []string `json:"content"`
+type digitalRealtySite struct {
+	Site    string `json:"site"`
+	Metro   string `json:"metro"`
+	Country string `json:"country"`
 }
 
 // newDigitalRealty returns the platform. Its tokens last "3599" seconds, as in "Authentication".
 func newDigitalRealty(now func() time.Time) *Platform {
 	p := &Platform{
 		name:      "Digital Realty",
-		apiPath:   digitalRealtyLocationsPath,
+		apiPath:   digitalRealtySitesPath,
 		variables: variables{url: "DIGITALREALTY_BASE_URL", clientID: "DIGITALREALTY_CLIENT_ID", clientSecret: "DIGITALREALTY_CLIENT_SECRET"},
 		now:       now,
 		ledger:    newLedger(now, 3599*time.Second, 0),
@@ -59,8 +62,8 @@ func (dr *digitalRealty) answer(q request) answer {
 	switch q.URL.EscapedPath() {
 	case digitalRealtyTokenPath:
 		return route(q, http.MethodPost, dr.token, refusal)
-	case digitalRealtyLocationsPath:
-		return route(q, http.MethodGet, dr.locations, refusal)
+	case digitalRealtySitesPath:
+		return route(q, http.MethodGet, dr.sites, refusal)
 	}
 	return digitalRealtyRefusal(http.StatusNotFound, "not_found", "No such resource")
 }
@@ -82,11 +85,11 @@ func (dr *digitalRealty) token(q request) answer {
 }
 
 func (dr *digitalRealty) issue() answer {
-	const scope = "public_api"
+	const scope = "playground_api"
 	now := dr.now()
 	value, err := signed(claims{
 		Issuer: dr.URL(), NotBefore: now.Unix(), IssuedAt: now.Unix(), Expires: now.Add(dr.ledger.accessLifetime).Unix(),
-		Audience: "public-api", Scope: []string{scope}, ClientID: dr.account.ClientID, ID: randomString(32),
+		Audience: "playground", Scope: []string{scope}, ClientID: dr.account.ClientID, ID: randomString(32),
 	})
 	if err != nil {
 		return digitalRealtyRefusal(http.StatusInternalServerError, "server_error", "Internal error")
@@ -100,11 +103,11 @@ func (dr *digitalRealty) issue() answer {
 	})
 }
 
-func (dr *digitalRealty) locations(q request) answer {
+func (dr *digitalRealty) sites(q request) answer {
 	if challenge := dr.challenge(q); challenge != "" {
 		return digitalRealtyRefusal(http.StatusUnauthorized, "invalid_token", "Invalid access token").with("WWW-Authenticate", challenge).reject()
 	}
-	return digitalRealtyAnswer(http.StatusOK, digitalRealtyLocations{Content: []string{"FRA1"}})
+	return digitalRealtyAnswer(http.StatusOK, []digitalRealtySite{{"DFW010", "Dallas", "United States"}})
 }
 
 func digitalRealtyRefusal(status int, code, description string) answer {

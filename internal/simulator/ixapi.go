@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// The paths of IX-API's specification, version 2: "auth_token_create", "auth_token_refresh" and "account_read". The base is
-// that of DE-CIX.
+// The paths of IX-API's specification, version 2. The base is that of DE-CIX.
 const (
 	ixAPIBase        = "/api/v2"
 	ixAPITokenPath   = ixAPIBase + "/auth/token"
@@ -21,13 +20,13 @@ const (
 // access token. Here the tokens are JSON Web Tokens, which say the first, and a refresh ends nothing.
 type ixAPI struct{ *Platform }
 
-// ixAPITokens is the specification's AuthToken: it has no lifetime and no type.
+// ixAPITokens is the specification's pair of tokens: it has no lifetime and no type.
 type ixAPITokens struct {
 	AccessToken  string `json:"access_token"`
 	RefreshToken string `json:"refresh_token"`
 }
 
-// ixAPIProblem is the specification's ProblemResponse (RFC 9457).
+// ixAPIProblem is the specification's error: problem details (RFC 9457).
 type ixAPIProblem struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`
