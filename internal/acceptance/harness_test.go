@@ -267,11 +267,12 @@ func tokenRequests(p *simulator.Platform) []simulator.Request {
 	return found
 }
 
-// wantRequests fails the test unless the platforms have seen so many requests for tokens.
+// wantRequests fails the test unless the platforms have seen so many requests for tokens, and all others none.
 func (s *stage) wantRequests(interxion, equinix, cloudlx int) {
 	s.t.Helper()
-	for i, want := range []int{interxion, equinix, cloudlx} {
-		p := s.Platforms()[i]
+	wanted := map[*simulator.Platform]int{s.Interxion: interxion, s.Equinix: equinix, s.CloudLX: cloudlx}
+	for _, p := range s.Platforms() {
+		want := wanted[p]
 		if got := len(tokenRequests(p)); got != want {
 			s.t.Errorf("%s has seen %d token requests, want %d", p.Name(), got, want)
 		}

@@ -64,6 +64,7 @@ func newScene(t *testing.T, options simulator.Options) *scene {
 	s.setSecret("interxion_client_secret", s.Interxion.Credentials().ClientSecret)
 	s.setSecret("equinix_spent", awkward(t))
 	s.setSecret("cloudlx_spent", awkward(t))
+	s.setSecret("ixapi_spent", awkward(t))
 	digest := md5.Sum([]byte(user.UserPassword))
 	s.secrets["encoded password"] = base64.StdEncoding.EncodeToString(digest[:])
 	return s
@@ -204,6 +205,10 @@ variable "cloudlx_spent" {
   type      = string
   ephemeral = true
 }
+variable "ixapi_spent" {
+  type      = string
+  ephemeral = true
+}
 variable "ca_cert_pem" {
   type    = string
   default = ""
@@ -242,6 +247,17 @@ ephemeral "cloudlx_access_token" "fallback" {
   provider               = ixtoken
   previous_refresh_token = var.cloudlx_spent
 }
+ephemeral "digitalrealty_access_token" "t" { provider = ixtoken }
+ephemeral "megaport_access_token" "t" { provider = ixtoken }
+ephemeral "ixapi_access_token" "t" { provider = ixtoken }
+ephemeral "ixapi_access_token" "refreshed" {
+  provider               = ixtoken
+  previous_refresh_token = ephemeral.ixapi_access_token.t.refresh_token
+}
+ephemeral "ixapi_access_token" "fallback" {
+  provider               = ixtoken
+  previous_refresh_token = var.ixapi_spent
+}
 resource "terraform_data" "use" {
   provisioner "local-exec" {
     command = "echo used"
@@ -254,13 +270,17 @@ resource "terraform_data" "use" {
       F = ephemeral.cloudlx_access_token.t.authorization
       G = ephemeral.cloudlx_access_token.refreshed.authorization
       H = ephemeral.cloudlx_access_token.fallback.authorization
+      K = ephemeral.ixapi_access_token.refreshed.authorization
+      L = ephemeral.ixapi_access_token.fallback.authorization
+      J = ephemeral.megaport_access_token.t.authorization
+      I = ephemeral.digitalrealty_access_token.t.authorization
     }
   }
 }
 `
 
 // everyGrantOnce is the number of requests that a run of everyGrant makes to each platform.
-var everyGrantOnce = [3]int{1, 5, 3}
+var everyGrantOnce = []int{1, 5, 3, 1, 1, 3}
 
 // H01, H02
 func TestEphemeralResourcesLeaveNoSecretAnywhere(t *testing.T) {
@@ -332,7 +352,7 @@ func TestAnInstalledProviderLeavesNoSecretAnywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	variables, arguments := "", ""
-	for _, name := range []string{"password", "interxion_client_secret", "equinix_spent", "cloudlx_spent"} {
+	for _, name := range []string{"password", "interxion_client_secret", "equinix_spent", "cloudlx_spent", "ixapi_spent"} {
 		variables += "variable \"" + name + "\" {\n  type      = string\n  ephemeral = true\n}\n"
 		arguments += "  " + name + " = var." + name + "\n"
 	}
@@ -360,6 +380,9 @@ data "equinix_access_token" "password" {
   grant_type = "password"
 }
 data "cloudlx_access_token" "t" { provider = ixtoken }
+data "digitalrealty_access_token" "t" { provider = ixtoken }
+data "megaport_access_token" "t" { provider = ixtoken }
+data "ixapi_access_token" "t" { provider = ixtoken }
 resource "terraform_data" "use" {
   input            = data.cloudlx_access_token.t.token_type
   triggers_replace = [data.equinix_access_token.t.user_name]
@@ -541,10 +564,13 @@ func sentIn(r *http.Request) (secrets []string, body string) {
 			fields[name] = form.Get(name)
 		}
 	}
-	for _, name := range []string{"client_secret", "user_password", "refresh_token"} {
+	for _, name := range []string{"client_secret", "user_password", "refresh_token", "api_secret"} {
 		if fields[name] != "" {
 			secrets = append(secrets, fields[name])
 		}
+	}
+	if _, secret, ok := r.BasicAuth(); ok {
+		secrets = append(secrets, secret, r.Header.Get("Authorization"))
 	}
 	return secrets, string(text)
 }

@@ -396,7 +396,7 @@ func TestAProviderKilledAtAnyMomentLeavesNoSecret(t *testing.T) {
 	}
 	w := newWatched(t, simulator.Options{})
 	w.setenv("IXTOKEN_CACHE_DIR", filepath.Join(w.root(), "cache"))
-	w.CloudLX.SetLifetime(time.Minute, time.Hour) // less than min_validity: every run asks and stores again
+	w.CloudLX.SetLifetime(10*time.Second, time.Hour) // less than min_validity, and new for a second: every run asks and stores again
 	w.configure(`ephemeral "interxion_access_token" "t" { provider = ixtoken }
 ephemeral "equinix_access_token" "t" { provider = ixtoken }
 ephemeral "cloudlx_access_token" "t" { provider = ixtoken }

@@ -215,6 +215,10 @@ var platformsGrants = map[string]func(*fakePlatform) Grant{
 	"Equinix":           equinix,
 	"Equinix, password": password,
 	"CloudLX":           cloudLX,
+	"IX-API":            ixAPI,
+	"IX-API, refresh":   refreshAtIXAPI,
+	"Digital Realty":    digitalRealty,
+	"Megaport":          megaport,
 	"Equinix, refresh":  refreshAtEquinix,
 	"CloudLX, refresh":  refreshAtCloudLX,
 }

@@ -212,7 +212,7 @@ func TestProcessesShareOneToken(t *testing.T) {
 func TestWhatIsStoredIsTheWholeToken(t *testing.T) {
 	p, dir := onLoopback(t, says(200, `{"access_token":"t-1","token_type":"BearerToken","expires_in":3600,"scope":"a b",`+
 		`"refresh_token":"next","refresh_token_timeout":"7200","user_name":"user-1"}`)), t.TempDir()
-	for _, grant := range []Grant{p.interxion(""), p.equinix(ClientCredentials), p.equinix(Password), p.equinix(RefreshToken), p.cloudLX(ClientCredentials), p.cloudLX(RefreshToken)} {
+	for _, grant := range []Grant{p.interxion(""), p.equinix(ClientCredentials), p.equinix(Password), p.equinix(RefreshToken), p.cloudLX(ClientCredentials), p.cloudLX(RefreshToken), digitalRealty(p), megaport(p), ixAPI(p), refreshAtIXAPI(p)} {
 		first, err := p.another(dir).Token(t.Context(), grant, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -226,7 +226,7 @@ func TestWhatIsStoredIsTheWholeToken(t *testing.T) {
 			t.Errorf("%T: what comes from the cache is another token", grant)
 		}
 	}
-	p.sent(6, "")
+	p.sent(10, "")
 }
 
 func TestMinValidityDecidesOverProcesses(t *testing.T) { // K14
@@ -252,7 +252,10 @@ func TestWhateverChangesTheRequestHasItsOwnEntry(t *testing.T) { // F10, F20, K1
 	otherClient.ClientID, otherSecret.ClientSecret = "client-2", NewSecret("another secret")
 	otherToken := p.cloudLX(RefreshToken)
 	otherToken.RefreshToken = NewSecret("another refresh token")
+	otherKey, otherSecretKey := megaport(p).(Megaport), megaport(p).(Megaport)
+	otherKey.AccessKey, otherSecretKey.SecretKey = "client-2", NewSecret("another secret")
 	grants := []Grant{
+		ixAPI(p), refreshAtIXAPI(p), ixAPI(sandbox), megaport(p), otherKey, otherSecretKey, megaport(sandbox), digitalRealty(p), digitalRealty(sandbox),
 		p.interxion(""), p.interxion("a"), p.interxion("a b"), otherClient, otherSecret, p.equinix(ClientCredentials), p.equinix(Password), otherUser, otherPassword,
 		p.equinix(RefreshToken), p.cloudLX(ClientCredentials), otherVersion, p.cloudLX(RefreshToken), otherToken,
 		sandbox.interxion(""), sandbox.equinix(ClientCredentials), sandbox.cloudLX(ClientCredentials),

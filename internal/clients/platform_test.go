@@ -5,6 +5,7 @@ package clients
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -136,12 +137,12 @@ func (p *fakePlatform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer(w, r)
 }
 
-// check is about what holds for every request of every platform: secrets go into the body of a POST, and nowhere else.
+// check is about what holds for every request of every platform: secrets go into the body of a POST, or into the header of HTTP Basic, and nowhere else.
 func (p *fakePlatform) check(r *http.Request, body string) {
 	mediaType, accept := "application/x-www-form-urlencoded", "application/json"
 	switch r.URL.Path {
-	case "/connect/token":
-	case "/oauth2/v1/token", "/oauth2/v1/refreshaccesstoken":
+	case "/connect/token", "/v2/auth/token", "/oauth2/token":
+	case "/oauth2/v1/token", "/oauth2/v1/refreshaccesstoken", "/auth/token", "/auth/refresh":
 		mediaType = "application/json"
 	case "/api/oauth2/access-token", "/api/oauth2/refresh-token":
 		accept = "application/vnd.cloudlx.v"
@@ -160,11 +161,23 @@ func (p *fakePlatform) check(r *http.Request, body string) {
 	for name := range r.Header {
 		switch name {
 		case "Accept", "Accept-Encoding", "Content-Type", "Content-Length", "User-Agent", "Connection":
+		case "Authorization": // of HTTP Basic, where the platform takes no secret in the body
+			if r.URL.Path != "/oauth2/token" {
+				p.t.Errorf("request to %s has a header %s", r.URL.Path, name)
+			}
 		default:
 			p.t.Errorf("request has a header %s", name)
 		}
 	}
-	if fields([]byte(body))["client_secret"] != clientSecret {
+	if r.URL.Path == "/oauth2/token" {
+		if key, secret, _ := r.BasicAuth(); key != "client-1" || secret != clientSecret || body != "grant_type=client_credentials" {
+			p.t.Errorf("the secret is not in the header as it was given")
+		}
+	} else if r.URL.Path == "/auth/refresh" {
+		if sent := fields([]byte(body)); len(sent) != 1 || sent["refresh_token"] == "" {
+			p.t.Errorf("a refresh has the fields %d, want the refresh token alone", len(sent))
+		}
+	} else if sent := fields([]byte(body)); cmp.Or(sent["client_secret"], sent["api_secret"]) != clientSecret {
 		p.t.Errorf("client_secret is not in the body as it was given")
 	}
 }

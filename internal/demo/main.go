@@ -1,7 +1,7 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command demo shows the provider at work, without an account anywhere: a simulator of the three platforms on loopback,
+// Command demo shows the provider at work, without an account anywhere: a simulator of the platforms on loopback,
 // a real apply that obtains a token of each as an ephemeral value, a call of each protected API with it, another provider
 // that is configured with one, and an apply that takes longer than a token lasts. It runs the providers in .bin and the CLI in TF_ACC_TERRAFORM_PATH.
 //
@@ -102,8 +102,8 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Println("A simulator of Interxion, Equinix and CloudLX listens on loopback.")
-	fmt.Println("Running apply: three ephemeral resources, three commands that call an API with their tokens, and another")
+	fmt.Printf("A simulator of %d platforms listens on loopback.\n", len(all))
+	fmt.Println("Running apply: an ephemeral resource of each, a command of each that calls an API with the token, and another")
 	fmt.Println("provider (a stand-in for Mastercard/restapi) that is configured with one of them.")
 	began := time.Now()
 	result, err := workspace.Run(ctx, "apply", "-auto-approve", "-no-color")

@@ -63,7 +63,7 @@ func warn(about, heading, detail string) Message {
 func (p Platform) credentials(grantType string) []Input {
 	var found []Input
 	for _, in := range p.Inputs {
-		needed := !in.Optional && !in.OneToken && in.Default == "" && in.Name != p.URL
+		needed := !in.Optional && !in.OneToken && in.Default == "" && in.Name != p.URL // what replaces the URL is optional
 		if needed && (in.Grant == "" || in.Grant == grantType) {
 			found = append(found, in)
 		}
@@ -78,6 +78,14 @@ func (t Terms) named(inputs []Input) string {
 		names = append(names, t.Input(in))
 	}
 	return Enumerate(names)
+}
+
+// noted is an input, with what else to know about it.
+func (t Terms) noted(in Input) string {
+	if notes := t.Notes(in); len(notes) > 0 {
+		return in.Name + " (" + strings.Join(notes, "; ") + ")"
+	}
+	return in.Name
 }
 
 // origins says where the inputs' values come from, of which each has three places that hide one another.
@@ -126,9 +134,9 @@ func (p Platform) ExplainMissing(missing []Input, terms Terms) Message {
 	const why = "settings are missing"
 	detail := "Nothing was sent. Set " + terms.Places(p) + ":"
 	for _, in := range missing {
-		detail += "\n  - " + in.Name
-		if notes := terms.Notes(in); len(notes) > 0 {
-			detail += " (" + strings.Join(notes, "; ") + ")"
+		detail += "\n  - " + terms.noted(in)
+		if other := p.rival(in); other.Name != "" {
+			detail += ", or " + terms.noted(other)
 		}
 	}
 	return Message{Summary: p.None(why), Detail: detail + More(why)}
@@ -185,7 +193,7 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 	failure := &clients.Error{Kind: clients.Internal}
 	errors.As(err, &failure)
 	how := remedies[failure.Kind]
-	url, credentials := p.Input(p.URL), p.credentials(found.GrantType())
+	url, credentials := p.place(found), p.credentials(found.GrantType())
 	var concerned []Input
 	if strings.Contains(how.what, "{url}") {
 		concerned = append(concerned, url)
@@ -214,8 +222,11 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 		Summary: p.None(how.why),
 		Detail:  strings.TrimSpace(Sentence(failure.Error())+"\n\n"+what) + More(how.why),
 	}
-	place := p.Input(strings.ReplaceAll(how.input, "{url}", p.URL)).Name
-	if place != "client_id" || found.GrantType() != clients.Password { // it may be the user's
+	place := p.Input(strings.ReplaceAll(how.input, "{url}", url.Name)).Name
+	if how.input == "client_id" && len(credentials) > 0 {
+		place = credentials[0].Name // whatever the platform calls it
+	}
+	if how.input != "client_id" || found.GrantType() != clients.Password { // it may be the user's
 		message.Input = place
 	}
 	return message
@@ -247,7 +258,7 @@ func (p Platform) RemarksOnToken(found Settings, token clients.Token) []Message 
 	case token.Expiry.IsZero():
 		said = append(said, warn(p.Title, "names no lifetime for the token", "It may end at any time. It is not shared with later uses."))
 	case left < found.MinValidity():
-		said = append(said, warn("The "+p.Title+" access token is", "valid for less than min_validity", fmt.Sprintf("It is valid for another %s, and min_validity asks for %s: %s grants no more. Each later use that asks for as much causes a request of its own.", Brief(max(0, left).Truncate(time.Second)), Brief(found.MinValidity()), p.Title)))
+		said = append(said, warn("The "+p.Title+" access token is", "valid for less than min_validity", fmt.Sprintf("It is valid for another %s, and min_validity asks for %s: %s grants no more. Set a smaller min_validity. Until then, blocks share a token only for the first tenth of its lifetime.", Brief(max(0, left).Truncate(time.Second)), Brief(found.MinValidity()), p.Title)))
 	}
 	if lacking := missingScopes(found.Text("scopes"), token.Scope); len(lacking) > 0 {
 		said = append(said, warn(p.Title, "granted fewer scopes than were asked for", "Not granted: "+strings.Join(lacking, ", ")+"."))

@@ -116,7 +116,7 @@ func TestNoMessageIsAboutASecretOrAURL(t *testing.T) {
 	for _, platform := range All {
 		for _, in := range platform.Proxy().Inputs {
 			for _, m := range platform.ExplainInvalid([]Invalid{{in, here, "is odd"}}, terms) {
-				if hidden := in.Secret || in.Name == platform.URL || in.Name == "upstream"; (m.Input == "") != hidden {
+				if hidden := in.Secret || in.Name == platform.URL || in.Name == "upstream" || in.Name == "token_url"; (m.Input == "") != hidden {
 					t.Errorf("%s.%s: about the input %q", platform.Name, in.Name, m.Input)
 				}
 			}

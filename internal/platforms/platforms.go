@@ -13,7 +13,7 @@ import (
 )
 
 // All is the one list: every front end offers the platforms in it.
-var All = []Platform{Interxion, Equinix, CloudLX}
+var All = []Platform{Interxion, Equinix, CloudLX, DigitalRealty, Megaport, IXAPI}
 
 // Platform is what a front end knows about a platform beyond the wire.
 type Platform struct {
@@ -52,6 +52,9 @@ type Input struct {
 	OneToken    bool   // may differ from token to token, so it is no setting for all of them
 	Grant       string // the only grant type that uses it, and needs it; "": all do
 	Optional    bool
+	// Replaces is the name of the input that this one is set in the place of. The first source that sets one of the two
+	// decides which of them counts; "": it replaces none.
+	Replaces string
 	// Output is what a result shows where nothing is set; nil: nothing.
 	Output func(clients.Token) any
 	// Check returns what is wrong with a value, in words that never contain it; "": nothing.
@@ -76,6 +79,25 @@ func (p Platform) Input(name string) Input {
 		}
 	}
 	return Input{}
+}
+
+// rival returns the input that in replaces, or that replaces it; its zero value, if there is none.
+func (p Platform) rival(in Input) Input {
+	for _, other := range p.Inputs {
+		if other.Name == in.Replaces || other.Replaces != "" && other.Replaces == in.Name {
+			return other
+		}
+	}
+	return Input{}
+}
+
+// place is the input that says where the platform is, with these settings.
+func (p Platform) place(found Settings) Input {
+	in := p.Input(p.URL)
+	if other := p.rival(in); found.has(other.Name) {
+		return other
+	}
+	return in
 }
 
 // AllOutputs are those of every platform and its own.

@@ -29,7 +29,7 @@ func (p Platform) Proxy() Platform {
 	if upstream.Optional {
 		upstream.Description += " Default: `" + p.Upstream + "`."
 	} else {
-		upstream.Description += " Required, because " + p.Title + " names it to its customers alone."
+		upstream.Description += " Required: it does not follow from the other settings."
 	}
 	p.Inputs = append([]Input{upstream}, slices.Clone(p.Inputs)...)
 	for i, in := range p.Inputs {

@@ -12,8 +12,8 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// of is a source with these values.
-func of(values map[string]string) Source {
+// ofMap is a source with these values.
+func ofMap(values map[string]string) Source {
 	return Source{here, func(in Input) Value { return Text(values[in.Name], false) }}
 }
 
@@ -31,12 +31,12 @@ func TestEveryPlatformHasAProxy(t *testing.T) {
 		if got := proxy.None("odd"); got != "No "+platform.Title+" API proxy: odd" {
 			t.Error(got)
 		}
-		found, bad := proxy.Resolve(of(map[string]string{platform.URL: "https://platform.example"}), Defaults())
+		found, bad := proxy.Resolve(ofMap(map[string]string{platform.URL: "https://platform.example"}), Defaults())
 		missing := slices.ContainsFunc(bad.Missing, func(in Input) bool { return in.Name == "upstream" })
 		if required := platform.Upstream == ""; missing != required || !required && proxy.UpstreamURL(found) != "https://platform.example" {
 			t.Errorf("%s: upstream is missing: %t, %q", platform.Name, missing, proxy.UpstreamURL(found))
 		}
-		found, _ = proxy.Resolve(of(map[string]string{platform.URL: "https://platform.example", "upstream": "https://api.example/v2"}), Defaults())
+		found, _ = proxy.Resolve(ofMap(map[string]string{platform.URL: "https://platform.example", "upstream": "https://api.example/v2"}), Defaults())
 		if got := proxy.UpstreamURL(found); got != "https://api.example/v2" || found.MinValidity() != time.Minute {
 			t.Errorf("%s: upstream %s, min_validity %s", platform.Name, got, found.MinValidity())
 		}
@@ -46,7 +46,7 @@ func TestEveryPlatformHasAProxy(t *testing.T) {
 // The upstream gets tokens, so it is checked as the URL is to which the secret goes.
 func TestTheUpstreamIsChecked(t *testing.T) {
 	for _, url := range []string{"http://api.example", "https://u:p@api.example", "https://api.example?a", "api.example", "ftp://api.example"} {
-		_, bad := Equinix.Proxy().Resolve(of(map[string]string{"upstream": url}), Defaults())
+		_, bad := Equinix.Proxy().Resolve(ofMap(map[string]string{"upstream": url}), Defaults())
 		if len(bad.Invalid) != 1 || bad.Invalid[0].Input.Name != "upstream" {
 			t.Errorf("%s is accepted: %v", url, bad.Invalid)
 		}

@@ -1,7 +1,7 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package simulator is the three platforms (Interxion, Equinix, CloudLX) on loopback, over real HTTP.
+// Package simulator is the platforms on loopback, over real HTTP.
 //
 // It is written from the platforms' documentation and from that of the software they run. Where a
 // platform may be lenient the simulator is strict: it refuses every parameter, header and path that the
@@ -34,7 +34,7 @@ const (
 
 // Simulator is the platforms, each on a loopback listener of its own.
 type Simulator struct {
-	Interxion, Equinix, CloudLX *Platform
+	Interxion, Equinix, CloudLX, DigitalRealty, Megaport, IXAPI *Platform
 
 	all []*Platform
 
@@ -65,8 +65,8 @@ func Start(options Options) (*Simulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := []*Platform{interxion, newEquinix(options.Now), newCloudLX(options.Now)}
-	s := &Simulator{Interxion: all[0], Equinix: all[1], CloudLX: all[2], all: all, CAPEM: authority.certificatePEM}
+	all := []*Platform{interxion, newEquinix(options.Now), newCloudLX(options.Now), newDigitalRealty(options.Now), newMegaport(options.Now), newIXAPI(options.Now)}
+	s := &Simulator{Interxion: all[0], Equinix: all[1], CloudLX: all[2], DigitalRealty: all[3], Megaport: all[4], IXAPI: all[5], all: all, CAPEM: authority.certificatePEM}
 	for _, p := range all {
 		if p.server, err = listen(authority.server); err != nil {
 			return nil, errors.Join(err, s.Close())
@@ -147,13 +147,14 @@ func (p *Platform) APIURL() string { return p.URL() + p.apiPath }
 func (p *Platform) Credentials() Credentials { return p.account }
 
 // variables name the environment variables from which users' tools read the URL and the credentials; "": none does.
-type variables struct{ url, clientID, clientSecret, userName, userPassword string }
+// path is what the URL's variable has behind the platform's URL.
+type variables struct{ url, path, clientID, clientSecret, userName, userPassword string }
 
 // Environment returns the URL and the credentials as "NAME=value", in the variables in which the provider looks.
 func (p *Platform) Environment() []string {
 	var set []string
 	for _, variable := range [][2]string{
-		{p.variables.url, p.URL()},
+		{p.variables.url, p.URL() + p.variables.path},
 		{p.variables.clientID, p.account.ClientID},
 		{p.variables.clientSecret, p.account.ClientSecret},
 		{p.variables.userName, p.account.UserName},
