@@ -116,7 +116,7 @@ data "http" "api" {
 }
 
 func proxyOpensTheAPI(s *stage, p *simulator.Platform, _ variables) {
-	kind := strings.ToLower(p.Name()) + "_api_proxy"
+	kind := described(p).Name + "_api_proxy"
 	text := `terraform {
   required_providers {
     ixtoken = { source = "ixtoken/ixtoken" }

@@ -43,7 +43,7 @@ resource "terraform_data" "%s_%s" {
     environment = { PROXY = ephemeral.%[1]s_api_proxy.p.url, API = %[4]q }
   }
 }
-`, strings.ToLower(p.Name()), name, script, path)
+`, described(p).Name, name, script, path)
 }
 
 // apiCalls are the statuses with which a platform's API has answered.

@@ -28,7 +28,7 @@ func TestExecRunsTheCommandWithTokens(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	for _, p := range s.Platforms() {
-		upper := strings.ToUpper(p.Name())
+		upper := strings.ToUpper(name(p))
 		r := s.run("exec", name(p), "--", "sh", "-c", `printf '%s\n%s\n' "$`+upper+`_ACCESS_TOKEN" "$`+upper+`_AUTHORIZATION"`)
 		lines := strings.Split(r.stdout, "\n")
 		if r.status != 0 || len(lines) != 3 || lines[1] != "Bearer "+lines[0] {

@@ -19,7 +19,9 @@ import (
 )
 
 // name is the platform's name on the command line.
-func name(p *simulator.Platform) string { return strings.ToLower(p.Name()) }
+func name(p *simulator.Platform) string {
+	return strings.ToLower(strings.NewReplacer(" ", "", "-", "").Replace(p.Name()))
+}
 
 func TestEveryPlatformPrintsAToken(t *testing.T) {
 	t.Parallel()

@@ -134,9 +134,9 @@ func TestEveryPlatformsProxyOpensItsAPI(t *testing.T) {
 	s := newSession(t)
 	for _, p := range all.Platforms() {
 		t.Run(p.Name(), func(t *testing.T) {
-			name := strings.ToLower(p.Name()) + "_api_proxy"
+			name := strings.ToLower(strings.NewReplacer(" ", "", "-", "").Replace(p.Name())) + "_api_proxy"
 			set := map[string]string{}
-			if p == all.Interxion {
+			if p.Name() == "Interxion" || p.Name() == "Megaport" {
 				set["upstream"] = p.URL()
 			}
 			first, private := s.opened(name, set)
