@@ -1079,6 +1079,20 @@ func TestARefreshWithAWrongSecretIsOneLogin(t *testing.T) { // S04
 	})
 }
 
+// TestWithoutTheLockNothingIsWritten: another process may be writing the entry.
+func TestWithoutTheLockNothingIsWritten(t *testing.T) { // K19
+	for name, grantOf := range map[string]func(*fakePlatform) Grant{"request": cloudLX, "refresh": refreshAtCloudLX} {
+		t.Run(name, func(t *testing.T) {
+			p, dir := onLoopback(t, counted()), t.TempDir()
+			must(t, os.Mkdir((&Cache{dir}).path(requestFor(t, grantOf(p)), lockSuffix), 0o700))
+			gets(t, p.another(dir), grantOf(p), "t-1")
+			if names := filesIn(t, dir, entrySuffix); len(names) != 0 {
+				t.Errorf("written: %q", names)
+			}
+		})
+	}
+}
+
 // TestAnAutomaticRefreshNeedsItsOwnLock: without it, another process may be sending the same refresh token.
 func TestAnAutomaticRefreshNeedsItsOwnLock(t *testing.T) { // K19
 	p, dir := onLoopback(t, counted()), t.TempDir()
