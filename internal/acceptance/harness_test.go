@@ -83,6 +83,9 @@ func suffix() string {
 	return ""
 }
 
+// provider is the path of the provider's binary.
+func provider() string { return filepath.Join(plugins, "terraform-provider-ixtoken"+suffix()) }
+
 // openTofu reports whether the tests run under OpenTofu, whose wording and order differ here and there.
 func openTofu(t *testing.T) bool {
 	t.Helper()

@@ -66,9 +66,6 @@ func newWatched(t *testing.T, options simulator.Options, exports ...string) *wat
 	return w
 }
 
-// provider is the path of the provider's binary.
-func provider() string { return filepath.Join(plugins, "terraform-provider-ixtoken") }
-
 // stderrOfProviders is what the providers have written to standard error.
 func (w *watched) stderrOfProviders() string {
 	w.t.Helper()
