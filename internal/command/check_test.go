@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -33,6 +34,9 @@ func TestCheckSaysWhereSettingsComeFrom(t *testing.T) {
 			if !strings.Contains(first, want) {
 				t.Errorf("%s does not say %q: %s", p.Name(), want, first)
 			}
+		}
+		if !regexp.MustCompile(`\w*secret\w* +set +from`).MatchString(first) { // not even its length
+			t.Errorf("%s: %s", p.Name(), first)
 		}
 		if strings.Contains(first, "the cache;") || !strings.Contains(second, "from   the cache; it was obtained ") {
 			t.Errorf("%s: %s%s", p.Name(), first, second)

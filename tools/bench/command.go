@@ -25,7 +25,7 @@ func (b *bench) command(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer platforms.Close()
+	defer func() { _ = platforms.Close() }() // the process ends
 	environment := append(append(os.Environ(), platforms.Environment()...), "IXTOKEN_CACHE_DIR="+filepath.Join(b.dir, "cache"))
 	programs := []struct {
 		name, binary string
