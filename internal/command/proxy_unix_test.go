@@ -11,7 +11,9 @@ import (
 	"io"
 	"net/http"
 	"os/exec"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -167,10 +169,23 @@ func TestSignalsReachTheCommandBehindAProxyOnce(t *testing.T) {
 	t.Parallel()
 	needSignals(t)
 	s := newStage(t)
-	script := `trap 'n=$((n+1)); echo INT $n' INT; trap 'echo HUP' HUP; trap 'echo TERM; exit 7' TERM; echo "$EQUINIX_API_URL"; while :; do sleep 0.05; done`
+	script := `trap 'n=$((n+1)); echo INT $n' INT; trap 'echo HUP' HUP; trap 'echo TERM; exit 7' TERM; echo "$EQUINIX_API_URL"; echo $$; while :; do sleep 0.05; done`
 	command, next := s.start("proxy", "equinix", "--", "sh", "-c", script)
 	url := next()
 	s.more["URL"] = url[strings.LastIndex(url, "/")+1:]
+	var refused atomic.Bool // the first call of the API, so that the proxy needs another token after the first Ctrl-C
+	s.Equinix.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		refuse := r.Method == http.MethodGet && refused.CompareAndSwap(false, true)
+		if refuse {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+		return refuse
+	})
+	if pid, err := strconv.Atoi(next()); err != nil {
+		t.Fatal(err)
+	} else if group, err := syscall.Getpgid(pid); err != nil || group != pid {
+		t.Errorf("without a terminal the command is in the group %d, not in its own, %d: %v", group, pid, err)
+	}
 	for _, send := range []struct {
 		to     int
 		signal syscall.Signal
@@ -197,6 +212,9 @@ func TestSignalsReachTheCommandBehindAProxyOnce(t *testing.T) {
 				t.Errorf("after %s the API answers %s", send.want, answer.Status)
 			}
 		}
+	}
+	if s.sent() != 2 {
+		t.Errorf("%d token requests", s.sent())
 	}
 	_ = command.Wait()
 	if got := command.ProcessState.ExitCode(); got != 7 {
