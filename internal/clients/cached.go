@@ -25,8 +25,8 @@ func (s *cached) lookUp(ctx context.Context, r request, minValidity time.Duratio
 	if s.cache == nil {
 		return Token{}, nil, false
 	}
-	miss := s.load(ctx, r, false)
-	token, err, ok = s.memory.answer(r, minValidity)
+	miss := s.loadIntoMemory(ctx, r, false)
+	token, err, ok = s.memory.recall(r, minValidity)
 	switch {
 	case !ok:
 		s.log.debug(ctx, r, "cache miss", slog.String("reason", cmp.Or(miss, "the token has less than min_validity left")))
@@ -42,7 +42,7 @@ func (s *cached) lookUp(ctx context.Context, r request, minValidity time.Duratio
 // has sent r in the meantime. alone tells do whether all other processes are kept out. It is false if the lock of the
 // cache entry could not be taken.
 func (s *cached) exclusive(ctx context.Context, r request, minValidity time.Duration, do func(ctx context.Context, alone bool) (Token, *Error)) (Token, *Error) {
-	if token, err, ok := s.memory.answer(r, minValidity); ok {
+	if token, err, ok := s.memory.recall(r, minValidity); ok {
 		return token, err
 	}
 	alone, release, err := s.lock(ctx, r)
@@ -50,8 +50,8 @@ func (s *cached) exclusive(ctx context.Context, r request, minValidity time.Dura
 		return Token{}, err
 	}
 	defer release()
-	s.load(ctx, r, true)
-	if token, err, ok := s.memory.answer(r, minValidity); ok {
+	s.loadIntoMemory(ctx, r, true)
+	if token, err, ok := s.memory.recall(r, minValidity); ok {
 		return token, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, budget)
@@ -78,9 +78,9 @@ func (s *cached) send(ctx context.Context, r request, alone bool) (Token, *Error
 	return s.settle(r, token, err), err
 }
 
-// load copies the cache entry of r into memory. miss says why there is nothing to copy. A damaged entry is reported
+// loadIntoMemory copies the cache entry of r into memory. miss says why there is nothing to copy. A damaged entry is reported
 // only if the caller holds the lock. After each miss, the entry is read again with the lock, so it is reported once.
-func (s *cached) load(ctx context.Context, r request, locked bool) (miss string) {
+func (s *cached) loadIntoMemory(ctx context.Context, r request, locked bool) (miss string) {
 	if s.cache == nil {
 		return ""
 	}

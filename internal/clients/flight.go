@@ -58,7 +58,7 @@ func (s *flights) join(ctx context.Context, r request, minValidity time.Duration
 	s.memory.mu.Lock()
 	defer s.memory.mu.Unlock()
 	e := s.memory.entry(r)
-	if token, err, ok := e.answer(minValidity); ok {
+	if token, err, ok := e.recall(minValidity); ok {
 		return nil, token, err
 	}
 	if stopped(ctx, s.interrupted) {

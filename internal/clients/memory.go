@@ -50,8 +50,8 @@ func (m *memory) take(ctx context.Context, r request) (release func()) {
 	return turn.take(ctx)
 }
 
-// answer returns the last token, if it still lasts, or the last failure, if it still counts.
-func (e *entry) answer(minValidity time.Duration) (token Token, err *Error, ok bool) {
+// recall returns the last token, if it still lasts, or the last failure, if it still counts.
+func (e *entry) recall(minValidity time.Duration) (token Token, err *Error, ok bool) {
 	now := time.Now()
 	switch {
 	case e.token.lasts(now, minValidity):
@@ -77,11 +77,11 @@ func (e *entry) remember(token Token, err *Error) {
 	}
 }
 
-// answer is entry.answer for r.
-func (m *memory) answer(r request, minValidity time.Duration) (token Token, err *Error, ok bool) {
+// recall is entry.recall for r.
+func (m *memory) recall(r request, minValidity time.Duration) (token Token, err *Error, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.entry(r).answer(minValidity)
+	return m.entry(r).recall(minValidity)
 }
 
 // remember is entry.remember for r.

@@ -65,7 +65,8 @@ type habits struct {
 	// refreshLasts is the lifetime of a refresh token if the answer names none; zero: it is not known.
 	refreshLasts time.Duration
 	// rejection matches the platform's own codes for a rejected login; nil: it has only those of RFC 6749. The platform
-	// may have further codes: if rejection is set, any code with a 4xx status counts as a rejected login.
+	// may have further codes. So if rejection is set, any code counts as a rejected login beside a 4xx status that has no
+	// case of its own in judge.
 	rejection *regexp.Regexp
 	// outage matches the platform's own codes that ask to try again later; nil: it has none.
 	outage *regexp.Regexp
