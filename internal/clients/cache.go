@@ -20,7 +20,6 @@ import (
 	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -59,7 +58,7 @@ const (
 )
 
 // own matches the names of the cache's own files.
-var own = regexp.MustCompile(`^` + entryPrefix + `[0-9a-f]{32}\.(token|lock|new)$`)
+var own = lazily(`^` + entryPrefix + `[0-9a-f]{32}\.(token|lock|new)$`)
 
 // Cache is a directory in which the processes of one user share tokens. Each request has one encrypted entry and one
 // lock. A process holds the lock while it reads the entry, sends the request and stores the result.
@@ -401,7 +400,7 @@ func (k *Cache) names() ([]string, error) {
 	files, err := os.ReadDir(k.dir)
 	var names []string
 	for _, file := range files {
-		if own.MatchString(file.Name()) { // the directory may also hold other files
+		if own().MatchString(file.Name()) { // the directory may also hold other files
 			names = append(names, strings.TrimSuffix(file.Name(), filepath.Ext(file.Name())))
 		}
 	}

@@ -5,7 +5,6 @@ package clients
 
 import (
 	"cmp"
-	"regexp"
 	"time"
 )
 
@@ -29,14 +28,14 @@ type CloudLX struct {
 // does not name it.
 const cloudLXRefreshLifetime = 604800 * time.Second
 
-var apiVersion = regexp.MustCompile(`^v[0-9]{1,4}(\.[0-9]{1,4})*$`)
+var apiVersion = lazily(`^v[0-9]{1,4}(\.[0-9]{1,4})*$`)
 
 // CloudLXGrantTypes are the grant types of a CloudLX grant.
 var CloudLXGrantTypes = []string{ClientCredentials, RefreshToken}
 
 // CheckAPIVersion checks an API version.
 func CheckAPIVersion(version Secret) string {
-	if apiVersion.MatchString(version.Reveal()) {
+	if apiVersion().MatchString(version.Reveal()) {
 		return ""
 	}
 	return `is not a version such as "v1"`

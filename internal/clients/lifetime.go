@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -23,7 +22,7 @@ const (
 
 // seconds matches a lifetime as platforms write it: a number of seconds, followed by the unit, by words in parentheses,
 // or by both. "3599 (60 minutes)" is Equinix's own example.
-var seconds = regexp.MustCompile(`^\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(?i:s|secs?|seconds?)?\s*(?:\([^()]*\))?\s*$`)
+var seconds = lazily(`^\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(?i:s|secs?|seconds?)?\s*(?:\([^()]*\))?\s*$`)
 
 // readLifetime reads a lifetime, which is a number or a string; nil: there is none, or it is not accepted. A negative
 // lifetime is zero.
@@ -38,7 +37,7 @@ func readLifetime(value json.RawMessage) *time.Duration {
 	if len(text) > maxDigits {
 		return nil
 	}
-	found := seconds.FindStringSubmatch(text)
+	found := seconds().FindStringSubmatch(text)
 	if found == nil {
 		return nil
 	}
@@ -142,8 +141,6 @@ func expiry(start time.Time, lifetimes ...*time.Duration) time.Time {
 // longestPause replaces any longer Retry-After. It only has to be longer than any caller waits.
 const longestPause = 10 * 365 * 24 * time.Hour
 
-var digits = regexp.MustCompile(`^[0-9]+$`)
-
 // retryAfter reads the Retry-After header (RFC 9110, section 10.2.3) as a time to wait. It returns false if the header
 // is missing, occurs more than once, or makes no sense.
 func retryAfter(header http.Header, now time.Time) (time.Duration, bool) {
@@ -151,7 +148,7 @@ func retryAfter(header http.Header, now time.Time) (time.Duration, bool) {
 	if len(values) != 1 {
 		return 0, false
 	}
-	if digits.MatchString(values[0]) {
+	if strings.Trim(values[0], "0123456789") == "" && values[0] != "" {
 		seconds, err := strconv.ParseUint(values[0], 10, 63)
 		if err != nil || seconds > uint64(longestPause/time.Second) {
 			return longestPause, true

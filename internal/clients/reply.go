@@ -8,7 +8,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -75,13 +74,13 @@ func (m members) code(status int) string {
 	return ""
 }
 
-var codePattern = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
+var codePattern = lazily(`^[A-Za-z0-9_.:-]{1,64}$`)
 
 // codeOf returns the code in a member; "": there is none. A zero is not a code. The status and its name are not codes
 // either: gateways and frameworks only repeat them there.
 func codeOf(value json.RawMessage, status int) string {
 	text := stringOrNumber(value)
-	if !codePattern.MatchString(text) || text == "0" || text == strconv.Itoa(status) || strings.EqualFold(text, http.StatusText(status)) {
+	if !codePattern().MatchString(text) || text == "0" || text == strconv.Itoa(status) || strings.EqualFold(text, http.StatusText(status)) {
 		return ""
 	}
 	return text

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -96,7 +97,7 @@ func unescaped(text string, layers int) []string {
 	if layers == 0 {
 		return all
 	}
-	for _, kind := range escapes {
+	for _, kind := range escapes() {
 		if kind.MatchString(text) {
 			all = append(all, unescaped(kind.ReplaceAllStringFunc(text, character), layers-1)...)
 		}
@@ -105,12 +106,14 @@ func unescaped(text string, layers int) []string {
 }
 
 // escapes match the ways to write one character in URLs, in HTML and XML, and in JSON and programming languages.
-var escapes = []*regexp.Regexp{
-	regexp.MustCompile(`%[0-9a-fA-F]{2}`),
-	regexp.MustCompile(`&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,6});`),
-	regexp.MustCompile(`\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}` +
-		`|\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|[0-3][0-7]{2}|.)`),
-}
+var escapes = sync.OnceValue(func() []*regexp.Regexp {
+	return []*regexp.Regexp{
+		regexp.MustCompile(`%[0-9a-fA-F]{2}`),
+		regexp.MustCompile(`&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,6});`),
+		regexp.MustCompile(`\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}` +
+			`|\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|[0-3][0-7]{2}|.)`),
+	}
+})
 
 // character returns the text that an escape stands for.
 func character(escape string) string {

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -110,7 +109,7 @@ func checkObject(body []byte) error {
 // withoutMark removes a byte order mark. RFC 8259, section 8.1, allows readers to ignore it.
 func withoutMark(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) }
 
-var formField = regexp.MustCompile(`^\w+=`)
+var formField = lazily(`^\w+=`)
 
 // notJSON names what servers commonly send instead of JSON; "": anything else.
 func notJSON(body []byte) string {
@@ -125,7 +124,7 @@ func notJSON(body []byte) string {
 		return "HTML or XML"
 	case !utf8.Valid(body):
 		return "not valid UTF-8"
-	case text[0] != '{' && formField.Match(text):
+	case text[0] != '{' && formField().Match(text):
 		return "form-encoded"
 	}
 	return ""

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
@@ -116,11 +117,11 @@ func checkDirectory(value clients.Secret) string {
 	switch {
 	case strings.HasPrefix(text, "~"):
 		return `starts with "~", which nothing expands: use pathexpand("~/…"), or $HOME in a shell`
-	case unexpanded.MatchString(text):
+	case unexpanded().MatchString(text):
 		return `has a placeholder such as $HOME in it, which nothing has replaced: write the path itself, or pathexpand("~/…")`
-	case urlLike.MatchString(text):
+	case urlLike().MatchString(text):
 		return "is a URL: write the path of a directory"
-	case runtime.GOOS != "windows" && windowsPath.MatchString(text):
+	case runtime.GOOS != "windows" && windowsPath().MatchString(text):
 		return "is a path of Windows, which this machine does not have"
 	}
 	if odd := oddities(value); odd != nil {
@@ -131,7 +132,7 @@ func checkDirectory(value clients.Secret) string {
 
 var (
 	// unexpanded matches what a shell, Windows or a pipeline replaces, anywhere in a path.
-	unexpanded  = regexp.MustCompile(braced + `|\$` + variable)
-	urlLike     = regexp.MustCompile(`^(?i)(file:|[a-z][a-z0-9+.-]+://)`)
-	windowsPath = regexp.MustCompile(`^([A-Za-z]:[\\/]|\\\\)`)
+	unexpanded  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(braced + `|\$` + variable) })
+	urlLike     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?i)(file:|[a-z][a-z0-9+.-]+://)`) })
+	windowsPath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([A-Za-z]:[\\/]|\\\\)`) })
 )

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -29,13 +30,17 @@ const (
 var (
 	// placeholder matches what stands for a value that was to be put there. In $NAME, as a whole value, a small letter would
 	// be common in passwords.
-	placeholder = regexp.MustCompile(`(?s)^(` + braced + `|\$[A-Z_][A-Z0-9_]+|__[A-Z][A-Z0-9_]*__|<[A-Za-z][A-Za-z0-9 _.:/'-]*>)$`)
+	placeholder = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?s)^(` + braced + `|\$[A-Z_][A-Z0-9_]+|__[A-Z][A-Z0-9_]*__|<[A-Za-z][A-Za-z0-9 _.:/'-]*>)$`)
+	})
 
 	// mask matches what logs, plans and web pages show in the place of a secret.
-	mask = regexp.MustCompile(`(?i)^(\*{3,}|•{3,}|\.{3,}|…|\[(redacted|masked|filtered|hidden|secure|secret|removed)\]|\(sensitive( value)?\)|\(known after apply\))$`)
+	mask = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)^(\*{3,}|•{3,}|\.{3,}|…|\[(redacted|masked|filtered|hidden|secure|secret|removed)\]|\(sensitive( value)?\)|\(known after apply\))$`)
+	})
 
 	// nothing matches what programs print where there is no value.
-	nothing = regexp.MustCompile(`(?i)^(null|nil|none|undefined|\(null\)|\(none\))$`)
+	nothing = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^(null|nil|none|undefined|\(null\)|\(none\))$`) })
 )
 
 // quotes are the pairs of quotation marks.
@@ -57,11 +62,11 @@ func oddities(value clients.Secret) []string {
 		found, text = append(found, "is in quotation marks"), inner
 	}
 	switch {
-	case placeholder.MatchString(text):
+	case placeholder().MatchString(text):
 		found = append(found, "is a placeholder that nothing has replaced")
-	case mask.MatchString(text):
+	case mask().MatchString(text):
 		found = append(found, "is what is shown in the place of a secret")
-	case nothing.MatchString(text):
+	case nothing().MatchString(text):
 		found = append(found, "is what a program prints for no value")
 	}
 	return found
