@@ -26,8 +26,8 @@ var (
 	commit  = "unknown"
 )
 
-const usage = `terraform-provider-ixtoken obtains OAuth 2.0 access tokens of Interxion, Equinix and CloudLX
-for Terraform and OpenTofu, which start it themselves. Name it in a configuration:
+const usage = `terraform-provider-ixtoken obtains OAuth 2.0 access tokens of Interxion, Equinix, CloudLX and any
+OAuth 2.0 server for Terraform and OpenTofu, which start it themselves. Name it in a configuration:
 
   terraform {
     required_providers {

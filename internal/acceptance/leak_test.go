@@ -64,6 +64,8 @@ func newScene(t *testing.T, options simulator.Options) *scene {
 	s.setSecret("interxion_client_secret", s.Interxion.Credentials().ClientSecret)
 	s.setSecret("equinix_spent", awkward(t))
 	s.setSecret("cloudlx_spent", awkward(t))
+	s.setSecret("oauth2_parameter", awkward(t))
+	s.setSecret("oauth2_header", visible(awkward(t)))
 	digest := md5.Sum([]byte(user.UserPassword))
 	s.secrets["encoded password"] = base64.StdEncoding.EncodeToString(digest[:])
 	return s
@@ -78,6 +80,16 @@ func awkward(t *testing.T) string {
 	}
 	defer random.Close()
 	return random.CloudLX.Credentials().ClientSecret
+}
+
+// visible is what a header may hold of a text.
+func visible(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r <= ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // setSecret gives a variable of the configuration a value that is looked for.
@@ -204,6 +216,14 @@ variable "cloudlx_spent" {
   type      = string
   ephemeral = true
 }
+variable "oauth2_parameter" {
+  type      = string
+  ephemeral = true
+}
+variable "oauth2_header" {
+  type      = string
+  ephemeral = true
+}
 variable "ca_cert_pem" {
   type    = string
   default = ""
@@ -242,6 +262,17 @@ ephemeral "cloudlx_access_token" "fallback" {
   provider               = ixtoken
   previous_refresh_token = var.cloudlx_spent
 }
+ephemeral "oauth2_access_token" "t" {
+  provider   = ixtoken
+  parameters = { pin = var.oauth2_parameter }
+  headers    = { X-Key = var.oauth2_header }
+  scopes     = ["offline_access"]
+}
+ephemeral "oauth2_access_token" "refreshed" {
+  provider                   = ixtoken
+  token_endpoint_auth_method = "client_secret_post"
+  previous_refresh_token     = ephemeral.oauth2_access_token.t.refresh_token
+}
 resource "terraform_data" "use" {
   provisioner "local-exec" {
     command = "echo used"
@@ -254,6 +285,8 @@ resource "terraform_data" "use" {
       F = ephemeral.cloudlx_access_token.t.authorization
       G = ephemeral.cloudlx_access_token.refreshed.authorization
       H = ephemeral.cloudlx_access_token.fallback.authorization
+      I = ephemeral.oauth2_access_token.t.authorization
+      J = ephemeral.oauth2_access_token.refreshed.authorization
     }
   }
 }

@@ -48,6 +48,13 @@ var (
 		ClientID:     "xYrKf2x3qWXm0Zn35l8ki5kRH22IP0RPmLR0TlLB",
 		ClientSecret: clients.NewSecret("nykSBHIDynMHrwkGyXWzLFAXYbOVP3EKtk6pprOS"),
 	}
+	oauth2 = clients.OAuth2{
+		GrantType:    clients.ClientCredentials,
+		ClientID:     "s6BhdRkqt3",
+		ClientSecret: clients.NewSecret("gX1fBat3bV"),
+		AuthMethod:   clients.ClientSecretBasic,
+		Format:       clients.FormBody,
+	}
 )
 
 // with returns grant with some settings changed.
@@ -67,6 +74,11 @@ func at(base string, grant clients.Grant) clients.Grant {
 	case clients.CloudLX:
 		g.BaseURL = base
 		return g
+	case clients.OAuth2:
+		if g.TokenURL = base; base != "" && !strings.Contains(base, "?") {
+			g.TokenURL += "/token" // it is asked as it is
+		}
+		return g
 	}
 	panic("no such grant")
 }
@@ -75,6 +87,7 @@ func at(base string, grant clients.Grant) clients.Grant {
 var (
 	anyPath       = []string{"", "/"}
 	interxionPath = []string{"", "/", "/connect/token", "/connect/token/", "//connect/token//"}
+	noPath        = []string{""}
 	cloudLXPath   = []string{"", "/", "/api", "/api/", "//api//"}
 )
 
@@ -84,6 +97,7 @@ func TestRecordedExchanges(t *testing.T) {
 		jwt        = "eyJhbGciOiJSUzI1NiIsImtpZCI6IkI0RkFBMTA5RDI1N0VEMDREQ0M2MzhGQTAzMEUxNDQ0MDY..."
 		cxl        = "cxl784Nu0NNbsUhotFWNFOyC2noFs7ImlnEtNoCr"
 		cxlRefresh = "PlaIgVUTpQpGKWgRqIXjfNn3GWQzkizPraHQLhGQ"
+		example    = "2YotnFZFEjr1zCsicMWpAA" // of RFC 6749
 	)
 	secret := clients.NewSecret
 	tests := map[string]struct {
@@ -163,6 +177,43 @@ func TestRecordedExchanges(t *testing.T) {
 		"cloudlx/unauthorized": {
 			grant: cloudLX, paths: cloudLXPath,
 			fault: clients.Error{Platform: "CloudLX", Kind: clients.CredentialsRejected, Status: 401, Description: "Client authentication failed"},
+		},
+		"oauth2/client_secret_basic": {
+			grant: oauth2, paths: noPath, want: clients.Token{AccessToken: secret(example), TokenType: "Bearer"}, lifetime: time.Hour,
+		},
+		"oauth2/client_secret_basic_encoded": {
+			grant: with(oauth2, func(g *clients.OAuth2) { g.ClientID, g.ClientSecret = "a:b c/é", secret("p%4:ö+&=") }), paths: noPath,
+			want: clients.Token{AccessToken: secret(example), TokenType: "Bearer"},
+		},
+		"oauth2/client_secret_post": {
+			grant: with(oauth2, func(g *clients.OAuth2) {
+				g.AuthMethod, g.ClientSecret, g.Scope = clients.ClientSecretPost, secret("7Fjfp0ZBr1KtDRbnfVdmIw"), "read write"
+			}), paths: noPath,
+			want: clients.Token{AccessToken: secret(example), TokenType: "Bearer", Scope: "read"}, lifetime: time.Hour,
+		},
+		"oauth2/json": {
+			grant: with(oauth2, func(g *clients.OAuth2) {
+				g.AuthMethod, g.Format, g.Audience = clients.ClientSecretPost, clients.JSONBody, "https://api.example/"
+			}), paths: noPath,
+			want: clients.Token{AccessToken: secret(example), TokenType: "Bearer"}, lifetime: 24 * time.Hour,
+		},
+		"oauth2/refresh_token": {
+			grant: with(oauth2, func(g *clients.OAuth2) {
+				g.GrantType, g.RefreshToken = clients.RefreshToken, secret("tGzv3JOkF0XG5Qx2TlKWIA")
+			}), paths: noPath,
+			want:     clients.Token{AccessToken: secret(example), TokenType: "Bearer", RefreshToken: secret("tGzv3JOkF0XG5Qx2TlKWIA")},
+			lifetime: time.Hour,
+		},
+		"oauth2/lumen": {
+			grant: oauth2, paths: noPath, want: clients.Token{AccessToken: secret(example), TokenType: "BearerToken"}, lifetime: 3599 * time.Second,
+		},
+		"oauth2/colt": {
+			grant: with(oauth2, func(g *clients.OAuth2) { g.Headers = clients.Pairs(map[string]string{"x-tracking-id": "5f0b"}) }), paths: noPath,
+			fault: clients.Error{Platform: "OAuth2", Kind: clients.CredentialsRejected, Status: 401, Code: "401001", Description: "The client is not known"},
+		},
+		"oauth2/invalid_client": {
+			grant: oauth2, paths: noPath,
+			fault: clients.Error{Platform: "OAuth2", Kind: clients.CredentialsRejected, Status: 401, Code: "invalid_client"},
 		},
 	}
 	if diff := cmp.Diff(recordings(t), slices.Sorted(maps.Keys(tests))); diff != "" {
@@ -273,7 +324,7 @@ func replay(t *testing.T, want recording) *httptest.Server {
 			t.Errorf("request (-recorded +sent):\n%s", diff)
 		}
 		for _, name := range []string{"Authorization", "Cookie", "Referer"} {
-			if r.Header[name] != nil {
+			if r.Header[name] != nil && want.header[name] == nil {
 				t.Errorf("the request has the header %s", name)
 			}
 		}
@@ -427,6 +478,19 @@ func TestBadSettings(t *testing.T) {
 			grant: with(equinix, func(g *clients.Equinix) { g.ClientSecret = secret("CANARY\xff") }), paths: anyPath,
 			want: "Equinix: nothing was sent: client_secret is not valid UTF-8",
 		},
+		"C04 OAuth2, nothing": {
+			grant: clients.OAuth2{GrantType: clients.ClientCredentials, AuthMethod: clients.ClientSecretBasic, Format: clients.FormBody},
+			want:  "OAuth2: nothing was sent: token_url is not set; client_id is not set; client_secret is not set",
+		},
+		"C08 OAuth2, no such choice": {
+			grant: with(oauth2, func(g *clients.OAuth2) { g.GrantType, g.AuthMethod, g.Format = "CANARY", "CANARY", "CANARY" }), paths: anyPath,
+			want: `OAuth2: nothing was sent: grant_type must be "client_credentials" or "refresh_token"; ` +
+				`token_endpoint_auth_method must be "client_secret_basic" or "client_secret_post"; request_format must be "form" or "json"`,
+		},
+		"OAuth2, a query": { // which would end up in logs on the way
+			grant: oauth2, paths: []string{"/token?secret=CANARY"},
+			want: "OAuth2: nothing was sent: token_url is not accepted: it must not contain a query (?) or a fragment (#)",
+		},
 		"everything at once": {
 			grant: clients.CloudLX{ClientID: "CANARY\n", APIVersion: "CANARY"}, paths: []string{"?CANARY"},
 			want: `CloudLX: nothing was sent: api_version is not a version such as "v1"; base_url is not accepted: it must not contain a query (?) or a fragment (#); ` +
@@ -495,11 +559,15 @@ func TestSecretsAreSentAsGiven(t *testing.T) {
 				fields, _ := url.ParseQuery(string(body))
 				got = fields.Get("client_secret")
 			}
+			if _, encoded, basic := r.BasicAuth(); basic {
+				got, _ = url.QueryUnescape(encoded)
+			}
 			_, _ = io.WriteString(w, `{"access_token":"x"}`)
 		}))
 		for _, grant := range []clients.Grant{
 			with(interxion, func(g *clients.Interxion) { g.ClientSecret = clients.NewSecret(text) }),
 			with(equinix, func(g *clients.Equinix) { g.ClientSecret = clients.NewSecret(text) }),
+			with(oauth2, func(g *clients.OAuth2) { g.ClientSecret = clients.NewSecret(text) }),
 		} {
 			if _, err := clients.New(clients.Options{}).Token(t.Context(), at(server.URL, grant), 0); err != nil {
 				t.Error(err)
@@ -605,6 +673,7 @@ func TestEndpoints(t *testing.T) {
 		{equinix, "/gateway/", "/gateway/oauth2/v1/token"},
 		{cloudLX, "/portal/api/", "/portal/api/oauth2/access-token"},
 		{cloudLX, "/v2api", "/v2api/api/oauth2/access-token"},
+		{oauth2, "//a%2Fb/", "//a%2Fb//token"}, // nothing is added or taken away
 	}
 	for _, test := range tests {
 		var got string

@@ -38,6 +38,7 @@ var holders = map[string]any{
 	"Interxion": Interxion{},
 	"Equinix":   Equinix{},
 	"CloudLX":   CloudLX{},
+	"OAuth2":    OAuth2{},
 	"request":   request{},
 	"checks":    checks{},
 	"entry":     entry{},

@@ -99,8 +99,8 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Println("A simulator of Interxion, Equinix and CloudLX listens on loopback.")
-	fmt.Println("Running apply: three ephemeral resources, three commands that call an API with their tokens, and another")
+	fmt.Println("A simulator of Interxion, Equinix, CloudLX and an OAuth 2.0 server listens on loopback.")
+	fmt.Println("Running apply: an ephemeral resource for each, a command for each that calls an API with its token, and another")
 	fmt.Println("provider (a stand-in for Mastercard/restapi) that is configured with one of them.")
 	began := time.Now()
 	result, err := workspace.Run(ctx, "apply", "-auto-approve", "-no-color")

@@ -23,6 +23,10 @@ ephemeral "cloudlx_access_token" "demo" {
   provider = ixtoken
 }
 
+ephemeral "oauth2_access_token" "demo" {
+  provider = ixtoken
+}
+
 variable "call" {
   description = "The command that calls a protected API with the token in its environment."
   type        = string
@@ -62,6 +66,17 @@ resource "terraform_data" "cloudlx" {
       API_URL       = var.apis["CloudLX"]
       AUTHORIZATION = ephemeral.cloudlx_access_token.demo.authorization
       EXPIRES_IN    = ephemeral.cloudlx_access_token.demo.expires_in
+    }
+  }
+}
+
+resource "terraform_data" "oauth2" {
+  provisioner "local-exec" {
+    command = "${var.call} OAuth2"
+    environment = {
+      API_URL       = var.apis["OAuth2"]
+      AUTHORIZATION = ephemeral.oauth2_access_token.demo.authorization
+      EXPIRES_IN    = ephemeral.oauth2_access_token.demo.expires_in
     }
   }
 }

@@ -50,7 +50,7 @@ func shell() (err error) {
 		"IXTOKEN_CACHE_DIR=", // the user's own is none of the simulator's
 		"NO_PROXY=127.0.0.1,localhost,"+os.Getenv("NO_PROXY"), "no_proxy=127.0.0.1,localhost,"+os.Getenv("no_proxy"))
 	name := filepath.Base(path)
-	fmt.Printf(`A simulator of Interxion, Equinix and CloudLX listens on loopback, and a Vault server beside it. In this shell, which
+	fmt.Printf(`A simulator of Interxion, Equinix, CloudLX and an OAuth 2.0 server listens on loopback, and a Vault server beside it. In this shell, which
 reads none of your start-up files, their credentials are in the environment, and "init" finds the provider and stand-ins
 for the others that the examples use. The current directory is a copy of the examples. To configure another provider with a token:
 

@@ -13,7 +13,7 @@ import (
 )
 
 // All is the one list: every front end offers the platforms in it.
-var All = []Platform{Interxion, Equinix, CloudLX}
+var All = []Platform{Interxion, Equinix, CloudLX, OAuth2}
 
 // Platform is what a front end knows about a platform beyond the wire.
 type Platform struct {
@@ -28,6 +28,8 @@ type Platform struct {
 	Grant   func(Settings) clients.Grant
 	// Rejected and Scope are what to know about the platform when it has rejected credentials or a scope; may be empty.
 	Rejected, Scope string
+	// Party is who answers, where that is not the platform of the title; "": the title.
+	Party string
 }
 
 // Input is a setting of one platform, under the platform's own name for it. Without Grant and Optional it is required,
@@ -42,6 +44,7 @@ type Input struct {
 	Secret      bool
 	Number      bool
 	List        bool   // of strings, which the wire separates by blanks
+	Map         bool   // of strings, as clients.Pairs encodes them; its values may be secrets, so Secret is set too
 	OneToken    bool   // may differ from token to token, so it is no setting for all of them
 	Grant       string // the only grant type that uses it, and needs it; "": all do
 	Optional    bool
