@@ -177,6 +177,8 @@ func login(t *testing.T, p *simulator.Platform) reply {
 	case "CloudLX":
 		r = send(t, http.MethodPost, p.URL()+"/api/oauth2/access-token", form(pairs...),
 			headers("Content-Type", formType, "Accept", cloudLXVersion))
+	case "OAuth2":
+		r = send(t, http.MethodPost, p.URL()+"/realms/lab/token", form(pairs...), headers("Content-Type", formType))
 	}
 	if r.status != http.StatusOK {
 		t.Fatalf("%s: login: status %d, %s", p.Name(), r.status, r.body)
@@ -195,7 +197,7 @@ func opens(t *testing.T, p *simulator.Platform, accessToken string) bool {
 }
 
 func platforms(s *simulator.Simulator) []*simulator.Platform {
-	return []*simulator.Platform{s.Interxion, s.Equinix, s.CloudLX}
+	return []*simulator.Platform{s.Interxion, s.Equinix, s.CloudLX, s.OAuth2}
 }
 
 // concurrently returns when n runs of f, at the same time as far as -parallel allows, have ended.
@@ -225,7 +227,11 @@ func TestTokensOpenTheAPIUntilTheyExpire(t *testing.T) {
 			if !opens(t, p, token) {
 				t.Error("a new token does not open the API")
 			}
-			clock.advance(time.Hour - time.Nanosecond)
+			lifetime := time.Hour
+			if p == s.OAuth2 {
+				lifetime = 30 * time.Minute
+			}
+			clock.advance(lifetime - time.Nanosecond)
 			if !opens(t, p, token) {
 				t.Error("the token expired too early")
 			}
@@ -325,6 +331,7 @@ func TestTokenAnswersAreNotCached(t *testing.T) {
 		"Interxion": "application/json; charset=UTF-8",
 		"Equinix":   "application/json;charset=UTF-8",
 		"CloudLX":   "application/json",
+		"OAuth2":    "application/json;charset=UTF-8",
 	}
 	for _, p := range platforms(s) {
 		header := login(t, p).header
