@@ -4,11 +4,13 @@
 package oauth2servers
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -40,6 +42,7 @@ var (
 type server struct {
 	*httptest.Server
 	requests atomic.Int64
+	grant    atomic.Value // the grant type of the last request
 }
 
 func serve(t *testing.T, handler http.Handler) *server {
@@ -48,6 +51,10 @@ func serve(t *testing.T, handler http.Handler) *server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/oauth/token", func(w http.ResponseWriter, r *http.Request) {
 		s.requests.Add(1)
+		body, _ := io.ReadAll(r.Body)
+		fields, _ := url.ParseQuery(string(body))
+		s.grant.Store(fields.Get("grant_type"))
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		handler.ServeHTTP(w, r)
 	})
 	s.Server = httptest.NewServer(mux)
@@ -272,6 +279,28 @@ func TestARefreshToken(t *testing.T) {
 		s.wantRequests(t, 2)
 		wantKind(t, second.Fallback, clients.RefreshTokenRejected)
 	})
+}
+
+// A token that has ended is refreshed where the server has issued a refresh token, and asked for again where it has not.
+func TestATokenThatHasEnded(t *testing.T) {
+	for name, want := range map[string]string{"fosite": clients.ClientCredentials, "go-oauth2": clients.RefreshToken} {
+		s := servers[name](t, clients.ClientSecretPost, hostile)
+		c, grant := clients.New(clients.Options{}), grantAt(s, clients.ClientSecretPost, hostile)
+		grant.Scope = "a b"
+		first, err := c.Token(t.Context(), grant, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Discard(grant, first)
+		second, err := c.Token(t.Context(), grant, 0)
+		if err != nil || second.AccessToken == first.AccessToken || second.Fallback != nil || second.Scope != first.Scope {
+			t.Errorf("%s: %v, %v, scope %q", name, err, second.Fallback, second.Scope)
+		}
+		if got := s.grant.Load(); got != want {
+			t.Errorf("%s: the last grant is %v, want %s", name, got, want)
+		}
+		s.wantRequests(t, 2)
+	}
 }
 
 // issued returns a refresh token of the server. fosite issues none to the client credentials, and one to a user's password.
