@@ -87,3 +87,23 @@ func TestAParameterThatIsNotKnownYet(t *testing.T) {
 		t.Errorf("plan and apply have sent %d requests", sent)
 	}
 }
+
+// In the provider block such a parameter is an error in the plan. It never counts as unset.
+func TestAParameterOfTheProviderBlockThatIsNotKnownYet(t *testing.T) {
+	t.Parallel()
+	for _, parameters := range []string{`{ pin = terraform_data.later.id }`, `{ pin = terraform_data.later.id, other = "x" }`, `terraform_data.later.output`} {
+		s := newStage(t)
+		s.configure(`resource "terraform_data" "later" { input = { pin = timestamp() } }
+provider "ixtoken" {
+  oauth2 = { parameters = ` + parameters + ` }
+}
+` + oauth2Block(""))
+		r := s.report("plan")
+		if len(r.errors) != 1 || !strings.Contains(r.errors[0].Summary, "not known") || !strings.Contains(r.errors[0].text(), "parameters") {
+			t.Errorf("%s: status %d, errors %v", parameters, r.Status, r.errors)
+		}
+		if sent := len(s.OAuth2.Requests()); sent != 0 {
+			t.Errorf("%s: the plan has sent %d requests", parameters, sent)
+		}
+	}
+}

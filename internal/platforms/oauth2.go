@@ -12,7 +12,7 @@ var OAuth2 = Platform{
 	About:    "any API behind an OAuth 2.0 authorization server (RFC 6749)",
 	URL:      "token_url",
 	Party:    "the authorization server",
-	Rejected: "A server may know the client under another token_endpoint_auth_method alone; no second one is tried, because each failure may count.",
+	Rejected: "Check token_endpoint_auth_method too: a wrong one looks like a wrong secret, and no second one is tried.",
 	Inputs: []Input{
 		{
 			Name:        "token_url",
