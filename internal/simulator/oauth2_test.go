@@ -21,7 +21,7 @@ func TestOAuth2AuthenticatesInEitherWay(t *testing.T) {
 	p := start(t, simulator.Options{}).OAuth2
 	c := p.Credentials()
 	asks := []string{"grant_type", "client_credentials"}
-	inBody := append(asks, "client_id", c.ClientID, "client_secret", c.ClientSecret)
+	inBody := []string{"grant_type", "client_credentials", "client_id", c.ClientID, "client_secret", c.ClientSecret}
 	unencoded := "Basic " + base64.StdEncoding.EncodeToString([]byte(c.ClientID+":"+c.ClientSecret))
 	for name, test := range map[string]struct {
 		authorization string
