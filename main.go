@@ -2,21 +2,25 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Command terraform-provider-ixtoken is a Terraform provider that obtains OAuth 2.0 access tokens from interconnection
-// platforms. Terraform and OpenTofu start it; by hand it only says what it is.
+// platforms. Terraform and OpenTofu start it as a plugin; with arguments it is a command for shells and pipelines.
 package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"log"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
 
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/command"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/provider"
 )
 
@@ -26,47 +30,55 @@ var (
 	commit  = "unknown"
 )
 
-const usage = `terraform-provider-ixtoken obtains OAuth 2.0 access tokens of Interxion, Equinix, CloudLX and any
-OAuth 2.0 server for Terraform and OpenTofu, which start it themselves. Name it in a configuration:
-
-  terraform {
-    required_providers {
-      ixtoken = {
-        source = "ixtoken/ixtoken"
-      }
-    }
-  }
-
-  ephemeral "equinix_access_token" "example" {
-    provider = ixtoken
-  }
-
-Flags:
-  -version  print the version
-  -debug    wait for a CLI that is told to use this process; for debuggers
-`
-
 // cookie is set by Terraform and OpenTofu for the plugins that they start.
 const cookie = "TF_PLUGIN_MAGIC_COOKIE"
 
 func main() {
-	debug := flag.Bool("debug", false, "")
-	printVersion := flag.Bool("version", false, "")
-	flag.Usage = func() { fmt.Fprint(flag.CommandLine.Output(), usage) }
-	flag.Parse()
-	switch {
-	case *printVersion:
-		fmt.Printf("terraform-provider-ixtoken %s (%s)\n", version, commit)
-	case *debug:
+	switch args := os.Args[1:]; {
+	case isFlag(args, "version"):
+		fmt.Println(build())
+	case isFlag(args, "debug"):
 		serve(provider.Options{Version: version, Commit: commit}, tf6server.WithManagedDebug())
+	case isFlag(args, "help"):
+		os.Exit(run([]string{"help"}))
+	case len(args) > 0: // a CLI gives its plugins none; a program that a plugin starts has the cookie too
+		os.Exit(run(args))
 	case os.Getenv(cookie) == "":
-		fmt.Print(usage)
+		os.Exit(run([]string{"help"}))
 	default:
 		// A terminal sends Ctrl-C to this process too. In the plan that an apply makes, Terraform before 1.16 and OpenTofu do
 		// not cancel a call that hangs.
 		interrupted, _ := signal.NotifyContext(context.Background(), os.Interrupt)
 		serve(provider.Options{Version: version, Commit: commit, Interrupted: interrupted.Done(), Ignored: protect()})
 	}
+}
+
+// isFlag reports whether the arguments are this one flag, which the plugin has had before there were commands.
+func isFlag(args []string, name string) bool {
+	return len(args) == 1 && (args[0] == "-"+name || args[0] == "--"+name)
+}
+
+func build() string { return fmt.Sprintf("terraform-provider-ixtoken %s (%s)", version, commit) }
+
+// run runs a command, and returns the exit status.
+func run(args []string) int {
+	log.SetOutput(io.Discard)
+	if slices.Contains([]string{"exec", "proxy"}, args[0]) {
+		forbidInspection() // a limit would be the program's too
+	} else {
+		forbidCoreDumps()
+	}
+	// A signal that is ignored stays so, for this process and for what it starts: nohup and background jobs rely on it.
+	heeded := slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGTERM}, signal.Ignored)
+	ctx, stop := signal.NotifyContext(context.Background(), heeded...)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	return command.Run(ctx, command.System{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Environ:   os.Environ(),
+		Name:      strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe"),
+		Version:   build(),
+		UserAgent: "terraform-provider-ixtoken/" + version + " (" + commit + ")",
+	}, args)
 }
 
 func serve(options provider.Options, more ...tf6server.ServeOpt) {

@@ -30,6 +30,10 @@ func oauth2Block(body string) string {
 	return "ephemeral \"oauth2_access_token\" \"t\" {\n  provider = ixtoken\n" + body + "\n}\n"
 }
 
+func megaportBlock(body string) string {
+	return "ephemeral \"megaport_access_token\" \"t\" {\n  provider = ixtoken\n" + body + "\n}\n"
+}
+
 // Each of these configurations is refused with one diagnostic that says what to set, and nothing is sent.
 func TestBadConfigurationIsRefused(t *testing.T) {
 	t.Parallel()
@@ -96,6 +100,14 @@ previous_refresh_token = "` + canary + `"`), want: []string{"invalid previous_re
   provider   = ixtoken
   grant_type = "refresh_token"
 }`, want: []string{"invalid grant_type", "data source", "ephemeral resource"}},
+		{name: "C08 an unknown environment of Megaport", config: megaportBlock(`environment = "prod"`), want: []string{"No Megaport access token: invalid environment", `"production" or "staging" or "development"`, "this block"}},
+		{name: "C08 an unknown environment of Megaport in a variable", config: megaportBlock(""), env: []string{"MEGAPORT_TOKEN_URL=", "MEGAPORT_ENVIRONMENT=" + canary}, want: []string{"environment (MEGAPORT_ENVIRONMENT)", "the environment"}},
+		{name: "C04 no environment of Megaport", config: megaportBlock(""), env: []string{"MEGAPORT_TOKEN_URL="}, want: []string{"settings are missing", "environment (MEGAPORT_ENVIRONMENT), or token_url (MEGAPORT_TOKEN_URL)"}},
+		{name: "C07 a token URL with a query", config: megaportBlock(`token_url = "https://auth.example/token?key=` + canary + `"`), want: []string{"invalid token_url", "query"}},
+		{name: "C08 an environment and a token URL", config: megaportBlock(`environment = "staging"
+token_url = "https://auth.example/` + canary + `"`), want: []string{"invalid token_url", "beside environment"}},
+		{name: "C08 an environment and a token URL in variables", config: megaportBlock(""), env: []string{"MEGAPORT_ENVIRONMENT=staging"}, want: []string{"invalid token_url", "beside environment", "the environment"}},
+		{name: "C15 a colon in Megaport's key", config: megaportBlock(`access_key = "a:b"`), want: []string{"invalid access_key", "colon"}},
 		{name: "C09 no time", config: equinixBlock("") + `provider "ixtoken" {
   request_timeout = "0s"
 }`, want: []string{"request_timeout", `"30s"`}},

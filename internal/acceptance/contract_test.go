@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
@@ -25,6 +26,7 @@ func TestEveryPlatformKeepsThePromises(t *testing.T) {
 				"all missing settings are named":       namesMissingSettings,
 				"no secret crosses a network in clear": refusesPlainHTTP,
 				"a rejected secret is sent once":       sendsARejectedSecretOnce,
+				"a proxy opens the API":                proxyOpensTheAPI,
 			} {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
@@ -54,8 +56,28 @@ func variablesOf(p *simulator.Platform) variables {
 	return variables{names[0], names[1], names[2]}
 }
 
+// described is what the front ends know of a platform of the simulator.
+func described(p *simulator.Platform) platforms.Platform {
+	for _, platform := range platforms.All {
+		if platform.Title == p.Name() {
+			return platform
+		}
+	}
+	panic("the simulator has a platform that the provider does not know: " + p.Name())
+}
+
 // ofKind is the type of a platform's blocks.
-func ofKind(p *simulator.Platform) string { return strings.ToLower(p.Name()) + "_access_token" }
+func ofKind(p *simulator.Platform) string { return described(p).Name + "_access_token" }
+
+// setBy is the input that an environment variable sets.
+func setBy(p *simulator.Platform, variable string) platforms.Input {
+	for _, in := range described(p).Inputs {
+		if in.Environment == variable {
+			return in
+		}
+	}
+	panic(p.Name() + " has no input for " + variable)
+}
 
 // bothKinds has twenty blocks of each kind.
 func bothKinds(p *simulator.Platform) string {
@@ -93,6 +115,34 @@ data "http" "api" {
 	}
 }
 
+func proxyOpensTheAPI(s *stage, p *simulator.Platform, _ variables) {
+	kind := described(p).Name + "_api_proxy"
+	text := `terraform {
+  required_providers {
+    ixtoken = { source = "ixtoken/ixtoken" }
+    restapi = { source = "Mastercard/restapi" }
+  }
+}
+ephemeral "` + kind + `" "p" {
+  provider = ixtoken
+  upstream = "` + p.URL() + `"
+}
+provider "restapi" { uri = ephemeral.` + kind + `.p.url }
+resource "restapi_object" "o" {
+  path = "` + strings.TrimPrefix(p.APIURL(), p.URL()) + `"
+  data = "{}"
+}
+`
+	if err := s.Write("main.tf", text); err != nil {
+		s.t.Fatal(err)
+	}
+	r := s.run("apply", "-auto-approve") // whatever the API makes of the object
+	calls := slices.DeleteFunc(p.Requests(), func(r simulator.Request) bool { return r.Grant != "" })
+	if len(calls) != 1 || calls[0].Path != strings.TrimPrefix(p.APIURL(), p.URL()) || calls[0].Rejected {
+		s.t.Errorf("requests %v\n%s%s", p.Requests(), r.Stdout, r.Stderr)
+	}
+}
+
 // wantRefusals fails the test unless each of forty blocks, twenty of each kind, has one error that says it all.
 func wantRefusals(s *stage, p *simulator.Platform, words ...string) {
 	s.t.Helper()
@@ -118,7 +168,7 @@ func wantRefusals(s *stage, p *simulator.Platform, words ...string) {
 
 func namesMissingSettings(s *stage, p *simulator.Platform, names variables) {
 	missing := []string{"settings are missing", names.clientID, names.clientSecret}
-	if p != s.Equinix { // whose URL has a default
+	if setBy(p, names.url).Default == "" {
 		missing = append(missing, names.url)
 	}
 	for _, name := range []string{names.url, names.clientID, names.clientSecret} {
@@ -137,7 +187,7 @@ func refusesPlainHTTP(s *stage, p *simulator.Platform, names variables) {
 
 func sendsARejectedSecretOnce(s *stage, p *simulator.Platform, names variables) {
 	s.setenv(names.clientSecret, "wrong")
-	wantRefusals(s, p, "credentials rejected", names.clientID, names.clientSecret, names.url, "client_secret from the environment")
+	wantRefusals(s, p, "credentials rejected", names.clientID, names.clientSecret, names.url, setBy(p, names.clientSecret).Name+" from the environment")
 	if sent := len(p.Requests()); sent != 1 {
 		s.t.Errorf("%d requests", sent)
 	}

@@ -36,9 +36,12 @@ func TestAddingAPlatformWorks(t *testing.T) {
 		}
 		put(t, path, text)
 	}
-	for _, example := range []string{"ephemeral-resources/%_access_token/ephemeral-resource.tf", "data-sources/%_access_token/data-source.tf"} {
-		text := read(t, "examples/"+strings.ReplaceAll(example, "%", "interxion"))
-		text = strings.NewReplacer("INTERXION_LOGIN_URL", "ACME_BASE_URL", "INTERXION", "ACME", "interxion", "acme").Replace(text)
+	for example, from := range map[string]string{
+		"ephemeral-resources/%_access_token/ephemeral-resource.tf": "interxion", "data-sources/%_access_token/data-source.tf": "interxion",
+		"ephemeral-resources/%_api_proxy/ephemeral-resource.tf": "equinix",
+	} {
+		text := read(t, "examples/"+strings.ReplaceAll(example, "%", from))
+		text = strings.NewReplacer("INTERXION_LOGIN_URL", "ACME_BASE_URL", "INTERXION", "ACME", from, "acme").Replace(text)
 		put(t, filepath.Join(tree, "examples", strings.ReplaceAll(example, "%", "acme")), text)
 	}
 
@@ -54,19 +57,19 @@ func TestAddingAPlatformWorks(t *testing.T) {
 		return string(output)
 	}
 	in("go", "vet", "./internal/clients", "./internal/platforms", "./internal/provider", "./internal/simulator")
-	in("go", "test", "-run", "TestEvery", "./internal/platforms")
-	output := in("go", "test", "-v", "-run", "TestEveryPlatformKeepsThePromises/Acme|TestEveryExampleWorks/.*/acme_access_token", "./internal/acceptance")
-	for test, want := range map[string]int{"KeepsThePromises/Acme/": 5, "ExampleWorks/ephemeral-resources/acme_": 1, "ExampleWorks/data-sources/acme_": 1} {
+	in("go", "test", "-run", "TestEvery", "./internal/platforms", "./internal/command")
+	output := in("go", "test", "-v", "-run", "TestEveryPlatformKeepsThePromises/Acme|TestEveryExampleWorks/.*/acme_.*", "./internal/acceptance")
+	for test, want := range map[string]int{"KeepsThePromises/Acme/": 6, "ExampleWorks/ephemeral-resources/acme_": 2, "ExampleWorks/data-sources/acme_": 1} {
 		if got := len(regexp.MustCompile(`--- PASS: \S*`+test).FindAllString(output, -1)); got != want {
 			t.Errorf("%d tests of %s have passed, want %d:\n%s", got, test, want, output)
 		}
 	}
 	in("go", "build", "-o", ".bin/", ".")
 	in("go", "run", "-C", "tools/docs", ".", cliPath)
-	for _, kind := range []string{"ephemeral-resources", "data-sources"} {
-		page, err := os.ReadFile(filepath.Join(tree, "docs", kind, "acme_access_token.md"))
-		if err != nil || !strings.Contains(string(page), "ACME_CLIENT_ID") || !strings.Contains(string(page), "# acme_access_token") {
-			t.Errorf("the page of Acme's %s: error %v\n%s", kind, err, page)
+	for _, name := range []string{"ephemeral-resources/acme_access_token", "ephemeral-resources/acme_api_proxy", "data-sources/acme_access_token"} {
+		page, err := os.ReadFile(filepath.Join(tree, "docs", name+".md"))
+		if err != nil || !strings.Contains(string(page), "ACME_CLIENT_ID") || !strings.Contains(string(page), "# "+filepath.Base(name)) {
+			t.Errorf("the page %s: error %v\n%s", name, err, page)
 		}
 	}
 }

@@ -90,14 +90,15 @@ func TestTheShellIsReadyForTheExamples(t *testing.T) {
 	shell.Env = append(os.Environ(), "SHELL=/bin/sh", "IXTOKEN_CACHE_DIR="+filepath.Join(root, "cache"), "TF_ACC_TERRAFORM_PATH="+cliPath, "TMPDIR="+root, "GORACE=atexit_sleep_ms=0")
 	name := filepath.Base(cliPath)
 	shell.Stdin = strings.NewReader(strings.ReplaceAll("cd with-restapi-provider && CLI init -no-color && CLI apply -no-color -auto-approve &&"+
-		" CLI destroy -no-color -auto-approve\ncd ../module && CLI init -no-color && CLI apply -no-color -auto-approve\nfalse\n", "CLI", name))
+		" CLI destroy -no-color -auto-approve\nixtoken check equinix && ixtoken token equinix --format curl | curl --silent --config - \"$EQUINIX_API_ENDPOINT/fabric/v4/ports\"\ncd ../module && CLI init -no-color && CLI apply -no-color -auto-approve\nfalse\n", "CLI", name))
 	output, err := shell.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	for _, want := range []string{
 		"cd with-restapi-provider && " + name + " init", "Apply complete! Resources: 1 added", "Destroy complete! Resources: 1 destroyed",
-		"calls of its API: 3\n", "Equinix has seen: requests for a token: 2, calls of its API: 1\n",
+		"calls of its API: 3\n", "Equinix has seen: requests for a token: 4, calls of its API: 2\n",
+		"Settings of Equinix\n",
 	} {
 		if !strings.Contains(string(output), want) {
 			t.Errorf("the shell does not say %q:\n%s", want, output)
@@ -232,7 +233,7 @@ func usesATokenType(t *testing.T, dir string) bool {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if bytes.Contains(text, []byte("_access_token\"")) {
+		if bytes.Contains(text, []byte("_access_token\"")) || bytes.Contains(text, []byte("_api_proxy\"")) {
 			return true
 		}
 	}

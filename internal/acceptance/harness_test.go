@@ -83,6 +83,9 @@ func suffix() string {
 	return ""
 }
 
+// provider is the path of the provider's binary.
+func provider() string { return filepath.Join(plugins, "terraform-provider-ixtoken"+suffix()) }
+
 // openTofu reports whether the tests run under OpenTofu, whose wording and order differ here and there.
 func openTofu(t *testing.T) bool {
 	t.Helper()
@@ -196,7 +199,7 @@ type report struct {
 
 // guided reports whether a diagnostic is the provider's, all of which lead to a section of the guide.
 func guided(summary string) bool {
-	return strings.Contains(summary, "access token") || strings.Contains(summary, "provider configuration: ")
+	return strings.Contains(summary, "access token") || strings.Contains(summary, "API proxy") || strings.Contains(summary, "provider configuration: ")
 }
 
 // report runs a command with -json and sorts its diagnostics; those about development overrides are left out.
@@ -267,11 +270,12 @@ func tokenRequests(p *simulator.Platform) []simulator.Request {
 	return found
 }
 
-// wantRequests fails the test unless the platforms have seen so many requests for tokens.
+// wantRequests fails the test unless the platforms have seen so many requests for tokens, and all others none.
 func (s *stage) wantRequests(interxion, equinix, cloudlx int) {
 	s.t.Helper()
-	for i, want := range []int{interxion, equinix, cloudlx} {
-		p := s.Platforms()[i]
+	wanted := map[*simulator.Platform]int{s.Interxion: interxion, s.Equinix: equinix, s.CloudLX: cloudlx}
+	for _, p := range s.Platforms() {
+		want := wanted[p]
 		if got := len(tokenRequests(p)); got != want {
 			s.t.Errorf("%s has seen %d token requests, want %d", p.Name(), got, want)
 		}

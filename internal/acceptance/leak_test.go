@@ -66,6 +66,7 @@ func newScene(t *testing.T, options simulator.Options) *scene {
 	s.setSecret("cloudlx_spent", awkward(t))
 	s.setSecret("oauth2_parameter", awkward(t))
 	s.setSecret("oauth2_header", visible(awkward(t)))
+	s.setSecret("ixapi_spent", awkward(t))
 	digest := md5.Sum([]byte(user.UserPassword))
 	s.secrets["encoded password"] = base64.StdEncoding.EncodeToString(digest[:])
 	return s
@@ -224,6 +225,10 @@ variable "oauth2_header" {
   type      = string
   ephemeral = true
 }
+variable "ixapi_spent" {
+  type      = string
+  ephemeral = true
+}
 variable "ca_cert_pem" {
   type    = string
   default = ""
@@ -262,6 +267,17 @@ ephemeral "cloudlx_access_token" "fallback" {
   provider               = ixtoken
   previous_refresh_token = var.cloudlx_spent
 }
+ephemeral "digitalrealty_access_token" "t" { provider = ixtoken }
+ephemeral "megaport_access_token" "t" { provider = ixtoken }
+ephemeral "ixapi_access_token" "t" { provider = ixtoken }
+ephemeral "ixapi_access_token" "refreshed" {
+  provider               = ixtoken
+  previous_refresh_token = ephemeral.ixapi_access_token.t.refresh_token
+}
+ephemeral "ixapi_access_token" "fallback" {
+  provider               = ixtoken
+  previous_refresh_token = var.ixapi_spent
+}
 ephemeral "oauth2_access_token" "t" {
   provider   = ixtoken
   parameters = { pin = var.oauth2_parameter }
@@ -285,15 +301,19 @@ resource "terraform_data" "use" {
       F = ephemeral.cloudlx_access_token.t.authorization
       G = ephemeral.cloudlx_access_token.refreshed.authorization
       H = ephemeral.cloudlx_access_token.fallback.authorization
-      I = ephemeral.oauth2_access_token.t.authorization
-      J = ephemeral.oauth2_access_token.refreshed.authorization
+      K = ephemeral.ixapi_access_token.refreshed.authorization
+      L = ephemeral.ixapi_access_token.fallback.authorization
+      J = ephemeral.megaport_access_token.t.authorization
+      I = ephemeral.digitalrealty_access_token.t.authorization
+      M = ephemeral.oauth2_access_token.t.authorization
+      N = ephemeral.oauth2_access_token.refreshed.authorization
     }
   }
 }
 `
 
 // everyGrantOnce is the number of requests that a run of everyGrant makes to each platform.
-var everyGrantOnce = [3]int{1, 5, 3}
+var everyGrantOnce = []int{1, 5, 3, 1, 1, 3, 2}
 
 // H01, H02
 func TestEphemeralResourcesLeaveNoSecretAnywhere(t *testing.T) {
@@ -365,7 +385,7 @@ func TestAnInstalledProviderLeavesNoSecretAnywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	variables, arguments := "", ""
-	for _, name := range []string{"password", "interxion_client_secret", "equinix_spent", "cloudlx_spent"} {
+	for _, name := range []string{"password", "interxion_client_secret", "equinix_spent", "cloudlx_spent", "ixapi_spent", "oauth2_parameter", "oauth2_header"} {
 		variables += "variable \"" + name + "\" {\n  type      = string\n  ephemeral = true\n}\n"
 		arguments += "  " + name + " = var." + name + "\n"
 	}
@@ -393,6 +413,10 @@ data "equinix_access_token" "password" {
   grant_type = "password"
 }
 data "cloudlx_access_token" "t" { provider = ixtoken }
+data "digitalrealty_access_token" "t" { provider = ixtoken }
+data "megaport_access_token" "t" { provider = ixtoken }
+data "ixapi_access_token" "t" { provider = ixtoken }
+data "oauth2_access_token" "t" { provider = ixtoken }
 resource "terraform_data" "use" {
   input            = data.cloudlx_access_token.t.token_type
   triggers_replace = [data.equinix_access_token.t.user_name]
@@ -574,10 +598,13 @@ func sentIn(r *http.Request) (secrets []string, body string) {
 			fields[name] = form.Get(name)
 		}
 	}
-	for _, name := range []string{"client_secret", "user_password", "refresh_token"} {
+	for _, name := range []string{"client_secret", "user_password", "refresh_token", "api_secret"} {
 		if fields[name] != "" {
 			secrets = append(secrets, fields[name])
 		}
+	}
+	if _, secret, ok := r.BasicAuth(); ok {
+		secrets = append(secrets, secret, r.Header.Get("Authorization"))
 	}
 	return secrets, string(text)
 }
@@ -627,7 +654,7 @@ func TestFailuresTellNoSecret(t *testing.T) {
 		{"a page that echoes the request", page(http.StatusOK), "HTML"},
 		{"a firewall's page that echoes the request", page(http.StatusForbidden), "text/html"},
 		{"a gateway's page that echoes the request", page(http.StatusBadGateway), "text/html"},
-		{"a redirect that echoes the request", elsewhere, "[redacted].example"},
+		{"a redirect that echoes the request", elsewhere, "a redirect to [redacted], which"},
 		{"a status line that echoes the request", noise, "not HTTP/1.1"},
 	}
 	for _, test := range tests {

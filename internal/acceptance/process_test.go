@@ -66,9 +66,6 @@ func newWatched(t *testing.T, options simulator.Options, exports ...string) *wat
 	return w
 }
 
-// provider is the path of the provider's binary.
-func provider() string { return filepath.Join(plugins, "terraform-provider-ixtoken") }
-
 // stderrOfProviders is what the providers have written to standard error.
 func (w *watched) stderrOfProviders() string {
 	w.t.Helper()
@@ -396,7 +393,7 @@ func TestAProviderKilledAtAnyMomentLeavesNoSecret(t *testing.T) {
 	}
 	w := newWatched(t, simulator.Options{})
 	w.setenv("IXTOKEN_CACHE_DIR", filepath.Join(w.root(), "cache"))
-	w.CloudLX.SetLifetime(time.Minute, time.Hour) // less than min_validity: every run asks and stores again
+	w.CloudLX.SetLifetime(10*time.Second, time.Hour) // less than min_validity, and new for a second: every run asks and stores again
 	w.configure(`ephemeral "interxion_access_token" "t" { provider = ixtoken }
 ephemeral "equinix_access_token" "t" { provider = ixtoken }
 ephemeral "cloudlx_access_token" "t" { provider = ixtoken }
@@ -526,11 +523,11 @@ func TestStartedByHandTheProviderSaysWhatItIs(t *testing.T) {
 		status         int
 		stdout, stderr string
 	}{
-		{"", 0, "for Terraform and OpenTofu, which start it themselves", ""},
+		{"", 0, "Started by Terraform or OpenTofu, the same program is the provider", ""},
 		{"-version", 0, "terraform-provider-ixtoken dev (unknown)\n", ""},
-		{"-help", 0, "", "Flags:\n  -version"},
-		{"-h", 0, "", `ephemeral "equinix_access_token"`},
-		{"-nonsense", 2, "", "flag provided but not defined"},
+		{"-help", 0, "Commands:\n  token", ""},
+		{"-h", 0, "Commands:\n  token", ""},
+		{"-nonsense", 2, "", "There is no such flag"},
 	} {
 		command := exec.CommandContext(t.Context(), provider(), strings.Fields(test.args)...)
 		command.Env = []string{"TF_LOG_SDK_PROTO_DATA_DIR=" + t.TempDir()}
@@ -579,4 +576,37 @@ func TestADebuggedProviderServesTheCLI(t *testing.T) {
 	if err := debugged.Wait(); err != nil {
 		t.Errorf("it ended with %v", err)
 	}
+}
+
+// X06: a provider that is killed takes its proxies with it, and the run ends.
+func TestAKilledProviderTakesItsProxiesWithIt(t *testing.T) {
+	t.Parallel()
+	w := newWatched(t, simulator.Options{})
+	file := filepath.Join(t.TempDir(), "url")
+	arrived := make(chan struct{}, 1)
+	w.Equinix.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasPrefix(r.URL.Path, "/fabric/") {
+			return false
+		}
+		arrived <- struct{}{}
+		<-r.Context().Done()
+		return true
+	})
+	w.configure(everyProxy(w.stage) + consumer(w.Equinix, "one", `echo "$PROXY" >'`+file+`'; exec curl -s "$PROXY$API"`))
+	run := w.Command(t.Context(), "apply", "-auto-approve", "-no-color")
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-arrived
+	killed := time.Now()
+	for _, p := range w.providers() {
+		signalled(t, p.signal(syscall.SIGKILL))
+	}
+	if err := run.Wait(); err == nil {
+		t.Error("the run succeeded")
+	}
+	if took := time.Since(killed); took > gone {
+		t.Errorf("the run ended %s later", took)
+	}
+	wantGone(t, address(t, file))
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
 // K01
@@ -138,4 +140,32 @@ ephemeral "interxion_access_token" "read" {
 `)
 	s.must("plan")
 	s.wantRequests(2, 0, 0)
+}
+
+// Tokens of five minutes never meet the default min_validity. A plan of a hundred blocks makes one request all the same.
+// Each block warns, and a person sees one warning.
+func TestTokensOfFiveMinutesAreShared(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	blocks := map[*simulator.Platform]string{s.IXAPI: "ixapi_access_token", s.Megaport: "megaport_access_token"}
+	config := ""
+	for p, kind := range blocks {
+		p.SetLifetime(5*time.Minute, 24*time.Hour)
+		config += `ephemeral "` + kind + `" "many" {
+  provider = ixtoken
+  count    = 100
+}
+`
+	}
+	s.configure(config)
+	r := s.must("plan", "-no-color")
+	for p := range blocks {
+		if got := len(tokenRequests(p)); got != 1 {
+			t.Errorf("%s has seen %d requests, want 1", p.Name(), got)
+		}
+		summary := "Warning: The " + p.Name() + " access token is valid for less than min_validity"
+		if got := strings.Count(r.Stdout+r.Stderr, summary); got != 1 {
+			t.Errorf("%q is shown %d times:\n%.3000s", summary, got, r.Stdout)
+		}
+	}
 }

@@ -376,17 +376,11 @@ func writeEntry(path string, data []byte) error {
 // sweep removes what is no longer useful: expired entries, and temporary files of processes that were killed. It needs
 // no key. It does not wait for locks, so it skips entries in use.
 func (k *Cache) sweep(now time.Time) {
-	files, err := os.ReadDir(k.dir)
+	names, err := k.names()
 	if err != nil {
 		return
 	}
-	names := map[string]bool{}
-	for _, file := range files {
-		if own.MatchString(file.Name()) { // the directory may also hold other files
-			names[strings.TrimSuffix(file.Name(), filepath.Ext(file.Name()))] = true
-		}
-	}
-	for name := range names {
+	for _, name := range names {
 		path := filepath.Join(k.dir, name)
 		release, err := tryLock(path + lockSuffix)
 		if release == nil || err != nil {
@@ -400,6 +394,18 @@ func (k *Cache) sweep(now time.Time) {
 			release()
 		}
 	}
+}
+
+// names returns the names of the cache's own files, without what follows the dot.
+func (k *Cache) names() ([]string, error) {
+	files, err := os.ReadDir(k.dir)
+	var names []string
+	for _, file := range files {
+		if own.MatchString(file.Name()) { // the directory may also hold other files
+			names = append(names, strings.TrimSuffix(file.Name(), filepath.Ext(file.Name())))
+		}
+	}
+	return slices.Compact(names), err // they are sorted
 }
 
 // expired reports whether an entry is missing or no longer useful. An unreadable entry is kept, because it may say that

@@ -212,7 +212,7 @@ func TestProcessesShareOneToken(t *testing.T) {
 func TestWhatIsStoredIsTheWholeToken(t *testing.T) {
 	p, dir := onLoopback(t, says(200, `{"access_token":"t-1","token_type":"BearerToken","expires_in":3600,"scope":"a b",`+
 		`"refresh_token":"next","refresh_token_timeout":"7200","user_name":"user-1"}`)), t.TempDir()
-	for _, grant := range []Grant{p.interxion(""), p.equinix(ClientCredentials), p.equinix(Password), p.equinix(RefreshToken), p.cloudLX(ClientCredentials), p.cloudLX(RefreshToken), p.oauth2(ClientCredentials), p.oauth2(RefreshToken)} {
+	for _, grant := range []Grant{p.interxion(""), p.equinix(ClientCredentials), p.equinix(Password), p.equinix(RefreshToken), p.cloudLX(ClientCredentials), p.cloudLX(RefreshToken), digitalRealty(p), megaport(p), ixAPI(p), refreshAtIXAPI(p), p.oauth2(ClientCredentials), p.oauth2(RefreshToken)} {
 		first, err := p.another(dir).Token(t.Context(), grant, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -226,7 +226,7 @@ func TestWhatIsStoredIsTheWholeToken(t *testing.T) {
 			t.Errorf("%T: what comes from the cache is another token", grant)
 		}
 	}
-	p.sent(8, "")
+	p.sent(12, "")
 }
 
 func TestMinValidityDecidesOverProcesses(t *testing.T) { // K14
@@ -252,12 +252,15 @@ func TestWhateverChangesTheRequestHasItsOwnEntry(t *testing.T) { // F10, F20, K1
 	otherClient.ClientID, otherSecret.ClientSecret = "client-2", NewSecret("another secret")
 	otherToken := p.cloudLX(RefreshToken)
 	otherToken.RefreshToken = NewSecret("another refresh token")
+	otherKey, otherSecretKey := megaport(p).(Megaport), megaport(p).(Megaport)
+	otherKey.AccessKey, otherSecretKey.SecretKey = "client-2", NewSecret("another secret")
 	otherParameter, otherHeader, otherName := p.oauth2(ClientCredentials), p.oauth2(ClientCredentials), p.oauth2(ClientCredentials)
 	otherParameter.Parameters, otherHeader.Headers = Pairs(map[string]string{"pin": "another"}), Pairs(map[string]string{"X-Key": "another"})
 	otherName.Headers = Pairs(map[string]string{"X-Other-Key": headerValue})
 	otherAudience, otherMethod, otherFormat := p.oauth2(ClientCredentials), p.oauth2(ClientCredentials), p.oauth2(ClientCredentials)
 	otherAudience.Audience, otherMethod.AuthMethod, otherFormat.Format = "another", ClientSecretPost, JSONBody
 	grants := []Grant{
+		ixAPI(p), refreshAtIXAPI(p), ixAPI(sandbox), megaport(p), otherKey, otherSecretKey, megaport(sandbox), digitalRealty(p), digitalRealty(sandbox),
 		p.interxion(""), p.interxion("a"), p.interxion("a b"), otherClient, otherSecret, p.equinix(ClientCredentials), p.equinix(Password), otherUser, otherPassword,
 		p.equinix(RefreshToken), p.cloudLX(ClientCredentials), otherVersion, p.cloudLX(RefreshToken), otherToken,
 		p.oauth2(ClientCredentials), p.oauth2(RefreshToken), otherParameter, otherHeader, otherName, otherAudience, otherMethod, otherFormat,
@@ -1084,6 +1087,20 @@ func TestARefreshWithAWrongSecretIsOneLogin(t *testing.T) { // S04
 		}
 		p.sent(1, "")
 	})
+}
+
+// TestWithoutTheLockNothingIsWritten: another process may be writing the entry.
+func TestWithoutTheLockNothingIsWritten(t *testing.T) { // K19
+	for name, grantOf := range map[string]func(*fakePlatform) Grant{"request": cloudLX, "refresh": refreshAtCloudLX} {
+		t.Run(name, func(t *testing.T) {
+			p, dir := onLoopback(t, counted()), t.TempDir()
+			must(t, os.Mkdir((&Cache{dir}).path(requestFor(t, grantOf(p)), lockSuffix), 0o700))
+			gets(t, p.another(dir), grantOf(p), "t-1")
+			if names := filesIn(t, dir, entrySuffix); len(names) != 0 {
+				t.Errorf("written: %q", names)
+			}
+		})
+	}
 }
 
 // TestAnAutomaticRefreshNeedsItsOwnLock: without it, another process may be sending the same refresh token.

@@ -89,10 +89,10 @@ func New(options Options) *Client {
 }
 
 // Token returns a token for grant that is valid for at least minValidity. It returns the last token if that lasts long
-// enough, and otherwise a new one. A new token may be valid for less time if the platform grants less. All callers that
-// ask for the same token at the same time wait for one request, and share its failure. If a refresh token was rejected
-// or may be spent, Token uses the client credentials instead and sets Token.Fallback. Errors are of type *Error. The
-// end of ctx ends the wait of this caller only.
+// enough, and otherwise a new one. A new token may be valid for less time if the platform grants less. It is returned
+// again for a tenth of its lifetime then. All callers that ask for the same token at the same time wait for one request,
+// and share its failure. If a refresh token was rejected or may be spent, Token uses the client credentials instead and
+// sets Token.Fallback. Errors are of type *Error. The end of ctx ends the wait of this caller only.
 func (c *Client) Token(ctx context.Context, grant Grant, minValidity time.Duration) (Token, error) {
 	r, err := c.request(grant)
 	if err != nil {

@@ -127,8 +127,12 @@ func TestMinValidityDecides(t *testing.T) { // K14
 				t.Errorf("%q, %v; want %q", token.AccessToken.Reveal(), err, row.want)
 			}
 		}
-		if token, err := c.Token(t.Context(), p.interxion(""), 2*time.Hour); err != nil || token.AccessToken.Reveal() != "t-3" {
-			t.Errorf("%q, %v; want a new token, although it lasts for less", token.AccessToken.Reveal(), err)
+		pass(361 * time.Second) // a tenth of its lifetime: it is no longer new
+		for range 2 {
+			if token, err := c.Token(t.Context(), p.interxion(""), 2*time.Hour); err != nil || token.AccessToken.Reveal() != "t-3" {
+				t.Errorf("%q, %v; want a new token, although it lasts for less", token.AccessToken.Reveal(), err)
+			}
+			pass(5 * time.Minute)
 		}
 	})
 }
@@ -571,7 +575,7 @@ func TestRefreshAndFallbackShareOneBudget(t *testing.T) { // T04
 
 func TestRejectedRefreshTokenFallsBack(t *testing.T) { // S04
 	for name, refused := range map[string]http.HandlerFunc{"invalid_grant": rejects("invalid_grant"), "401": says(401, ""), "S05 unauthorized_client": rejects("unauthorized_client"), "422": says(422, "")} {
-		for _, grant := range []func(*fakePlatform) Grant{refreshAtEquinix, refreshAtCloudLX, refreshAtOAuth2} {
+		for _, grant := range []func(*fakePlatform) Grant{refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI, refreshAtOAuth2} {
 			t.Run(name, func(t *testing.T) {
 				p := onLoopback(t, refreshes(refused, grantsToken("t-1")))
 				c := p.client(Options{})
@@ -646,7 +650,7 @@ func TestUnknownOutcomeIsNeverRepeated(t *testing.T) { // T11, T12
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				for _, grant := range []func(*fakePlatform) Grant{refreshAtEquinix, refreshAtCloudLX, refreshAtOAuth2} {
+				for _, grant := range []func(*fakePlatform) Grant{refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI, refreshAtOAuth2} {
 					p := inMemory(t, refreshes(fault, grantsToken("t-1")))
 					c := p.client(Options{})
 					for range 3 {
@@ -676,7 +680,7 @@ func TestUnknownOutcomeIsNeverRepeated(t *testing.T) { // T11, T12
 // TestRefusedForNowIsRepeated is about answers after which the platform has not acted on the request.
 func TestRefusedForNowIsRepeated(t *testing.T) {
 	for _, status := range []int{408, 429, 503} {
-		for _, grant := range []func(*fakePlatform) Grant{password, refreshAtEquinix, refreshAtCloudLX} {
+		for _, grant := range []func(*fakePlatform) Grant{password, refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI} {
 			synctest.Test(t, func(t *testing.T) {
 				p := inMemory(t, says(status, htmlPage), grantsToken("t-1"))
 				token, err := p.client(Options{}).Token(t.Context(), grant(p), 0)
@@ -690,7 +694,7 @@ func TestRefusedForNowIsRepeated(t *testing.T) {
 }
 
 func TestRequestThatWasNotSentIsRepeated(t *testing.T) { // T01
-	for _, grant := range []func(*fakePlatform) Grant{password, refreshAtEquinix, refreshAtCloudLX} {
+	for _, grant := range []func(*fakePlatform) Grant{password, refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI} {
 		synctest.Test(t, func(t *testing.T) {
 			p := inMemory(t, grantsToken("t-1"))
 			c, works := p.client(Options{MaxAttempts: 2}), false
@@ -965,7 +969,7 @@ func TestPanicBecomesAnError(t *testing.T) { // H07
 }
 
 func TestSecretsTravelInBodyAndBasicAlone(t *testing.T) { // H19; the platform looks at the rest of the request
-	for _, grant := range []func(*fakePlatform) Grant{interxion, equinix, password, cloudLX, refreshAtEquinix, refreshAtCloudLX, oauth2, refreshAtOAuth2} {
+	for _, grant := range []func(*fakePlatform) Grant{interxion, equinix, password, cloudLX, digitalRealty, megaport, ixAPI, refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI, oauth2, refreshAtOAuth2} {
 		var agent string
 		p := onLoopback(t, func(w http.ResponseWriter, r *http.Request) {
 			agent = r.UserAgent()
@@ -1080,6 +1084,40 @@ func TestATokenThatCameTooLateIsUsed(t *testing.T) {
 		token, err := c.Token(t.Context(), p.cloudLX(RefreshToken), 5*time.Minute)
 		if must(t, err); token.AccessToken.Reveal() != "refreshed" {
 			t.Errorf("got %q, fallback %v", token.AccessToken.Reveal(), token.Fallback)
+		}
+	})
+}
+
+// No token of five minutes meets a min_validity of five minutes. A thousand blocks that are opened one after the other
+// within a minute cause two requests, not a thousand. A token that has once met min_validity is replaced as ever.
+func TestATokenThatNeverMeetsMinValidityIsSharedWhileItIsNew(t *testing.T) { // K25
+	synctest.Test(t, func(t *testing.T) {
+		for _, row := range []struct {
+			life, least time.Duration
+			want        int
+		}{
+			{5*time.Minute - time.Second, 5 * time.Minute, 2}, // new for 30 s
+			{5 * time.Minute, 5 * time.Minute, 2},
+			{time.Minute, 5 * time.Minute, 10},
+			{24 * time.Hour, 24 * time.Hour, 1},
+			{5*time.Minute + 30*time.Second, 5 * time.Minute, 2}, // it meets min_validity for 30 s
+			{time.Hour, 5 * time.Minute, 1},
+		} {
+			sent := 0
+			p := inMemory(t, func(w http.ResponseWriter, r *http.Request) {
+				sent++
+				says(http.StatusOK, fmt.Sprintf(`{"access_token":"t-%d","expires_in":%d}`, sent, row.life/time.Second))(w, r)
+			})
+			c := p.client(Options{})
+			for range 1000 {
+				if _, err := c.Token(t.Context(), p.interxion(""), row.least); err != nil {
+					t.Fatal(err)
+				}
+				pass(59 * time.Millisecond)
+			}
+			if sent != row.want {
+				t.Errorf("%d requests for tokens of %s and min_validity %s, want %d", sent, row.life, row.least, row.want)
+			}
 		}
 	})
 }

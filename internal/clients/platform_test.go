@@ -5,6 +5,7 @@ package clients
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -154,12 +155,12 @@ func (p *fakePlatform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer(w, r)
 }
 
-// check is about what holds for every request of every platform: secrets go into the body of a POST, and nowhere else.
+// check is about what holds for every request of every platform: secrets go into the body of a POST, or into the header of HTTP Basic, and nowhere else.
 func (p *fakePlatform) check(r *http.Request, body string) {
 	mediaType, accept := "application/x-www-form-urlencoded", "application/json"
 	switch r.URL.Path {
-	case "/connect/token":
-	case "/oauth2/v1/token", "/oauth2/v1/refreshaccesstoken":
+	case "/connect/token", "/v2/auth/token", "/oauth2/token":
+	case "/oauth2/v1/token", "/oauth2/v1/refreshaccesstoken", "/auth/token", "/auth/refresh":
 		mediaType = "application/json"
 	case "/api/oauth2/access-token", "/api/oauth2/refresh-token":
 		accept = "application/vnd.cloudlx.v"
@@ -167,7 +168,7 @@ func (p *fakePlatform) check(r *http.Request, body string) {
 	default:
 		p.t.Errorf("request to %s", r.URL.Path)
 	}
-	basic := r.URL.Path == "/token" // of the platforms here, OAuth2 alone has HTTP Basic and further headers
+	basic := r.URL.Path == "/token" // OAuth2 has HTTP Basic, form-encoded, and further headers
 	if r.Method != http.MethodPost || r.Proto != "HTTP/1.1" || r.RequestURI != r.URL.Path || !r.Close || r.ContentLength != int64(len(body)) {
 		p.t.Errorf("%s %s %s, close %t, length %d of %d", r.Method, r.RequestURI, r.Proto, r.Close, r.ContentLength, len(body))
 	}
@@ -181,7 +182,7 @@ func (p *fakePlatform) check(r *http.Request, body string) {
 		switch name {
 		case "Accept", "Accept-Encoding", "Content-Type", "Content-Length", "User-Agent", "Connection":
 		case "Authorization", "X-Key":
-			if !basic {
+			if !basic && r.URL.Path != "/oauth2/token" {
 				p.t.Errorf("request to %s has a header %s", r.URL.Path, name)
 			}
 		default:
@@ -190,7 +191,15 @@ func (p *fakePlatform) check(r *http.Request, body string) {
 	}
 	if basic {
 		p.checkBasic(r, fields([]byte(body)))
-	} else if fields([]byte(body))["client_secret"] != clientSecret {
+	} else if r.URL.Path == "/oauth2/token" {
+		if key, secret, _ := r.BasicAuth(); key != "client-1" || secret != clientSecret || body != "grant_type=client_credentials" {
+			p.t.Errorf("the secret is not in the header as it was given")
+		}
+	} else if r.URL.Path == "/auth/refresh" {
+		if sent := fields([]byte(body)); len(sent) != 1 || sent["refresh_token"] == "" {
+			p.t.Errorf("a refresh has the fields %d, want the refresh token alone", len(sent))
+		}
+	} else if sent := fields([]byte(body)); cmp.Or(sent["client_secret"], sent["api_secret"]) != clientSecret {
 		p.t.Errorf("client_secret is not in the body as it was given")
 	}
 }

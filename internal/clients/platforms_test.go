@@ -43,6 +43,18 @@ var (
 		UserName:     "john.doe@example.com",
 		UserPassword: clients.NewSecret("jd1@#$"),
 	}
+	digitalRealty = clients.DigitalRealty{
+		ClientID:     "your_client_id",
+		ClientSecret: clients.NewSecret("your_client_secret"),
+	}
+	megaport = clients.Megaport{
+		AccessKey: "5k4vuqpg6i7fbhp8jtp9lfbo4r",
+		SecretKey: clients.NewSecret("1kqr3v+8Zs/a%2B:7"),
+	}
+	ixAPI = clients.IXAPI{
+		APIKey:    "9gvbkWSFWm9p",
+		APISecret: clients.NewSecret("iXUTgSmJ5RIY1v2lWzeCtw"),
+	}
 	cloudLX = clients.CloudLX{
 		GrantType:    clients.ClientCredentials,
 		ClientID:     "xYrKf2x3qWXm0Zn35l8ki5kRH22IP0RPmLR0TlLB",
@@ -74,6 +86,15 @@ func at(base string, grant clients.Grant) clients.Grant {
 	case clients.CloudLX:
 		g.BaseURL = base
 		return g
+	case clients.IXAPI:
+		g.BaseURL = base
+		return g
+	case clients.Megaport:
+		g.TokenURL = base
+		return g
+	case clients.DigitalRealty:
+		g.BaseURL = base
+		return g
 	case clients.OAuth2:
 		if g.TokenURL = base; base != "" && !strings.Contains(base, "?") {
 			g.TokenURL += "/token" // it is asked as it is
@@ -85,10 +106,13 @@ func at(base string, grant clients.Grant) clients.Grant {
 
 // The ways in which users write a base URL, less scheme and host.
 var (
-	anyPath       = []string{"", "/"}
-	interxionPath = []string{"", "/", "/connect/token", "/connect/token/", "//connect/token//"}
-	noPath        = []string{""}
-	cloudLXPath   = []string{"", "/", "/api", "/api/", "//api//"}
+	anyPath           = []string{"", "/"}
+	interxionPath     = []string{"", "/", "/connect/token", "/connect/token/", "//connect/token//"}
+	digitalRealtyPath = []string{"", "/", "/v2/auth/token", "/v2/auth/token/"}
+	megaportPath      = []string{"/oauth2/token", "/oauth2/token/"}
+	noPath            = []string{""}
+	ixAPIPath         = []string{"/api/v2", "/api/v2/", "/api/v2/auth/token"}
+	cloudLXPath       = []string{"", "/", "/api", "/api/", "//api//"}
 )
 
 // TestRecordedExchanges holds every request against the platform's documentation, byte by byte, and reads its answer.
@@ -97,6 +121,8 @@ func TestRecordedExchanges(t *testing.T) {
 		jwt        = "eyJhbGciOiJSUzI1NiIsImtpZCI6IkI0RkFBMTA5RDI1N0VEMDREQ0M2MzhGQTAzMEUxNDQ0MDY..."
 		cxl        = "cxl784Nu0NNbsUhotFWNFOyC2noFs7ImlnEtNoCr"
 		cxlRefresh = "PlaIgVUTpQpGKWgRqIXjfNn3GWQzkizPraHQLhGQ"
+		ixAccess   = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpYXQiOjE3MDAwMDAwMDAsImV4cCI6MTcwMDAwMDMwMH0.c2lnbmF0dXJl"
+		ixRefresh  = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpYXQiOjE3MDAwMDAwMDAsImV4cCI6MTcwMDA4NjQwMH0.c2lnbmF0dXJl"
 		example    = "2YotnFZFEjr1zCsicMWpAA" // of RFC 6749
 	)
 	secret := clients.NewSecret
@@ -177,6 +203,42 @@ func TestRecordedExchanges(t *testing.T) {
 		"cloudlx/unauthorized": {
 			grant: cloudLX, paths: cloudLXPath,
 			fault: clients.Error{Platform: "CloudLX", Kind: clients.CredentialsRejected, Status: 401, Description: "Client authentication failed"},
+		},
+		"digitalrealty/client_credentials": {
+			grant: digitalRealty, paths: digitalRealtyPath,
+			want:     clients.Token{AccessToken: secret("eyJ4NXQiOiJ0UHFoQ2RKWDdRVGN4amo2QXc0VVJBWTNsN2ciLCJraWQiOiJCNEZBQTEwOUQyNTd"), TokenType: "BearerToken", Scope: "playground_api"},
+			lifetime: 3599 * time.Second,
+		},
+		"digitalrealty/invalid_client": {
+			grant: digitalRealty, paths: digitalRealtyPath,
+			fault: clients.Error{Platform: "Digital Realty", Kind: clients.CredentialsRejected, Status: 401, Code: "invalid_client"},
+		},
+		"megaport/client_credentials": {
+			grant: megaport, paths: megaportPath,
+			want:     clients.Token{AccessToken: secret("eyJraWQiOiJzd0NyQ1..."), TokenType: "Bearer"},
+			lifetime: 24 * time.Hour,
+		},
+		"megaport/invalid_client": {
+			grant: megaport, paths: megaportPath,
+			fault: clients.Error{Platform: "Megaport", Kind: clients.CredentialsRejected, Status: 400, Code: "invalid_client"},
+		},
+		"ixapi/token": { // a JSON Web Token says how long it lasts
+			grant: ixAPI, paths: ixAPIPath,
+			want:     clients.Token{AccessToken: secret(ixAccess), TokenType: "Bearer", RefreshToken: secret(ixRefresh)},
+			lifetime: 5 * time.Minute, refresh: 24 * time.Hour,
+		},
+		"ixapi/opaque": { // nothing says how long it lasts
+			grant: ixAPI, paths: ixAPIPath,
+			want: clients.Token{AccessToken: secret("6vdmEmyHEkMDyYtX"), TokenType: "Bearer", RefreshToken: secret("yGXMk5SlgJ8mIqUa")},
+		},
+		"ixapi/refresh": {
+			grant: with(ixAPI, func(g *clients.IXAPI) { g.RefreshToken = secret(ixRefresh) }), paths: ixAPIPath,
+			want:     clients.Token{AccessToken: secret(ixAccess), TokenType: "Bearer", RefreshToken: secret("yGXMk5SlgJ8mIqUa")},
+			lifetime: 5 * time.Minute,
+		},
+		"ixapi/authentication_error": {
+			grant: ixAPI, paths: ixAPIPath,
+			fault: clients.Error{Platform: "IX-API", Kind: clients.CredentialsRejected, Status: 401, Description: "The given credentials are not valid."},
 		},
 		"oauth2/client_secret_basic": {
 			grant: oauth2, paths: noPath, want: clients.Token{AccessToken: secret(example), TokenType: "Bearer"}, lifetime: time.Hour,
@@ -420,6 +482,42 @@ func TestBadSettings(t *testing.T) {
 			grant: clients.CloudLX{GrantType: clients.RefreshToken},
 			want:  "CloudLX: nothing was sent: base_url is not set; client_id is not set; client_secret is not set; previous_refresh_token is not set",
 		},
+		"C04 IX-API, nothing": {
+			grant: clients.IXAPI{},
+			want:  "IX-API: nothing was sent: base_url is not set; api_key is not set; api_secret is not set",
+		},
+		"C04 IX-API, a refresh without the key": { // which the login needs if the refresh token is lost
+			grant: clients.IXAPI{RefreshToken: secret("CANARY")}, paths: anyPath,
+			want: "IX-API: nothing was sent: api_key is not set; api_secret is not set",
+		},
+		"C15 line break in api_key, IX-API": {
+			grant: with(ixAPI, func(g *clients.IXAPI) { g.APIKey = "CANARY\n" }), paths: anyPath,
+			want: "IX-API: nothing was sent: api_key has a line break or another control character",
+		},
+		"C04 Megaport, nothing": {
+			grant: clients.Megaport{},
+			want:  "Megaport: nothing was sent: environment is not set; access_key is not set; secret_key is not set",
+		},
+		"C08 Megaport, an unknown environment": {
+			grant: with(megaport, func(g *clients.Megaport) { g.Environment = "CANARY" }),
+			want:  `Megaport: nothing was sent: environment must be "production" or "staging" or "development"`,
+		},
+		"C07 Megaport, a query": {
+			grant: megaport, paths: []string{"/oauth2/token?CANARY=1"},
+			want: "Megaport: nothing was sent: token_url is not accepted: it must not contain a query (?) or a fragment (#)",
+		},
+		"C15 Megaport, a colon in the key": {
+			grant: with(megaport, func(g *clients.Megaport) { g.AccessKey = "CANARY:1" }), paths: megaportPath,
+			want: "Megaport: nothing was sent: access_key has a colon, which a key must not have",
+		},
+		"C04 Digital Realty, nothing": {
+			grant: clients.DigitalRealty{},
+			want:  "Digital Realty: nothing was sent: base_url is not set; client_id is not set; client_secret is not set",
+		},
+		"C15 line break in client_id, Digital Realty": {
+			grant: with(digitalRealty, func(g *clients.DigitalRealty) { g.ClientID = "CANARY\n" }), paths: anyPath,
+			want: "Digital Realty: nothing was sent: client_id has a line break or another control character",
+		},
 		"C08 CloudLX has no password grant": {
 			grant: with(cloudLX, func(g *clients.CloudLX) { g.GrantType = clients.Password }), paths: cloudLXPath,
 			want: "CloudLX: nothing was sent: grant_type must be \"client_credentials\" or \"refresh_token\"",
@@ -551,7 +649,11 @@ func TestSecretsAreSentAsGiven(t *testing.T) {
 		var got string
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
-			if r.Header.Get("Content-Type") == "application/json" {
+			if _, secret, ok := r.BasicAuth(); ok {
+				if got = secret; r.URL.Path == "/token" { // of OAuth2, which form-encodes it
+					got, _ = url.QueryUnescape(secret)
+				}
+			} else if r.Header.Get("Content-Type") == "application/json" {
 				var fields map[string]string
 				_ = json.Unmarshal(body, &fields)
 				got = fields["client_secret"]
@@ -559,14 +661,12 @@ func TestSecretsAreSentAsGiven(t *testing.T) {
 				fields, _ := url.ParseQuery(string(body))
 				got = fields.Get("client_secret")
 			}
-			if _, encoded, basic := r.BasicAuth(); basic {
-				got, _ = url.QueryUnescape(encoded)
-			}
 			_, _ = io.WriteString(w, `{"access_token":"x"}`)
 		}))
 		for _, grant := range []clients.Grant{
 			with(interxion, func(g *clients.Interxion) { g.ClientSecret = clients.NewSecret(text) }),
 			with(equinix, func(g *clients.Equinix) { g.ClientSecret = clients.NewSecret(text) }),
+			with(megaport, func(g *clients.Megaport) { g.SecretKey = clients.NewSecret(text) }),
 			with(oauth2, func(g *clients.OAuth2) { g.ClientSecret = clients.NewSecret(text) }),
 		} {
 			if _, err := clients.New(clients.Options{}).Token(t.Context(), at(server.URL, grant), 0); err != nil {
@@ -671,6 +771,9 @@ func TestEndpoints(t *testing.T) {
 		{interxion, "/a%2Fb%20c/", "/a%2Fb%20c/connect/token"},
 		{interxion, "/%0d%0aX:%20y", "/%0d%0aX:%20y/connect/token"},
 		{equinix, "/gateway/", "/gateway/oauth2/v1/token"},
+		{ixAPI, "/api/v2/auth/token", "/api/v2/auth/token"},
+		{with(ixAPI, func(g *clients.IXAPI) { g.RefreshToken = clients.NewSecret("x") }), "/api/v2/auth/token/", "/api/v2/auth/refresh"},
+		{digitalRealty, "/gateway/v2/auth/token/", "/gateway/v2/auth/token"},
 		{cloudLX, "/portal/api/", "/portal/api/oauth2/access-token"},
 		{cloudLX, "/v2api", "/v2api/api/oauth2/access-token"},
 		{oauth2, "//a%2Fb/", "//a%2Fb//token"}, // nothing is added or taken away

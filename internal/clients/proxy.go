@@ -36,7 +36,7 @@ func proxyFromEnvironment() func(*http.Request) (*url.URL, error) {
 	}
 	proxy, fault := parseProxy(environment.HTTPSProxy)
 	if fault != nil {
-		fault = fmt.Errorf("%s is not accepted: %w", name, fault)
+		fault = errProxySetting(name + " is not accepted: " + fault.Error())
 	}
 	applies := (&httpproxy.Config{HTTPSProxy: "http://any.invalid", NoProxy: environment.NoProxy}).ProxyFunc()
 	return func(r *http.Request) (*url.URL, error) {
@@ -46,6 +46,11 @@ func proxyFromEnvironment() func(*http.Request) (*url.URL, error) {
 		return proxy, fault
 	}
 }
+
+// errProxySetting is the error of a proxy's address in the environment that is not accepted.
+type errProxySetting string
+
+func (e errProxySetting) Error() string { return string(e) }
 
 // proxyExample is the error for a proxy's address that cannot be read. The common reason is a character that ends a
 // host or a password.

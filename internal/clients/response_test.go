@@ -86,6 +86,21 @@ func equinix(p *fakePlatform) Grant   { return p.equinix(ClientCredentials) }
 func password(p *fakePlatform) Grant  { return p.equinix(Password) }
 func cloudLX(p *fakePlatform) Grant   { return p.cloudLX(ClientCredentials) }
 func oauth2(p *fakePlatform) Grant    { return p.oauth2(ClientCredentials) }
+func ixAPI(p *fakePlatform) Grant {
+	return IXAPI{BaseURL: p.url, APIKey: "client-1", APISecret: NewSecret(clientSecret)}
+}
+
+func refreshAtIXAPI(p *fakePlatform) Grant {
+	return IXAPI{BaseURL: p.url, APIKey: "client-1", APISecret: NewSecret(clientSecret), RefreshToken: NewSecret(refreshToken)}
+}
+
+func megaport(p *fakePlatform) Grant {
+	return Megaport{TokenURL: p.url + "/oauth2/token", AccessKey: "client-1", SecretKey: NewSecret(clientSecret)}
+}
+
+func digitalRealty(p *fakePlatform) Grant {
+	return DigitalRealty{BaseURL: p.url, ClientID: "client-1", ClientSecret: NewSecret(clientSecret)}
+}
 
 // switchesProtocols keeps the connection open: whoever reads on waits for ever.
 func switchesProtocols(w http.ResponseWriter, _ *http.Request) {

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +24,7 @@ const (
 type sender struct {
 	options   Options
 	transport *http.Transport
+	sent      atomic.Int64 // attempts
 }
 
 // send sends r until there is a token, a failure that will not pass, or no time left.
@@ -72,6 +74,7 @@ func pause(ctx context.Context, failure *Error, attempt int) bool {
 
 // attempt sends the request once.
 func (s *sender) attempt(ctx context.Context, r request) (Token, *Error) {
+	s.sent.Add(1)
 	failure := &Error{Platform: r.platform, Endpoint: r.address()}
 	limit, cancel := context.WithTimeout(ctx, s.options.RequestTimeout)
 	defer cancel()

@@ -5,6 +5,9 @@ package clients
 
 import "time"
 
+// hardlyLonger is the part of a token's lifetime in which it counts as new: a tenth, so 30 seconds of five minutes.
+const hardlyLonger = 10
+
 // Token is an access token, in the same shape for every platform.
 type Token struct {
 	// AccessToken is the token.
@@ -36,9 +39,13 @@ func (t Token) Authorization() Secret { return NewSecret("Bearer " + t.AccessTok
 // is long past. Nor may a token that was obtained in the future, which means that the clock was set back. Expiry and
 // obtained have no monotonic reading, so the wall clock decides. The monotonic clock stands still while a machine
 // sleeps.
+//
+// No token of this platform meets minValidity if this one never did. Then it is returned while a new one would last hardly
+// longer, so that a plan of a thousand blocks does not make a thousand requests.
 func (t Token) lasts(now time.Time, minValidity time.Duration) bool {
-	left := t.Expiry.Sub(now)
-	return !now.Before(t.obtained) && left > 0 && left >= minValidity
+	left, granted := t.Expiry.Sub(now), t.Expiry.Sub(t.obtained)
+	enough := left >= minValidity || granted <= minValidity && left >= granted-granted/hardlyLonger
+	return !now.Before(t.obtained) && left > 0 && enough
 }
 
 // ended returns the token with an expiry that has passed. Its refresh token stays.

@@ -181,7 +181,7 @@ func readToken(a answer, habits habits) (Token, error) {
 		if lifetime == nil && habits.refreshLasts > 0 {
 			lifetime = &habits.refreshLasts
 		}
-		token.RefreshTokenExpiry = expiry(a.sent, lifetime)
+		token.RefreshTokenExpiry = expiry(a.sent, lifetime, jwtLifetime(token.RefreshToken, a.Header, a.sent, lifetime))
 	}
 	return token, nil
 }

@@ -1,13 +1,14 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command demo shows the provider at work, without an account anywhere: a simulator of the three platforms on loopback,
-// a real apply that obtains a token of each as an ephemeral value, a call of each protected API with it, and another
-// provider that is configured with one. It runs the providers in .bin and the CLI in TF_ACC_TERRAFORM_PATH.
+// Command demo shows the provider at work, without an account anywhere: a simulator of the platforms on loopback,
+// a real apply that obtains a token of each as an ephemeral value, a call of each protected API with it, another provider
+// that is configured with one, and an apply that takes longer than a token lasts. It runs the providers in .bin and the CLI in TF_ACC_TERRAFORM_PATH.
 //
 //	demo                runs the demo
 //	demo shell          starts the simulator, and a shell in which every example works
 //	demo call PLATFORM  is what the demo's configuration runs: it calls API_URL with AUTHORIZATION
+//	demo calls NAME     does so several times
 package main
 
 import (
@@ -38,6 +39,8 @@ func main() {
 	switch {
 	case len(os.Args) == 3 && os.Args[1] == "call":
 		err = call(ctx, os.Args[2])
+	case len(os.Args) == 3 && os.Args[1] == "calls":
+		err = callAgain(ctx, os.Args[2])
 	case len(os.Args) == 2 && os.Args[1] == "shell":
 		err = shell()
 	default:
@@ -99,8 +102,8 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Println("A simulator of Interxion, Equinix, CloudLX and an OAuth 2.0 server listens on loopback.")
-	fmt.Println("Running apply: an ephemeral resource for each, a command for each that calls an API with its token, and another")
+	fmt.Printf("A simulator of %d platforms listens on loopback.\n", len(all))
+	fmt.Println("Running apply: an ephemeral resource of each, a command of each that calls an API with the token, and another")
 	fmt.Println("provider (a stand-in for Mastercard/restapi) that is configured with one of them.")
 	began := time.Now()
 	result, err := workspace.Run(ctx, "apply", "-auto-approve", "-no-color")
@@ -115,6 +118,12 @@ func run(ctx context.Context) (err error) {
 		if err := report(workspace, platform); err != nil {
 			return err
 		}
+	}
+	if err := outlast(ctx, filepath.Join(dir, "long"), platforms); err != nil {
+		return err
+	}
+	if err := commands(ctx, filepath.Join(dir, "bin"), platforms); err != nil {
+		return err
 	}
 	return proveAbsence(dir, all)
 }

@@ -23,6 +23,18 @@ ephemeral "cloudlx_access_token" "demo" {
   provider = ixtoken
 }
 
+ephemeral "digitalrealty_access_token" "demo" {
+  provider = ixtoken
+}
+
+ephemeral "megaport_access_token" "demo" {
+  provider = ixtoken
+}
+
+ephemeral "ixapi_access_token" "demo" {
+  provider = ixtoken
+}
+
 ephemeral "oauth2_access_token" "demo" {
   provider = ixtoken
 }
@@ -66,6 +78,39 @@ resource "terraform_data" "cloudlx" {
       API_URL       = var.apis["CloudLX"]
       AUTHORIZATION = ephemeral.cloudlx_access_token.demo.authorization
       EXPIRES_IN    = ephemeral.cloudlx_access_token.demo.expires_in
+    }
+  }
+}
+
+resource "terraform_data" "digitalrealty" {
+  provisioner "local-exec" {
+    command = "${var.call} \"Digital Realty\""
+    environment = {
+      API_URL       = var.apis["Digital Realty"]
+      AUTHORIZATION = ephemeral.digitalrealty_access_token.demo.authorization
+      EXPIRES_IN    = ephemeral.digitalrealty_access_token.demo.expires_in
+    }
+  }
+}
+
+resource "terraform_data" "megaport" {
+  provisioner "local-exec" {
+    command = "${var.call} \"Megaport\""
+    environment = {
+      API_URL       = var.apis["Megaport"]
+      AUTHORIZATION = ephemeral.megaport_access_token.demo.authorization
+      EXPIRES_IN    = ephemeral.megaport_access_token.demo.expires_in
+    }
+  }
+}
+
+resource "terraform_data" "ixapi" {
+  provisioner "local-exec" {
+    command = "${var.call} \"IX-API\""
+    environment = {
+      API_URL       = var.apis["IX-API"]
+      AUTHORIZATION = ephemeral.ixapi_access_token.demo.authorization
+      EXPIRES_IN    = ephemeral.ixapi_access_token.demo.expires_in
     }
   }
 }

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
@@ -46,15 +47,25 @@ func shell() (err error) {
 	if err := os.CopyFS(workspace.Dir, os.DirFS("examples")); err != nil {
 		return err
 	}
+	bin := filepath.Join(dir, "bin")
+	if err := linkCommand(bin); err != nil {
+		return err
+	}
 	workspace.Env = append(ground.Environment(),
+		"PATH="+strings.Join([]string{bin, filepath.Dir(path), os.Getenv("PATH")}, string(filepath.ListSeparator)),
 		"IXTOKEN_CACHE_DIR=", // the user's own is none of the simulator's
 		"NO_PROXY=127.0.0.1,localhost,"+os.Getenv("NO_PROXY"), "no_proxy=127.0.0.1,localhost,"+os.Getenv("no_proxy"))
 	name := filepath.Base(path)
-	fmt.Printf(`A simulator of Interxion, Equinix, CloudLX and an OAuth 2.0 server listens on loopback, and a Vault server beside it. In this shell, which
+	fmt.Printf(`A simulator of all platforms listens on loopback, and a Vault server beside it. In this shell, which
 reads none of your start-up files, their credentials are in the environment, and "init" finds the provider and stand-ins
 for the others that the examples use. The current directory is a copy of the examples. To configure another provider with a token:
 
   cd with-restapi-provider && %s init && %s apply
+
+To call an API without Terraform:
+
+  ixtoken check equinix
+  ixtoken token equinix --format curl | curl --config - "$EQUINIX_API_ENDPOINT/fabric/v4/ports"
 
 "exit" ends the shell and the simulator, and removes the directory.
 

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Command install puts the provider in .bin where "init" looks before it asks a registry: for the CLI that is named, and for
-// each Terraform and OpenTofu on the PATH.
+// each Terraform and OpenTofu on the PATH. As "install command" it puts the same binary where programs are, under the name
+// ixtoken.
 package main
 
 import (
@@ -20,7 +21,11 @@ import (
 )
 
 func main() {
-	if err := run(context.Background(), os.Args[1:]); err != nil {
+	do := run
+	if slices.Equal(os.Args[1:], []string{"command"}) {
+		do = func(ctx context.Context, _ []string) error { return installCommand(ctx) }
+	}
+	if err := do(context.Background(), os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "install:", err)
 		os.Exit(1)
 	}

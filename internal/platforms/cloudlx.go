@@ -7,10 +7,11 @@ import "github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 
 // CloudLX is the platform of that name.
 var CloudLX = Platform{
-	Name:  "cloudlx",
-	Title: "CloudLX",
-	About: "the CloudLX API (Epsilon, today Infiny)",
-	URL:   "base_url",
+	Name:     "cloudlx",
+	Title:    "CloudLX",
+	About:    "the CloudLX API (Epsilon, today Infiny)",
+	URL:      "base_url",
+	Upstream: "base_url",
 	Inputs: []Input{
 		{
 			Name:        "base_url",

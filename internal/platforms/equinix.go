@@ -13,6 +13,7 @@ var Equinix = Platform{
 	Title:    "Equinix",
 	About:    "the Equinix APIs",
 	URL:      "base_url",
+	Upstream: "base_url",
 	Rejected: "Equinix locks an account after five failed attempts.",
 	Inputs: []Input{
 		{
@@ -77,7 +78,8 @@ var Equinix = Platform{
 		},
 		MinValidity,
 	},
-	Outputs: refreshOutputs("Equinix issues one to the password grant alone."),
+	TokenVariables: []string{"EQUINIX_API_TOKEN"},
+	Outputs:        refreshOutputs("Equinix issues one to the password grant alone."),
 	Grant: func(s Settings) clients.Grant {
 		return clients.Equinix{
 			BaseURL:          s.Text("base_url"),

@@ -35,8 +35,10 @@ type Terms struct {
 	Trim    string                // how to drop blanks and line breaks from what comes from a file
 }
 
-// None is the summary of every message that says why there is no token.
-func (p Platform) None(why string) string { return "No " + p.Title + " access token: " + why }
+// None is the summary of every message that says why there is no token, or no API proxy.
+func (p Platform) None(why string) string {
+	return "No " + p.Title + " " + cmp.Or(p.thing, "access token") + ": " + why
+}
 
 // Issues is where faults of this program are reported.
 const Issues = "https://github.com/ixtoken/terraform-provider-ixtoken/issues"
@@ -44,9 +46,12 @@ const Issues = "https://github.com/ixtoken/terraform-provider-ixtoken/issues"
 // guide is the page that has a section for each message.
 const guide = "https://github.com/ixtoken/terraform-provider-ixtoken/blob/main/docs/guides/troubleshooting.md"
 
+// MoreMark is between a message and the link to its section.
+const MoreMark = "\n\nMore: "
+
 // More points to a section of the guide by its heading.
 func More(heading string) string {
-	return "\n\nMore: " + guide + "#" + strings.ReplaceAll(strings.ToLower(heading), " ", "-")
+	return MoreMark + guide + "#" + strings.ReplaceAll(strings.ToLower(heading), " ", "-")
 }
 
 // warn is a message that stops nothing. Its summary ends in the heading of its section.
@@ -58,7 +63,7 @@ func warn(about, heading, detail string) Message {
 func (p Platform) credentials(grantType string) []Input {
 	var found []Input
 	for _, in := range p.Inputs {
-		needed := !in.Optional && !in.OneToken && in.Default == "" && in.Name != p.URL
+		needed := !in.Optional && !in.OneToken && in.Default == "" && in.Name != p.URL // what replaces the URL is optional
 		if needed && (in.Grant == "" || in.Grant == grantType) {
 			found = append(found, in)
 		}
@@ -73,6 +78,14 @@ func (t Terms) named(inputs []Input) string {
 		names = append(names, t.Input(in))
 	}
 	return Enumerate(names)
+}
+
+// noted is an input, with what else to know about it.
+func (t Terms) noted(in Input) string {
+	if notes := t.Notes(in); len(notes) > 0 {
+		return in.Name + " (" + strings.Join(notes, "; ") + ")"
+	}
+	return in.Name
 }
 
 // origins says where the inputs' values come from, of which each has three places that hide one another.
@@ -121,9 +134,9 @@ func (p Platform) ExplainMissing(missing []Input, terms Terms) Message {
 	const why = "settings are missing"
 	detail := "Nothing was sent. Set " + terms.Places(p) + ":"
 	for _, in := range missing {
-		detail += "\n  - " + in.Name
-		if notes := terms.Notes(in); len(notes) > 0 {
-			detail += " (" + strings.Join(notes, "; ") + ")"
+		detail += "\n  - " + terms.noted(in)
+		if other := p.rival(in); other.Name != "" {
+			detail += ", or " + terms.noted(other)
 		}
 	}
 	return Message{Summary: p.None(why), Detail: detail + More(why)}
@@ -137,7 +150,7 @@ func (p Platform) ExplainInvalid(faults []Invalid, terms Terms) []Message {
 			Summary: p.None("invalid " + fault.Input.Name),
 			Detail:  Sentence(terms.Input(fault.Input)+" "+fault.Text) + " It comes from " + string(fault.From) + ". Nothing was sent." + More("invalid attribute"),
 		}
-		if !fault.Input.Secret && fault.Input.Name != p.URL {
+		if !fault.Input.Secret && !fault.Input.URL && fault.Input.Name != p.URL {
 			message.Input = fault.Input.Name
 		}
 		messages = append(messages, message)
@@ -180,7 +193,7 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 	failure := &clients.Error{Kind: clients.Internal}
 	errors.As(err, &failure)
 	how := remedies[failure.Kind]
-	url, credentials := p.Input(p.URL), p.credentials(found.GrantType())
+	url, credentials := p.place(found), p.credentials(found.GrantType())
 	var concerned []Input
 	if strings.Contains(how.what, "{url}") {
 		concerned = append(concerned, url)
@@ -209,8 +222,11 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 		Summary: p.None(how.why),
 		Detail:  strings.TrimSpace(Sentence(failure.Error())+"\n\n"+what) + More(how.why),
 	}
-	place := p.Input(strings.ReplaceAll(how.input, "{url}", p.URL)).Name
-	if place != "client_id" || found.GrantType() != clients.Password { // it may be the user's
+	place := p.Input(strings.ReplaceAll(how.input, "{url}", url.Name)).Name
+	if how.input == "client_id" && len(credentials) > 0 {
+		place = credentials[0].Name // whatever the platform calls it
+	}
+	if how.input != "client_id" || found.GrantType() != clients.Password { // it may be the user's
 		message.Input = place
 	}
 	return message
@@ -236,13 +252,13 @@ func (p Platform) RemarksOnSettings(found Settings, terms Terms) []Message {
 func (p Platform) RemarksOnToken(found Settings, token clients.Token) []Message {
 	var said []Message
 	if token.Fallback != nil {
-		said = append(said, warn("The "+p.Title+" access token", "did not come from the refresh token", Sentence(token.Fallback.Error())+" It was obtained with the client credentials instead. A refresh token can be used once, and Terraform opens a block in the plan and again in the apply."))
+		said = append(said, warn("The "+p.Title+" access token", "did not come from the refresh token", Sentence(token.Fallback.Error())+" It was obtained with the client credentials instead. A refresh token can be used once. Terraform's plan and its apply are two uses."))
 	}
 	switch left := time.Until(token.Expiry); {
 	case token.Expiry.IsZero():
-		said = append(said, warn(p.Title, "names no lifetime for the token", "It may end at any time. It is not shared with blocks that are opened later."))
+		said = append(said, warn(p.Title, "names no lifetime for the token", "It may end at any time. It is not shared with later uses."))
 	case left < found.MinValidity():
-		said = append(said, warn("The "+p.Title+" access token is", "valid for less than min_validity", fmt.Sprintf("It is valid for another %s, and min_validity asks for %s: %s grants no more. Each block that is opened later and asks for as much causes a request of its own.", Brief(max(0, left).Truncate(time.Second)), Brief(found.MinValidity()), p.Title)))
+		said = append(said, warn("The "+p.Title+" access token is", "valid for less than min_validity", fmt.Sprintf("It is valid for another %s, and min_validity asks for %s: %s grants no more. Set a smaller min_validity. Until then, blocks share a token only for the first tenth of its lifetime.", Brief(max(0, left).Truncate(time.Second)), Brief(found.MinValidity()), p.Title)))
 	}
 	if lacking := missingScopes(found.Text("scopes"), token.Scope); len(lacking) > 0 {
 		said = append(said, warn(p.Title, "granted fewer scopes than were asked for", "Not granted: "+strings.Join(lacking, ", ")+"."))

@@ -74,11 +74,12 @@ func TestEveryRemarkHasASection(t *testing.T) {
 		[]Message{Equinix.ExplainMissing(Equinix.Inputs[:1], terms)},
 		Equinix.ExplainInvalid([]Invalid{{Equinix.Inputs[0], here, "is odd"}}, terms),
 		[]Message{noCache("dir", errors.New("it is odd"))},
+		[]Message{Equinix.Proxy().ExplainNoListener(errors.New("it is odd")), Equinix.ExplainNoAnswer("it is odd", terms), Equinix.RemarkOnRefusals(2)},
 	)
 	headings := []string{
 		"may not be the value that you meant", "retired the password grant", "did not come from the refresh token", "names no lifetime for the token",
 		"granted fewer scopes than were asked for", "valid for less than min_validity", "settings are missing", "invalid attribute",
-		"Tokens are not shared with other processes",
+		"Tokens are not shared with other processes", "no port to listen on", "no answer from the API", "refused fresh tokens",
 	}
 	if len(said) != len(headings) {
 		t.Fatalf("%d messages, want %d: %v", len(said), len(headings), said)
@@ -113,9 +114,9 @@ func TestRejectedCredentialsAreNamed(t *testing.T) {
 // Terraform prints the source line of an input that a message is about.
 func TestNoMessageIsAboutASecretOrAURL(t *testing.T) {
 	for _, platform := range All {
-		for _, in := range platform.Inputs {
+		for _, in := range platform.Proxy().Inputs {
 			for _, m := range platform.ExplainInvalid([]Invalid{{in, here, "is odd"}}, terms) {
-				if hidden := in.Secret || in.Name == platform.URL; (m.Input == "") != hidden {
+				if hidden := in.Secret || in.Name == platform.URL || in.Name == "upstream" || in.Name == "token_url"; (m.Input == "") != hidden {
 					t.Errorf("%s.%s: about the input %q", platform.Name, in.Name, m.Input)
 				}
 			}

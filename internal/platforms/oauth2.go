@@ -78,6 +78,7 @@ var OAuth2 = Platform{
 			Name:        "headers",
 			Description: "Further headers of the request, such as a gateway's key. Values may be secrets. Headers that belong to the request itself, such as `Authorization`, `Host` and `Content-Type`, are refused.",
 			Map:         true,
+			Argument:    true,
 			Secret:      true,
 			Optional:    true,
 			Check:       clients.CheckHeaders,

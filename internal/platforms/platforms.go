@@ -13,7 +13,7 @@ import (
 )
 
 // All is the one list: every front end offers the platforms in it.
-var All = []Platform{Interxion, Equinix, CloudLX, OAuth2}
+var All = []Platform{Interxion, Equinix, CloudLX, DigitalRealty, Megaport, IXAPI, OAuth2}
 
 // Platform is what a front end knows about a platform beyond the wire.
 type Platform struct {
@@ -23,13 +23,19 @@ type Platform struct {
 	Inputs []Input
 	// URL is the name of the input that says where the platform is.
 	URL string
+	// Upstream is the name of the input that says where the API is too; "": an API proxy has to be told.
+	Upstream string
 	// Outputs are what only this platform's token has.
 	Outputs []Output
 	Grant   func(Settings) clients.Grant
+	// TokenVariables are the environment variables in which the platform's own tools look for a token.
+	TokenVariables []string
 	// Rejected and Scope are what to know about the platform when it has rejected credentials or a scope; may be empty.
 	Rejected, Scope string
 	// Party is who answers, where that is not the platform of the title; "": the title.
 	Party string
+
+	thing string // that a block makes; "": an access token
 }
 
 // Input is a setting of one platform, under the platform's own name for it. Without Grant and Optional it is required,
@@ -43,11 +49,16 @@ type Input struct {
 	Default     string // value where nothing is set; "": none
 	Secret      bool
 	Number      bool
+	URL         bool   // may have a secret in it where it is not accepted
 	List        bool   // of strings, which the wire separates by blanks
 	Map         bool   // of strings, as clients.Pairs encodes them; its values may be secrets, so Secret is set too
+	Argument    bool   // of a map: its values need not be secrets, so a command takes pairs as arguments as well
 	OneToken    bool   // may differ from token to token, so it is no setting for all of them
 	Grant       string // the only grant type that uses it, and needs it; "": all do
 	Optional    bool
+	// Replaces is the name of the input that this one is set in the place of. The first source that sets one of the two
+	// decides which of them counts; "": it replaces none.
+	Replaces string
 	// Output is what a result shows where nothing is set; nil: nothing.
 	Output func(clients.Token) any
 	// Check returns what is wrong with a value, in words that never contain it; "": nothing.
@@ -72,6 +83,25 @@ func (p Platform) Input(name string) Input {
 		}
 	}
 	return Input{}
+}
+
+// rival returns the input that in replaces, or that replaces it; its zero value, if there is none.
+func (p Platform) rival(in Input) Input {
+	for _, other := range p.Inputs {
+		if other.Name == in.Replaces || other.Replaces != "" && other.Replaces == in.Name {
+			return other
+		}
+	}
+	return Input{}
+}
+
+// place is the input that says where the platform is, with these settings.
+func (p Platform) place(found Settings) Input {
+	in := p.Input(p.URL)
+	if other := p.rival(in); found.has(other.Name) {
+		return other
+	}
+	return in
 }
 
 // AllOutputs are those of every platform and its own.

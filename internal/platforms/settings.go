@@ -4,6 +4,7 @@
 package platforms
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -120,12 +121,36 @@ func LookUp(in Input, sources ...Source) (found Setting, unknown bool) {
 	return Setting{}, false
 }
 
+// sourcesOf are the sources of an input: all of them, or the first that sets the input or its rival.
+func (p Platform) sourcesOf(in Input, sources []Source) []Source {
+	other := p.rival(in)
+	if other.Name == "" {
+		return sources
+	}
+	for i, source := range sources {
+		for _, one := range []Input{in, other} {
+			if value := source.Value(one); value.Unknown || !value.Secret.IsZero() {
+				return sources[i : i+1]
+			}
+		}
+	}
+	return nil
+}
+
+// clash is what is wrong with an input that is set beside the one that it replaces; "": nothing is.
+func (in Input) clash(set Settings) string {
+	if in.Replaces == "" || !set.has(in.Name) || !set.has(in.Replaces) {
+		return ""
+	}
+	return "is set beside " + in.Replaces + ", which it replaces: leave out one of the two"
+}
+
 // Resolve looks up every input, and checks what the grant type uses.
 func (p Platform) Resolve(sources ...Source) (Settings, Problems) {
 	found := Settings{}
 	var bad Problems
 	for _, in := range p.Inputs {
-		value, unknown := LookUp(in, sources...)
+		value, unknown := LookUp(in, p.sourcesOf(in, sources)...)
 		if unknown {
 			bad.Unknown = append(bad.Unknown, in)
 		}
@@ -137,9 +162,10 @@ func (p Platform) Resolve(sources ...Source) (Settings, Problems) {
 		case !used:
 			delete(found, in.Name)
 		case found.has(in.Name):
-			if text := in.Check(found.Secret(in.Name)); text != "" {
+			if text := cmp.Or(in.Check(found.Secret(in.Name)), in.clash(found)); text != "" {
 				bad.Invalid = append(bad.Invalid, Invalid{in, found[in.Name].From, text})
 			}
+		case found.has(p.rival(in).Name) || slices.ContainsFunc(bad.Unknown, p.rival(in).is): // the other one counts
 		case !in.Optional && !slices.ContainsFunc(bad.Unknown, in.is):
 			bad.Missing = append(bad.Missing, in)
 		}
@@ -178,6 +204,9 @@ func (p Platform) Validate(source Source) (set Settings, faults []Invalid, decid
 	}
 	grantType := set.GrantType()
 	for _, in := range p.Inputs {
+		if text := in.clash(set); text != "" {
+			faults = append(faults, Invalid{in, source.Origin, text})
+		}
 		if in.Grant != "" && in.Grant != grantType && set.has(in.Name) {
 			faults = append(faults, Invalid{in, source.Origin, fmt.Sprintf("is for grant_type = %q alone, and the grant type here is %q", in.Grant, grantType)})
 		}

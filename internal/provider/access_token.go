@@ -23,7 +23,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-// accessToken is what the ephemeral resource and the data source of a platform share. stored tells the data source.
+// accessToken is what the ephemeral resources and the data source of a platform share. stored tells the data source.
 type accessToken struct {
 	platforms.Platform
 	stored   bool
@@ -32,14 +32,11 @@ type accessToken struct {
 
 // open obtains the token for one block and returns the block's result: what was configured, and the outputs.
 func (a *accessToken) open(ctx context.Context, block types.Object) (types.Object, clients.Token, diag.Diagnostics) {
-	var diags diag.Diagnostics
 	config := values(block.Attributes())
-	found, bad := a.Resolve(config.source(fromBlock), a.provider.blocks[a.Name].source(fromProviderBlock),
-		platforms.Environment(os.Getenv), platforms.Defaults())
-	if diags.Append(a.explainProblems(bad)...); diags.HasError() {
+	found, diags := a.settings(block)
+	if diags.HasError() {
 		return block, clients.Token{}, diags
 	}
-	diags.Append(diagnostics(a.RemarksOnSettings(found, a.terms())...)...)
 	token, err := a.provider.client.Token(ctx, a.Grant(found), found.MinValidity())
 	if err != nil {
 		diags.Append(diagnostics(a.Explain(err, found, a.terms()))...)
@@ -60,6 +57,17 @@ func (a *accessToken) open(ctx context.Context, block types.Object) (types.Objec
 	object, problems := types.ObjectValue(block.AttributeTypes(ctx), result)
 	diags.Append(problems...)
 	return object, token, diags
+}
+
+// settings are the values for one block, complete and checked unless there is an error.
+func (a *accessToken) settings(block types.Object) (platforms.Settings, diag.Diagnostics) {
+	found, bad := a.Resolve(values(block.Attributes()).source(fromBlock), a.provider.blocks[a.Name].source(fromProviderBlock),
+		platforms.Environment(os.Getenv), platforms.Defaults())
+	diags := a.explainProblems(bad)
+	if !diags.HasError() {
+		diags.Append(diagnostics(a.RemarksOnSettings(found, a.terms())...)...)
+	}
+	return found, diags
 }
 
 // validateBlock reports what is wrong with a block before anything is sent.

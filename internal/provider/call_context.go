@@ -28,9 +28,27 @@ func newCallContext(ctx context.Context) *callContext {
 	return c
 }
 
+// callContextKey leads from a context to the callContext that it comes from.
+type callContextKey struct{}
+
+// outlasting returns a context for what goes on after the call. It keeps the call's loggers, and does not end.
+func outlasting(ctx context.Context) context.Context {
+	if c, ok := ctx.Value(callContextKey{}).(*callContext); ok {
+		ctx = *c.context.Load()
+	}
+	return context.WithoutCancel(ctx)
+}
+
 func (c *callContext) end() { c.context.Store(&callEnded) }
 
 func (c *callContext) Deadline() (time.Time, bool) { return (*c.context.Load()).Deadline() }
 func (c *callContext) Done() <-chan struct{}       { return (*c.context.Load()).Done() }
 func (c *callContext) Err() error                  { return (*c.context.Load()).Err() }
-func (c *callContext) Value(key any) any           { return (*c.context.Load()).Value(key) }
+
+// Value returns the value of the call's context.
+func (c *callContext) Value(key any) any {
+	if key == (callContextKey{}) {
+		return c
+	}
+	return (*c.context.Load()).Value(key)
+}

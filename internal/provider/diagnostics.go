@@ -139,5 +139,5 @@ func (a *accessToken) placeNotes(in platforms.Input) []string {
 // explainExpired is about a token that ended while it was still in use.
 func (a *accessToken) explainExpired(expiry time.Time) diag.Diagnostic {
 	return warning("The "+a.Title+" access token", "ended while it was in use",
-		fmt.Sprintf("It ended at %s, before Terraform closed the block. Any request with it after that was refused. Terraform cannot replace a token while a block is open: ask for a longer min_validity, or open a second block later.", expiry.UTC().Format(time.RFC3339)))
+		fmt.Sprintf("It ended at %s, before Terraform closed the block. Any request with it after that was refused. Terraform cannot replace a token while a block is open. For a run that takes longer than a token lasts, use %s_api_proxy.", expiry.UTC().Format(time.RFC3339), a.Name))
 }

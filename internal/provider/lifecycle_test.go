@@ -22,12 +22,17 @@ func TestClosingTwiceOrUnopenedDoesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
-		name    string
-		private []byte
-		want    int // warnings
-	}{{"never opened", nil, 0}, {"the token has ended", ended, 1}} {
+		name, kind string
+		private    []byte
+		want       int // warnings
+	}{
+		{"never opened", "equinix_access_token", nil, 0},
+		{"the token has ended", "equinix_access_token", ended, 1},
+		{"never opened", "equinix_api_proxy", nil, 0},
+		{"of no proxy", "equinix_api_proxy", []byte(`{"proxy":"Nw=="}`), 0},
+	} {
 		for range 2 {
-			response, err := server.CloseEphemeralResource(t.Context(), &tfprotov6.CloseEphemeralResourceRequest{TypeName: "equinix_access_token", Private: test.private})
+			response, err := server.CloseEphemeralResource(t.Context(), &tfprotov6.CloseEphemeralResourceRequest{TypeName: test.kind, Private: test.private})
 			if err != nil {
 				t.Fatal(err)
 			}

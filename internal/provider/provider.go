@@ -7,6 +7,7 @@ package provider
 
 import (
 	"context"
+	"crypto/x509"
 	"log/slog"
 	"os"
 	"strings"
@@ -36,9 +37,12 @@ type Options struct {
 }
 
 // New returns the provider.
-func New(options Options) framework.Provider { return &ixtoken{options} }
+func New(options Options) framework.Provider { return &ixtoken{options: options} }
 
-type ixtoken struct{ options Options }
+type ixtoken struct {
+	options Options
+	proxies proxies
+}
 
 var (
 	_ framework.ProviderWithEphemeralResources = (*ixtoken)(nil)
@@ -49,6 +53,10 @@ var (
 // configured is what the provider block comes to.
 type configured struct {
 	client *clients.Client
+	// rootCAs are the certificate authorities to trust; nil: the system's.
+	rootCAs *x509.CertPool
+	// proxies are those of the process, however often it is configured.
+	proxies *proxies
 	// blocks are the settings in the provider block for each platform.
 	blocks map[string]values
 	// unknown are the settings of the provider block itself that are decided in the apply only.
@@ -120,7 +128,7 @@ func (p *ixtoken) Configure(ctx context.Context, req framework.ConfigureRequest,
 }
 
 func (p *ixtoken) configure(block values) (*configured, diag.Diagnostics) {
-	data := &configured{blocks: map[string]values{}}
+	data := &configured{blocks: map[string]values{}, proxies: &p.proxies}
 	options := clients.Options{
 		Interrupted: p.options.Interrupted,
 		Logger:      slog.New(logHandler{}),
@@ -131,7 +139,7 @@ func (p *ixtoken) configure(block values) (*configured, diag.Diagnostics) {
 	for _, platform := range platforms.All {
 		data.blocks[platform.Name] = inProvider(platform, block)
 	}
-	data.client = clients.New(options)
+	data.client, data.rootCAs = clients.New(options), options.RootCAs
 	return data, diagnostics(messages...)
 }
 
@@ -166,6 +174,8 @@ func (p *ixtoken) EphemeralResources(context.Context) []func() ephemeral.Ephemer
 	for _, platform := range platforms.All {
 		all = append(all, func() ephemeral.EphemeralResource {
 			return &ephemeralToken{accessToken{Platform: platform}}
+		}, func() ephemeral.EphemeralResource {
+			return newAPIProxy(platform)
 		})
 	}
 	return all

@@ -164,8 +164,10 @@ func TestPrivateDataHoldsNoSecret(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	for _, p := range []*simulator.Platform{platforms.Interxion, platforms.Equinix, platforms.CloudLX} {
-		name := strings.ToLower(p.Name())
+	for _, p := range platforms.Platforms() {
+		name := strings.ToLower(strings.NewReplacer(" ", "", "-", "").Replace(p.Name()))
+		_, url, _ := strings.Cut(p.Environment()[0], "=")
+		id := p.Credentials().ClientID
 		s := NewServer(Options{Version: "test"})
 		schemas, err := s.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{})
 		if err != nil {
@@ -179,7 +181,8 @@ func TestPrivateDataHoldsNoSecret(t *testing.T) {
 			opened, err := s.OpenEphemeralResource(t.Context(), &tfprotov6.OpenEphemeralResourceRequest{
 				TypeName: kind,
 				Config: object(t, schemas.EphemeralResourceSchemas[kind], map[string]string{
-					"login_url": p.URL(), "base_url": p.URL(), "client_id": p.Credentials().ClientID, "client_secret": secret,
+					"login_url": url, "base_url": url, "token_url": url,
+					"client_id": id, "access_key": id, "api_key": id, "client_secret": secret, "secret_key": secret, "api_secret": secret,
 				}),
 			})
 			if err != nil {

@@ -6,7 +6,7 @@ package simulator
 import "strings"
 
 // challenge is the WWW-Authenticate header that refuses an API request; "" if the request carries a valid access
-// token of this platform in its Authorization header, the only place that all three platforms document. A request
+// token of this platform in its Authorization header, the only place that the platforms document. A request
 // without any credentials is told no error (RFC 6750, section 3.1).
 func (p *Platform) challenge(q request) string {
 	values := q.Header.Values("Authorization")

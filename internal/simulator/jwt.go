@@ -66,6 +66,15 @@ func newSigner() (signer, error) {
 	return signer{key: key}, nil
 }
 
+// signed returns a JSON Web Token with the claims.
+func signed(c claims) (string, error) {
+	s, err := newSigner()
+	if err != nil {
+		return "", err
+	}
+	return s.sign(c)
+}
+
 func (s signer) sign(c claims) (string, error) {
 	head, err := encodePart(header{Algorithm: "RS256", KeyID: s.keyID(), Type: "at+jwt"})
 	if err != nil {

@@ -44,10 +44,9 @@ func newOAuth2(now func() time.Time) *Platform {
 	p := &Platform{
 		name:      "OAuth2",
 		apiPath:   oauth2ThingsPath,
-		tokenPath: oauth2TokenPath,
-		variables: variables{url: "OAUTH2_TOKEN_URL", clientID: "OAUTH2_CLIENT_ID", clientSecret: "OAUTH2_CLIENT_SECRET"},
+		variables: variables{url: "OAUTH2_TOKEN_URL", path: oauth2TokenPath, clientID: "OAUTH2_CLIENT_ID", clientSecret: "OAUTH2_CLIENT_SECRET"},
 		now:       now,
-		ledger:    newLedger(now, 30*time.Minute, 24*time.Hour),
+		ledger:    newLedger(now, time.Hour, 24*time.Hour),
 		// Appendix A.1 allows every character of ASCII that can be seen; some mean something in Basic or in a form.
 		account: Credentials{ClientID: "lab:12 & Co+%41/" + randomString(6), ClientSecret: randomSecret(40)},
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// basic is HTTP Basic as RFC 6749, section 2.3.1, prescribes.
-func basic(id, secret string) string {
+// encodedBasic is HTTP Basic as RFC 6749, section 2.3.1, prescribes.
+func encodedBasic(id, secret string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(id)+":"+url.QueryEscape(secret)))
 }
 
@@ -29,18 +29,18 @@ func TestOAuth2AuthenticatesInEitherWay(t *testing.T) {
 		status        int
 		code          string
 	}{
-		"Basic":                      {basic(c.ClientID, c.ClientSecret), asks, 200, ""},
+		"Basic":                      {encodedBasic(c.ClientID, c.ClientSecret), asks, 200, ""},
 		"body":                       {"", inBody, 200, ""},
-		"an unknown parameter":       {basic(c.ClientID, c.ClientSecret), append(asks, "further", "x"), 200, ""},
+		"an unknown parameter":       {encodedBasic(c.ClientID, c.ClientSecret), append(asks, "further", "x"), 200, ""},
 		"Basic without the encoding": {unencoded, asks, 401, "invalid_client"},
-		"both":                       {basic(c.ClientID, c.ClientSecret), inBody, 400, "invalid_request"},
+		"both":                       {encodedBasic(c.ClientID, c.ClientSecret), inBody, 400, "invalid_request"},
 		"neither":                    {"", asks, 400, "invalid_client"},
-		"a wrong secret in Basic":    {basic(c.ClientID, "wrong"), asks, 401, "invalid_client"},
+		"a wrong secret in Basic":    {encodedBasic(c.ClientID, "wrong"), asks, 401, "invalid_client"},
 		"a wrong secret in the body": {"", set(inBody, "client_secret", "wrong"), 400, "invalid_client"},
 		"another scheme":             {"Bearer x", asks, 401, "invalid_client"},
-		"a wrong scope":              {basic(c.ClientID, c.ClientSecret), append(asks, "scope", "things.read other"), 400, "invalid_scope"},
-		"no grant":                   {basic(c.ClientID, c.ClientSecret), []string{"scope", "things.read"}, 400, "invalid_request"},
-		"a grant that it lacks":      {basic(c.ClientID, c.ClientSecret), []string{"grant_type", "password"}, 400, "unsupported_grant_type"},
+		"a wrong scope":              {encodedBasic(c.ClientID, c.ClientSecret), append(asks, "scope", "things.read other"), 400, "invalid_scope"},
+		"no grant":                   {encodedBasic(c.ClientID, c.ClientSecret), []string{"scope", "things.read"}, 400, "invalid_request"},
+		"a grant that it lacks":      {encodedBasic(c.ClientID, c.ClientSecret), []string{"grant_type", "password"}, 400, "unsupported_grant_type"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			header := headers("Content-Type", formType)
@@ -67,7 +67,7 @@ func TestOAuth2RotatesRefreshTokens(t *testing.T) {
 	c := p.Credentials()
 	ask := func(fields ...string) reply {
 		return send(t, http.MethodPost, p.URL()+"/realms/lab/token", form(fields...),
-			headers("Content-Type", formType, "Authorization", basic(c.ClientID, c.ClientSecret)))
+			headers("Content-Type", formType, "Authorization", encodedBasic(c.ClientID, c.ClientSecret)))
 	}
 	if _, found := ask("grant_type", "client_credentials").members(t)["refresh_token"]; found {
 		t.Error("there is a refresh token that nobody has asked for")

@@ -1,7 +1,7 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package simulator is the platforms (Interxion, Equinix, CloudLX, an OAuth 2.0 server) on loopback, over real HTTP.
+// Package simulator is the platforms on loopback, over real HTTP.
 //
 // It is written from the platforms' documentation and from that of the software they run. Where a
 // platform may be lenient the simulator is strict: it refuses every parameter, header and path that the
@@ -34,7 +34,7 @@ const (
 
 // Simulator is the platforms, each on a loopback listener of its own.
 type Simulator struct {
-	Interxion, Equinix, CloudLX, OAuth2 *Platform
+	Interxion, Equinix, CloudLX, DigitalRealty, Megaport, IXAPI, OAuth2 *Platform
 
 	all []*Platform
 
@@ -65,8 +65,8 @@ func Start(options Options) (*Simulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := []*Platform{interxion, newEquinix(options.Now), newCloudLX(options.Now), newOAuth2(options.Now)}
-	s := &Simulator{Interxion: all[0], Equinix: all[1], CloudLX: all[2], OAuth2: all[3], all: all, CAPEM: authority.certificatePEM}
+	all := []*Platform{interxion, newEquinix(options.Now), newCloudLX(options.Now), newDigitalRealty(options.Now), newMegaport(options.Now), newIXAPI(options.Now), newOAuth2(options.Now)}
+	s := &Simulator{Interxion: all[0], Equinix: all[1], CloudLX: all[2], DigitalRealty: all[3], Megaport: all[4], IXAPI: all[5], OAuth2: all[6], all: all, CAPEM: authority.certificatePEM}
 	for _, p := range all {
 		if p.server, err = listen(authority.server); err != nil {
 			return nil, errors.Join(err, s.Close())
@@ -93,8 +93,6 @@ func (s *Simulator) Platforms() []*Platform { return slices.Clone(s.all) }
 type Platform struct {
 	name    string
 	apiPath string
-	// tokenPath is what users write behind URL; "": nothing.
-	tokenPath string
 	// variables are the environment variables of the provider, by what is in them.
 	variables variables
 	service   service
@@ -149,13 +147,14 @@ func (p *Platform) APIURL() string { return p.URL() + p.apiPath }
 func (p *Platform) Credentials() Credentials { return p.account }
 
 // variables name the environment variables from which users' tools read the URL and the credentials; "": none does.
-type variables struct{ url, clientID, clientSecret, userName, userPassword string }
+// path is what the URL's variable has behind the platform's URL.
+type variables struct{ url, path, clientID, clientSecret, userName, userPassword string }
 
 // Environment returns the URL and the credentials as "NAME=value", in the variables in which the provider looks.
 func (p *Platform) Environment() []string {
 	var set []string
 	for _, variable := range [][2]string{
-		{p.variables.url, p.URL() + p.tokenPath},
+		{p.variables.url, p.URL() + p.variables.path},
 		{p.variables.clientID, p.account.ClientID},
 		{p.variables.clientSecret, p.account.ClientSecret},
 		{p.variables.userName, p.account.UserName},

@@ -6,6 +6,7 @@ package simulator_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -174,6 +175,13 @@ func login(t *testing.T, p *simulator.Platform) reply {
 		r = send(t, http.MethodPost, p.URL()+"/connect/token", form(pairs...), headers("Content-Type", formType))
 	case "Equinix":
 		r = send(t, http.MethodPost, p.URL()+"/oauth2/v1/token", object(t, pairs...), headers("Content-Type", jsonType))
+	case "IX-API":
+		r = send(t, http.MethodPost, p.URL()+"/api/v2/auth/token", object(t, "api_key", c.ClientID, "api_secret", c.ClientSecret), headers("Content-Type", jsonType))
+	case "Megaport":
+		basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(c.ClientID+":"+c.ClientSecret))
+		r = send(t, http.MethodPost, p.URL()+"/oauth2/token", form(pairs[:2]...), headers("Content-Type", formType, "Authorization", basic))
+	case "Digital Realty":
+		r = send(t, http.MethodPost, p.URL()+"/v2/auth/token", form(pairs...), headers("Content-Type", formType))
 	case "CloudLX":
 		r = send(t, http.MethodPost, p.URL()+"/api/oauth2/access-token", form(pairs...),
 			headers("Content-Type", formType, "Accept", cloudLXVersion))
@@ -197,7 +205,7 @@ func opens(t *testing.T, p *simulator.Platform, accessToken string) bool {
 }
 
 func platforms(s *simulator.Simulator) []*simulator.Platform {
-	return []*simulator.Platform{s.Interxion, s.Equinix, s.CloudLX, s.OAuth2}
+	return s.Platforms()
 }
 
 // concurrently returns when n runs of f, at the same time as far as -parallel allows, have ended.
@@ -223,15 +231,12 @@ func TestTokensOpenTheAPIUntilTheyExpire(t *testing.T) {
 	s := start(t, simulator.Options{Now: clock.Now})
 	for _, p := range platforms(s) {
 		t.Run(p.Name(), func(t *testing.T) {
+			p.SetLifetime(time.Hour, time.Hour)
 			token := login(t, p).text(t, "access_token")
 			if !opens(t, p, token) {
 				t.Error("a new token does not open the API")
 			}
-			lifetime := time.Hour
-			if p == s.OAuth2 {
-				lifetime = 30 * time.Minute
-			}
-			clock.advance(lifetime - time.Nanosecond)
+			clock.advance(time.Hour - time.Nanosecond)
 			if !opens(t, p, token) {
 				t.Error("the token expired too early")
 			}
@@ -255,7 +260,7 @@ func TestSetLifetimeHoldsForLaterTokens(t *testing.T) {
 			if p == s.Equinix {
 				lifetime = after.members(t)["token_timeout"]
 			}
-			if got := fmt.Sprint(lifetime); got != "30" {
+			if got := fmt.Sprint(lifetime); got != "30" && p != s.IXAPI { // which names none
 				t.Errorf("lifetime %s", got)
 			}
 			clock.advance(31 * time.Second)
@@ -328,10 +333,13 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 func TestTokenAnswersAreNotCached(t *testing.T) {
 	s := start(t, simulator.Options{})
 	types := map[string]string{
-		"Interxion": "application/json; charset=UTF-8",
-		"Equinix":   "application/json;charset=UTF-8",
-		"CloudLX":   "application/json",
-		"OAuth2":    "application/json;charset=UTF-8",
+		"Interxion":      "application/json; charset=UTF-8",
+		"Equinix":        "application/json;charset=UTF-8",
+		"CloudLX":        "application/json",
+		"OAuth2":         "application/json;charset=UTF-8",
+		"IX-API":         "application/json",
+		"Digital Realty": "application/json",
+		"Megaport":       "application/json;charset=UTF-8",
 	}
 	for _, p := range platforms(s) {
 		header := login(t, p).header
@@ -410,7 +418,7 @@ func TestIssuedListsEveryToken(t *testing.T) {
 		for range 2 {
 			r := login(t, p)
 			want = append(want, r.text(t, "access_token"))
-			if p == s.CloudLX {
+			if p == s.CloudLX || p == s.IXAPI {
 				want = append(want, r.text(t, "refresh_token"))
 			}
 		}

@@ -56,7 +56,7 @@ func run(ctx context.Context) error {
 	flag.DurationVar(&b.delay, "delay", 20*time.Millisecond, "time that the platform takes for a token")
 	flag.StringVar(&b.plot, "plot", "blocks.svg", "where to draw growth; empty: nowhere")
 	points := flag.String("growth", "1,100,1000,5000", "numbers of blocks of growth")
-	parts := flag.String("parts", "runs,block,startup,client,growth", "parts to run")
+	parts := flag.String("parts", "runs,block,startup,command,client,growth", "parts to run")
 	flag.Parse()
 	if b.cli == "" || b.runs < 1 || b.blocks < 1 || flag.NArg() > 0 {
 		return errors.New("usage: bench -cli PATH; -help lists the flags")
@@ -77,7 +77,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	all := map[string]func(context.Context) (string, error){
-		"runs": b.wholeRuns, "block": b.block, "startup": b.startUp, "client": b.client, "growth": b.growth,
+		"runs": b.wholeRuns, "block": b.block, "startup": b.startUp, "command": b.command, "client": b.client, "growth": b.growth,
 	}
 	report := ""
 	for part := range strings.SplitSeq(*parts, ",") {
@@ -97,7 +97,7 @@ func run(ctx context.Context) error {
 
 // build builds the providers as they are released, each into a directory of its own.
 func (b *bench) build(ctx context.Context) error {
-	for name, source := range map[string]string{"provider": "../..", "constant": "./constant", "scaffold": "./scaffold", "meter": "./meter"} {
+	for name, source := range map[string]string{"provider": "../..", "constant": "./constant", "scaffold": "./scaffold", "meter": "./meter", "line": "./line"} {
 		progress("building " + name)
 		command := exec.CommandContext(ctx, "go", "build", "-C", source, "-trimpath", "-ldflags", "-s -w", "-o", b.binary(name), ".")
 		command.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -1,0 +1,19 @@
+terraform {
+  required_providers {
+    ixtoken = {
+      source = "ixtoken/ixtoken"
+    }
+    restapi = {
+      source = "Mastercard/restapi"
+    }
+  }
+}
+
+# The client id and the client secret come from the environment. Requests go to base_url.
+ephemeral "equinix_api_proxy" "main" {
+  provider = ixtoken
+}
+
+provider "restapi" {
+  uri = ephemeral.equinix_api_proxy.main.url
+}

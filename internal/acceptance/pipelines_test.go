@@ -1,0 +1,283 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build unix
+
+package acceptance
+
+import (
+	"archive/zip"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// fence is a block of a page that users copy.
+type fence struct{ language, text string }
+
+func fences(page string) []fence {
+	var found []fence
+	for _, match := range regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)\n```").FindAllStringSubmatch(page, -1) {
+		found = append(found, fence{match[1], match[2] + "\n"})
+	}
+	return found
+}
+
+var (
+	stepOf        = regexp.MustCompile(`^( *)(?:- )?(?:run|script):(.*)$`)
+	stepOfJenkins = regexp.MustCompile(`\bsh '([^']*)'`)
+)
+
+// scripts are what a runner hands to a shell, in order.
+func (f fence) scripts() []string {
+	var found []string
+	switch f.language {
+	case "shell":
+		found = append(found, f.text)
+	case "groovy":
+		for _, match := range stepOfJenkins.FindAllStringSubmatch(f.text, -1) {
+			found = append(found, match[1])
+		}
+	case "yaml":
+		lines := strings.Split(f.text, "\n")
+		for i, line := range lines {
+			match := stepOf.FindStringSubmatch(line)
+			if match == nil {
+				continue
+			}
+			switch value := strings.TrimSpace(match[2]); value {
+			case "|": // the lines that are indented further
+				var script string
+				for _, more := range lines[i+1:] {
+					if len(more)-len(strings.TrimLeft(more, " ")) <= len(match[1])+2 {
+						break
+					}
+					script += strings.TrimSpace(more) + "\n"
+				}
+				found = append(found, script)
+			case "": // a list
+				for _, more := range lines[i+1:] {
+					command, listed := strings.CutPrefix(strings.TrimSpace(more), "- ")
+					if !listed {
+						break
+					}
+					found = append(found, command)
+				}
+			default:
+				found = append(found, value)
+			}
+		}
+	}
+	return found
+}
+
+// runner runs the shell lines of the pages, in the place of a pipeline's.
+type runner struct {
+	*stage
+	path    []string // before the system's
+	release string   // a directory that stands for the releases on GitHub
+	env     []string // what steps have set
+	output  string
+}
+
+func newRunner(t *testing.T) *runner {
+	t.Helper()
+	for _, tool := range []string{"sh", "curl", "unzip", "sha256sum", "find"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip(err)
+		}
+	}
+	r := &runner{stage: newStage(t), release: t.TempDir()}
+	if err := r.Install(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.configure("ephemeral \"equinix_access_token\" \"main\" {\n  provider = ixtoken\n}\n")
+	tools := t.TempDir()
+	if err := os.Symlink(cliPath, filepath.Join(tools, "terraform")); err != nil {
+		t.Fatal(err)
+	}
+	r.path = []string{tools}
+	for _, name := range []string{"github-env", "github-path"} {
+		put(t, filepath.Join(r.Dir, "..", name), "")
+	}
+	r.makeRelease()
+	return r
+}
+
+// makeRelease makes the archive and the checksums of version 0.1.0, with the binary of this tree.
+func (r *runner) makeRelease() {
+	r.t.Helper()
+	binary, err := os.ReadFile(provider())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var archive bytes.Buffer
+	w := zip.NewWriter(&archive)
+	member, err := w.Create("terraform-provider-ixtoken_v0.1.0")
+	if err == nil {
+		_, err = member.Write(binary)
+	}
+	if err != nil || w.Close() != nil {
+		r.t.Fatal(err)
+	}
+	dir, sum := filepath.Join(r.release, "v0.1.0"), sha256.Sum256(archive.Bytes())
+	put(r.t, filepath.Join(dir, "terraform-provider-ixtoken_0.1.0_linux_amd64.zip"), archive.String())
+	put(r.t, filepath.Join(dir, "terraform-provider-ixtoken_0.1.0_SHA256SUMS"), hex.EncodeToString(sum[:])+"  terraform-provider-ixtoken_0.1.0_linux_amd64.zip\n")
+}
+
+// do runs one script as a step, with the addresses of the simulator for those on the page, and applies what it sets.
+func (r *runner) do(script string) {
+	r.t.Helper()
+	script = strings.NewReplacer(
+		"https://api.equinix.com", r.Equinix.URL(),
+		"https://github.com/ixtoken/terraform-provider-ixtoken/releases/download", "file://"+r.release,
+	).Replace(script)
+	command := exec.CommandContext(r.t.Context(), "sh", "-e", "-c", script)
+	command.Dir = r.Dir
+	path := strings.Join(r.path, ":") + ":" + os.Getenv("PATH")
+	command.Env = slices.Concat(r.Command(r.t.Context()).Env, []string{
+		"PATH=" + path, "NO_PROXY=127.0.0.1",
+		"GITHUB_ACTIONS=true", "GITHUB_ENV=" + filepath.Join(r.Dir, "..", "github-env"), "GITHUB_PATH=" + filepath.Join(r.Dir, "..", "github-path"),
+		"RUNNER_TEMP=" + filepath.Join(r.Dir, "..", "runner"), "TF_BUILD=True",
+	}, r.env)
+	output, err := command.CombinedOutput()
+	if err != nil {
+		r.t.Errorf("%s\n%v\n%s", script, err, output)
+	}
+	r.output = string(output)
+	if strings.Contains(r.output, r.Equinix.Credentials().ClientSecret) {
+		r.t.Errorf("the client secret is in the output of %s", script)
+	}
+	r.apply()
+}
+
+// apply does what a runner does between two steps.
+func (r *runner) apply() {
+	for _, match := range regexp.MustCompile(`(?m)^##vso\[task\.setvariable variable=(\w+);issecret=true\](.*)$`).FindAllStringSubmatch(r.output, -1) {
+		r.env = append(r.env, match[1]+"="+match[2])
+	}
+	text, _ := os.ReadFile(filepath.Join(r.Dir, "..", "github-env"))
+	for _, match := range regexp.MustCompile(`(?m)^(\w+)<<(\w+)\n(.*)\n(\w+)$`).FindAllStringSubmatch(string(text), -1) {
+		r.env = append(r.env, match[1]+"="+match[3])
+	}
+	text, _ = os.ReadFile(filepath.Join(r.Dir, "..", "github-path"))
+	r.path = slices.Concat(strings.Fields(string(text)), r.path)
+}
+
+// calls are how often the API was called with a token that it has accepted.
+func (r *runner) calls() int {
+	calls := 0
+	for _, request := range r.Equinix.Requests() {
+		if request.Path == "/fabric/v4/ports" && request.Status == 200 {
+			calls++
+		}
+	}
+	return calls
+}
+
+// Each shell line of the guide on pipelines runs, as a job of its system would run it.
+func TestTheGuideOnPipelinesRuns(t *testing.T) {
+	t.Parallel()
+	page := read(t, "docs/guides/pipelines.md")
+	jobs := map[string]int{}
+	r := newRunner(t)
+	r.do("terraform init")
+	for _, f := range fences(page) {
+		scripts := f.scripts()
+		if strings.HasPrefix(f.text, "#!/bin/sh\n") {
+			names := []string{"list-ports.sh", "report.sh"}
+			if strings.Contains(f.text, "_API_URL") {
+				names = []string{"audit.sh"}
+			}
+			for _, name := range names {
+				put(t, filepath.Join(r.Dir, name), strings.ReplaceAll(f.text, "https://api.equinix.com", r.Equinix.URL()))
+				if err := os.Chmod(filepath.Join(r.Dir, name), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			continue
+		}
+		if strings.Contains(f.text, "atlantis") || strings.Contains(f.text, "secret-store") {
+			continue // nothing of it is for a shell but a name that stands for the reader's own
+		}
+		for line := range strings.SplitSeq(f.text, "\n") {
+			if regexp.MustCompile(`\b(ixtoken|terraform|curl) [a-z-]`).MatchString(line) && !strings.Contains(strings.Join(scripts, "\n"), strings.Trim(strings.TrimSpace(line), "- ")) &&
+				stepOf.FindString(line) == "" && !stepOfJenkins.MatchString(line) {
+				t.Errorf("this line is in no script: %s", line)
+			}
+		}
+		before, token := r.calls(), len(tokenRequests(r.Equinix))
+		r.env = nil
+		cached := strings.Contains(f.text, "IXTOKEN_CACHE_DIR")
+		if cached {
+			r.env = append(r.env, "IXTOKEN_CACHE_DIR="+t.TempDir())
+		}
+		for _, script := range scripts {
+			r.do(script)
+		}
+		jobs[f.language]++
+		if got := len(tokenRequests(r.Equinix)) - token; cached && got != 1 {
+			t.Errorf("%d token requests with the cache of\n%s", got, f.text)
+		}
+		if got := r.calls() - before; strings.Contains(f.text, "list-ports.sh") && got != 1 {
+			t.Errorf("the API was called %d times by\n%s", got, f.text)
+		}
+		t.Logf("%s: %d scripts, %d token requests, %d calls of the API", f.language, len(scripts), len(tokenRequests(r.Equinix))-token, r.calls()-before)
+		if f.language == "shell" { // where the command was put
+			r.path = append([]string{filepath.Join(r.Dir, "bin")}, r.path...)
+			r.do("ixtoken version")
+		}
+	}
+	if jobs["shell"] != 2 || jobs["yaml"] != 4 || jobs["groovy"] != 1 {
+		t.Errorf("the page has %v", jobs)
+	}
+
+	spans := 0
+	for _, match := range regexp.MustCompile("`((?:eval \"\\$\\()?ixtoken [^`]*)`").FindAllStringSubmatch(page, -1) {
+		script := strings.NewReplacer(`\|`, "|", " URL", " "+r.Equinix.APIURL()).Replace(match[1])
+		if strings.Contains(script, "Invoke-Expression") || script == "ixtoken proxy" {
+			continue
+		}
+		spans++
+		r.env = nil
+		r.do(script)
+	}
+	if spans < 8 {
+		t.Errorf("%d lines in the text", spans)
+	}
+}
+
+// The three lines of the README lead from a clone to a call that the API accepts.
+func TestTheReadmeRunsInAShell(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t)
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip(err)
+	}
+	_, text, _ := strings.Cut(read(t, "README.md"), "\n## In a shell, in a pipeline\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	blocks := fences(text)
+	if len(blocks) != 1 || strings.Count(blocks[0].text, "\n") != 3 {
+		t.Fatalf("%d blocks: %v", len(blocks), blocks)
+	}
+	programs := t.TempDir()
+	command := exec.CommandContext(t.Context(), "sh", "-e", "-c", blocks[0].text)
+	command.Dir = repository
+	command.Env = append(append(os.Environ(), r.Env...), "GOBIN="+programs, "PATH="+programs+":"+os.Getenv("PATH"), "NO_PROXY=127.0.0.1", "IXTOKEN_CACHE_DIR=")
+	output, err := command.CombinedOutput()
+	if err != nil || r.calls() != 1 {
+		t.Errorf("%v, %d calls of the API:\n%s", err, r.calls(), output)
+	}
+	for _, want := range []string{"Installed " + filepath.Join(programs, "ixtoken"), "It is on the PATH.", "Settings of Equinix", "client_secret"} {
+		if !strings.Contains(string(output), want) {
+			t.Errorf("it does not say %q:\n%s", want, output)
+		}
+	}
+}

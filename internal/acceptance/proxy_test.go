@@ -1,0 +1,348 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build unix
+
+package acceptance
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+)
+
+// everyProxy opens a proxy for each platform. Those of Equinix and CloudLX forward to the default.
+func everyProxy(s *stage) string {
+	text := ""
+	for _, p := range s.Platforms() {
+		text += fmt.Sprintf("ephemeral \"%s_api_proxy\" \"p\" {\n  provider = ixtoken\n", described(p).Name)
+		if p != s.Equinix && p != s.CloudLX {
+			text += fmt.Sprintf("  upstream = %q\n", p.URL())
+		}
+		text += "}\n"
+	}
+	return text
+}
+
+// consumer runs a script with the address of a proxy, and the path of what the platform protects, in its environment.
+func consumer(p *simulator.Platform, name, script string) string {
+	path := strings.TrimPrefix(p.APIURL(), p.URL())
+	return fmt.Sprintf(`
+resource "terraform_data" "%s_%s" {
+  provisioner "local-exec" {
+    command     = %q
+    environment = { PROXY = ephemeral.%[1]s_api_proxy.p.url, API = %[4]q }
+  }
+}
+`, described(p).Name, name, script, path)
+}
+
+// apiCalls are the statuses with which a platform's API has answered.
+func apiCalls(p *simulator.Platform) map[int]int {
+	calls := map[int]int{}
+	for _, request := range p.Requests() {
+		if request.Grant == "" {
+			calls[request.Status]++
+		}
+	}
+	return calls
+}
+
+// An apply that takes several times as long as a token lasts: every call is accepted, and each token is asked for once.
+func TestAnApplyOutlivesItsTokens(t *testing.T) {
+	t.Parallel()
+	lifetime, seconds := 2*time.Second, 6
+	if os.Getenv("IXTOKEN_SOAK") != "" {
+		lifetime, seconds = 3*time.Second, 12
+	}
+	s := newStage(t)
+	text := everyProxy(s)
+	for _, p := range s.Platforms() {
+		p.SetLifetime(lifetime, 0)
+		for _, name := range []string{"one", "two"} {
+			text += consumer(p, name, fmt.Sprintf(`for i in $(seq %d); do curl -s -o /dev/null -w '%%%%{http_code} ' "$PROXY$API" >>%s-%s; sleep 0.2; done`, seconds*5, p.Name(), name))
+		}
+	}
+	s.configure(text)
+	s.must("plan")
+	planned := map[*simulator.Platform]int{}
+	for _, p := range s.Platforms() {
+		planned[p] = len(tokenRequests(p))
+	}
+	began := time.Now()
+	s.must("apply", "-auto-approve")
+	took := time.Since(began)
+	for _, p := range s.Platforms() {
+		calls, tokens := apiCalls(p), len(tokenRequests(p))-planned[p]
+		t.Logf("%s: apply of %.1f s on tokens of %s: API calls by status %v, %d token requests", p.Name(), took.Seconds(), lifetime, calls, tokens)
+		for _, name := range []string{"one", "two"} { // on a busy machine a token may end on its way; then the proxy repeats the call
+			got, err := os.ReadFile(filepath.Join(s.Dir, p.Name()+"-"+name))
+			if err != nil || string(got) != strings.Repeat("200 ", 5*seconds) {
+				t.Errorf("%s: %v, a consumer was answered %s", p.Name(), err, got)
+			}
+		}
+		// Interxion's token is a JSON Web Token, whose life is counted in whole seconds. The apply plans first.
+		if most := int(took/(lifetime-lifetime/10)) + 2; tokens > most && p != s.Interxion || tokens > 2*most {
+			t.Errorf("%s: %d token requests in %s", p.Name(), tokens, took)
+		}
+	}
+}
+
+// A thousand requests within the life of a token cost one token request, whoever sends them.
+func TestAThousandRequestsOfAnApplyShareAToken(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	script := `for i in $(seq 50); do echo "url = \"$PROXY$API\""; echo 'output = "/dev/null"'; done | curl -s --config -`
+	text := everyProxy(s)
+	for i := range 20 {
+		text += consumer(s.Equinix, fmt.Sprint("c", i), script)
+	}
+	s.configure(text)
+	s.must("apply", "-auto-approve")
+	if calls := apiCalls(s.Equinix); calls[http.StatusOK] != 1000 || len(calls) != 1 {
+		t.Errorf("API calls by status: %v", calls)
+	}
+	if got := len(tokenRequests(s.Equinix)); got != 2 { // one of them by the plan that an apply begins with
+		t.Errorf("%d token requests", got)
+	}
+}
+
+// address is that of the proxy whose URL a consumer has left in a file.
+func address(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Host
+}
+
+// wantGone fails the test if something listens there.
+func wantGone(t *testing.T, address string) {
+	t.Helper()
+	if connection, err := net.Dial("tcp", address); err == nil {
+		connection.Close()
+		t.Error("the proxy still listens")
+	}
+}
+
+// X11: each command opens proxies and ends with none, and a consumer that fails changes nothing about that.
+func TestNoProxyOutlivesItsRun(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	file := filepath.Join(t.TempDir(), "url")
+	good := everyProxy(s) + consumer(s.Equinix, "one", `echo "$PROXY" >'`+file+`'; curl -sf "$PROXY$API" >/dev/null`)
+	s.configure(good)
+	for _, command := range []string{"plan", "apply -auto-approve", "plan -refresh-only", "apply -refresh-only -auto-approve", "destroy -auto-approve"} {
+		s.must(strings.Fields(command)...)
+		if command != "plan" {
+			wantGone(t, address(t, file))
+		}
+	}
+	s.configure(good + consumer(s.Equinix, "two", `echo "$PROXY" >'`+file+`'; curl -sf "$PROXY/elsewhere"`))
+	began := time.Now()
+	if r := s.run("apply", "-auto-approve"); r.Status != 1 {
+		t.Errorf("status %d", r.Status)
+	}
+	wantGone(t, address(t, file))
+	if took := time.Since(began); took > 15*time.Second {
+		t.Errorf("the apply took %s", took)
+	}
+}
+
+// X01: Ctrl-C while a request is under way ends the run, and the proxy with it.
+func TestCtrlCEndsARunWithARequestUnderWay(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	file := filepath.Join(t.TempDir(), "url")
+	arrived := make(chan struct{}, 1)
+	s.Equinix.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasPrefix(r.URL.Path, "/fabric/") {
+			return false
+		}
+		arrived <- struct{}{}
+		<-r.Context().Done()
+		return true
+	})
+	s.configure(everyProxy(s) + consumer(s.Equinix, "one", `echo "$PROXY" >'`+file+`'; exec curl -s "$PROXY$API"`))
+	run := s.Command(t.Context(), "apply", "-auto-approve", "-no-color")
+	var output bytes.Buffer
+	run.Stdout, run.Stderr = &output, &output
+	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-arrived
+	pressed := time.Now()
+	if err := syscall.Kill(-run.Process.Pid, syscall.SIGINT); err != nil {
+		t.Error(err)
+	}
+	err := run.Wait()
+	if took := time.Since(pressed); err == nil || took > 5*time.Second {
+		t.Errorf("the run ended %s after Ctrl-C: %v\n%s", took, err, output.String())
+	}
+	wantGone(t, address(t, file))
+}
+
+// A consumer that configures another provider creates, reads and deletes through the proxy.
+func TestAnotherProviderUsesTheProxy(t *testing.T) {
+	t.Parallel()
+	s := newExample(t, "long-apply")
+	s.must("apply", "-auto-approve")
+	s.must("plan", "-detailed-exitcode")
+	s.must("destroy", "-auto-approve")
+	var calls []string
+	for _, request := range s.Interxion.Requests() {
+		if strings.HasPrefix(request.Path, "/api/") {
+			calls = append(calls, fmt.Sprint(request.Method, " ", request.Status))
+		}
+	}
+	if got := strings.Join(calls, ", "); got != "POST 201, GET 200, GET 200, DELETE 200" {
+		t.Errorf("the API has seen %s", got)
+	}
+	state, err := os.ReadFile(filepath.Join(s.Dir, "terraform.tfstate.backup"))
+	if err != nil || strings.Contains(string(state), "127.0.0.1") && strings.Contains(string(state), "http://") {
+		t.Errorf("the state tells the address: %v\n%s", err, state)
+	}
+}
+
+// The authorities in ca_cert_pem are trusted for the API too, and no others.
+func TestAProxyTrustsTheConfiguredAuthorities(t *testing.T) {
+	t.Parallel()
+	s := newStageWith(t, simulator.Options{TLS: true})
+	if err := s.Write("ca.pem", s.CAPEM); err != nil {
+		t.Fatal(err)
+	}
+	own := newStageWith(t, simulator.Options{TLS: true}) // of another authority
+	s.configure(`provider "ixtoken" { ca_cert_pem = file("ca.pem") }
+ephemeral "equinix_api_proxy" "p" { provider = ixtoken }
+ephemeral "equinix_api_proxy" "other" {
+  provider = ixtoken
+  upstream = "` + own.Equinix.URL() + `"
+}
+` + consumer(s.Equinix, "one", `curl -s "$PROXY$API" >answer`) +
+		strings.ReplaceAll(consumer(s.Equinix, "two", `curl -s "$PROXY$API" >other`), "equinix_api_proxy.p", "equinix_api_proxy.other"))
+	s.must("apply", "-auto-approve")
+	for file, want := range map[string]string{"answer": "Test-Port-1", "other": "the server's certificate is signed with another key"} {
+		if text, err := os.ReadFile(filepath.Join(s.Dir, file)); err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s: %v: %s", file, err, text)
+		}
+	}
+	if got := len(own.Equinix.Requests()); got != 0 {
+		t.Errorf("the API that is not trusted has seen %d requests", got)
+	}
+}
+
+// The configuration that the guide begins with fails after the token's life. The guide's three changes mend it.
+func TestTheGuideMendsAnApplyThatIsTooLong(t *testing.T) {
+	t.Parallel()
+	before := fenced.FindStringSubmatch(read(t, "docs/guides/long-applies.md"))[1]
+	after := strings.NewReplacer(
+		"interxion_access_token", "interxion_api_proxy",
+		"  provider = ixtoken\n", "  provider = ixtoken\n  upstream = \"https://ix-api.example/api/v2\"\n",
+		"  uri = \"https://ix-api.example/api/v2\"\n", "  uri = ephemeral.interxion_api_proxy.main.url\n",
+		"  headers = {\n    Authorization = ephemeral.interxion_access_token.main.authorization\n  }\n", "",
+	).Replace(before)
+	for config, want := range map[string]int{before: 1, after: 0} {
+		s := newStage(t)
+		s.Interxion.SetLifetime(2*time.Second, 0)
+		text := `terraform {
+  required_providers {
+    ixtoken = { source = "ixtoken/ixtoken" }
+    restapi = { source = "Mastercard/restapi" }
+  }
+}
+` + strings.ReplaceAll(config, "https://ix-api.example", s.Interxion.URL()) + `
+resource "terraform_data" "wait" {
+  provisioner "local-exec" { command = "sleep 3" }
+}
+resource "restapi_object" "late" {
+  path       = "/contacts"
+  data       = jsonencode({ managing_account = "1", consuming_account = "1" })
+  depends_on = [terraform_data.wait]
+}
+`
+		if err := s.Write("main.tf", text); err != nil {
+			t.Fatal(err)
+		}
+		if r := s.run("apply", "-auto-approve", "-no-color"); r.Status != want || strings.Contains(r.Stderr, "401") != (want == 1) {
+			t.Errorf("status %d, want %d:\n%s\n%s%s", r.Status, want, config, r.Stdout, r.Stderr)
+		}
+	}
+}
+
+// H01, H02: neither the secret in the address nor a token is in what a run prints or writes, at any level of the log, nor
+// in what the proxy answers.
+func TestAProxyLeavesNoSecretAnywhere(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, simulator.Options{})
+	urls := filepath.Join(t.TempDir(), "urls") // is not looked through
+	text := everyProxy(s.stage)
+	for _, p := range s.Platforms() {
+		text += consumer(p, "good", `echo "$PROXY" >>'`+urls+`'; curl -si "$PROXY$API" >>answers`) +
+			consumer(p, "bad", strings.Join([]string{
+				`curl -si "$PROXY/../x" --path-as-is >>answers`, `curl -si "$PROXY/%2f" >>answers`, `curl -si -H Origin:x "$PROXY$API" >>answers`,
+				`curl -si -H Host:x "$PROXY$API" >>answers`, `curl -si -H Upgrade:x "$PROXY$API" >>answers`, `curl -si -X TRACE "$PROXY$API" >>answers`,
+				`curl -si "$(echo "$PROXY" | cut -c1-40)/x" >>answers`, `curl -si "$PROXY/elsewhere" >>answers`, `curl -si -d grant_type=client_credentials "$PROXY/.ixtoken/token" >>answers`,
+			}, "; "))
+	}
+	s.configure(text)
+	for _, command := range []string{
+		"validate", "plan -json", "plan -out=saved", "show -json saved", "apply saved", "show -json", "state pull", "plan -refresh-only",
+		"apply -auto-approve -replace=terraform_data.equinix_good", "destroy -auto-approve",
+	} {
+		s.trace("TF_LOG")
+		s.must(command)
+	}
+	s.Equinix.Intercept(func(w http.ResponseWriter, r *http.Request) bool { // it refuses every token
+		if !strings.HasPrefix(r.URL.Path, "/fabric/") {
+			return false
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+		return true
+	})
+	s.trace("TF_LOG")
+	if r := s.run("apply -auto-approve -json"); !strings.Contains(r.Stdout, "The Equinix API refused fresh tokens") {
+		t.Errorf("no warning of refused tokens:\n%s", r.Stdout)
+	}
+	s.Equinix.Intercept(nil)
+	s.trace("TF_LOG_PROVIDER")
+	s.must("apply -auto-approve -replace=terraform_data.cloudlx_good")
+	s.console("ephemeral.cloudlx_api_proxy.p", "ephemeral.cloudlx_api_proxy.p.url")
+
+	left, err := os.ReadFile(urls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Fields(string(left)) {
+		s.secrets[fmt.Sprint("the secret of address ", i)] = line[strings.LastIndex(line, "/")+1:]
+	}
+	logs, err := filepath.Glob(filepath.Join(s.root(), "TF_LOG*.log"))
+	logged := false
+	for _, file := range logs {
+		text, _ := os.ReadFile(file)
+		logged = logged || bytes.Contains(text, []byte("API request through the proxy")) && bytes.Contains(text, []byte("status=200"))
+	}
+	if err != nil || !logged {
+		t.Error("no log tells of the proxy's requests")
+	}
+	answers, err := os.ReadFile(filepath.Join(s.Dir, "answers"))
+	if err != nil || !bytes.Contains(answers, []byte("application/problem+json")) {
+		t.Errorf("no answers to look through: %v", err)
+	}
+	s.wantNoLeak()
+}

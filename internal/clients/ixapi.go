@@ -1,0 +1,55 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package clients
+
+// IXAPI is the login of an internet exchange's IX-API, version 2 (/auth/token and /auth/refresh in its specification). The answer has an access
+// token and a refresh token, and names no lifetime: that of a JWT counts. Errors are problem details (RFC 9457). The
+// IX-API of Interxion has another login.
+type IXAPI struct {
+	// BaseURL is the API's URL, such as https://ixapi.de-cix.net/api/v2.
+	BaseURL string
+	// APIKey and APISecret come from the exchange.
+	APIKey    string
+	APISecret Secret
+	// RefreshToken is the refresh token to use; zero: the login uses the key and the secret.
+	RefreshToken Secret
+}
+
+func (g IXAPI) request() (request, error) {
+	const path, refreshPath = "/auth/token", "/auth/refresh"
+	var check checks
+	base := check.url("base_url", g.BaseURL)
+	fields := map[string]string{
+		"api_key":    check.text("api_key", g.APIKey),
+		"api_secret": check.secret("api_secret", g.APISecret),
+	}
+	r := request{
+		platform:   "IX-API",
+		credential: []Secret{NewSecret(g.APIKey), g.APISecret},
+		secrets:    []Secret{g.APISecret},
+		refresh:    g.refreshedBy,
+	}
+	target := path
+	if !g.RefreshToken.IsZero() {
+		target = refreshPath
+		fields = map[string]string{"refresh_token": check.secret("previous_refresh_token", g.RefreshToken)}
+		r.secrets = append(r.secrets, g.RefreshToken)
+		r.refreshToken = g.RefreshToken
+		r.sendOnce = true // a refresh rotates the refresh token
+		r.fallback = g.refreshedBy(Secret{})
+	}
+	if err := check.err(r.platform); err != nil {
+		return request{}, err
+	}
+	r.endpoint = endpoint(base, path, target)
+	r.accepts("application/json")
+	r.sends(jsonObject(fields))
+	return r, nil
+}
+
+// refreshedBy returns the grant that refreshes with token; zero: the one that logs in.
+func (g IXAPI) refreshedBy(token Secret) Grant {
+	g.RefreshToken = token
+	return g
+}

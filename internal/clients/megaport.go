@@ -1,0 +1,69 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package clients
+
+import (
+	"encoding/base64"
+	"strings"
+)
+
+// Megaport is the client credentials grant of Megaport's API ("Creating an API Key" in its documentation). The credentials are in
+// the Authorization header.
+type Megaport struct {
+	// Environment is one of MegaportEnvironments. TokenURL replaces it.
+	Environment string
+	// TokenURL is the URL of a token endpoint; empty: that of Environment.
+	TokenURL string
+	// AccessKey and SecretKey come from Megaport's portal.
+	AccessKey string
+	SecretKey Secret
+}
+
+// MegaportEnvironments are the environments, by the names that Megaport's own tools use.
+var MegaportEnvironments = []string{"production", "staging", "development"}
+
+// megaportTokenURLs are the token endpoints in Megaport's documentation and in its own client (megaportgo).
+var megaportTokenURLs = map[string]string{
+	"production":  "https://auth-m2m.megaport.com/oauth2/token",
+	"staging":     "https://auth-m2m-staging.megaport.com/oauth2/token",
+	"development": "https://auth-m2m-mpone-dev.megaport.com/oauth2/token",
+}
+
+// CheckAccessKey checks the user-id of HTTP Basic. It must not contain a colon (RFC 7617, section 2). Two different pairs
+// of key and secret could otherwise give the same header, and share a token.
+func CheckAccessKey(value Secret) string {
+	if strings.Contains(value.Reveal(), ":") {
+		return "has a colon, which a key must not have"
+	}
+	return CheckText(value)
+}
+
+func (g Megaport) request() (request, error) {
+	var check checks
+	location := g.TokenURL
+	if location == "" {
+		location = megaportTokenURLs[g.Environment]
+		check.required("environment", NewSecret(g.Environment), CheckOneOf(MegaportEnvironments...))
+	} else {
+		check.value("token_url", NewSecret(location), CheckURL)
+	}
+	check.required("access_key", NewSecret(g.AccessKey), CheckAccessKey)
+	secretKey := check.secret("secret_key", g.SecretKey)
+	r := request{
+		platform:   "Megaport",
+		credential: []Secret{NewSecret(g.AccessKey), g.SecretKey},
+		secrets:    []Secret{g.SecretKey},
+	}
+	if err := check.err(r.platform); err != nil {
+		return request{}, err
+	}
+	base, _ := ParseURL(location) // it has been checked
+	r.endpoint = endpoint(base, "", "")
+	// RFC 6749, section 2.3.1, would URL-encode both parts first. Megaport and its own tools take them as they are. The
+	// two ways differ for keys with reserved characters.
+	r.addHeader("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(g.AccessKey+":"+secretKey)))
+	r.accepts("application/json")
+	r.sends(form(map[string]string{"grant_type": ClientCredentials})) // Megaport's own client has it in the query
+	return r, nil
+}

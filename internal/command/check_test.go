@@ -1,0 +1,178 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package command
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+)
+
+func TestCheckSaysWhereSettingsComeFrom(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(s.dir, "cache"))
+	for _, p := range s.Platforms() {
+		before := s.sent()
+		offline := s.must("check", name(p), "--offline")
+		if s.sent() != before || !strings.Contains(offline, "Nothing was sent. A token would be asked for at "+strings.TrimPrefix(p.URL(), "http://")+"/") {
+			t.Errorf("%s: %s", p.Name(), offline)
+		}
+		first, second := s.must("check", name(p)), s.must("check", name(p))
+		if s.sent() != before+1 {
+			t.Errorf("%s: %d requests", p.Name(), s.sent()-before)
+		}
+		for _, want := range []string{p.URL(), "from the environment (" + strings.Replace(strings.ToUpper(name(p)), "IXAPI", "IX_API", 1) + "_", "from the default", "for 59m5", "/"} {
+			if !strings.Contains(first, want) {
+				t.Errorf("%s does not say %q: %s", p.Name(), want, first)
+			}
+		}
+		if strings.Contains(first, "the cache;") || !strings.Contains(second, "from   the cache; it was obtained ") {
+			t.Errorf("%s: %s%s", p.Name(), first, second)
+		}
+		s.keep(first + second + offline) // to be searched for secrets
+	}
+	if said := s.must("check", "interxion", "--scopes=ixapi.read"); !strings.Contains(said, "scope  ixapi.read") || !strings.Contains(said, "aud    ixapi (read from the token, not verified)") || !strings.Contains(said, "from the command line (--scopes)") {
+		t.Error(said)
+	}
+}
+
+// Where there is no token, standard output is empty; a person sees the settings all the same, and the error.
+func TestACheckThatFailsShowsTheSettings(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.more["wrong"] = "Zq8!vW3_hD5xRt0pLm"
+	s.setenv("EQUINIX_API_CLIENTSECRET", s.more["wrong"])
+	s.refused(3, []string{"Settings of Equinix", "client_secret", "Error: No Equinix access token: credentials rejected", "troubleshooting.md#credentials-rejected"}, "check", "equinix")
+	s.Equinix.Unlock()
+	before := s.sent()
+	s.setenv("EQUINIX_API_ENDPOINT", "https://user:"+s.more["wrong"]+"@example.com")
+	s.refused(2, []string{"base_url", "not accepted", "Error: No Equinix access token: invalid base_url"}, "check", "equinix", "--offline")
+	s.setenv("EQUINIX_API_ENDPOINT", "")
+	s.refused(2, []string{"Error: No Equinix access token: invalid settings"}, "check", "equinix", "--offline", "--grant-type=password", "--password-encoding=md5-b64")
+	s.setenv("EQUINIX_API_CLIENTID", "")
+	s.refused(2, []string{"Error: No Equinix access token: settings are missing", "client_id (--client-id; EQUINIX_API_CLIENTID)"}, "check", "equinix", "--offline")
+	if s.sent() != before {
+		t.Error("something was sent")
+	}
+	if r := s.run("check", "cloudlx", "--token-cache-dir", s.dir+"/a\nb"); r.status != 2 {
+		t.Errorf("status %d: %s", r.status, r.stderr)
+	}
+	s.refused(5, []string{"--strict"}, "check", "cloudlx", "--strict", "--min-validity=2h")
+}
+
+// A token's claims are text from outside: whatever it is, it stays in its line.
+func TestClaimsOfAHostileToken(t *testing.T) {
+	t.Parallel()
+	jwt := func(payload string) clients.Token {
+		return clients.Token{AccessToken: clients.NewSecret("e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".x")}
+	}
+	for payload, want := range map[string]string{
+		`{"iss":"a","aud":["b","c"],"sub":"d"}`: "iss=a aud=b, c sub=d",
+		`{"iss":"a\u001b[31m\nb"}`:              "iss=a\uFFFD[31m\uFFFDb",
+		`{"aud":{"x":1}}`:                       "",
+		`{"sub":7}`:                             "",
+		`[]`:                                    "",
+		`{`:                                     "",
+		`{"sub":"` + strings.Repeat("s", 10_000) + `"}`: "sub=" + strings.Repeat("s", 300) + "…",
+	} {
+		var got []string
+		for _, c := range claimsOf(jwt(payload)) {
+			got = append(got, c.name+"="+strings.TrimSuffix(c.text, " (read from the token, not verified)"))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%.40s: %.400q", payload, got)
+		}
+	}
+	for _, token := range []string{"", "a", "a.b", "a.!.c", "a.b.c.d"} {
+		if got := claimsOf(clients.Token{AccessToken: clients.NewSecret(token)}); got != nil {
+			t.Errorf("%q: %v", token, got)
+		}
+	}
+}
+
+func TestTheCacheIsListedAndCleared(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.refused(2, []string{"--token-cache-dir (IXTOKEN_CACHE_DIR)"}, "cache", "list")
+	dir := filepath.Join(s.dir, "cache")
+	s.setenv("IXTOKEN_CACHE_DIR", dir)
+	for _, command := range []string{"list", "clear"} {
+		if said := s.must("cache", command); !strings.Contains(said, "0 entries") {
+			t.Errorf("%s: %s", command, said)
+		}
+		if _, err := os.Stat(dir); err == nil {
+			t.Errorf("%s has made the directory", command)
+		}
+	}
+	for _, p := range s.Platforms() {
+		s.must("token", name(p))
+	}
+	s.setenv("CLOUDLX_CLIENT_SECRET", "wrong")
+	s.refused(3, nil, "token", "cloudlx") // a rejection is an entry too
+	other := filepath.Join(dir, "notes.txt")
+	if err := os.WriteFile(other, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	listed, entries := s.must("cache", "list"), len(s.Platforms())+1
+	if !strings.HasPrefix(listed, fmt.Sprintf("%d entries in %s\nentry ", entries, dir)) || strings.Count(listed, "\n") != entries+2 {
+		t.Error(listed)
+	}
+	s.keep(listed)
+	if said := s.must("cache", "clear"); said != fmt.Sprintf("%d entries removed from %s\n", entries, dir) {
+		t.Error(said)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 1 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	if said := s.must("cache", "list", "--token-cache-dir", dir); !strings.HasPrefix(said, "0 entries in ") {
+		t.Error(said)
+	}
+	before := s.sent()
+	s.must("token", "equinix")
+	if s.sent() != before+1 {
+		t.Error("a token came out of an empty cache")
+	}
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	s.refused(2, []string{"The token cache cannot be used"}, "cache", "clear")
+}
+
+// An entry that another process is about to write is left.
+func TestAnEntryInUseIsLeft(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(s.dir, "cache"))
+	s.must("token", "cloudlx")
+	leave, arrived := make(chan struct{}), make(chan struct{})
+	s.Equinix.Intercept(func(http.ResponseWriter, *http.Request) bool {
+		close(arrived)
+		<-leave
+		return false
+	})
+	command := s.command("token", "equinix")
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-arrived
+	said := s.must("cache", "clear")
+	close(leave)
+	if err := command.Wait(); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(said, "1 entry removed") || !strings.Contains(said, "1 entry left: in use by another process") {
+		t.Error(said)
+	}
+	if said := s.must("cache", "list"); !strings.HasPrefix(said, "1 entry in ") {
+		t.Error(said)
+	}
+}

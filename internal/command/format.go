@@ -1,0 +1,184 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package command
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
+)
+
+// formats write a token as text for standard output. A token is printable ASCII; the formats do not rely on it.
+var formats = []struct {
+	name  string
+	write func(p platforms.Platform, variable string, token clients.Token) string
+}{
+	{"token", func(_ platforms.Platform, _ string, t clients.Token) string { return t.AccessToken.Reveal() + "\n" }},
+	{"header", func(_ platforms.Platform, _ string, t clients.Token) string { return header(t) + "\n" }},
+	{"json", func(p platforms.Platform, _ string, t clients.Token) string { return outputs(p, t) }},
+	{"env", func(_ platforms.Platform, variable string, t clients.Token) string {
+		return "export " + variable + "=" + shellQuoted(t.AccessToken.Reveal()) + "\n"
+	}},
+	{"powershell", func(_ platforms.Platform, variable string, t clients.Token) string {
+		return "$env:" + variable + " = " + powershellQuoted(t.AccessToken.Reveal()) + "\n"
+	}},
+	{"curl", func(_ platforms.Platform, _ string, t clients.Token) string {
+		return "header = " + curlQuoted(header(t)) + "\n"
+	}},
+	{"github", func(_ platforms.Platform, _ string, t clients.Token) string {
+		return "::add-mask::" + githubEscaped(t.AccessToken.Reveal()) + "\n"
+	}},
+	{"azure-devops", func(_ platforms.Platform, variable string, t clients.Token) string {
+		return "##vso[task.setvariable variable=" + variable + ";issecret=true]" + azureEscaped(t.AccessToken.Reveal()) + "\n"
+	}},
+}
+
+func formatNames() []string {
+	var names []string
+	for _, f := range formats {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// format returns what hands a token on in the format. It finds what would be in the way before anything is sent.
+func (c *call) format(cmd *cobra.Command, name, variable string) (func(platforms.Platform, clients.Token) error, error) {
+	i := slices.Index(formatNames(), name)
+	if i < 0 {
+		return nil, misused(cmd, "There is no such --format: "+strings.Join(formatNames(), ", "))
+	}
+	if err := checkVariable(cmd, variable); err != nil {
+		return nil, err
+	}
+	deliver := func(p platforms.Platform, t clients.Token) error { return c.print(formats[i].write(p, variable, t)) }
+	switch name {
+	case "github":
+		return c.github(cmd, variable, deliver)
+	case "azure-devops":
+		if !strings.EqualFold(c.getenv("TF_BUILD"), "true") {
+			return nil, misused(cmd, "--format azure-devops is for jobs of Azure DevOps, where TF_BUILD is True. Elsewhere it would print the token into a log")
+		}
+	}
+	return deliver, nil
+}
+
+var possibleVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+func checkVariable(cmd *cobra.Command, name string) error {
+	if !possibleVariable.MatchString(name) {
+		return misused(cmd, "--variable must be a name of letters, digits and _")
+	}
+	return nil
+}
+
+// github masks the token in the job's log, and appends it to the file whose lines become the environment of later steps.
+func (c *call) github(cmd *cobra.Command, variable string, mask func(platforms.Platform, clients.Token) error) (func(platforms.Platform, clients.Token) error, error) {
+	path := c.getenv("GITHUB_ENV")
+	if !strings.EqualFold(c.getenv("GITHUB_ACTIONS"), "true") || path == "" {
+		return nil, misused(cmd, "--format github is for jobs of GitHub Actions, where GITHUB_ACTIONS is true and GITHUB_ENV names a file")
+	}
+	if upper := strings.ToUpper(variable); strings.HasPrefix(upper, "GITHUB_") || strings.HasPrefix(upper, "RUNNER_") || upper == "NODE_OPTIONS" {
+		return nil, misused(cmd, "--variable: GitHub Actions lets no step set a variable of this name")
+	}
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_RDWR, 0) //nolint:gosec // the runner names it
+	if err != nil {
+		return nil, failed(statusUsage, aboutFiles, "The file in GITHUB_ENV cannot be opened", cause(err)+". Nothing was sent.")
+	}
+	return func(p platforms.Platform, t clients.Token) error {
+		if err := mask(p, t); err != nil {
+			return err
+		}
+		if err := errors.Join(appendVariable(file, variable, t.AccessToken.Reveal()), file.Close()); err != nil {
+			return failed(statusOther, aboutResult, "The variable could not be set", "The file in GITHUB_ENV: "+cause(err)+".")
+		}
+		return nil
+	}, nil
+}
+
+// appendVariable appends a variable as GitHub's runner reads it: between two lines that the value cannot contain.
+func appendVariable(file *os.File, variable, value string) error {
+	delimiter := "ixtoken_" + rand.Text()
+	for strings.Contains(value, delimiter) {
+		delimiter = "ixtoken_" + rand.Text()
+	}
+	text := variable + "<<" + delimiter + "\n" + value + "\n" + delimiter + "\n"
+	if unended(file) {
+		text = "\n" + text
+	}
+	_, err := file.WriteString(text)
+	return err
+}
+
+// unended reports whether the last line of the file lacks its end.
+func unended(file *os.File) bool {
+	info, err := file.Stat()
+	if err != nil || info.Size() == 0 {
+		return false
+	}
+	last := make([]byte, 1)
+	_, err = file.ReadAt(last, info.Size()-1)
+	return err == nil && last[0] != '\n'
+}
+
+func header(t clients.Token) string { return "Authorization: " + t.Authorization().Reveal() }
+
+// outputs are the results under the names that Terraform users know, as one JSON object in their order.
+func outputs(p platforms.Platform, t clients.Token) string {
+	var text bytes.Buffer
+	text.WriteString("{")
+	add := func(name string, value any) {
+		if text.Len() > 1 {
+			text.WriteString(",")
+		}
+		fmt.Fprintf(&text, "\n  %q: ", name)
+		encoder := json.NewEncoder(&text)
+		encoder.SetEscapeHTML(false)
+		_ = encoder.Encode(value) // a text, a number or null
+		text.Truncate(text.Len() - 1)
+	}
+	for _, out := range p.AllOutputs() {
+		add(out.Name, out.Value(t))
+	}
+	for _, in := range p.Inputs {
+		if in.Output != nil {
+			add(in.Name, in.Output(t))
+		}
+	}
+	text.WriteString("\n}\n")
+	return text.String()
+}
+
+// shellQuoted is for shells of the Bourne family: nothing has a meaning between single quotes but the quote itself.
+func shellQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// powershellQuoted is for PowerShell, which takes four typographic quotes for the single one. Each is doubled.
+func powershellQuoted(text string) string {
+	return "'" + regexp.MustCompile(`['‘’‚‛]`).ReplaceAllString(text, "$0$0") + "'"
+}
+
+// curlQuoted is for curl's configuration files, which know these escapes (man curl, --config).
+func curlQuoted(text string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "\v", `\v`).Replace(text) + `"`
+}
+
+// githubEscaped is for the message of a command to GitHub's runner.
+func githubEscaped(text string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(text)
+}
+
+// azureEscaped is for the message of a command to the agent of Azure DevOps.
+func azureEscaped(text string) string {
+	return strings.NewReplacer("%", "%AZP25", "\r", "%0D", "\n", "%0A").Replace(text)
+}

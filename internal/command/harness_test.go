@@ -1,0 +1,257 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/leak"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+)
+
+// binary is the program, under the name that it has on a path.
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "ixtoken-command-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		binary = filepath.Join(dir, "ixtoken")
+		if runtime.GOOS == "windows" {
+			binary += ".exe"
+		}
+		build := exec.Command("go", "build", "-o", binary, "../..")
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// stage is the simulator, and processes that have its credentials in their environment. What they print besides results is
+// searched for secrets in the end.
+type stage struct {
+	*simulator.Simulator
+	t   *testing.T
+	dir string
+	env []string
+
+	mu   sync.Mutex
+	said []byte
+	more map[string]string // further secrets, by name
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	return newStageWith(t, simulator.Options{})
+}
+
+func newStageWith(t *testing.T, options simulator.Options) *stage {
+	t.Helper()
+	platforms, err := simulator.Start(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stage{Simulator: platforms, t: t, dir: t.TempDir(), more: map[string]string{}}
+	s.env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "SystemRoot=" + os.Getenv("SystemRoot")}, platforms.Environment()...)
+	t.Cleanup(func() {
+		s.search()
+		if err := platforms.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// secrets are all that must not be seen, by name.
+func (s *stage) secrets() map[string]string {
+	known := maps.Clone(s.more)
+	for _, p := range s.Platforms() {
+		known[p.Name()+"'s client secret"] = p.Credentials().ClientSecret
+		if password := p.Credentials().UserPassword; password != "" {
+			known[p.Name()+"'s password"] = password
+		}
+		for i, token := range p.Issued() {
+			known[fmt.Sprintf("%s's token %d", p.Name(), i)] = token
+		}
+	}
+	return known
+}
+
+// search looks for secrets in what was said, and in the files.
+func (s *stage) search() {
+	s.t.Helper()
+	scanner := leak.New(s.secrets())
+	hits := scanner.Text("standard error", s.said)
+	files, err := scanner.Tree(s.dir)
+	if err != nil {
+		s.t.Error(err)
+	}
+	for _, hit := range append(hits, files...) {
+		s.t.Error(hit)
+	}
+}
+
+func (s *stage) setenv(name, value string) { s.env = append(s.env, name+"="+value) }
+
+// result is what a process did.
+type result struct {
+	stdout, stderr string
+	status         int // -1: a signal ended it
+}
+
+// command is a process for further settings.
+func (s *stage) command(args ...string) *exec.Cmd {
+	command := exec.Command(binary, args...)
+	command.Dir, command.Env = s.dir, s.env
+	return command
+}
+
+// run runs a process to its end.
+func (s *stage) run(args ...string) result { s.t.Helper(); return s.runWith("", args...) }
+
+// runWith gives the process something to read.
+func (s *stage) runWith(stdin string, args ...string) result {
+	s.t.Helper()
+	command := s.command(args...)
+	command.Stdin = strings.NewReader(stdin)
+	return s.finish(command)
+}
+
+// finish runs a command to its end, and keeps what it says.
+func (s *stage) finish(command *exec.Cmd) result {
+	s.t.Helper()
+	var stdout, stderr bytes.Buffer
+	if command.Stdout == nil {
+		command.Stdout = &stdout
+	}
+	command.Stderr = &stderr
+	if err := command.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = command.Process.Kill() })
+	err := command.Wait()
+	stop()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		s.t.Fatal(err)
+	}
+	s.keep(stderr.String())
+	r := result{stdout.String(), stderr.String(), command.ProcessState.ExitCode()}
+	s.wantSections(r.stderr)
+	for _, sign := range []string{"panic:", "DATA RACE", "goroutine "} {
+		if strings.Contains(r.stderr, sign) {
+			s.t.Errorf("%q: %s", command.Args, r.stderr)
+		}
+	}
+	return r
+}
+
+var section = regexp.MustCompile(`\nMore: \S+/troubleshooting\.md#(\S+)`)
+
+// wantSections fails the test unless each message leads to a section of the guide that is there.
+func (s *stage) wantSections(said string) {
+	s.t.Helper()
+	text, err := os.ReadFile("../../templates/guides/troubleshooting.md.tmpl")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	guide := strings.ToLower(strings.NewReplacer("*", "", "`", "", " ", "-").Replace(string(text)))
+	links := section.FindAllStringSubmatch(said, -1)
+	for _, link := range links {
+		if !strings.Contains(guide, "\n###-"+link[1]+"\n") {
+			s.t.Errorf("the guide has no section %s", link[1])
+		}
+	}
+	if got := strings.Count("\n"+said, "\nError: ") + strings.Count("\n"+said, "\nWarning: "); got != len(links) {
+		s.t.Errorf("%d messages have %d links: %s", got, len(links), said)
+	}
+}
+
+func (s *stage) keep(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.said = append(s.said, text+"\n"...)
+}
+
+// must runs a process that is to succeed, and returns its result.
+func (s *stage) must(args ...string) string {
+	s.t.Helper()
+	r := s.run(args...)
+	if r.status != 0 || r.stdout == "" {
+		s.t.Fatalf("%q ended with status %d: %s", args, r.status, r.stderr)
+	}
+	return r.stdout
+}
+
+// refused runs a process that is to fail with this status, without a result, and to say each of the texts.
+func (s *stage) refused(status int, texts []string, args ...string) result {
+	s.t.Helper()
+	return s.wantRefused(s.run(args...), status, texts, args...)
+}
+
+func (s *stage) wantRefused(r result, status int, texts []string, args ...string) result {
+	s.t.Helper()
+	if r.status != status || r.stdout != "" {
+		s.t.Errorf("%q: status %d, want %d; %d bytes on standard output; %s", args, r.status, status, len(r.stdout), r.stderr)
+	}
+	for _, text := range texts {
+		if !strings.Contains(r.stderr, text) {
+			s.t.Errorf("%q does not say %q: %s", args, text, r.stderr)
+		}
+	}
+	return r
+}
+
+// sent is how many requests for tokens all platforms have seen.
+func (s *stage) sent() int {
+	n := 0
+	for _, p := range s.Platforms() {
+		for _, request := range p.Requests() {
+			if request.Method == http.MethodPost {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// accepts fails the test unless the platform's API takes the token.
+func (s *stage) accepts(p *simulator.Platform, authorization string) {
+	s.t.Helper()
+	request, err := http.NewRequest(http.MethodGet, p.APIURL(), nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", authorization)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		s.t.Errorf("%s's API has answered %s", p.Name(), answer.Status)
+	}
+}

@@ -1,0 +1,205 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build unix
+
+package command
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// upstream is the flag that says where the API is, which only two platforms know by themselves in these tests.
+func (s *stage) upstream(platform string) []string {
+	for _, p := range s.Platforms() {
+		if name(p) == platform && platform != "equinix" && platform != "cloudlx" {
+			return []string{"--upstream", p.URL()}
+		}
+	}
+	return nil
+}
+
+// A command calls the API without any token, for as long as it likes.
+func TestProxyRunsACommand(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip(err)
+	}
+	s := newStage(t)
+	s.setenv("NO_PROXY", "127.0.0.1")
+	for _, p := range s.Platforms() {
+		p.SetLifetime(61*time.Second, time.Hour) // each is replaced after a second or so
+		variable := strings.ToUpper(name(p)) + "_API_URL"
+		path := strings.TrimPrefix(p.APIURL(), p.URL())
+		script := `for i in 1 2 3; do printf 'url = "%s"\n' "$` + variable + path + `" | curl --fail --silent --show-error --config - || exit 9; done; env | grep -c SECRET; exit 42`
+		args := append(append([]string{"proxy", name(p)}, s.upstream(name(p))...), "--", "sh", "-c", script)
+		before := s.sent()
+		r := s.run(args...)
+		if r.status != 42 || !strings.HasSuffix(r.stdout, fmt.Sprintf("%d\n", len(s.Platforms())-1)) { // those of the other platforms
+			t.Errorf("%s: status %d, %q: %s", p.Name(), r.status, r.stdout, r.stderr)
+		}
+		if s.sent() == before {
+			t.Errorf("%s: no token was asked for", p.Name())
+		}
+	}
+	r := s.run("proxy", "equinix", "--variable", "URL", "--keep-credentials", "--", "sh", "-c", `test -n "$URL" -a -z "$EQUINIX_API_URL" -a -n "$EQUINIX_API_CLIENTSECRET"`)
+	if r.status != 0 {
+		t.Errorf("status %d: %s", r.status, r.stderr)
+	}
+	if r := s.run("proxy", "equinix", "--", "sh", "-c", "kill -TERM $$"); r.status != 128+15 {
+		t.Errorf("a command that a signal ends: status %d", r.status)
+	}
+}
+
+func TestProxyRefusesBeforeItListens(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.refused(2, []string{"Error: No Interxion API proxy: settings are missing", "upstream (--upstream)"}, "proxy", "interxion", "--", "true")
+	s.refused(2, []string{"Error: No Equinix API proxy: invalid upstream"}, "proxy", "equinix", "--upstream", "http://example.com", "--", "true")
+	s.refused(2, []string{"cannot be found"}, "proxy", "equinix", "--", "no-such-command")
+	s.refused(2, []string{`must follow "--"`}, "proxy", "equinix", "true")
+	s.refused(2, []string{"--variable"}, "proxy", "equinix", "--variable", "a b", "--", "true")
+	if s.sent() != 0 {
+		t.Error("something was sent")
+	}
+	s.setenv("EQUINIX_API_CLIENTSECRET", "another")
+	s.refused(3, []string{"credentials rejected"}, "proxy", "equinix", "--", "sh", "-c", "echo started")
+}
+
+// start starts a process in a group of its own, and returns the lines that it prints.
+func (s *stage) start(args ...string) (*exec.Cmd, func() string) {
+	s.t.Helper()
+	command := s.command(args...)
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a pipeline has no terminal
+	output, err := command.StdoutPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	lines := bufio.NewScanner(output)
+	return command, func() string { lines.Scan(); return lines.Text() }
+}
+
+// Without a command, the URL is the result, and the proxy runs until it is interrupted.
+func TestProxyPrintsItsURL(t *testing.T) {
+	t.Parallel()
+	needSignals(t)
+	for _, end := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		s := newStage(t)
+		command, next := s.start("proxy", "cloudlx")
+		url := next()
+		s.more["URL"] = url[strings.LastIndex(url, "/")+1:]
+		get := func() (int, string) {
+			answer, err := http.Get(url + "/api/services")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer answer.Body.Close()
+			body, _ := io.ReadAll(answer.Body)
+			return answer.StatusCode, string(body)
+		}
+		for range 3 {
+			if status, body := get(); status != http.StatusOK {
+				t.Errorf("answered %d: %s", status, body)
+			}
+		}
+		if s.sent() != 1 {
+			t.Errorf("%d token requests", s.sent())
+		}
+		pressed := time.Now()
+		_ = command.Process.Signal(end)
+		_ = command.Wait()
+		if got := command.ProcessState.ExitCode(); got != 130 || time.Since(pressed) > 2*time.Second {
+			t.Errorf("%v: status %d after %s", end, got, time.Since(pressed))
+		}
+		if answer, err := http.Get(url); err == nil {
+			answer.Body.Close()
+			t.Error("it still listens")
+		}
+	}
+}
+
+// The words of an error reach the program that asks the proxy.
+func TestProxySaysWhyThereIsNoToken(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.CloudLX.SetLifetime(61*time.Second, 0)
+	command, next := s.start("proxy", "cloudlx", "--min-validity", "24h")
+	defer func() { _ = command.Process.Kill(); _ = command.Wait() }()
+	url := next()
+	s.more["URL"] = url[strings.LastIndex(url, "/")+1:]
+	s.CloudLX.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPost {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, `{"error":"invalid_client"}`)
+		} else {
+			w.WriteHeader(http.StatusUnauthorized) // the API discards the token
+		}
+		return true
+	})
+	for i := range 2 {
+		answer, err := http.Get(url + "/api/services")
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if i == 1 && (answer.StatusCode != http.StatusBadGateway || !strings.Contains(string(body), "No CloudLX access token: credentials rejected") || !strings.Contains(string(body), "--client-secret-file (CLOUDLX_CLIENT_SECRET)")) {
+			t.Errorf("answered %d: %s", answer.StatusCode, body)
+		}
+		s.keep(string(body))
+	}
+}
+
+// X04: each signal reaches the command once, whether it was sent to the proxy or to the group, and the proxy serves on.
+func TestSignalsReachTheCommandBehindAProxyOnce(t *testing.T) {
+	t.Parallel()
+	needSignals(t)
+	s := newStage(t)
+	script := `trap 'n=$((n+1)); echo INT $n' INT; trap 'echo HUP' HUP; trap 'echo TERM; exit 7' TERM; echo "$EQUINIX_API_URL"; while :; do sleep 0.05; done`
+	command, next := s.start("proxy", "equinix", "--", "sh", "-c", script)
+	url := next()
+	s.more["URL"] = url[strings.LastIndex(url, "/")+1:]
+	for _, send := range []struct {
+		to     int
+		signal syscall.Signal
+		want   string
+	}{
+		{command.Process.Pid, syscall.SIGINT, "INT 1"},
+		{-command.Process.Pid, syscall.SIGINT, "INT 2"},
+		{command.Process.Pid, syscall.SIGHUP, "HUP"},
+		{-command.Process.Pid, syscall.SIGTERM, "TERM"},
+	} {
+		if err := syscall.Kill(send.to, send.signal); err != nil {
+			t.Fatal(err)
+		}
+		if got := next(); got != send.want {
+			t.Fatalf("the command says %q, want %q", got, send.want)
+		}
+		if send.signal == syscall.SIGINT {
+			answer, err := http.Get(url + "/fabric/v4/ports")
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			if answer.StatusCode != http.StatusOK {
+				t.Errorf("after %s the API answers %s", send.want, answer.Status)
+			}
+		}
+	}
+	_ = command.Wait()
+	if got := command.ProcessState.ExitCode(); got != 7 {
+		t.Errorf("status %d, want the command's", got)
+	}
+}

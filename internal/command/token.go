@@ -1,0 +1,65 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package command
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
+)
+
+func (c *call) tokenCommand() *cobra.Command {
+	return c.parent("token PLATFORM", "Prints an access token", "Prints an access token, or what hands it on.", func(p platforms.Platform) *cobra.Command {
+		cmd := &cobra.Command{
+			Use: p.Name + " [flags]", Short: p.Title, Args: none,
+			Long: "Prints an access token for " + p.About + ".",
+		}
+		var format, variable string
+		var strict bool
+		set := pflag.NewFlagSet("", pflag.ContinueOnError)
+		set.StringVar(&format, "format", "token", "How it is printed: `FORMAT` is "+strings.Join(formatNames(), ", ")+".")
+		addVariable(set, &variable, p)
+		addStrict(set, &strict)
+		cmd.Flags().AddFlagSet(set)
+		grouped(cmd, "Result", set)
+		f := settingsFlags(cmd, p)
+		_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formatNames(), cobra.ShellCompDirectiveNoFileComp))
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			deliver, err := c.format(cmd, format, variableName(variable, p))
+			if err != nil {
+				return err
+			}
+			settled, err := c.settle(ctx, f, []platforms.Platform{p})
+			if err != nil {
+				return err
+			}
+			token, err := c.token(ctx, c.engine(ctx, settled[0]), settled[0], strict)
+			if err != nil {
+				return err
+			}
+			return deliver(p, token)
+		}
+		return cmd
+	})
+}
+
+func addStrict(set *pflag.FlagSet, strict *bool) {
+	set.BoolVar(strict, "strict", false, "End with status 5 if the token is valid for less than --min-validity, instead of with a warning.")
+}
+
+func addVariable(set *pflag.FlagSet, variable *string, p platforms.Platform) {
+	set.StringVar(variable, "variable", "", "The `NAME` of the variable that holds the token. Default: "+variableName("", p)+".")
+}
+
+// variableName is what the variable with the token is called.
+func variableName(name string, p platforms.Platform) string {
+	if name != "" {
+		return name
+	}
+	return strings.ToUpper(p.Name) + "_ACCESS_TOKEN"
+}

@@ -1,0 +1,110 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+)
+
+//go:embed long.tf
+var longConfiguration string
+
+const (
+	shortLife = 2 * time.Second
+	calls     = 5 // a second apart
+)
+
+// callAgain calls an API several times and leaves the statuses in a file.
+func callAgain(ctx context.Context, name string) error {
+	var statuses []string
+	for range calls {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, os.Getenv("API_URL"), nil)
+		if err != nil {
+			return err
+		}
+		if authorization := os.Getenv("AUTHORIZATION"); authorization != "" {
+			request.Header.Set("Authorization", authorization)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return err
+		}
+		response.Body.Close()
+		statuses = append(statuses, fmt.Sprint(response.StatusCode))
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	left, err := json.Marshal(statuses)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(answer{}.file(name), left, 0o600)
+}
+
+// outlast shows an apply that takes longer than a token lasts, with a token and through the proxy.
+func outlast(ctx context.Context, dir string, platforms *simulator.Simulator) error {
+	platforms.Interxion.SetLifetime(shortLife, 0)
+	workspace, err := cli.Open(dir, os.Getenv("TF_ACC_TERRAFORM_PATH"), ".bin")
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	workspace.Env = append(platforms.Environment(), "TF_VAR_call=\""+self+"\" calls", "TF_VAR_ix_api_url="+platforms.Interxion.URL()+"/api/v2")
+	if err := workspace.Write("main.tf", longConfiguration); err != nil {
+		return err
+	}
+	fmt.Printf("\nA long apply: Interxion's tokens now last for %s, and two commands call its API %d times, a second apart.\n", shortLife, calls)
+	result, err := workspace.Run(ctx, "apply", "-auto-approve", "-no-color")
+	if err != nil {
+		return err
+	}
+	if result.Status != 0 {
+		return fmt.Errorf("apply ended with status %d:\n%s%s", result.Status, result.Stdout, result.Stderr)
+	}
+	byToken, err := statusesOf(workspace, "token")
+	if err != nil {
+		return err
+	}
+	byProxy, err := statusesOf(workspace, "proxy")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("  With the token of an interxion_access_token: answered %s\n", strings.Join(byToken, ", "))
+	fmt.Printf("  Through an interxion_api_proxy:              answered %s\n", strings.Join(byProxy, ", "))
+	if byToken[calls-1] != "401" || strings.Join(byProxy, "") != strings.Repeat("200", calls) {
+		return errors.New("the proxy has made no difference")
+	}
+	return nil
+}
+
+// statusesOf are what a command has left.
+func statusesOf(workspace *cli.Workspace, name string) ([]string, error) {
+	left, err := os.ReadFile(filepath.Join(workspace.Dir, answer{}.file(name)))
+	if err != nil {
+		return nil, err
+	}
+	var statuses []string
+	if err := json.Unmarshal(left, &statuses); err != nil || len(statuses) != calls {
+		return nil, fmt.Errorf("the command %s has left %d statuses: %w", name, len(statuses), err)
+	}
+	return statuses, nil
+}

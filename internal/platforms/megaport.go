@@ -1,0 +1,54 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package platforms
+
+import "github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+
+// Megaport is the platform of that name. Its environment has no default: where it is unset, Megaport's own Terraform
+// provider uses staging, and its command line uses production.
+var Megaport = Platform{
+	Name:  "megaport",
+	Title: "Megaport",
+	About: "the Megaport API",
+	URL:   "environment",
+	Inputs: []Input{
+		{
+			Name:        "environment",
+			Description: "Megaport's environment: `production`, `staging` or `development`. There is no default, because Megaport's own tools disagree: unset is staging in one of them and production in another.",
+			Environment: "MEGAPORT_ENVIRONMENT",
+			Check:       clients.CheckOneOf(clients.MegaportEnvironments...),
+		},
+		{
+			Name:        "token_url",
+			Description: "The URL of the token endpoint, in the place of `environment`.",
+			Environment: "MEGAPORT_TOKEN_URL",
+			Optional:    true,
+			Replaces:    "environment",
+			URL:         true,
+			Check:       clients.CheckURL,
+		},
+		{
+			Name:        "access_key",
+			Description: "The access key of an API key, from Megaport's portal.",
+			Environment: "MEGAPORT_ACCESS_KEY",
+			Check:       clients.CheckAccessKey,
+		},
+		{
+			Name:        "secret_key",
+			Description: "The secret key of an API key, from Megaport's portal.",
+			Environment: "MEGAPORT_SECRET_KEY",
+			Secret:      true,
+			Check:       clients.CheckSecret,
+		},
+		MinValidity,
+	},
+	Grant: func(s Settings) clients.Grant {
+		return clients.Megaport{
+			Environment: s.Text("environment"),
+			TokenURL:    s.Text("token_url"),
+			AccessKey:   s.Text("access_key"),
+			SecretKey:   s.Secret("secret_key"),
+		}
+	},
+}

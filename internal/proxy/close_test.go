@@ -1,0 +1,171 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package proxy
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestCloseLetsRequestsFinish(t *testing.T) {
+	t.Parallel()
+	arrived, leave := make(chan struct{}), make(chan struct{})
+	s := newScene(t, func(w http.ResponseWriter, _ *http.Request) {
+		close(arrived)
+		<-leave
+		_, _ = io.WriteString(w, "whole")
+	})
+	var all sync.WaitGroup
+	all.Go(func() {
+		if answer, body := s.do(http.MethodGet, "/x", nil); answer.StatusCode != http.StatusOK || body != "whole" {
+			t.Errorf("answered %d: %s", answer.StatusCode, body)
+		}
+	})
+	<-arrived
+	closed := make(chan struct{})
+	go func() { s.Close(); close(closed) }()
+	<-s.closing
+	for { // the listener ends at once
+		connection, err := net.Dial("tcp", s.address())
+		if err != nil {
+			break
+		}
+		connection.Close()
+	}
+	select {
+	case <-closed:
+		t.Error("Close has not waited")
+	default:
+	}
+	close(leave)
+	all.Wait()
+	<-closed
+}
+
+func TestCloseWaitsForFiveSecondsAtMost(t *testing.T) {
+	t.Parallel()
+	arrived := make(chan struct{}, 2)
+	s := newScene(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // net/http sees the end of a connection only then
+		arrived <- struct{}{}
+		<-r.Context().Done()
+	})
+	ended := make(chan error, 2)
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		go func() {
+			r, _ := http.NewRequestWithContext(t.Context(), method, s.path("/x"), strings.NewReader("x"))
+			answer, err := plain.RoundTrip(r)
+			if err == nil {
+				answer.Body.Close()
+			}
+			ended <- err
+		}()
+	}
+	<-arrived
+	<-arrived
+	began := time.Now()
+	s.Close()
+	if took := time.Since(began); took < grace-time.Second/2 || took > grace+time.Second {
+		t.Errorf("Close took %s", took)
+	}
+	if got := strings.Count(s.log.String(), "API request"); got != 2 { // each is logged when it ends
+		t.Errorf("%d requests have ended", got)
+	}
+	<-ended
+	<-ended
+}
+
+// A connection without a request does not hold up Close.
+func TestCloseDoesNotWaitForIdleConnections(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	for range 3 {
+		connection, err := net.Dial("tcp", s.address())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { connection.Close() })
+	}
+	s.get("/x", 200)
+	began := time.Now()
+	s.Close()
+	s.Close()
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("Close took %s", took)
+	}
+}
+
+func TestFurtherRequestsWait(t *testing.T) {
+	t.Parallel()
+	arrived, leave := make(chan struct{}, 2*mostRequests), make(chan struct{})
+	s := newScene(t, func(http.ResponseWriter, *http.Request) {
+		arrived <- struct{}{}
+		<-leave
+	})
+	var all sync.WaitGroup
+	for range mostRequests + 20 {
+		all.Go(func() { s.get("/x", 200) })
+	}
+	for range mostRequests {
+		<-arrived
+	}
+	select {
+	case <-arrived:
+		t.Errorf("more than %d requests at once", mostRequests)
+	case <-time.After(200 * time.Millisecond):
+	}
+	close(leave)
+	all.Wait()
+}
+
+// descriptors counts those of this process; 0: that cannot be known here.
+func descriptors() int {
+	entries, _ := os.ReadDir("/proc/self/fd")
+	return len(entries)
+}
+
+// settle waits until what ends by itself has ended.
+func settle(t *testing.T, count func() int, want int) int {
+	t.Helper()
+	for range 200 {
+		if count() <= want {
+			break
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-t.Context().Done():
+		}
+	}
+	return count()
+}
+
+func TestCloseLeavesNothingBehind(t *testing.T) { // not parallel: it counts
+	s := newScene(t, echo)
+	s.Close()
+	plain.CloseIdleConnections()
+	goroutines, files := runtime.NumGoroutine(), descriptors()
+	for range 5 {
+		s.open()
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() { s.do(http.MethodPost, "/x", strings.NewReader(strings.Repeat("x", 100_000))) })
+		}
+		all.Wait()
+		s.Close()
+	}
+	plain.CloseIdleConnections()
+	if got := settle(t, runtime.NumGoroutine, goroutines); got > goroutines {
+		t.Errorf("%d goroutines, %d before", got, goroutines)
+	}
+	if got := settle(t, descriptors, files); got > files {
+		t.Errorf("%d descriptors, %d before", got, files)
+	}
+}

@@ -1,0 +1,587 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+)
+
+// says answers with a status and a body.
+func says(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+// echo answers with the request's body.
+func echo(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }
+
+func TestRequestsAreForwardedAsTheyCame(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, echo)
+	for i, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"} {
+		const target = "/things/%C3%A4%20b;v=1/?a=1;b=%zz&c=%2F..&&d"
+		answer, body := s.do(method, target, strings.NewReader("body of "+method), "X-Own", "one", "X-Own", "two", "Accept", "application/json")
+		if answer.StatusCode != http.StatusOK || body != "body of "+method {
+			t.Errorf("%s was answered %d: %s", method, answer.StatusCode, body)
+		}
+		got := s.requests()[i]
+		if got.Method != method || got.RequestURI != "/api/v2"+target || fmt.Sprint(got.Header["X-Own"]) != "[one two]" || got.Header.Get("Accept") != "application/json" {
+			t.Errorf("%s became %s %s with %v", method, got.Method, got.RequestURI, got.Header)
+		}
+		if !s.bearer(got) {
+			t.Errorf("%s has no token", method)
+		}
+	}
+	s.wantTokens(1)
+}
+
+// The API sees a request of its own: what the caller says of itself, and of the connection, is replaced or left out, and
+// nothing is added.
+func TestHeadersAreReplacedOrLeftOut(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	s.raw("POST /" + s.secret + "/x HTTP/1.1\r\nHost: " + s.address() + "\r\nContent-Length: 2\r\nAuthorization: Bearer own\r\nAuthorization: Basic own\r\nCookie: a=b\r\n" +
+		"Proxy-Authorization: Basic own\r\nProxy-Connection: keep-alive\r\nProxy-Anything: own\r\nForwarded: for=own\r\nX-Forwarded-For: own\r\nX-Forwarded-Host: own\r\n" +
+		"X-Forwarded-Anything: own\r\nConnection: close, Authorization, X-Named, Content-Type\r\nX-Named: own\r\nKeep-Alive: 300\r\nTE: gzip\r\nX-Kept: yes\r\n\r\nhi")
+	got := s.requests()[0]
+	if !s.bearer(got) {
+		t.Error("the token is missing, or not alone")
+	}
+	got.Header.Del("Authorization")
+	if want := "map[Content-Length:[2] X-Kept:[yes]]"; fmt.Sprint(got.Header) != want {
+		t.Errorf("the API has seen %v, want %s", got.Header, want)
+	}
+}
+
+func TestAnswersComeAsTheyAre(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header["Content-Type"] = nil
+		header.Set("X-Own", "one")
+		header.Add("X-Own", "two")
+		header.Set("Www-Authenticate", `Bearer error="own"`)
+		header.Set("Trailer", "X-Checksum")
+		w.WriteHeader(http.StatusTeapot)
+		_, _ = io.WriteString(w, "<html>"+r.URL.Path)
+		header.Set("X-Checksum", "42")
+	})
+	answer, body := s.do(http.MethodPost, "/x", strings.NewReader("x"))
+	if answer.StatusCode != http.StatusTeapot || body != "<html>/api/v2/x" || fmt.Sprint(answer.Header["X-Own"]) != "[one two]" || answer.Trailer.Get("X-Checksum") != "42" {
+		t.Errorf("%d %v %v: %s", answer.StatusCode, answer.Header, answer.Trailer, body)
+	}
+	if kind, has := answer.Header["Content-Type"]; has {
+		t.Errorf("it was given the content type %q", kind)
+	}
+}
+
+// net/http makes up a content type unless it is kept from it.
+func TestNoContentTypeIsMadeUp(t *testing.T) {
+	t.Parallel()
+	recorder := httptest.NewRecorder()
+	a := &answer{ResponseWriter: recorder, links: linksOf(t, "https://api.example", "/")}
+	a.WriteHeader(http.StatusOK)
+	_, _ = a.Write([]byte("<html>"))
+	if kind := recorder.Result().Header.Get("Content-Type"); kind != "" {
+		t.Errorf("it has become %q", kind)
+	}
+}
+
+func TestNoRedirectIsFollowed(t *testing.T) {
+	t.Parallel()
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was followed") }))
+	t.Cleanup(elsewhere.Close)
+	s := newScene(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", elsewhere.URL+"/x")
+		w.WriteHeader(http.StatusTemporaryRedirect)
+	})
+	if answer, _ := s.do(http.MethodGet, "/x", nil); answer.StatusCode != http.StatusTemporaryRedirect || answer.Header.Get("Location") != elsewhere.URL+"/x" {
+		t.Errorf("answered %d, %v", answer.StatusCode, answer.Header)
+	}
+}
+
+// Each part goes on before the next one has come, in both directions.
+func TestBodiesAreStreamed(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+		control := http.NewResponseController(w)
+		_ = control.EnableFullDuplex()
+		part := make([]byte, 4)
+		for {
+			n, err := io.ReadFull(r.Body, part)
+			if err != nil {
+				return
+			}
+			_, _ = w.Write(part[:n])
+			_ = control.Flush()
+		}
+	})
+	in, out := io.Pipe()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.path("/x"), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _ = io.WriteString(out, "ping") }()
+	answer, err := plain.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	part := make([]byte, 4)
+	for i := range 3 {
+		if _, err := io.ReadFull(answer.Body, part); err != nil || string(part) != "ping" {
+			t.Fatalf("part %d: %q, %v", i, part, err)
+		}
+		_, _ = io.WriteString(out, "ping")
+	}
+	out.Close()
+}
+
+// A part of an answer goes on at once, also where the length of the whole is known.
+func TestASlowAnswerArrivesInParts(t *testing.T) {
+	t.Parallel()
+	read := make(chan struct{})
+	s := newScene(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "8")
+		_, _ = io.WriteString(w, "half")
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-read:
+		case <-time.After(5 * time.Second):
+		}
+		_, _ = io.WriteString(w, "half")
+	})
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.path("/x"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	answer, err := plain.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if _, err := io.ReadFull(answer.Body, make([]byte, 4)); err != nil || time.Since(began) > 4*time.Second {
+		t.Errorf("the first part came after %s: %v", time.Since(began), err)
+	}
+	close(read)
+}
+
+// An API may answer before it has read the request. The caller gets the answer, and the connection stays of use.
+func TestAnEarlyAnswerArrives(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, says(http.StatusForbidden, "no"))
+	for _, size := range []int{1, 1000, 100_000} {
+		for range 20 {
+			answer, body := s.do(http.MethodPost, "/x", strings.NewReader(strings.Repeat("x", size)))
+			if answer.StatusCode != http.StatusForbidden || body != "no" {
+				t.Errorf("%d bytes: answered %d: %s", size, answer.StatusCode, body)
+			}
+		}
+	}
+}
+
+// A caller that waits for permission to send a body gets it from the API, or is told why not.
+func TestABodyThatWaitsForPermission(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/v2/no" {
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+			return
+		}
+		echo(w, r)
+	})
+	patient := &http.Transport{ExpectContinueTimeout: 10 * time.Second}
+	defer patient.CloseIdleConnections()
+	for path, want := range map[string]int{"/yes": http.StatusOK, "/no": http.StatusRequestEntityTooLarge} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.path(path), strings.NewReader("body"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Expect", "100-continue")
+		began := time.Now()
+		answer, err := patient.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if answer.StatusCode != want || want == http.StatusOK && string(text) != "body" || time.Since(began) > 5*time.Second {
+			t.Errorf("%s: answered %d after %s: %s", path, answer.StatusCode, time.Since(began), text)
+		}
+	}
+}
+
+// An answer that breaks off does not look whole.
+func TestABrokenAnswerIsBroken(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "half")
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.path("/x"), nil)
+	answer, err := plain.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if body, err := io.ReadAll(answer.Body); err == nil {
+		t.Errorf("the answer looks whole: %q", body)
+	}
+}
+
+// An API that switches protocols without being asked gets no tunnel.
+func TestNoTunnelIsOpened(t *testing.T) {
+	t.Parallel()
+	for _, header := range []string{"", "Connection: Upgrade\r\nUpgrade: own\r\n"} {
+		s := newScene(t, func(w http.ResponseWriter, _ *http.Request) {
+			connection, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer connection.Close()
+			_ = connection.SetDeadline(time.Now().Add(5 * time.Second))
+			_, _ = io.WriteString(connection, "HTTP/1.1 101 Switching Protocols\r\n"+header+"\r\n")
+			_, _ = io.Copy(io.Discard, connection)
+		})
+		answer, body := s.raw(s.request("GET", "/"+s.secret+"/x"))
+		if problem(t, answer, body); answer.StatusCode != http.StatusBadGateway {
+			t.Errorf("answered %d", answer.StatusCode)
+		}
+	}
+}
+
+func TestAnAPIThatDoesNotAnswerIsExplained(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	s.api.Close()
+	answer, body := s.do(http.MethodGet, "/x", nil)
+	found := problem(t, answer, body)
+	if answer.StatusCode != http.StatusBadGateway || found.Title != "explained" || !strings.Contains(found.Detail, "connection refused") {
+		t.Errorf("%d: %+v", answer.StatusCode, found)
+	}
+}
+
+// It trusts what it is told to trust, in addition to nothing else.
+func TestTheCertificateIsChecked(t *testing.T) {
+	t.Parallel()
+	s := newPlatform(t)
+	s.api = httptest.NewTLSServer(says(200, "hi"))
+	t.Cleanup(s.api.Close)
+	s.open()
+	if answer, body := s.do(http.MethodGet, "/x", nil); answer.StatusCode != http.StatusBadGateway || !strings.Contains(body, "authority that this machine does not trust") {
+		t.Errorf("%d: %s", answer.StatusCode, body)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(s.api.Certificate())
+	s.open(func(o *Options) { o.RootCAs = roots })
+	s.get("/x", 200)
+}
+
+// Whoever has no token is not let through without one.
+func TestWithoutATokenTheAPIIsNotAsked(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		answer http.HandlerFunc
+		want   int
+		pause  string
+	}{
+		{"rejected", says(400, `{"error":"invalid_client"}`), 502, ""},
+		{"unavailable", says(503, ""), 503, "60"},
+		{"throttled", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "300")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}, 503, "300"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, nil)
+			s.tokens.refuse(s.tokens.held) // so that another one is needed
+			s.platform.Intercept(func(w http.ResponseWriter, r *http.Request) bool { test.answer(w, r); return true })
+			for range 20 {
+				answer, body := s.do(http.MethodPost, "/x", strings.NewReader("x"))
+				if found := problem(t, answer, body); answer.StatusCode != test.want || found.Title != "explained" || answer.Header.Get("Retry-After") != test.pause {
+					t.Fatalf("answered %d, %v: %s", answer.StatusCode, answer.Header, body)
+				}
+			}
+			s.wantAsked(0)
+			s.wantTokens(2)
+		})
+	}
+}
+
+// A platform that is down for the moment does no harm as long as the last token is valid.
+func TestAValidTokenIsUsedWhileThereIsNoOther(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil, func(o *Options) { o.MinValidity = 50 * time.Minute })
+	s.tokens.options.MinValidity = 59*time.Minute + 59*time.Second // the token at hand is no longer enough
+	another := clients.New(clients.Options{MaxAttempts: 1})        // it shares no token that is new
+	s.tokens.options.Token = func(ctx context.Context, _ time.Duration) (clients.Token, error) {
+		return another.Token(ctx, s.grant, 2*time.Hour)
+	}
+	s.platform.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	})
+	s.get("/x", 200)
+	s.wantTokens(2)
+	s.wantAsked(1)
+}
+
+// refusing is an API that takes no token of those that are counted as refused.
+type refusing struct {
+	mu      sync.Mutex
+	refused map[string]bool
+	status  int
+}
+
+func (a *refusing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	no := a.refused[r.Header.Get("Authorization")] || a.refused["all"]
+	a.mu.Unlock()
+	if no {
+		w.Header().Set("Www-Authenticate", "Bearer")
+		w.WriteHeader(a.status)
+		return
+	}
+	echo(w, r)
+}
+
+// refuse refuses the tokens issued so far.
+func (a *refusing) refuse(s *scene) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, token := range s.platform.Issued() {
+		a.refused["Bearer "+token] = true
+	}
+}
+
+func newRefusing() *refusing { return &refusing{refused: map[string]bool{}, status: 401} }
+
+func TestARefusedTokenIsReplacedOnce(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, method, body string
+		asked, want        int
+	}{
+		{"GET", "GET", "", 2, 200},
+		{"HEAD", "HEAD", "", 2, 200},
+		{"GET with a body", "GET", "body", 1, 401},
+		{"POST", "POST", "", 1, 401},
+		{"POST with a body", "POST", "body", 1, 401},
+		{"PUT", "PUT", "", 1, 401},
+		{"DELETE", "DELETE", "", 1, 401},
+		{"OPTIONS", "OPTIONS", "", 1, 401},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			api := newRefusing()
+			s := newScene(t, api.ServeHTTP)
+			api.refuse(s)
+			answer, _ := s.do(test.method, "/x?q=1", body(test.body))
+			if answer.StatusCode != test.want {
+				t.Errorf("answered %d", answer.StatusCode)
+			}
+			s.wantAsked(test.asked)
+			s.get("/x", 200)
+			s.wantAsked(test.asked + 1)
+			s.wantTokens(2)
+			all := s.requests()
+			if first, last := all[0].Header.Get("Authorization"), all[len(all)-1].Header.Get("Authorization"); first == last {
+				t.Error("the refused token was used again")
+			}
+		})
+	}
+}
+
+// body is a body to send; "": none.
+func body(text string) io.Reader {
+	if text == "" {
+		return nil
+	}
+	return bytes.NewReader([]byte(text))
+}
+
+// An API that refuses every token costs no token request for each of its answers, whether the platform hands out new
+// tokens or the same one again.
+func TestThereIsNoLoopOfTokenRequests(t *testing.T) {
+	t.Parallel()
+	for _, same := range []bool{false, true} {
+		t.Run(fmt.Sprint("the same token again: ", same), func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, says(401, "no"))
+			if same {
+				first := s.platform.Issued()[0]
+				s.platform.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+					w.Header().Set("Content-Type", "application/json")
+					fmt.Fprintf(w, `{"access_token":%q,"token_type":"Bearer","expires_in":3600}`, first)
+					return true
+				})
+			}
+			var all sync.WaitGroup
+			for i := range 100 {
+				all.Go(func() {
+					for range 10 {
+						method := []string{"GET", "POST"}[i%2]
+						if answer, body := s.do(method, "/x", nil); answer.StatusCode != http.StatusUnauthorized || body != "no" {
+							t.Errorf("%s was answered %d: %s", method, answer.StatusCode, body)
+						}
+					}
+				})
+			}
+			all.Wait()
+			s.wantTokens(2)
+			asked := len(s.requests())
+			if asked < 1000 || asked > 1100 || same && asked != 1000 {
+				t.Errorf("the API has seen %d requests", asked)
+			}
+			if got := s.Close(); got != asked {
+				t.Errorf("%d refusals are counted, the API has seen %d requests", got, asked)
+			}
+		})
+	}
+}
+
+func TestAllWhoWaitShareOneNewToken(t *testing.T) {
+	t.Parallel()
+	api := newRefusing()
+	s := newScene(t, api.ServeHTTP)
+	api.refuse(s)
+	var all sync.WaitGroup
+	for range 100 {
+		all.Go(func() {
+			if answer, _ := s.do(http.MethodGet, "/x", nil); answer.StatusCode != http.StatusOK {
+				t.Errorf("answered %d", answer.StatusCode)
+			}
+		})
+	}
+	all.Wait()
+	s.wantTokens(2)
+}
+
+func TestForbiddenIsNoMatterOfTheToken(t *testing.T) {
+	t.Parallel()
+	api := newRefusing()
+	api.status = 403
+	s := newScene(t, api.ServeHTTP)
+	api.refuse(s)
+	for range 3 {
+		s.get("/x", 403)
+	}
+	s.wantAsked(3)
+	s.wantTokens(1)
+	if got := s.Close(); got != 0 {
+		t.Errorf("%d refusals", got)
+	}
+}
+
+// The new token that a refused GET needs cannot be had: the caller is told why.
+func TestNoNewTokenAfterARefusalIsExplained(t *testing.T) {
+	t.Parallel()
+	api := newRefusing()
+	s := newScene(t, api.ServeHTTP)
+	api.refuse(s)
+	s.platform.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	})
+	answer, body := s.do(http.MethodGet, "/x", nil)
+	if problem(t, answer, body); answer.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("answered %d: %s", answer.StatusCode, body)
+	}
+	s.wantAsked(1)
+}
+
+func TestAConsumersLoginIsAnsweredHere(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	for _, kind := range []string{"application/x-www-form-urlencoded", "application/json"} {
+		answer, body := s.do(http.MethodPost, "/.ixtoken/token", strings.NewReader("grant_type=client_credentials&client_id=any"), "Content-Type", kind, "Authorization", "Basic YTpi")
+		if answer.StatusCode != http.StatusOK || body != `{"access_token":"replaced-by-the-api-proxy","expires_in":31536000,"token_type":"Bearer"}`+"\n" || answer.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("answered %d, %v: %s", answer.StatusCode, answer.Header, body)
+		}
+	}
+	if answer, _ := s.do(http.MethodGet, "/.ixtoken/token", nil); answer.StatusCode != http.StatusMethodNotAllowed || answer.Header.Get("Allow") != "POST" {
+		t.Errorf("answered %d", answer.StatusCode)
+	}
+	s.wantAsked(0)
+	s.wantTokens(1)
+	if answer, _ := s.do(http.MethodGet, "/x", nil, "Authorization", "Bearer replaced-by-the-api-proxy"); answer.StatusCode != http.StatusOK || !s.bearer(s.requests()[0]) {
+		t.Error("the placeholder was not replaced")
+	}
+}
+
+// The log has method and status, and nothing of what a request carries.
+func TestTheLogTellsNothingOfARequest(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, says(200, "CANARY-answer"))
+	s.do(http.MethodPost, "/CANARY-path?CANARY-query", strings.NewReader("CANARY-body"), "X-Header", "CANARY-header")
+	s.do("CANARYMETHOD", "/x", nil)
+	s.raw(s.request("GET", "/CANARY-secret"))
+	s.Close()
+	logged := s.log.String()
+	for _, want := range []string{"method=POST status=200 took=", "method=another status=200", "method=GET status=404"} {
+		if !strings.Contains(logged, want) {
+			t.Errorf("the log does not say %q:\n%s", want, logged)
+		}
+	}
+	if strings.Contains(logged, "CANARY") || strings.Contains(logged, s.secret) || strings.Contains(logged, "Bearer") {
+		t.Errorf("the log tells too much:\n%s", logged)
+	}
+}
+
+// As many connections are kept as there may be requests. With two, which is the default, a busy machine runs out of ports.
+func TestConnectionsAreKept(t *testing.T) {
+	t.Parallel()
+	var opened atomic.Int32
+	s := newPlatform(t)
+	s.api = httptest.NewUnstartedServer(says(200, "hi"))
+	s.api.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	s.api.Start()
+	t.Cleanup(s.api.Close)
+	s.open()
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			for range 40 {
+				s.get("/x", 200)
+			}
+		})
+	}
+	all.Wait()
+	if got := opened.Load(); got > 100 {
+		t.Errorf("%d connections for 2000 requests, 50 at once", got)
+	}
+}
+
+// The environment's proxy is used for the API as for tokens. For loopback it never is.
+func TestTheEnvironmentsProxyIsUsed(t *testing.T) {
+	t.Parallel()
+	if newScene(t, nil).transport.Proxy == nil {
+		t.Error("no proxy is looked for")
+	}
+}

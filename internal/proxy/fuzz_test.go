@@ -1,0 +1,154 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package proxy
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// forwarded gathers what reaches an API in a fuzz test.
+type forwarded struct {
+	mu   sync.Mutex
+	seen []*http.Request
+}
+
+func (f *forwarded) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seen = append(f.seen, r)
+}
+
+func (f *forwarded) take() []*http.Request {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	seen := f.seen
+	f.seen = nil
+	return seen
+}
+
+// FuzzRequest writes any request line and headers to the proxy. Whatever reaches the API is what the contract lets through.
+func FuzzRequest(f *testing.F) {
+	for _, seed := range []string{
+		"GET /SECRET/x HTTP/1.1\r\nHost: HOST\r\n\r\n",
+		"POST /SECRET/x?a=b;c HTTP/1.1\r\nHost: HOST\r\nContent-Length: 2\r\nCookie: a\r\nForwarded: b\r\n\r\nhi",
+		"GET http://evil.example/SECRET/x HTTP/1.1\r\nHost: HOST\r\n\r\n",
+		"GET //SECRET/../x HTTP/1.0\r\nHost: HOST\r\nOrigin: null\r\n\r\n",
+		"GET /SECRET/%2e%2e;/%2F\\..%5c HTTP/1.1\r\nHost: evil.example\r\nSec-Fetch-Mode: cors\r\n\r\n",
+		"GET /SECRET/a?b HTTP/1.1 HTTP/1.1\r\nHost: HOST\r\nUpgrade: h2c\r\nConnection: Authorization, Host, Upgrade\r\n\r\n",
+		"POST /SECRET/ HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\nX-Forwarded-For: 1\r\nProxy-X: 2\r\n\r\n0\r\n\r\nGET /SECRET/two HTTP/1.1\r\nHost: HOST\r\n\r\n",
+		"GET /SECRET/a%2Fb{ HTTP/1.1\r\nHost: HOST\r\n\r\n",
+		"CONNECT HOST HTTP/1.1\r\nHost: HOST\r\n\r\n", "TRACE /SECRET/ HTTP/1.1\r\nHost: HOST\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: HOST\r\n\r\n",
+	} {
+		f.Add(seed)
+	}
+	api := &forwarded{}
+	s := newScene(f, api.ServeHTTP)
+	f.Fuzz(func(t *testing.T, text string) {
+		text = strings.NewReplacer("SECRET", s.secret, "HOST", s.address()).Replace(text)
+		connection, err := net.Dial("tcp", s.address())
+		if err != nil {
+			t.Skip("no port is free: ", err)
+		}
+		defer connection.Close()
+		_ = connection.SetDeadline(time.Now().Add(10 * time.Second))
+		_, _ = io.WriteString(connection, text)
+		_ = connection.(*net.TCPConn).CloseWrite()
+		answer, err := io.ReadAll(connection)
+		if err != nil && !strings.Contains(err.Error(), "reset") {
+			t.Fatalf("no end of the answer: %v", err)
+		}
+		for _, r := range api.take() {
+			wantAllowed(t, s, r)
+		}
+		if !strings.Contains(text, s.secret) && strings.Contains(string(answer), s.secret) {
+			t.Error("the answer tells the secret")
+		}
+	})
+}
+
+// wantAllowed holds a request that has reached the API against the contract, in other words than the guards.
+func wantAllowed(t *testing.T, s *scene, r *http.Request) {
+	t.Helper()
+	raw, _, _ := strings.Cut(r.RequestURI, "?")
+	plain := raw
+	for range 2 { // as a lenient server might read it
+		if decoded, err := url.PathUnescape(strings.ReplaceAll(plain, `\`, "/")); err == nil && strings.Count(decoded, "/") == strings.Count(plain, "/") {
+			plain = decoded
+		}
+	}
+	switch {
+	case "http://"+r.Host != s.api.URL:
+		t.Errorf("the Host is %q", r.Host)
+	case !s.bearer(r):
+		t.Error("the token is missing, or not alone")
+	case raw != "/api/v2" && !strings.HasPrefix(raw, "/api/v2/"):
+		t.Errorf("the path %q is not below the upstream's", raw)
+	case strings.Contains(strings.ToLower(raw), "%2f") || strings.Contains(strings.ToLower(raw), "%5c") || strings.Contains(raw, `\`):
+		t.Errorf("the path %q has an encoded slash", raw)
+	case r.Method == http.MethodTrace || r.Method == http.MethodConnect:
+		t.Errorf("the method %s has come", r.Method)
+	case strings.Contains(r.RequestURI, s.secret) && !strings.Contains(raw[1:], s.secret):
+		t.Error("the secret has come")
+	}
+	for segment := range strings.SplitSeq(raw, "/") {
+		segment, _ = url.PathUnescape(segment)
+		segment, _, _ = strings.Cut(segment, ";")
+		if segment == "." || segment == ".." {
+			t.Errorf("the path %q has a dot segment", raw)
+		}
+	}
+	if clean := path.Clean(raw); clean != "/api/v2" && !strings.HasPrefix(clean, "/api/v2/") {
+		t.Errorf("the path %q leads to %q", raw, clean)
+	}
+	for name := range r.Header {
+		if name == "Origin" || name == "Cookie" || name == "Upgrade" || name == "Forwarded" || strings.HasPrefix(name, "Sec-Fetch-") ||
+			strings.HasPrefix(name, "Proxy-") || strings.HasPrefix(name, "X-Forwarded-") || name == "Connection" || name == "Keep-Alive" {
+			t.Errorf("the header %s has come", name)
+		}
+	}
+}
+
+// FuzzLinks rewrites any Location and Link. What points to the proxy then comes back to the place that was meant.
+func FuzzLinks(f *testing.F) {
+	for _, seed := range []string{
+		"https://api.example/v2/ports?page=2#x", "/v2/../v1", "//api.example:443/v2", "?a", "../x;y", "https://api.example/v2/%2e%2e/", "https://u:p@api.example/v2",
+		"</v2/a>; rel=next, <https://api.example/v2/b>; title=\"<c>\\\"\"", "<", "\"", "https:api.example/v2", "HTTPS://API.EXAMPLE/v2/\x00",
+	} {
+		f.Add(seed)
+	}
+	l := linksOf(f, "https://api.example/v2", "/v2/ports/1?x=1")
+	f.Fuzz(func(t *testing.T, text string) {
+		_ = l.pointAll(text)
+		pointed := l.point(text)
+		rest, ours := strings.CutPrefix(pointed, through)
+		if !ours {
+			if pointed != text {
+				t.Errorf("%q became %q", text, pointed)
+			}
+			return
+		}
+		meant, err := l.asked.Parse(text)
+		back, failed := url.Parse("https://api.example/v2" + rest)
+		if err != nil || failed != nil || !sameHost(meant, l.upstream) || meant.User != nil {
+			t.Fatalf("%q points to the proxy: %v, %v", text, err, failed)
+		}
+		if back.EscapedPath() != meant.EscapedPath() || back.RawQuery != meant.RawQuery || back.Fragment != meant.Fragment {
+			t.Errorf("%q became %q, which leads to %s", text, pointed, back)
+		}
+		if route, _, _ := strings.Cut(rest, "?"); ambiguous(strings.SplitN(route, "#", 2)[0]) {
+			t.Errorf("%q became %q, which the proxy refuses", text, pointed)
+		}
+		if strings.ContainsAny(pointed, "\r\n\x00") {
+			t.Errorf("%q became %q", text, pointed)
+		}
+	})
+}

@@ -1,0 +1,226 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+)
+
+// scene is a proxy in front of an API on loopback, with tokens of a simulated platform.
+type scene struct {
+	*Proxy
+	t        testing.TB
+	platform *simulator.Platform
+	client   *clients.Client
+	grant    clients.Grant
+	api      *httptest.Server
+	log      bytes.Buffer
+
+	mu    sync.Mutex
+	asked []*http.Request // by the proxy
+}
+
+// reply is an answer whose body has been read.
+type reply struct {
+	StatusCode      int
+	Header, Trailer http.Header
+}
+
+// newScene starts all of it. The API answers with handler; nil: with 200.
+func newScene(t testing.TB, handler http.HandlerFunc, change ...func(*Options)) *scene {
+	t.Helper()
+	s := newPlatform(t)
+	s.api = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.note(r)
+		if handler != nil {
+			handler(w, r)
+		}
+	}))
+	t.Cleanup(s.api.Close)
+	s.open(change...)
+	return s
+}
+
+// newPlatform is a scene without a proxy.
+func newPlatform(t testing.TB) *scene {
+	t.Helper()
+	all, err := simulator.Start(simulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { all.Close() })
+	known := all.Interxion.Credentials()
+	return &scene{t: t, platform: all.Interxion, client: clients.New(clients.Options{MaxAttempts: 1}), grant: clients.Interxion{
+		LoginURL: all.Interxion.URL(), ClientID: known.ClientID, ClientSecret: clients.NewSecret(known.ClientSecret),
+	}}
+}
+
+// options are those of a proxy in front of the API.
+func (s *scene) options(upstream string) Options {
+	s.t.Helper()
+	u, err := url.Parse(upstream)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return Options{
+		Upstream: u,
+		Token: func(ctx context.Context, minValidity time.Duration) (clients.Token, error) {
+			return s.client.Token(ctx, s.grant, minValidity)
+		},
+		Discard:     func(token clients.Token) { s.client.Discard(s.grant, token) },
+		MinValidity: time.Minute,
+		Explain:     func(err error) Problem { return Problem{Title: "explained", Detail: err.Error()} },
+		Logger:      slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+}
+
+func (s *scene) open(change ...func(*Options)) {
+	s.t.Helper()
+	options := s.options(s.api.URL + "/api/v2")
+	for _, f := range change {
+		f(&options)
+	}
+	var err error
+	if options.First, err = options.Token(s.t.Context(), options.MinValidity); err != nil {
+		s.t.Fatal(err)
+	}
+	if s.Proxy, err = Start(s.t.Context(), options); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { s.Close() })
+}
+
+// note keeps a request without keeping what streams.
+func (s *scene) note(r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, r)
+}
+
+// requests are those that the API has seen.
+func (s *scene) requests() []*http.Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.asked)
+}
+
+// wantAsked fails the test unless the API has seen so many requests.
+func (s *scene) wantAsked(want int) {
+	s.t.Helper()
+	if got := len(s.requests()); got != want {
+		s.t.Errorf("the API has seen %d requests, want %d", got, want)
+	}
+}
+
+// wantTokens fails the test unless the platform has seen so many requests for tokens.
+func (s *scene) wantTokens(want int) {
+	s.t.Helper()
+	if got := len(s.platform.Requests()); got != want {
+		s.t.Errorf("the platform has seen %d token requests, want %d", got, want)
+	}
+}
+
+// path is the URL of a path through the proxy.
+func (s *scene) path(path string) string { return s.URL().Reveal() + path }
+
+// address is the host and port that the proxy listens on.
+func (s *scene) address() string { return s.host }
+
+// plain sends requests as they are: it follows no redirect, and adds nothing.
+var plain = &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256}
+
+// do sends a request through the proxy and returns the answer with its body.
+func (s *scene) do(method, path string, body io.Reader, header ...string) (reply, string) {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), method, s.path(path), body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Add(header[i], header[i+1])
+	}
+	answer, err := plain.RoundTrip(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		s.t.Error(err)
+	}
+	return reply{answer.StatusCode, answer.Header, answer.Trailer}, string(text)
+}
+
+// get fails the test unless a GET is answered with the status.
+func (s *scene) get(path string, want int) string {
+	s.t.Helper()
+	answer, body := s.do(http.MethodGet, path, nil)
+	if answer.StatusCode != want {
+		s.t.Errorf("%s was answered %d, want %d: %s", path, answer.StatusCode, want, body)
+	}
+	return body
+}
+
+// raw writes what is no request of net/http's, and returns the answer.
+func (s *scene) raw(text string) (reply, string) {
+	s.t.Helper()
+	connection, err := net.Dial("tcp", s.address())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer connection.Close()
+	_ = connection.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.WriteString(connection, text); err != nil {
+		s.t.Fatal(err)
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	if err != nil {
+		s.t.Fatalf("%v after %q", err, text)
+	}
+	defer answer.Body.Close()
+	body, _ := io.ReadAll(answer.Body)
+	return reply{answer.StatusCode, answer.Header, answer.Trailer}, string(body)
+}
+
+// request is a raw request for a target, with the right Host and further header lines.
+func (s *scene) request(method, target string, lines ...string) string {
+	return fmt.Sprintf("%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s\r\n", method, target, s.address(), strings.Join(append(lines, ""), "\r\n"))
+}
+
+// problem reads an answer of the proxy's own.
+func problem(t testing.TB, answer reply, body string) Problem {
+	t.Helper()
+	var found Problem
+	if err := json.Unmarshal([]byte(body), &found); err != nil || found.Status != answer.StatusCode || found.Title == "" {
+		t.Errorf("no problem of status %d: %v: %q", answer.StatusCode, err, body)
+	}
+	if kind := answer.Header.Get("Content-Type"); kind != "application/problem+json" {
+		t.Errorf("the content type is %q", kind)
+	}
+	return found
+}
+
+// bearer reports whether the platform has issued the request's token.
+func (s *scene) bearer(r *http.Request) bool {
+	values := r.Header.Values("Authorization")
+	return len(values) == 1 && slices.Contains(s.platform.Issued(), strings.TrimPrefix(values[0], "Bearer "))
+}

@@ -1,0 +1,107 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package proxy
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+)
+
+// links makes the links in an answer's headers point to the proxy where they point to the upstream.
+type links struct {
+	upstream, asked *url.URL
+	proxy           clients.Secret
+}
+
+func (l *links) rewrite(header http.Header) {
+	for i, value := range header["Location"] {
+		header["Location"][i] = l.point(value)
+	}
+	for i, value := range header["Link"] {
+		header["Link"][i] = l.pointAll(value)
+	}
+}
+
+// point returns a link that leads to the same place through the proxy; unchanged, if there is none.
+func (l *links) point(link string) string {
+	reference, err := url.Parse(link)
+	if err != nil || reference.RawPath != "" && reference.RawPath != reference.EscapedPath() { // net/url would change its escapes
+		return link
+	}
+	to := l.asked.ResolveReference(reference) // links may be relative
+	if to.User != nil || to.Opaque != "" || !sameHost(to, l.upstream) {
+		return link
+	}
+	path, below := strings.CutPrefix(to.EscapedPath(), strings.TrimRight(l.upstream.EscapedPath(), "/"))
+	if !below || path != "" && path[0] != '/' || ambiguous(path) {
+		return link
+	}
+	through := l.proxy.Reveal() + path
+	if to.RawQuery != "" || to.ForceQuery {
+		through += "?" + to.RawQuery
+	}
+	if to.Fragment != "" {
+		through += "#" + to.EscapedFragment()
+	}
+	return through
+}
+
+// pointAll does so for each target of a Link header: <target>; parameter="text", <target> (RFC 8288, section 3). What
+// stands in quotation marks is no target.
+func (l *links) pointAll(value string) string {
+	var out strings.Builder
+	for value != "" {
+		i := strings.IndexAny(value, `<"`)
+		if i < 0 {
+			break
+		}
+		end := quoted(value[i:])
+		if value[i] == '<' {
+			end = strings.IndexByte(value[i:], '>') + 1
+		}
+		if end == 0 { // it has no end
+			break
+		}
+		out.WriteString(value[:i])
+		if found := value[i : i+end]; value[i] == '<' {
+			out.WriteString("<" + l.point(found[1:end-1]) + ">")
+		} else {
+			out.WriteString(found)
+		}
+		value = value[i+end:]
+	}
+	return out.String() + value
+}
+
+// quoted is the length of the quoted string at the beginning of text; 0: it has no end.
+func quoted(text string) int {
+	for i := 1; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// sameHost compares scheme, host and port.
+func sameHost(a, b *url.URL) bool {
+	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
+}
+
+// port is the URL's, or that of its scheme.
+func port(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case strings.EqualFold(u.Scheme, "http"):
+		return "80"
+	}
+	return "443"
+}

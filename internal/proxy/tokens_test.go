@@ -1,0 +1,211 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package proxy
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+)
+
+func TestAThousandRequestsCostOneTokenRequest(t *testing.T) {
+	t.Parallel()
+	unknown := func(n int) string { return fmt.Sprintf(`{"access_token":"token-%d","token_type":"Bearer"}`, n) }
+	for name, answer := range map[string]func(int) string{
+		"a lifetime of an hour":            nil,
+		"no lifetime":                      unknown,
+		"a lifetime below min_validity":    func(n int) string { return fmt.Sprintf(`{"access_token":"token-%d","expires_in":30}`, n) },
+		"a lifetime hardly more than it":   func(n int) string { return fmt.Sprintf(`{"access_token":"token-%d","expires_in":60}`, n) },
+		"a token that has ended by itself": func(n int) string { return fmt.Sprintf(`{"access_token":"token-%d","expires_in":0}`, n) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newPlatform(t)
+			if answer != nil {
+				s.platform.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+					w.Header().Set("Content-Type", "application/json")
+					_, _ = fmt.Fprint(w, answer(len(s.platform.Requests())))
+					return true
+				})
+			}
+			other := newScene(t, nil)
+			s.api = other.api
+			s.open()
+			var all sync.WaitGroup
+			for range 50 {
+				all.Go(func() {
+					for range 20 {
+						s.get("/x", 200)
+					}
+				})
+			}
+			all.Wait()
+			s.wantTokens(1)
+			if got := len(other.requests()); got != 1000 {
+				t.Errorf("the API has seen %d requests", got)
+			}
+		})
+	}
+}
+
+// A token whose lifetime nobody knows is used until the API refuses it.
+func TestATokenOfUnknownLifetimeIsReplacedWhenRefused(t *testing.T) {
+	t.Parallel()
+	api := newRefusing()
+	s := newScene(t, api.ServeHTTP)
+	s.platform.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"access_token":"token-%d"}`, len(s.platform.Requests()))
+		return true
+	})
+	s.client.Discard(s.grant, s.tokens.held)
+	s.open()
+	s.get("/x", 200)
+	api.mu.Lock()
+	api.refused["Bearer token-2"] = true
+	api.mu.Unlock()
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() { s.get("/x", 200) })
+	}
+	all.Wait()
+	s.wantTokens(3)
+}
+
+// alone runs f in virtual time with the tokens of a proxy that is asked by nobody. The platform lives in real time.
+func alone(t *testing.T, lifetime, minValidity time.Duration, f func(t *testing.T, s *scene, all *tokens)) {
+	t.Helper()
+	s := newPlatform(t)
+	s.platform.SetLifetime(lifetime, 0)
+	synctest.Test(t, func(t *testing.T) {
+		s.client = clients.New(clients.Options{}) // its clock is the virtual one
+		options := s.options("http://127.0.0.1")
+		options.MinValidity = minValidity
+		f(t, s, newTokens(options))
+	})
+}
+
+// now is the token for a request at this moment.
+func now(t *testing.T, all *tokens) clients.Token {
+	t.Helper()
+	token, err := all.current(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// pass lets virtual time pass.
+func pass(d time.Duration) { <-time.After(d) }
+
+// What decides is the time that is left at each request, not a timer.
+func TestTheTimeLeftDecides(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		lifetime, minValidity, until time.Duration
+	}{
+		{time.Hour, time.Minute, 59 * time.Minute},
+		{time.Hour, 30 * time.Minute, 30 * time.Minute},
+		{time.Hour, 0, time.Hour},
+		{3 * time.Second, time.Minute, 2700 * time.Millisecond}, // less than is asked for: nine tenths
+		{time.Minute, time.Minute, 54 * time.Second},
+		{10 * time.Second, 2 * time.Second, 8 * time.Second},
+	} {
+		alone(t, test.lifetime, test.minValidity, func(t *testing.T, s *scene, all *tokens) {
+			first := now(t, all)
+			before := first.Obtained().Add(test.lifetime).Sub(first.Expiry) // of a token's life, which its own clock rounds
+			pass(test.until - 100*time.Millisecond - before)
+			if now(t, all).AccessToken != first.AccessToken {
+				t.Errorf("%v: a token was replaced early", test)
+			}
+			pass(200 * time.Millisecond)
+			second := now(t, all)
+			if second.AccessToken == first.AccessToken {
+				t.Errorf("%v: a token was used for too long", test)
+			}
+			pass(24 * time.Hour) // the machine sleeps
+			if now(t, all).AccessToken == second.AccessToken {
+				t.Errorf("%v: a token of yesterday is used", test)
+			}
+			s.wantTokens(3)
+		})
+	}
+}
+
+// An API that goes on refusing costs one token request a minute.
+func TestRefusedTokensAreReplacedOnceAMinute(t *testing.T) {
+	t.Parallel()
+	alone(t, time.Hour, time.Minute, func(t *testing.T, s *scene, all *tokens) {
+		for range 600 { // ten minutes
+			all.refuse(now(t, all))
+			pass(time.Second)
+		}
+		s.wantTokens(11)
+		if got := all.refusals(); got < 590 {
+			t.Errorf("%d refusals are counted", got)
+		}
+	})
+}
+
+// A token that has served for a while and is refused then was revoked. It is replaced at once, and nobody is warned.
+func TestATokenThatHasServedIsReplacedAtOnce(t *testing.T) {
+	t.Parallel()
+	alone(t, time.Hour, time.Minute, func(t *testing.T, s *scene, all *tokens) {
+		first := now(t, all)
+		pass(2 * time.Minute)
+		all.refuse(first)
+		all.refuse(first) // by another request that was under way
+		second := now(t, all)
+		pass(2 * time.Minute)
+		all.refuse(second)
+		third := now(t, all)
+		if first.AccessToken == second.AccessToken || second.AccessToken == third.AccessToken {
+			t.Error("a refused token is used again")
+		}
+		s.wantTokens(3)
+		if got := all.refusals(); got != 0 {
+			t.Errorf("%d refusals are counted", got)
+		}
+	})
+}
+
+// A platform may hand out the refused token again. Requests that were under way with it do not end it once more.
+func TestARefusedTokenThatComesAgainIsNotDiscardedTwice(t *testing.T) {
+	t.Parallel()
+	alone(t, time.Hour, time.Minute, func(t *testing.T, s *scene, all *tokens) {
+		s.platform.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = fmt.Fprint(w, `{"access_token":"the-same","token_type":"Bearer","expires_in":3600}`)
+			return true
+		})
+		first := now(t, all)
+		pass(2 * time.Minute)
+		for range 100 {
+			all.refuse(first)
+			now(t, all)
+		}
+		s.wantTokens(2)
+	})
+}
+
+// A refusal of a token that was replaced meanwhile ends nothing.
+func TestALateRefusalEndsNothing(t *testing.T) {
+	t.Parallel()
+	alone(t, time.Hour, time.Minute, func(t *testing.T, s *scene, all *tokens) {
+		first := now(t, all)
+		pass(time.Hour)
+		second := now(t, all)
+		all.refuse(first)
+		pass(time.Second)
+		if now(t, all).AccessToken != second.AccessToken {
+			t.Error("a good token was replaced")
+		}
+		s.wantTokens(2)
+	})
+}
