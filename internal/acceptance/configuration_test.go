@@ -26,6 +26,10 @@ func equinixBlock(body string) string {
 	return "ephemeral \"equinix_access_token\" \"t\" {\n  provider = ixtoken\n" + body + "\n}\n"
 }
 
+func oauth2Block(body string) string {
+	return "ephemeral \"oauth2_access_token\" \"t\" {\n  provider = ixtoken\n" + body + "\n}\n"
+}
+
 func megaportBlock(body string) string {
 	return "ephemeral \"megaport_access_token\" \"t\" {\n  provider = ixtoken\n" + body + "\n}\n"
 }
@@ -129,6 +133,16 @@ password_encoding = "md5-b64"`), want: []string{"user_password", "md5_b64"}},
   provider    = ixtoken
   api_version = "v1\r\nX-Injected: b"
 }`, want: []string{"api_version", `"v1"`}},
+		{name: "C07 H15 a query in the token URL", config: oauth2Block(`token_url = "https://example.com/token?key=` + canary + `"`), want: []string{"invalid token_url", "query"}},
+		{name: "C08 an unknown way to authenticate", config: oauth2Block(`token_endpoint_auth_method = "private_key_jwt"`), want: []string{"invalid token_endpoint_auth_method", "client_secret_basic", "client_secret_post"}},
+		{name: "C08 an unknown format", config: oauth2Block(`request_format = "xml"`), want: []string{"invalid request_format", "form", "json"}},
+		{name: "C08 a parameter that the grant sets", config: oauth2Block(`parameters = { grant_type = "` + canary + `" }`), want: []string{"invalid parameters", `"grant_type"`}},
+		{name: "C08 a second way to authenticate", config: oauth2Block(`parameters = { client_assertion = "` + canary + `" }`), want: []string{"invalid parameters", `"client_assertion"`}},
+		{name: "C15 a header of the request itself", config: oauth2Block(`headers = { authorization = "` + canary + `" }`), want: []string{"invalid headers", `"authorization"`}},
+		{name: "C15 a line break in a header", config: oauth2Block(`headers = { X-Key = "` + canary + `\r\nHost: x" }`), want: []string{"invalid headers", "line break"}},
+		{name: "C15 a header in the provider block", config: oauth2Block("") + `provider "ixtoken" {
+  oauth2 = { headers = { Host = "` + canary + `" } }
+}`, want: []string{"oauth2.headers", `"Host"`}},
 		{name: "C15 a line break in the user agent", config: equinixBlock(""), env: []string{"TF_APPEND_USER_AGENT=a\nb"}, want: []string{"TF_APPEND_USER_AGENT"}},
 		{name: "C17 a huge client id", config: equinixBlock(`client_id = "` + long + `"`), want: []string{"client_id", "longer than"}},
 		{name: "C10 a huge secret", config: equinixBlock(`client_secret = "` + canary + long + `"`), want: []string{"client_secret", "longer than"}},

@@ -64,6 +64,8 @@ func newScene(t *testing.T, options simulator.Options) *scene {
 	s.setSecret("interxion_client_secret", s.Interxion.Credentials().ClientSecret)
 	s.setSecret("equinix_spent", awkward(t))
 	s.setSecret("cloudlx_spent", awkward(t))
+	s.setSecret("oauth2_parameter", awkward(t))
+	s.setSecret("oauth2_header", visible(awkward(t)))
 	s.setSecret("ixapi_spent", awkward(t))
 	digest := md5.Sum([]byte(user.UserPassword))
 	s.secrets["encoded password"] = base64.StdEncoding.EncodeToString(digest[:])
@@ -79,6 +81,16 @@ func awkward(t *testing.T) string {
 	}
 	defer random.Close()
 	return random.CloudLX.Credentials().ClientSecret
+}
+
+// visible is what a header may hold of a text.
+func visible(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r <= ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // setSecret gives a variable of the configuration a value that is looked for.
@@ -205,6 +217,14 @@ variable "cloudlx_spent" {
   type      = string
   ephemeral = true
 }
+variable "oauth2_parameter" {
+  type      = string
+  ephemeral = true
+}
+variable "oauth2_header" {
+  type      = string
+  ephemeral = true
+}
 variable "ixapi_spent" {
   type      = string
   ephemeral = true
@@ -258,6 +278,17 @@ ephemeral "ixapi_access_token" "fallback" {
   provider               = ixtoken
   previous_refresh_token = var.ixapi_spent
 }
+ephemeral "oauth2_access_token" "t" {
+  provider   = ixtoken
+  parameters = { pin = var.oauth2_parameter }
+  headers    = { X-Key = var.oauth2_header }
+  scopes     = ["offline_access"]
+}
+ephemeral "oauth2_access_token" "refreshed" {
+  provider                   = ixtoken
+  token_endpoint_auth_method = "client_secret_post"
+  previous_refresh_token     = ephemeral.oauth2_access_token.t.refresh_token
+}
 resource "terraform_data" "use" {
   provisioner "local-exec" {
     command = "echo used"
@@ -274,13 +305,15 @@ resource "terraform_data" "use" {
       L = ephemeral.ixapi_access_token.fallback.authorization
       J = ephemeral.megaport_access_token.t.authorization
       I = ephemeral.digitalrealty_access_token.t.authorization
+      M = ephemeral.oauth2_access_token.t.authorization
+      N = ephemeral.oauth2_access_token.refreshed.authorization
     }
   }
 }
 `
 
 // everyGrantOnce is the number of requests that a run of everyGrant makes to each platform.
-var everyGrantOnce = []int{1, 5, 3, 1, 1, 3}
+var everyGrantOnce = []int{1, 5, 3, 1, 1, 3, 2}
 
 // H01, H02
 func TestEphemeralResourcesLeaveNoSecretAnywhere(t *testing.T) {
@@ -352,7 +385,7 @@ func TestAnInstalledProviderLeavesNoSecretAnywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	variables, arguments := "", ""
-	for _, name := range []string{"password", "interxion_client_secret", "equinix_spent", "cloudlx_spent", "ixapi_spent"} {
+	for _, name := range []string{"password", "interxion_client_secret", "equinix_spent", "cloudlx_spent", "ixapi_spent", "oauth2_parameter", "oauth2_header"} {
 		variables += "variable \"" + name + "\" {\n  type      = string\n  ephemeral = true\n}\n"
 		arguments += "  " + name + " = var." + name + "\n"
 	}
@@ -383,6 +416,7 @@ data "cloudlx_access_token" "t" { provider = ixtoken }
 data "digitalrealty_access_token" "t" { provider = ixtoken }
 data "megaport_access_token" "t" { provider = ixtoken }
 data "ixapi_access_token" "t" { provider = ixtoken }
+data "oauth2_access_token" "t" { provider = ixtoken }
 resource "terraform_data" "use" {
   input            = data.cloudlx_access_token.t.token_type
   triggers_replace = [data.equinix_access_token.t.user_name]

@@ -21,16 +21,17 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// everyProxy opens a proxy for each platform.
+// everyProxy opens a proxy for each platform. Those of Equinix and CloudLX forward to the default.
 func everyProxy(s *stage) string {
-	return fmt.Sprintf(`
-ephemeral "interxion_api_proxy" "p" {
-  provider = ixtoken
-  upstream = %q
-}
-ephemeral "equinix_api_proxy" "p" { provider = ixtoken }
-ephemeral "cloudlx_api_proxy" "p" { provider = ixtoken }
-`, s.Interxion.URL())
+	text := ""
+	for _, p := range s.Platforms() {
+		text += fmt.Sprintf("ephemeral \"%s_api_proxy\" \"p\" {\n  provider = ixtoken\n", described(p).Name)
+		if p != s.Equinix && p != s.CloudLX {
+			text += fmt.Sprintf("  upstream = %q\n", p.URL())
+		}
+		text += "}\n"
+	}
+	return text
 }
 
 // consumer runs a script with the address of a proxy, and the path of what the platform protects, in its environment.

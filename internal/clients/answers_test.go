@@ -222,6 +222,8 @@ var platformsGrants = map[string]func(*fakePlatform) Grant{
 	"Megaport":          megaport,
 	"Equinix, refresh":  refreshAtEquinix,
 	"CloudLX, refresh":  refreshAtCloudLX,
+	"OAuth2":            oauth2,
+	"OAuth2, refresh":   refreshAtOAuth2,
 }
 
 // TestEveryAnswerIsJudgedByTheTable holds the kind of the error, the number of requests, the fate of the refresh token,
@@ -230,16 +232,17 @@ func TestEveryAnswerIsJudgedByTheTable(t *testing.T) {
 	for name, grantOf := range platformsGrants {
 		t.Run(name, func(t *testing.T) {
 			p := &fakePlatform{t: t, url: "http://127.0.0.1"}
-			grant, isRefresh := grantOf(p), strings.HasSuffix(name, "refresh")
+			grant, refreshing := grantOf(p), strings.HasSuffix(name, "refresh")
 			synctest.Test(t, func(t *testing.T) {
 				walk(everyErrorStatus(), func(status int, s shape, answer http.HandlerFunc) {
-					want, about := oracle(strings.HasPrefix(name, "Equinix"), isRefresh, status, s), fmt.Sprintf("%d, %s", status, s.name)
+					want, about := oracle(strings.HasPrefix(name, "Equinix"), refreshing, status, s), fmt.Sprintf("%d, %s", status, s.name)
 					refreshed, others := 0, 0
 					c := New(Options{})
 					handled(c, func(w http.ResponseWriter, r *http.Request) {
-						if strings.Contains(r.URL.Path, "/refresh") {
+						body, _ := io.ReadAll(r.Body)
+						if isRefresh(r.URL.Path, body) {
 							refreshed++
-						} else if others++; isRefresh {
+						} else if others++; refreshing {
 							grantsToken("t-1")(w, r)
 							return
 						}
@@ -251,10 +254,10 @@ func TestEveryAnswerIsJudgedByTheTable(t *testing.T) {
 						token, err = c.Token(t.Context(), grant, 0)
 					}
 					requests := 1
-					if want.repeated && (want.notActed || !isRefresh && !strings.HasSuffix(name, "password")) {
+					if want.repeated && (want.notActed || !refreshing && !strings.HasSuffix(name, "password")) {
 						requests = defaultMaxAttempts
 					}
-					if got := refreshed + others; !isRefresh && got != requests {
+					if got := refreshed + others; !refreshing && got != requests {
 						t.Fatalf("%s: %d requests, want %d", about, got, requests)
 					}
 					got := failedOf(token.Fallback, err)
@@ -266,7 +269,7 @@ func TestEveryAnswerIsJudgedByTheTable(t *testing.T) {
 					if want := want.kind == CredentialsRejected || want.kind == RejectionNotUnderstood; rejected != want {
 						t.Fatalf("%s: the credentials count as rejected: %t, want %t", about, rejected, want)
 					}
-					if !isRefresh {
+					if !refreshing {
 						return
 					}
 					lost := !want.notActed && want.kind != CredentialsRejected
@@ -299,18 +302,19 @@ func TestEveryAnswerIsToldToOtherProcesses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := &fakePlatform{t: t, url: "http://127.0.0.1"}
-			grant, isRefresh := grantOf(p), strings.HasSuffix(name, "refresh")
+			grant, refreshing := grantOf(p), strings.HasSuffix(name, "refresh")
 			if strings.HasSuffix(name, "password") {
 				return // deriving its key takes too long; its answers are judged as all others
 			}
 			synctest.Test(t, func(t *testing.T) {
 				walk([]int{400, 401, 403, 404, 408, 500, 502, 503}, func(status int, s shape, answer http.HandlerFunc) {
-					want, about := oracle(strings.HasPrefix(name, "Equinix"), isRefresh, status, s), fmt.Sprintf("%d, %s", status, s.name)
+					want, about := oracle(strings.HasPrefix(name, "Equinix"), refreshing, status, s), fmt.Sprintf("%d, %s", status, s.name)
 					dir, sent := t.TempDir(), [2]int{}
 					for process := range sent {
 						c := p.another(dir)
 						handled(c, func(w http.ResponseWriter, r *http.Request) {
-							if isRefresh && !strings.Contains(r.URL.Path, "/refresh") {
+							body, _ := io.ReadAll(r.Body)
+							if refreshing && !isRefresh(r.URL.Path, body) {
 								says(400, `{"error":"temporarily_unavailable"}`)(w, r) // no token that would hide what comes
 								return
 							}
@@ -321,7 +325,7 @@ func TestEveryAnswerIsToldToOtherProcesses(t *testing.T) {
 					}
 					again := sent[0]
 					switch {
-					case want.kind == CredentialsRejected, want.kind == RejectionNotUnderstood, isRefresh && !want.notActed:
+					case want.kind == CredentialsRejected, want.kind == RejectionNotUnderstood, refreshing && !want.notActed:
 						again = 0
 					}
 					if sent[1] != again {

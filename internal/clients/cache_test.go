@@ -212,7 +212,7 @@ func TestProcessesShareOneToken(t *testing.T) {
 func TestWhatIsStoredIsTheWholeToken(t *testing.T) {
 	p, dir := onLoopback(t, says(200, `{"access_token":"t-1","token_type":"BearerToken","expires_in":3600,"scope":"a b",`+
 		`"refresh_token":"next","refresh_token_timeout":"7200","user_name":"user-1"}`)), t.TempDir()
-	for _, grant := range []Grant{p.interxion(""), p.equinix(ClientCredentials), p.equinix(Password), p.equinix(RefreshToken), p.cloudLX(ClientCredentials), p.cloudLX(RefreshToken), digitalRealty(p), megaport(p), ixAPI(p), refreshAtIXAPI(p)} {
+	for _, grant := range []Grant{p.interxion(""), p.equinix(ClientCredentials), p.equinix(Password), p.equinix(RefreshToken), p.cloudLX(ClientCredentials), p.cloudLX(RefreshToken), digitalRealty(p), megaport(p), ixAPI(p), refreshAtIXAPI(p), p.oauth2(ClientCredentials), p.oauth2(RefreshToken)} {
 		first, err := p.another(dir).Token(t.Context(), grant, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -226,7 +226,7 @@ func TestWhatIsStoredIsTheWholeToken(t *testing.T) {
 			t.Errorf("%T: what comes from the cache is another token", grant)
 		}
 	}
-	p.sent(10, "")
+	p.sent(12, "")
 }
 
 func TestMinValidityDecidesOverProcesses(t *testing.T) { // K14
@@ -254,10 +254,16 @@ func TestWhateverChangesTheRequestHasItsOwnEntry(t *testing.T) { // F10, F20, K1
 	otherToken.RefreshToken = NewSecret("another refresh token")
 	otherKey, otherSecretKey := megaport(p).(Megaport), megaport(p).(Megaport)
 	otherKey.AccessKey, otherSecretKey.SecretKey = "client-2", NewSecret("another secret")
+	otherParameter, otherHeader, otherName := p.oauth2(ClientCredentials), p.oauth2(ClientCredentials), p.oauth2(ClientCredentials)
+	otherParameter.Parameters, otherHeader.Headers = Pairs(map[string]string{"pin": "another"}), Pairs(map[string]string{"X-Key": "another"})
+	otherName.Headers = Pairs(map[string]string{"X-Other-Key": headerValue})
+	otherAudience, otherMethod, otherFormat := p.oauth2(ClientCredentials), p.oauth2(ClientCredentials), p.oauth2(ClientCredentials)
+	otherAudience.Audience, otherMethod.AuthMethod, otherFormat.Format = "another", ClientSecretPost, JSONBody
 	grants := []Grant{
 		ixAPI(p), refreshAtIXAPI(p), ixAPI(sandbox), megaport(p), otherKey, otherSecretKey, megaport(sandbox), digitalRealty(p), digitalRealty(sandbox),
 		p.interxion(""), p.interxion("a"), p.interxion("a b"), otherClient, otherSecret, p.equinix(ClientCredentials), p.equinix(Password), otherUser, otherPassword,
 		p.equinix(RefreshToken), p.cloudLX(ClientCredentials), otherVersion, p.cloudLX(RefreshToken), otherToken,
+		p.oauth2(ClientCredentials), p.oauth2(RefreshToken), otherParameter, otherHeader, otherName, otherAudience, otherMethod, otherFormat,
 		sandbox.interxion(""), sandbox.equinix(ClientCredentials), sandbox.cloudLX(ClientCredentials),
 	}
 	k := opened(t, dir)
@@ -503,18 +509,18 @@ func TestEntriesOfAnotherVersionAreLeftAlone(t *testing.T) { // F18
 func TestFilesTellNothing(t *testing.T) { // F20
 	p, dir := onLoopback(t, says(200, `{"access_token":"ACCESS-TOKEN-77","token_type":"BearerToken","expires_in":3600,"scope":"scope-77 b",`+
 		`"refresh_token":"REFRESH-TOKEN-77","user_name":"user-1"}`)), t.TempDir()
-	for _, grant := range []Grant{p.interxion("scope-77 b"), p.equinix(Password), p.equinix(RefreshToken), p.cloudLX(ClientCredentials), p.cloudLX(RefreshToken)} {
+	for _, grant := range []Grant{p.interxion("scope-77 b"), p.equinix(Password), p.equinix(RefreshToken), p.cloudLX(ClientCredentials), p.cloudLX(RefreshToken), p.oauth2(ClientCredentials), p.oauth2(RefreshToken)} {
 		gets(t, p.another(dir), grant, "ACCESS-TOKEN-77")
 	}
 	var all []byte
 	for _, name := range filesIn(t, dir, "") {
 		all = append(append(all, name...), read(t, filepath.Join(dir, name))...)
 	}
-	if n := len(filesIn(t, dir, entrySuffix)); n != 5 {
+	if n := len(filesIn(t, dir, entrySuffix)); n != 7 {
 		t.Fatalf("%d entries", n)
 	}
 	for _, part := range []string{
-		"ACCESS-TOKEN-77", "REFRESH-TOKEN-77", "scope-77", "user-1", "client-1", clientSecret, userPassword, refreshToken, "127.0.0.1",
+		"ACCESS-TOKEN-77", "REFRESH-TOKEN-77", "scope-77", "user-1", "client-1", clientSecret, userPassword, refreshToken, parameter, headerValue, "127.0.0.1",
 		strings.TrimPrefix(p.url, "http://127.0.0.1:"), "Equinix", "equinix", "cloudlx", "oauth2", "connect/token", "access_token", "expiry", "BearerToken",
 	} {
 		for _, form := range []string{part, hex.EncodeToString([]byte(part)), base64.RawStdEncoding.EncodeToString([]byte(part))[:len(part)*4/3]} {
@@ -548,7 +554,11 @@ func TestOnlyTheSecretsMakeTheKey(t *testing.T) { // F20
 	secret.ClientSecret, token.RefreshToken, password.UserPassword = NewSecret("another"), NewSecret("another"), NewSecret("another")
 	fast := requestFor(t, p.equinix(Password))
 	fast.impersonal = Secret{}
+	parameter, header := p.oauth2(ClientCredentials), p.oauth2(ClientCredentials)
+	parameter.Parameters, header.Headers = Pairs(map[string]string{"pin": "another"}), Pairs(map[string]string{"X-Key": "another"})
 	for name, row := range map[string][2]request{
+		"parameter":     {requestFor(t, p.oauth2(ClientCredentials)), requestFor(t, parameter)},
+		"header":        {requestFor(t, p.oauth2(ClientCredentials)), requestFor(t, header)},
 		"client secret": {requestFor(t, p.cloudLX(RefreshToken)), requestFor(t, secret)},
 		"refresh token": {requestFor(t, p.cloudLX(RefreshToken)), requestFor(t, token)},
 		"password":      {requestFor(t, p.equinix(Password)), requestFor(t, password)},

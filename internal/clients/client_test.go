@@ -575,7 +575,7 @@ func TestRefreshAndFallbackShareOneBudget(t *testing.T) { // T04
 
 func TestRejectedRefreshTokenFallsBack(t *testing.T) { // S04
 	for name, refused := range map[string]http.HandlerFunc{"invalid_grant": rejects("invalid_grant"), "401": says(401, ""), "S05 unauthorized_client": rejects("unauthorized_client"), "422": says(422, "")} {
-		for _, grant := range []func(*fakePlatform) Grant{refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI} {
+		for _, grant := range []func(*fakePlatform) Grant{refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI, refreshAtOAuth2} {
 			t.Run(name, func(t *testing.T) {
 				p := onLoopback(t, refreshes(refused, grantsToken("t-1")))
 				c := p.client(Options{})
@@ -624,6 +624,7 @@ func TestRefreshTokenThatIsStillGoodIsKept(t *testing.T) {
 
 func refreshAtEquinix(p *fakePlatform) Grant { return p.equinix(RefreshToken) }
 func refreshAtCloudLX(p *fakePlatform) Grant { return p.cloudLX(RefreshToken) }
+func refreshAtOAuth2(p *fakePlatform) Grant  { return p.oauth2(RefreshToken) }
 
 // TestUnknownOutcomeIsNeverRepeated is about every fault after which the platform may have seen a login or a refresh.
 func TestUnknownOutcomeIsNeverRepeated(t *testing.T) { // T11, T12
@@ -649,7 +650,7 @@ func TestUnknownOutcomeIsNeverRepeated(t *testing.T) { // T11, T12
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				for _, grant := range []func(*fakePlatform) Grant{refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI} {
+				for _, grant := range []func(*fakePlatform) Grant{refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI, refreshAtOAuth2} {
 					p := inMemory(t, refreshes(fault, grantsToken("t-1")))
 					c := p.client(Options{})
 					for range 3 {
@@ -967,8 +968,8 @@ func TestPanicBecomesAnError(t *testing.T) { // H07
 	gets(t, c, p.interxion(""), "t-1") // neither the failure nor the turn is kept
 }
 
-func TestSecretsTravelInTheBodyAlone(t *testing.T) { // H19; the platform looks at the rest of the request
-	for _, grant := range []func(*fakePlatform) Grant{interxion, equinix, password, cloudLX, digitalRealty, megaport, ixAPI, refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI} {
+func TestSecretsTravelInBodyAndBasicAlone(t *testing.T) { // H19; the platform looks at the rest of the request
+	for _, grant := range []func(*fakePlatform) Grant{interxion, equinix, password, cloudLX, digitalRealty, megaport, ixAPI, refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI, oauth2, refreshAtOAuth2} {
 		var agent string
 		p := onLoopback(t, func(w http.ResponseWriter, r *http.Request) {
 			agent = r.UserAgent()

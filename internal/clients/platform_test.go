@@ -28,6 +28,8 @@ const (
 	clientSecret  = `CL1ENT/S3CRET+ä"\&=%41`
 	userPassword  = `PASSW0RD/S3CRET+"<>&=%42`
 	refreshToken  = "REFRESH.S3CRET-one~1"
+	parameter     = `PAR4METER/P1N+"&=%43ö`
+	headerValue   = `HE4DER/K3Y "&=%44`
 	proxyPassword = "PROXY-S3CRET-44"
 	bodyMark      = "B0DY-MARK" // stands in every body that is not a platform's own description
 )
@@ -105,6 +107,18 @@ func (p *fakePlatform) cloudLX(grantType string) CloudLX {
 	return g
 }
 
+func (p *fakePlatform) oauth2(grantType string) OAuth2 {
+	g := OAuth2{
+		TokenURL: p.url + "/token", GrantType: grantType, ClientID: "client:1 ü", ClientSecret: NewSecret(clientSecret),
+		AuthMethod: ClientSecretBasic, Format: FormBody,
+		Parameters: Pairs(map[string]string{"pin": parameter}), Headers: Pairs(map[string]string{"X-Key": headerValue}),
+	}
+	if grantType == RefreshToken {
+		g.RefreshToken = NewSecret(refreshToken)
+	}
+	return g
+}
+
 // seen returns the requests so far whose path contains part.
 func (p *fakePlatform) seen(part string) []received {
 	p.mu.Lock()
@@ -130,7 +144,11 @@ func (p *fakePlatform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	p.check(r, string(body))
 	p.mu.Lock()
-	p.requests = append(p.requests, received{r.URL.Path, r.RemoteAddr, fields(body), time.Now()})
+	path := r.URL.Path
+	if isRefresh(path, body) && path == "/token" {
+		path += "/refresh" // told apart as those of the platforms with two endpoints
+	}
+	p.requests = append(p.requests, received{path, r.RemoteAddr, fields(body), time.Now()})
 	answer := p.script[min(len(p.requests), len(p.script))-1]
 	p.mu.Unlock()
 	r.Body = io.NopCloser(bytes.NewReader(body))
@@ -146,9 +164,11 @@ func (p *fakePlatform) check(r *http.Request, body string) {
 		mediaType = "application/json"
 	case "/api/oauth2/access-token", "/api/oauth2/refresh-token":
 		accept = "application/vnd.cloudlx.v"
+	case "/token":
 	default:
 		p.t.Errorf("request to %s", r.URL.Path)
 	}
+	basic := r.URL.Path == "/token" // OAuth2 has HTTP Basic, form-encoded, and further headers
 	if r.Method != http.MethodPost || r.Proto != "HTTP/1.1" || r.RequestURI != r.URL.Path || !r.Close || r.ContentLength != int64(len(body)) {
 		p.t.Errorf("%s %s %s, close %t, length %d of %d", r.Method, r.RequestURI, r.Proto, r.Close, r.ContentLength, len(body))
 	}
@@ -161,15 +181,17 @@ func (p *fakePlatform) check(r *http.Request, body string) {
 	for name := range r.Header {
 		switch name {
 		case "Accept", "Accept-Encoding", "Content-Type", "Content-Length", "User-Agent", "Connection":
-		case "Authorization": // of HTTP Basic, where the platform takes no secret in the body
-			if r.URL.Path != "/oauth2/token" {
+		case "Authorization", "X-Key":
+			if !basic && r.URL.Path != "/oauth2/token" {
 				p.t.Errorf("request to %s has a header %s", r.URL.Path, name)
 			}
 		default:
 			p.t.Errorf("request has a header %s", name)
 		}
 	}
-	if r.URL.Path == "/oauth2/token" {
+	if basic {
+		p.checkBasic(r, fields([]byte(body)))
+	} else if r.URL.Path == "/oauth2/token" {
 		if key, secret, _ := r.BasicAuth(); key != "client-1" || secret != clientSecret || body != "grant_type=client_credentials" {
 			p.t.Errorf("the secret is not in the header as it was given")
 		}
@@ -179,6 +201,19 @@ func (p *fakePlatform) check(r *http.Request, body string) {
 		}
 	} else if sent := fields([]byte(body)); cmp.Or(sent["client_secret"], sent["api_secret"]) != clientSecret {
 		p.t.Errorf("client_secret is not in the body as it was given")
+	}
+}
+
+// checkBasic holds that credentials are in the header alone, each form-encoded (RFC 6749, section 2.3.1).
+func (p *fakePlatform) checkBasic(r *http.Request, sent map[string]string) {
+	id, secret, _ := r.BasicAuth()
+	id, _ = url.QueryUnescape(id)
+	secret, _ = url.QueryUnescape(secret)
+	if id != "client:1 ü" || secret != clientSecret || sent["client_id"] != "" || sent["client_secret"] != "" {
+		p.t.Error("the credentials are not in the Authorization header as they were given, or in the body too")
+	}
+	if sent["pin"] != parameter || r.Header.Get("X-Key") != headerValue {
+		p.t.Error("the further parameter or the further header has not arrived as it was given")
 	}
 }
 
@@ -243,10 +278,16 @@ func takes(while time.Duration, answer http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// refreshes answers requests to the refresh endpoints with one answer, and all others with another.
+// isRefresh reports whether a request is a refresh, by its endpoint or by its grant type.
+func isRefresh(path string, body []byte) bool {
+	return strings.Contains(path, "/refresh") || fields(body)["grant_type"] == RefreshToken
+}
+
+// refreshes answers refreshes with one answer, and all others with another.
 func refreshes(refresh, other http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.URL.Path, "/refresh") {
+		body, _ := io.ReadAll(r.Body)
+		if isRefresh(r.URL.Path, body) {
 			refresh(w, r)
 		} else {
 			other(w, r)
@@ -308,7 +349,7 @@ func failed(t *testing.T, err error) *Error {
 		t.Fatalf("error is %T (%v), want *Error", err, err)
 	}
 	shown := fmt.Sprintf("%v %+v %#v", err, *fault, *fault)
-	for _, hidden := range []string{clientSecret, userPassword, refreshToken, proxyPassword, bodyMark} {
+	for _, hidden := range []string{clientSecret, userPassword, refreshToken, parameter, headerValue, proxyPassword, bodyMark} {
 		for _, form := range []string{hidden, url.QueryEscape(hidden), strings.Trim(fmt.Sprintf("%q", hidden), `"`)} {
 			if strings.Contains(shown, form) {
 				t.Errorf("error shows %q: %s", hidden, shown)

@@ -60,6 +60,13 @@ var (
 		ClientID:     "xYrKf2x3qWXm0Zn35l8ki5kRH22IP0RPmLR0TlLB",
 		ClientSecret: clients.NewSecret("nykSBHIDynMHrwkGyXWzLFAXYbOVP3EKtk6pprOS"),
 	}
+	oauth2 = clients.OAuth2{
+		GrantType:    clients.ClientCredentials,
+		ClientID:     "s6BhdRkqt3",
+		ClientSecret: clients.NewSecret("gX1fBat3bV"),
+		AuthMethod:   clients.ClientSecretBasic,
+		Format:       clients.FormBody,
+	}
 )
 
 // with returns grant with some settings changed.
@@ -88,6 +95,11 @@ func at(base string, grant clients.Grant) clients.Grant {
 	case clients.DigitalRealty:
 		g.BaseURL = base
 		return g
+	case clients.OAuth2:
+		if g.TokenURL = base; base != "" && !strings.Contains(base, "?") {
+			g.TokenURL += "/token" // it is asked as it is
+		}
+		return g
 	}
 	panic("no such grant")
 }
@@ -98,6 +110,7 @@ var (
 	interxionPath     = []string{"", "/", "/connect/token", "/connect/token/", "//connect/token//"}
 	digitalRealtyPath = []string{"", "/", "/v2/auth/token", "/v2/auth/token/"}
 	megaportPath      = []string{"/oauth2/token", "/oauth2/token/"}
+	noPath            = []string{""}
 	ixAPIPath         = []string{"/api/v2", "/api/v2/", "/api/v2/auth/token"}
 	cloudLXPath       = []string{"", "/", "/api", "/api/", "//api//"}
 )
@@ -110,6 +123,7 @@ func TestRecordedExchanges(t *testing.T) {
 		cxlRefresh = "PlaIgVUTpQpGKWgRqIXjfNn3GWQzkizPraHQLhGQ"
 		ixAccess   = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpYXQiOjE3MDAwMDAwMDAsImV4cCI6MTcwMDAwMDMwMH0.c2lnbmF0dXJl"
 		ixRefresh  = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpYXQiOjE3MDAwMDAwMDAsImV4cCI6MTcwMDA4NjQwMH0.c2lnbmF0dXJl"
+		example    = "2YotnFZFEjr1zCsicMWpAA" // of RFC 6749
 	)
 	secret := clients.NewSecret
 	tests := map[string]struct {
@@ -225,6 +239,43 @@ func TestRecordedExchanges(t *testing.T) {
 		"ixapi/authentication_error": {
 			grant: ixAPI, paths: ixAPIPath,
 			fault: clients.Error{Platform: "IX-API", Kind: clients.CredentialsRejected, Status: 401, Description: "The given credentials are not valid."},
+		},
+		"oauth2/client_secret_basic": {
+			grant: oauth2, paths: noPath, want: clients.Token{AccessToken: secret(example), TokenType: "Bearer"}, lifetime: time.Hour,
+		},
+		"oauth2/client_secret_basic_encoded": {
+			grant: with(oauth2, func(g *clients.OAuth2) { g.ClientID, g.ClientSecret = "a:b c/é", secret("p%4:ö+&=") }), paths: noPath,
+			want: clients.Token{AccessToken: secret(example), TokenType: "Bearer"},
+		},
+		"oauth2/client_secret_post": {
+			grant: with(oauth2, func(g *clients.OAuth2) {
+				g.AuthMethod, g.ClientSecret, g.Scope = clients.ClientSecretPost, secret("7Fjfp0ZBr1KtDRbnfVdmIw"), "read write"
+			}), paths: noPath,
+			want: clients.Token{AccessToken: secret(example), TokenType: "Bearer", Scope: "read"}, lifetime: time.Hour,
+		},
+		"oauth2/json": {
+			grant: with(oauth2, func(g *clients.OAuth2) {
+				g.AuthMethod, g.Format, g.Audience = clients.ClientSecretPost, clients.JSONBody, "https://api.example/"
+			}), paths: noPath,
+			want: clients.Token{AccessToken: secret(example), TokenType: "Bearer"}, lifetime: 24 * time.Hour,
+		},
+		"oauth2/refresh_token": {
+			grant: with(oauth2, func(g *clients.OAuth2) {
+				g.GrantType, g.RefreshToken = clients.RefreshToken, secret("tGzv3JOkF0XG5Qx2TlKWIA")
+			}), paths: noPath,
+			want:     clients.Token{AccessToken: secret(example), TokenType: "Bearer", RefreshToken: secret("tGzv3JOkF0XG5Qx2TlKWIA")},
+			lifetime: time.Hour,
+		},
+		"oauth2/lumen": {
+			grant: oauth2, paths: noPath, want: clients.Token{AccessToken: secret(example), TokenType: "BearerToken"}, lifetime: 3599 * time.Second,
+		},
+		"oauth2/colt": {
+			grant: with(oauth2, func(g *clients.OAuth2) { g.Headers = clients.Pairs(map[string]string{"x-tracking-id": "5f0b"}) }), paths: noPath,
+			fault: clients.Error{Platform: "OAuth2", Kind: clients.CredentialsRejected, Status: 401, Code: "401001", Description: "The client is not known"},
+		},
+		"oauth2/invalid_client": {
+			grant: oauth2, paths: noPath,
+			fault: clients.Error{Platform: "OAuth2", Kind: clients.CredentialsRejected, Status: 401, Code: "invalid_client"},
 		},
 	}
 	if diff := cmp.Diff(recordings(t), slices.Sorted(maps.Keys(tests))); diff != "" {
@@ -525,6 +576,19 @@ func TestBadSettings(t *testing.T) {
 			grant: with(equinix, func(g *clients.Equinix) { g.ClientSecret = secret("CANARY\xff") }), paths: anyPath,
 			want: "Equinix: nothing was sent: client_secret is not valid UTF-8",
 		},
+		"C04 OAuth2, nothing": {
+			grant: clients.OAuth2{GrantType: clients.ClientCredentials, AuthMethod: clients.ClientSecretBasic, Format: clients.FormBody},
+			want:  "OAuth2: nothing was sent: token_url is not set; client_id is not set; client_secret is not set",
+		},
+		"C08 OAuth2, no such choice": {
+			grant: with(oauth2, func(g *clients.OAuth2) { g.GrantType, g.AuthMethod, g.Format = "CANARY", "CANARY", "CANARY" }), paths: anyPath,
+			want: `OAuth2: nothing was sent: grant_type must be "client_credentials" or "refresh_token"; ` +
+				`token_endpoint_auth_method must be "client_secret_basic" or "client_secret_post"; request_format must be "form" or "json"`,
+		},
+		"OAuth2, a query": { // which would end up in logs on the way
+			grant: oauth2, paths: []string{"/token?secret=CANARY"},
+			want: "OAuth2: nothing was sent: token_url is not accepted: it must not contain a query (?) or a fragment (#)",
+		},
 		"everything at once": {
 			grant: clients.CloudLX{ClientID: "CANARY\n", APIVersion: "CANARY"}, paths: []string{"?CANARY"},
 			want: `CloudLX: nothing was sent: api_version is not a version such as "v1"; base_url is not accepted: it must not contain a query (?) or a fragment (#); ` +
@@ -586,7 +650,9 @@ func TestSecretsAreSentAsGiven(t *testing.T) {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			if _, secret, ok := r.BasicAuth(); ok {
-				got = secret
+				if got = secret; r.URL.Path == "/token" { // of OAuth2, which form-encodes it
+					got, _ = url.QueryUnescape(secret)
+				}
 			} else if r.Header.Get("Content-Type") == "application/json" {
 				var fields map[string]string
 				_ = json.Unmarshal(body, &fields)
@@ -601,6 +667,7 @@ func TestSecretsAreSentAsGiven(t *testing.T) {
 			with(interxion, func(g *clients.Interxion) { g.ClientSecret = clients.NewSecret(text) }),
 			with(equinix, func(g *clients.Equinix) { g.ClientSecret = clients.NewSecret(text) }),
 			with(megaport, func(g *clients.Megaport) { g.SecretKey = clients.NewSecret(text) }),
+			with(oauth2, func(g *clients.OAuth2) { g.ClientSecret = clients.NewSecret(text) }),
 		} {
 			if _, err := clients.New(clients.Options{}).Token(t.Context(), at(server.URL, grant), 0); err != nil {
 				t.Error(err)
@@ -709,6 +776,7 @@ func TestEndpoints(t *testing.T) {
 		{digitalRealty, "/gateway/v2/auth/token/", "/gateway/v2/auth/token"},
 		{cloudLX, "/portal/api/", "/portal/api/oauth2/access-token"},
 		{cloudLX, "/v2api", "/v2api/api/oauth2/access-token"},
+		{oauth2, "//a%2Fb/", "//a%2Fb//token"}, // nothing is added or taken away
 	}
 	for _, test := range tests {
 		var got string

@@ -85,6 +85,7 @@ func interxion(p *fakePlatform) Grant { return p.interxion("") }
 func equinix(p *fakePlatform) Grant   { return p.equinix(ClientCredentials) }
 func password(p *fakePlatform) Grant  { return p.equinix(Password) }
 func cloudLX(p *fakePlatform) Grant   { return p.cloudLX(ClientCredentials) }
+func oauth2(p *fakePlatform) Grant    { return p.oauth2(ClientCredentials) }
 func ixAPI(p *fakePlatform) Grant {
 	return IXAPI{BaseURL: p.url, APIKey: "client-1", APISecret: NewSecret(clientSecret)}
 }

@@ -41,6 +41,7 @@ var holders = map[string]any{
 	"IXAPI":         IXAPI{},
 	"Megaport":      Megaport{},
 	"DigitalRealty": DigitalRealty{},
+	"OAuth2":        OAuth2{},
 	"request":       request{},
 	"checks":        checks{},
 	"entry":         entry{},

@@ -17,6 +17,7 @@ import (
 const (
 	maxInput = 8 << 10  // bytes of one setting; the platforms' IDs and secrets have a few hundred at most
 	maxToken = 64 << 10 // bytes of a token; Terraform would accept more, but HTTP servers refuse such headers
+	maxPairs = 64 << 10 // bytes of all further parameters, or of all further headers
 )
 
 // form encodes fields as RFC 6749, appendix B, prescribes.

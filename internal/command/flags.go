@@ -4,9 +4,12 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -44,6 +47,7 @@ type group struct {
 	set    *pflag.FlagSet
 	inputs []platforms.Input
 	given  map[string][]string
+	pairs  map[string][]string          // of maps, as NAME=VALUE
 	read   map[string]platforms.Setting // once the files were read
 	// refused is the input whose secret was given as an argument; nil: none was.
 	refused *platforms.Input
@@ -79,13 +83,13 @@ func general(in platforms.Input) bool {
 }
 
 func (f *flags) add(cmd *cobra.Command, title, prefix string, inputs []platforms.Input) {
-	g := &group{title: title, prefix: prefix, inputs: inputs, given: map[string][]string{}, set: pflag.NewFlagSet(title, pflag.ContinueOnError)}
+	g := &group{title: title, prefix: prefix, inputs: inputs, given: map[string][]string{}, pairs: map[string][]string{}, set: pflag.NewFlagSet(title, pflag.ContinueOnError)}
 	for _, in := range inputs {
 		g.set.Var(&setting{g, in, false}, prefix+flagName(in), help(in))
 		if in.Secret {
 			name := prefix + attribute(in)
-			g.set.Var(&setting{g, in, true}, name, "")
-			g.set.Lookup(name).Hidden = true
+			g.set.Var(&setting{g, in, true}, name, helpPairs(in, prefix))
+			g.set.Lookup(name).Hidden = !in.Argument
 		}
 	}
 	f.groups = append(f.groups, g)
@@ -98,12 +102,15 @@ func (f *flags) add(cmd *cobra.Command, title, prefix string, inputs []platforms
 type setting struct {
 	group  *group
 	in     platforms.Input
-	refuse bool // it would take a secret from the command line
+	refuse bool // it takes no secret from the command line
 }
 
 // Set keeps the value. It never fails: an error would repeat the value.
 func (s *setting) Set(text string) error {
+	name, _, isPair := strings.Cut(text, "=")
 	switch {
+	case s.refuse && s.in.Argument && isPair && !secretLike.MatchString(name):
+		s.group.pairs[s.in.Name] = append(s.group.pairs[s.in.Name], text)
 	case s.refuse:
 		s.group.refused = &s.in
 	case s.in.List:
@@ -119,7 +126,10 @@ func (s *setting) String() string { return "" }
 
 // Type is the word for the value in the help: the last one of the input's name.
 func (s *setting) Type() string {
-	if inFile(s.in) {
+	switch {
+	case s.refuse:
+		return "NAME=VALUE"
+	case inFile(s.in):
 		return "FILE"
 	}
 	return strings.ToUpper(s.in.Name[strings.LastIndex(s.in.Name, "_")+1:])
@@ -145,7 +155,10 @@ func flagName(in platforms.Input) string {
 // help is the text of the input's flag.
 func help(in platforms.Input) string {
 	text := strings.ReplaceAll(in.Description+in.RefreshNote, "`", "")
-	if inFile(in) {
+	switch {
+	case in.Map:
+		text = "A file with a line NAME=VALUE for each. " + text + " \"-\": standard input."
+	case inFile(in):
 		text = "A file. " + text + " The line break at its end is left out. \"-\": standard input."
 	}
 	if in.List {
@@ -158,6 +171,11 @@ func help(in platforms.Input) string {
 		text += " Default: " + in.Default + "."
 	}
 	return text
+}
+
+// helpPairs is the text of the flag that takes pairs of the input.
+func helpPairs(in platforms.Input, prefix string) string {
+	return "One of " + in.Name + ", if its value is no secret; otherwise use --" + prefix + flagName(in) + ". Several: repeat the flag."
 }
 
 // load reads the files that the flags name. It returns what is wrong.
@@ -187,9 +205,52 @@ func (f *flags) load(ctx context.Context, c *call) error {
 				}
 				g.read[in.Name] = platforms.Setting{Value: value, From: from}
 			}
+			if in.Map {
+				if err := g.join(in); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil
+}
+
+// join makes a map of the lines of a file and of the pairs on the command line, which come first.
+func (g *group) join(in platforms.Input) error {
+	read := g.read[in.Name]
+	all, line := pairs(strings.Split(read.Value.Reveal(), "\n"))
+	if line > 0 {
+		return failed(statusUsage, aboutFiles, "--"+g.prefix+flagName(in)+" names what has a line that cannot be used",
+			fmt.Sprintf("Each line is NAME=VALUE, and no name comes twice. Line %d is not so. Nothing was sent.", line))
+	}
+	arguments, pair := pairs(g.pairs[in.Name])
+	if pair > 0 {
+		return failed(statusUsage, aboutUsage, "--"+g.prefix+attribute(in)+" cannot be used as it is",
+			"Write NAME=VALUE, and no name twice. Nothing was sent.")
+	}
+	maps.Copy(all, arguments)
+	if len(all) > 0 {
+		g.read[in.Name] = platforms.Setting{Value: platforms.Map(all, false).Secret, From: cmp.Or(read.From, fromLine)}
+	}
+	return nil
+}
+
+// pairs reads lines of NAME=VALUE, and leaves out empty ones. It returns the number of a line that is not so, or whose name
+// has come before; 0: there is none.
+func pairs(lines []string) (map[string]string, int) {
+	all := map[string]string{}
+	for i, line := range lines {
+		line = strings.TrimSuffix(line, "\r")
+		if line == "" {
+			continue
+		}
+		name, value, isPair := strings.Cut(line, "=")
+		if _, twice := all[name]; twice || !isPair || name == "" {
+			return nil, i + 1
+		}
+		all[name] = value
+	}
+	return all, 0
 }
 
 // oneStdin makes sure that standard input is asked for once. It can be read once.

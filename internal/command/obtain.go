@@ -16,8 +16,11 @@ import (
 // terms are what the command line calls things. prefix is that of the platform's flags.
 func terms(prefix string) platforms.Terms {
 	name := func(in platforms.Input) string {
-		if general(in) {
+		switch {
+		case general(in):
 			return "--" + flagName(in)
+		case in.Argument:
+			return "--" + prefix + attribute(in) + " or --" + prefix + flagName(in)
 		}
 		return "--" + prefix + flagName(in)
 	}

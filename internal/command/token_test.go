@@ -10,7 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -117,6 +119,65 @@ func TestASecretComesFromAFileOrFromStandardInput(t *testing.T) {
 		s.refused(2, []string{"--client-secret-file names what ", "Nothing was sent."}, "token", "equinix", "--client-secret-file", path)
 	}
 	s.refused(2, []string{"Standard input can be read once"}, "token", "equinix", "--client-secret-file=-", "--user-password-file=-")
+	if s.sent() != before {
+		t.Error("something was sent")
+	}
+}
+
+// A map's pairs come from a file, or as arguments where they are no secrets.
+func TestPairsComeFromAFileOrFromArguments(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.more["the header"], s.more["the parameter"] = "Zq8!vW3_hD5xRt0pLm", "wX=4 & tQ9_bN2/ü"
+	var sent []string
+	var mu sync.Mutex
+	s.OAuth2.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPost {
+			mu.Lock()
+			defer mu.Unlock()
+			sent = append(sent, strings.Join([]string{r.Header.Get("X-Tracking-Id"), r.Header.Get("X-Region"), r.Header.Get("X-Key"), r.PostFormValue("pin"), r.PostFormValue("resource")}, "|"))
+		}
+		return false
+	})
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	headers := write("headers", "X-Key="+s.more["the header"]+"\r\n\r\nX-Region=a\r\n")
+	parameters := "pin=" + s.more["the parameter"] + "\nresource=r=1\n"
+	s.must("token", "oauth2", "--headers", "x-tracking-id=5f 0b", "--headers=X-Region=b=c")
+	r := s.runWith(parameters, "token", "oauth2", "--headers-file", headers, "--headers", "X-Region=b", "--parameters-file", "-")
+	if r.status != 0 {
+		t.Errorf("status %d: %s", r.status, r.stderr)
+	}
+	s.must("exec", "oauth2,equinix", "--oauth2-headers", "X-Region=b", "--", "echo", "done")
+	want := []string{"5f 0b|b=c|||", "|b|" + s.more["the header"] + "|" + s.more["the parameter"] + "|r=1", "|b|||"}
+	if !slices.Equal(sent, want) {
+		t.Error("not sent as given")
+	}
+	if said := s.must("check", "oauth2", "--offline", "--headers", "X-Region=b"); !strings.Contains(said, "from the command line (--headers or --headers-file)") {
+		t.Error(said)
+	}
+	before := s.sent()
+	for _, args := range [][]string{
+		{"--headers", "X-Gateway-Key=" + s.more["the header"]}, // a name like that of a secret
+		{"--headers", "Authorization=" + s.more["the header"]},
+		{"--headers", "Host=nowhere.invalid"},
+		{"--headers", "X-Region=a", "--headers", "X-Region=b"},
+		{"--headers", "=a"},
+		{"--headers-file", write("line", s.more["the header"])},
+		{"--headers-file", write("twice", "X-A=1\nX-A=2")},
+		{"--headers-file", write("nameless", "=1")},
+		{"--headers-file", headers, "--parameters-file", headers, "--headers", "x-key=a"},
+		{"--parameters-file", write("own", "grant_type=password")},
+		{"--parameters", "resource=r"},
+	} {
+		s.refused(2, []string{"Error: ", "Nothing was sent"}, append([]string{"token", "oauth2"}, args...)...)
+	}
 	if s.sent() != before {
 		t.Error("something was sent")
 	}

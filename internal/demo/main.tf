@@ -35,6 +35,10 @@ ephemeral "ixapi_access_token" "demo" {
   provider = ixtoken
 }
 
+ephemeral "oauth2_access_token" "demo" {
+  provider = ixtoken
+}
+
 variable "call" {
   description = "The command that calls a protected API with the token in its environment."
   type        = string
@@ -107,6 +111,17 @@ resource "terraform_data" "ixapi" {
       API_URL       = var.apis["IX-API"]
       AUTHORIZATION = ephemeral.ixapi_access_token.demo.authorization
       EXPIRES_IN    = ephemeral.ixapi_access_token.demo.expires_in
+    }
+  }
+}
+
+resource "terraform_data" "oauth2" {
+  provisioner "local-exec" {
+    command = "${var.call} OAuth2"
+    environment = {
+      API_URL       = var.apis["OAuth2"]
+      AUTHORIZATION = ephemeral.oauth2_access_token.demo.authorization
+      EXPIRES_IN    = ephemeral.oauth2_access_token.demo.expires_in
     }
   }
 }

@@ -204,7 +204,7 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 	what := strings.NewReplacer(
 		"{url}", terms.Input(url),
 		"{credentials}", terms.named(credentials),
-		"{platform}", p.Title,
+		"{platform}", cmp.Or(p.Party, p.Title),
 		"{rejected}", p.Rejected,
 		"{scope}", p.Scope,
 		"{ca}", terms.Setting(CACertPEM),

@@ -72,6 +72,19 @@ func oddities(value clients.Secret) []string {
 	return found
 }
 
+// oddities are those of an input's value or, where it is a map, of the values in it.
+func (in Input) oddities(value clients.Secret) (found []string) {
+	if !in.Map {
+		return oddities(value)
+	}
+	clients.EachValue(value, func(name string, value clients.Secret) {
+		for _, text := range oddities(value) {
+			found = append(found, fmt.Sprintf("has a value, %q, that %s", name, text))
+		}
+	})
+	return found
+}
+
 // invisible reports whether a character leaves no trace on a screen.
 func invisible(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
 
@@ -120,7 +133,7 @@ func (p Platform) oddCredentials(found Settings) []oddCredential {
 		if !in.Secret && !slices.ContainsFunc(needed, in.is) {
 			continue
 		}
-		if texts := oddities(found.Secret(in.Name)); texts != nil {
+		if texts := in.oddities(found.Secret(in.Name)); texts != nil {
 			odd = append(odd, oddCredential{in, texts})
 		}
 	}

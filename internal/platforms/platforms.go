@@ -13,7 +13,7 @@ import (
 )
 
 // All is the one list: every front end offers the platforms in it.
-var All = []Platform{Interxion, Equinix, CloudLX, DigitalRealty, Megaport, IXAPI}
+var All = []Platform{Interxion, Equinix, CloudLX, DigitalRealty, Megaport, IXAPI, OAuth2}
 
 // Platform is what a front end knows about a platform beyond the wire.
 type Platform struct {
@@ -32,6 +32,8 @@ type Platform struct {
 	TokenVariables []string
 	// Rejected and Scope are what to know about the platform when it has rejected credentials or a scope; may be empty.
 	Rejected, Scope string
+	// Party is who answers, where that is not the platform of the title; "": the title.
+	Party string
 
 	thing string // that a block makes; "": an access token
 }
@@ -49,6 +51,8 @@ type Input struct {
 	Number      bool
 	URL         bool   // may have a secret in it where it is not accepted
 	List        bool   // of strings, which the wire separates by blanks
+	Map         bool   // of strings, as clients.Pairs encodes them; its values may be secrets, so Secret is set too
+	Argument    bool   // of a map: its values need not be secrets, so a command takes pairs as arguments as well
 	OneToken    bool   // may differ from token to token, so it is no setting for all of them
 	Grant       string // the only grant type that uses it, and needs it; "": all do
 	Optional    bool

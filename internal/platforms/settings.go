@@ -28,6 +28,9 @@ func List(items []string, unknown bool) Value {
 	return Text(strings.Join(items, " "), unknown)
 }
 
+// Map is a value of several texts with names; empty ones are left out.
+func Map(items map[string]string, unknown bool) Value { return Value{clients.Pairs(items), unknown} }
+
 // Source is a place in which values may be set.
 type Source struct {
 	Origin Origin

@@ -39,6 +39,7 @@ func (p *Playground) Environment() []string {
 		"VAULT_TOKEN="+p.Vault.token,
 		"TF_VAR_api_url="+p.Equinix.URL(),
 		"TF_VAR_ix_api_url="+p.Interxion.URL()+"/api/v2",
+		"TF_VAR_oauth2_api_url="+p.OAuth2.URL(),
 		"TF_VAR_port="+simulator.EquinixPort,
 		"TF_VAR_lab_client_id="+lab.ClientID,
 		"TF_VAR_lab_client_secret="+lab.ClientSecret,

@@ -125,6 +125,7 @@ func tokenTests(s *simulator.Simulator) []tokenTest {
 	equinix := func(s *simulator.Simulator) *simulator.Platform { return s.Equinix }
 	interxion := func(s *simulator.Simulator) *simulator.Platform { return s.Interxion }
 	cloudlx := func(s *simulator.Simulator) *simulator.Platform { return s.CloudLX }
+	oauth2 := func(s *simulator.Simulator) *simulator.Platform { return s.OAuth2 }
 	user := s.Equinix.Credentials().UserName
 	return []tokenTest{
 		{
@@ -159,6 +160,19 @@ func tokenTests(s *simulator.Simulator) []tokenTest {
 			"CloudLX", cloudlx, "cloudlx", "",
 			[]string{"client_credentials"},
 			nil,
+		},
+		{
+			"OAuth2", oauth2, "oauth2", "",
+			[]string{"client_credentials"},
+			map[string]knownvalue.Check{"scope": text("things.read things.write"), "token_endpoint_auth_method": knownvalue.Null()},
+		},
+		{
+			"OAuth2 in the body", oauth2, "oauth2", `
+				token_endpoint_auth_method = "client_secret_post"
+				audience                   = "https://api.example/"
+				scopes                     = ["things.read"]`,
+			[]string{"client_credentials"},
+			map[string]knownvalue.Check{"scope": text("things.read"), "audience": text("https://api.example/")},
 		},
 	}
 }

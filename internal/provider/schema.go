@@ -26,6 +26,8 @@ func input(in platforms.Input) schema.Attribute {
 	switch {
 	case in.Number: // not Int64Attribute: the framework converts its value before any check of ours, and words what is wrong
 		return schema.NumberAttribute{Optional: true, Sensitive: in.Secret, MarkdownDescription: text}
+	case in.Map:
+		return schema.MapAttribute{ElementType: types.StringType, Optional: true, Sensitive: in.Secret, MarkdownDescription: text}
 	case in.List:
 		return schema.ListAttribute{ElementType: types.StringType, Optional: true, Sensitive: in.Secret, MarkdownDescription: text}
 	}
@@ -107,13 +109,21 @@ func (v values) source(origin platforms.Origin) platforms.Source {
 	return platforms.Source{Origin: origin, Value: v.read}
 }
 
-// read returns an attribute's value as the wire has it. One that is null, "" or [] counts as unset.
+// read returns an attribute's value as the wire has it. One that is null, "", [] or {} counts as unset.
 func (v values) read(in platforms.Input) platforms.Value {
 	switch value := v[in.Name].(type) {
 	case types.String:
 		return platforms.Text(value.ValueString(), value.IsUnknown())
 	case types.Number:
 		return platforms.Text(digits(value.ValueBigFloat()), value.IsUnknown())
+	case types.Map:
+		items, unknown := map[string]string{}, value.IsUnknown()
+		for name, item := range value.Elements() {
+			text, ok := item.(types.String)
+			unknown = unknown || !ok || text.IsUnknown()
+			items[name] = text.ValueString()
+		}
+		return platforms.Map(items, unknown)
 	case types.List:
 		var items []string
 		unknown := value.IsUnknown()

@@ -335,8 +335,9 @@ func TestAValidTokenIsUsedWhileThereIsNoOther(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, nil, func(o *Options) { o.MinValidity = 50 * time.Minute })
 	s.tokens.options.MinValidity = 59*time.Minute + 59*time.Second // the token at hand is no longer enough
+	another := clients.New(clients.Options{MaxAttempts: 1})        // it shares no token that is new
 	s.tokens.options.Token = func(ctx context.Context, _ time.Duration) (clients.Token, error) {
-		return s.client.Token(ctx, s.grant, 2*time.Hour)
+		return another.Token(ctx, s.grant, 2*time.Hour)
 	}
 	s.platform.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.WriteHeader(http.StatusServiceUnavailable)

@@ -34,7 +34,7 @@ const (
 
 // Simulator is the platforms, each on a loopback listener of its own.
 type Simulator struct {
-	Interxion, Equinix, CloudLX, DigitalRealty, Megaport, IXAPI *Platform
+	Interxion, Equinix, CloudLX, DigitalRealty, Megaport, IXAPI, OAuth2 *Platform
 
 	all []*Platform
 
@@ -65,8 +65,8 @@ func Start(options Options) (*Simulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := []*Platform{interxion, newEquinix(options.Now), newCloudLX(options.Now), newDigitalRealty(options.Now), newMegaport(options.Now), newIXAPI(options.Now)}
-	s := &Simulator{Interxion: all[0], Equinix: all[1], CloudLX: all[2], DigitalRealty: all[3], Megaport: all[4], IXAPI: all[5], all: all, CAPEM: authority.certificatePEM}
+	all := []*Platform{interxion, newEquinix(options.Now), newCloudLX(options.Now), newDigitalRealty(options.Now), newMegaport(options.Now), newIXAPI(options.Now), newOAuth2(options.Now)}
+	s := &Simulator{Interxion: all[0], Equinix: all[1], CloudLX: all[2], DigitalRealty: all[3], Megaport: all[4], IXAPI: all[5], OAuth2: all[6], all: all, CAPEM: authority.certificatePEM}
 	for _, p := range all {
 		if p.server, err = listen(authority.server); err != nil {
 			return nil, errors.Join(err, s.Close())

@@ -185,6 +185,8 @@ func login(t *testing.T, p *simulator.Platform) reply {
 	case "CloudLX":
 		r = send(t, http.MethodPost, p.URL()+"/api/oauth2/access-token", form(pairs...),
 			headers("Content-Type", formType, "Accept", cloudLXVersion))
+	case "OAuth2":
+		r = send(t, http.MethodPost, p.URL()+"/realms/lab/token", form(pairs...), headers("Content-Type", formType))
 	}
 	if r.status != http.StatusOK {
 		t.Fatalf("%s: login: status %d, %s", p.Name(), r.status, r.body)
@@ -332,11 +334,12 @@ func TestTokenAnswersAreNotCached(t *testing.T) {
 	s := start(t, simulator.Options{})
 	types := map[string]string{
 		"Interxion":      "application/json; charset=UTF-8",
+		"Equinix":        "application/json;charset=UTF-8",
+		"CloudLX":        "application/json",
+		"OAuth2":         "application/json;charset=UTF-8",
 		"IX-API":         "application/json",
 		"Digital Realty": "application/json",
 		"Megaport":       "application/json;charset=UTF-8",
-		"Equinix":        "application/json;charset=UTF-8",
-		"CloudLX":        "application/json",
 	}
 	for _, p := range platforms(s) {
 		header := login(t, p).header

@@ -1,0 +1,116 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package platforms
+
+import "github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+
+// OAuth2 is any authorization server that keeps to RFC 6749.
+var OAuth2 = Platform{
+	Name:     "oauth2",
+	Title:    "OAuth2",
+	About:    "any API behind an OAuth 2.0 authorization server (RFC 6749)",
+	URL:      "token_url",
+	Party:    "the authorization server",
+	Rejected: "Check token_endpoint_auth_method too: a wrong one looks like a wrong secret, and no second one is tried.",
+	Inputs: []Input{
+		{
+			Name:        "token_url",
+			Description: "The URL of the token endpoint, exactly as it is asked: nothing is appended. It has no query; `parameters` go into the body.",
+			Environment: "OAUTH2_TOKEN_URL",
+			Check:       clients.CheckURL,
+		},
+		{
+			Name:        "grant_type",
+			Description: "How to obtain the token: `client_credentials`, which is the default.",
+			RefreshNote: " Or `refresh_token`, which is the default where `previous_refresh_token` is set.",
+			OneToken:    true,
+			Optional:    true,
+			Check:       clients.CheckOneOf(clients.OAuth2GrantTypes...),
+		},
+		{
+			Name:        "client_id",
+			Description: "The client ID, as the server has registered it.",
+			Environment: "OAUTH2_CLIENT_ID",
+			Check:       clients.CheckText,
+		},
+		{
+			Name:        "client_secret",
+			Description: "The client secret.",
+			Environment: "OAUTH2_CLIENT_SECRET",
+			Secret:      true,
+			Check:       clients.CheckSecret,
+		},
+		{
+			Name:        "token_endpoint_auth_method",
+			Description: "How the client authenticates: `client_secret_basic`, in HTTP Basic with both parts form-encoded first (RFC 6749, section 2.3.1), or `client_secret_post`, in the body. If the server refuses one, the other is not tried.",
+			Default:     clients.ClientSecretBasic,
+			Check:       clients.CheckOneOf(clients.OAuth2AuthMethods...),
+		},
+		{
+			Name:        "request_format",
+			Description: "How the body is encoded: `form`, as RFC 6749 prescribes, or `json`.",
+			Default:     clients.FormBody,
+			Check:       clients.CheckOneOf(clients.OAuth2Formats...),
+		},
+		{
+			Name:        "scopes",
+			Description: "The scopes to ask for. Unset: the server decides.",
+			List:        true,
+			Optional:    true,
+			Check:       clients.CheckText,
+		},
+		{
+			Name:        "audience",
+			Description: "The API that the token is for, where the server has such a parameter, as Auth0 has.",
+			Optional:    true,
+			Check:       clients.CheckText,
+		},
+		{
+			Name:        "parameters",
+			Description: "Further parameters of the request, such as `resource`. Values may be secrets. Those that have an input of their own are refused.",
+			Map:         true,
+			Secret:      true,
+			Optional:    true,
+			Check:       clients.CheckParameters,
+		},
+		{
+			Name:        "headers",
+			Description: "Further headers of the request, such as a gateway's key. Values may be secrets. Headers that belong to the request itself, such as `Authorization`, `Host` and `Content-Type`, are refused.",
+			Map:         true,
+			Argument:    true,
+			Secret:      true,
+			Optional:    true,
+			Check:       clients.CheckHeaders,
+		},
+		{
+			Name:        "previous_refresh_token",
+			Description: "A refresh token that the server has issued to this client. If the server no longer takes it, the token is obtained with the client credentials, with a warning.",
+			Secret:      true,
+			OneToken:    true,
+			Grant:       clients.RefreshToken,
+			Check:       clients.CheckSecret,
+		},
+		MinValidity,
+	},
+	Outputs: append(refreshOutputs("Few servers issue one to the client credentials."), Output{
+		Name:        "scope",
+		Description: "The scopes as the server granted them, in its own words. Null if it names none.",
+		Value:       func(t clients.Token) any { return textOrNull(t.Scope) },
+	}),
+	Grant: func(s Settings) clients.Grant {
+		return clients.OAuth2{
+			TokenURL:     s.Text("token_url"),
+			GrantType:    s.GrantType(),
+			ClientID:     s.Text("client_id"),
+			ClientSecret: s.Secret("client_secret"),
+			AuthMethod:   s.Text("token_endpoint_auth_method"),
+			Format:       s.Text("request_format"),
+			Scope:        s.Text("scopes"),
+			Audience:     s.Text("audience"),
+			Parameters:   s.Secret("parameters"),
+			Headers:      s.Secret("headers"),
+			RefreshToken: s.Secret("previous_refresh_token"),
+		}
+	},
+}

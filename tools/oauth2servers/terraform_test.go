@@ -1,0 +1,84 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package oauth2servers
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
+)
+
+const configuration = `
+terraform {
+  required_providers {
+    ixtoken = { source = "ixtoken/ixtoken" }
+  }
+}
+ephemeral "oauth2_access_token" "t" {
+  provider                   = ixtoken
+  token_endpoint_auth_method = "METHOD"
+  scopes                     = ["a"]
+}
+resource "terraform_data" "use" {
+  provisioner "local-exec" {
+    command     = "exit 0"
+    environment = { AUTHORIZATION = ephemeral.oauth2_access_token.t.authorization }
+  }
+}
+`
+
+// TestApply obtains tokens of each server with the provider's binary, under a real Terraform or OpenTofu: one in the plan and one
+// in the apply.
+func TestApply(t *testing.T) {
+	path, plugins := build(t)
+	each(t, func(t *testing.T, name, method string, registered client, s *server) {
+		if !decodes(name, method, registered) {
+			t.Skip("this server does not undo the encoding of HTTP Basic")
+		}
+		w, err := cli.Open(t.TempDir(), path, plugins)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Write("main.tf", strings.Replace(configuration, "METHOD", method, 1)); err != nil {
+			t.Fatal(err)
+		}
+		w.Env = []string{"OAUTH2_TOKEN_URL=" + s.URL + "/oauth/token", "OAUTH2_CLIENT_ID=" + registered.id, "OAUTH2_CLIENT_SECRET=" + registered.secret}
+		result, err := w.Run(t.Context(), "apply", "-auto-approve", "-no-color")
+		if err != nil || result.Status != 0 {
+			t.Fatalf("error %v, status %d:\n%s%s", err, result.Status, result.Stdout, result.Stderr)
+		}
+		s.wantRequests(t, 2)
+		w.Env = append(w.Env, "OAUTH2_CLIENT_SECRET=wrong")
+		result, err = w.Run(t.Context(), "apply", "-auto-approve", "-no-color")
+		if err != nil || result.Status == 0 || !strings.Contains(result.Stderr, "No OAuth2 access token: credentials rejected") {
+			t.Errorf("error %v, status %d:\n%s%s", err, result.Status, result.Stdout, result.Stderr)
+		}
+		s.wantRequests(t, 1)
+	})
+}
+
+// build finds the CLI as make does, and builds the provider.
+func build(t *testing.T) (path, plugins string) {
+	t.Helper()
+	found, err := exec.CommandContext(t.Context(), "../find-cli").Output()
+	if err != nil {
+		t.Fatal("finding the CLI: ", err)
+	}
+	plugins = t.TempDir()
+	binary := filepath.Join(plugins, "terraform-provider-ixtoken")
+	if runtime.GOOS == "windows" {
+		binary += ".exe"
+	}
+	command := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
+	command.Dir, command.Stderr = "../..", os.Stderr
+	if err := command.Run(); err != nil {
+		t.Fatal("building the provider: ", err)
+	}
+	return strings.TrimSpace(string(found)), plugins
+}
