@@ -134,6 +134,15 @@ func (c *Client) Discard(grant Grant, token Token) {
 	c.cached.discard(token, requests...)
 }
 
+// Endpoint checks the settings in grant, and returns the host and path that Token would ask. It sends nothing.
+func (c *Client) Endpoint(grant Grant) (string, error) {
+	r, err := c.request(grant)
+	if err != nil {
+		return "", err
+	}
+	return r.address(), nil
+}
+
 // request returns the request for grant. It does the work once for each grant: checking, encoding and hashing cost ten
 // times as much as finding the token.
 func (c *Client) request(grant Grant) (request, error) {

@@ -14,15 +14,6 @@ import (
 	"time"
 )
 
-// Endpoint checks the settings in grant, and returns the host and path that Token would ask. It sends nothing.
-func (c *Client) Endpoint(grant Grant) (string, error) {
-	r, err := c.request(grant)
-	if err != nil {
-		return "", err
-	}
-	return r.address(), nil
-}
-
 // Sent is how many attempts have been made to send a request. Without any, tokens came from the cache.
 func (c *Client) Sent() int64 { return c.cached.next.next.sent.Load() }
 
