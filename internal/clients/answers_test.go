@@ -181,6 +181,20 @@ func walk(statuses []int, do func(status int, s shape, answer http.HandlerFunc))
 	}
 }
 
+// statusesFor are the statuses that are walked with a grant: all of them, or, with the grants of platforms whose answers
+// depart from RFC 6749 in nothing but names, those that the table names and some that it does not.
+func statusesFor(name string) []int {
+	for _, ofAll := range []string{"Interxion", "Equinix", "Equinix, password", "CloudLX", "Equinix, refresh"} {
+		if name == ofAll {
+			return everyErrorStatus()
+		}
+	}
+	return []int{
+		400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 415, 421, 422, 425, 429, 451, 499,
+		500, 501, 502, 503, 504, 505, 507, 511, 520, 521, 522, 524, 527, 529, 530, 599,
+	}
+}
+
 func everyErrorStatus() (all []int) {
 	for status := 400; status <= 599; status++ {
 		all = append(all, status)
@@ -234,7 +248,7 @@ func TestEveryAnswerIsJudgedByTheTable(t *testing.T) {
 			p := &fakePlatform{t: t, url: "http://127.0.0.1"}
 			grant, refreshing := grantOf(p), strings.HasSuffix(name, "refresh")
 			synctest.Test(t, func(t *testing.T) {
-				walk(everyErrorStatus(), func(status int, s shape, answer http.HandlerFunc) {
+				walk(statusesFor(name), func(status int, s shape, answer http.HandlerFunc) {
 					want, about := oracle(strings.HasPrefix(name, "Equinix"), refreshing, status, s), fmt.Sprintf("%d, %s", status, s.name)
 					refreshed, others := 0, 0
 					c := New(Options{})
@@ -307,7 +321,7 @@ func TestEveryAnswerIsToldToOtherProcesses(t *testing.T) {
 				return // deriving its key takes too long; its answers are judged as all others
 			}
 			synctest.Test(t, func(t *testing.T) {
-				walk([]int{400, 401, 403, 404, 408, 500, 502, 503}, func(status int, s shape, answer http.HandlerFunc) {
+				walk([]int{401, 403, 500, 503}, func(status int, s shape, answer http.HandlerFunc) {
 					want, about := oracle(strings.HasPrefix(name, "Equinix"), refreshing, status, s), fmt.Sprintf("%d, %s", status, s.name)
 					dir, sent := t.TempDir(), [2]int{}
 					for process := range sent {
