@@ -37,6 +37,7 @@ var odd = map[string][]string{
 	`"number"`:          {"1.5", "1e30", "-1e30", "1e400", "0.1", "3.00000000000000000000000000001", `"1.5"`, "log(0, 10)", "null", "9223372036854775808"},
 	`"string"`:          {"null", "1e30", "true", `""`, `"\u0000"`, `"\ufeff"`},
 	`["list","string"]`: {"null", "[]", "[null]", `["a", null]`, `[""]`, `["\u0000"]`, "[1e30, true]"},
+	`["map","string"]`:  {"null", "{}", "{ a = null }", `{ a = "" }`, `{ "" = "x" }`, "{ a = 1e30, b = true }", `{ a = "\u0000" }`},
 	"null":              nil, // an object with attributes of its own
 }
 

@@ -70,7 +70,7 @@ func TestAnApplyOutlivesItsTokens(t *testing.T) {
 	for _, p := range s.Platforms() {
 		p.SetLifetime(lifetime, 0)
 		for _, name := range []string{"one", "two"} {
-			text += consumer(p, name, fmt.Sprintf(`for i in $(seq %d); do curl -s -o /dev/null -w '%%%%{http_code} ' "$PROXY$API" >>%s-%s; sleep 0.2; done`, seconds*5, p.Name(), name))
+			text += consumer(p, name, fmt.Sprintf(`for i in $(seq %d); do curl -s -o /dev/null -w '%%%%{http_code} ' "$PROXY$API" >>%s-%s; sleep 0.2; done`, seconds*5, described(p).Name, name))
 		}
 	}
 	s.configure(text)
@@ -86,7 +86,7 @@ func TestAnApplyOutlivesItsTokens(t *testing.T) {
 		calls, tokens := apiCalls(p), len(tokenRequests(p))-planned[p]
 		t.Logf("%s: apply of %.1f s on tokens of %s: API calls by status %v, %d token requests", p.Name(), took.Seconds(), lifetime, calls, tokens)
 		for _, name := range []string{"one", "two"} { // on a busy machine a token may end on its way; then the proxy repeats the call
-			got, err := os.ReadFile(filepath.Join(s.Dir, p.Name()+"-"+name))
+			got, err := os.ReadFile(filepath.Join(s.Dir, described(p).Name+"-"+name))
 			if err != nil || string(got) != strings.Repeat("200 ", 5*seconds) {
 				t.Errorf("%s: %v, a consumer was answered %s", p.Name(), err, got)
 			}
