@@ -124,6 +124,6 @@ func (a asked) problem(p platforms.Platform, err error) proxy.Problem {
 	if silent := (*proxy.NoAnswer)(nil); errors.As(err, &silent) {
 		message = a.ExplainNoAnswer(silent.Error(), a.terms)
 	}
-	detail, section, _ := strings.Cut(message.Detail, platforms.MoreMark)
+	detail, section := message.Split()
 	return proxy.Problem{Type: section, Title: message.Summary, Detail: detail}
 }

@@ -46,12 +46,18 @@ const Issues = "https://github.com/ixtoken/terraform-provider-ixtoken/issues"
 // guide is the page that has a section for each message.
 const guide = "https://github.com/ixtoken/terraform-provider-ixtoken/blob/main/docs/guides/troubleshooting.md"
 
-// MoreMark is between a message and the link to its section.
-const MoreMark = "\n\nMore: "
+// moreMark stands between a detail and the link to its section.
+const moreMark = "\n\nMore: "
 
 // More points to a section of the guide by its heading.
 func More(heading string) string {
-	return MoreMark + guide + "#" + strings.ReplaceAll(strings.ToLower(heading), " ", "-")
+	return moreMark + guide + "#" + strings.ReplaceAll(strings.ToLower(heading), " ", "-")
+}
+
+// Split returns the detail without its last line, and the URL of the guide's section that this line links to.
+func (m Message) Split() (detail, section string) {
+	detail, section, _ = strings.Cut(m.Detail, moreMark)
+	return detail, section
 }
 
 // warn is a message that stops nothing. Its summary ends in the heading of its section.

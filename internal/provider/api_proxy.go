@@ -9,7 +9,6 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"strings"
 	"sync"
 	"time"
 
@@ -161,7 +160,7 @@ func (a *apiProxy) problem(err error, found platforms.Settings) proxy.Problem {
 	if silent := (*proxy.NoAnswer)(nil); errors.As(err, &silent) {
 		message = a.ExplainNoAnswer(silent.Error(), a.terms())
 	}
-	detail, section, _ := strings.Cut(message.Detail, platforms.MoreMark)
+	detail, section := message.Split()
 	return proxy.Problem{Type: section, Title: message.Summary, Detail: detail}
 }
 
