@@ -5,13 +5,12 @@ package command
 
 import (
 	"context"
-	"errors"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/apiproxy"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/proxy"
@@ -90,40 +89,17 @@ func (c *call) startProxy(ctx context.Context, f *flags, p platforms.Platform, s
 		return nil, err
 	}
 	a := settled[0]
-	upstream, err := clients.ParseURL(a.UpstreamURL(a.found))
-	if err != nil {
-		return nil, err // it was checked
-	}
 	options := c.options(a, nil)
 	client := clients.New(options)
 	first, err := c.token(ctx, client, a, strict)
 	if err != nil {
 		return nil, err
 	}
-	started, err := proxy.Start(context.WithoutCancel(ctx), proxy.Options{
-		Upstream: upstream,
-		First:    first,
-		Token: func(ctx context.Context, minValidity time.Duration) (clients.Token, error) {
-			return client.Token(ctx, a.grant, minValidity)
-		},
-		Discard:     func(refused clients.Token) { client.Discard(a.grant, refused) },
-		MinValidity: a.found.MinValidity(),
-		Explain:     func(err error) proxy.Problem { return a.problem(p, err) },
-		RootCAs:     options.RootCAs,
-		Name:        p.Name,
+	started, err := apiproxy.Start(context.WithoutCancel(ctx), apiproxy.Options{
+		Platform: p, Settings: a.found, Terms: a.terms, Client: client, First: first, RootCAs: options.RootCAs,
 	})
 	if err != nil {
 		return nil, &failure{statusOther, []platforms.Message{a.ExplainNoListener(err)}}
 	}
 	return started, nil
-}
-
-// problem words a failure for the program that has asked the proxy.
-func (a asked) problem(p platforms.Platform, err error) proxy.Problem {
-	message := p.Explain(err, a.found, a.terms)
-	if silent := (*proxy.NoAnswer)(nil); errors.As(err, &silent) {
-		message = a.ExplainNoAnswer(silent.Error(), a.terms)
-	}
-	detail, section := message.Split()
-	return proxy.Problem{Type: section, Title: message.Summary, Detail: detail}
 }

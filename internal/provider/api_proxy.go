@@ -6,17 +6,15 @@ package provider
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"maps"
 	"sync"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/apiproxy"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/proxy"
 )
@@ -115,7 +113,10 @@ func (a *apiProxy) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ep
 		return
 	}
 	resp.Diagnostics.Append(diagnostics(a.RemarksOnToken(found, token)...)...)
-	started, err := a.start(ctx, found, token)
+	started, err := apiproxy.Start(outlasting(ctx), apiproxy.Options{
+		Platform: a.token, Settings: found, Terms: a.terms(), Client: a.provider.client, First: token,
+		RootCAs: a.provider.rootCAs, Logger: slog.New(logHandler{}),
+	})
 	if err != nil {
 		resp.Diagnostics.Append(diagnostics(a.ExplainNoListener(err))...)
 		return
@@ -130,38 +131,6 @@ func (a *apiProxy) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ep
 	if resp.Diagnostics.HasError() { // the CLI closes no block that was not opened
 		started.Close()
 	}
-}
-
-// start starts the proxy for settings that have been checked, with its first token.
-func (a *apiProxy) start(ctx context.Context, found platforms.Settings, first clients.Token) (*proxy.Proxy, error) {
-	upstream, err := clients.ParseURL(a.UpstreamURL(found))
-	if err != nil {
-		return nil, err
-	}
-	client, grant := a.provider.client, a.Grant(found)
-	return proxy.Start(outlasting(ctx), proxy.Options{
-		Upstream: upstream,
-		First:    first,
-		Token: func(ctx context.Context, minValidity time.Duration) (clients.Token, error) {
-			return client.Token(ctx, grant, minValidity)
-		},
-		Discard:     func(refused clients.Token) { client.Discard(grant, refused) },
-		MinValidity: found.MinValidity(),
-		Explain:     func(err error) proxy.Problem { return a.problem(err, found) },
-		RootCAs:     a.provider.rootCAs,
-		Logger:      slog.New(logHandler{}),
-		Name:        a.Name,
-	})
-}
-
-// problem words a failure for the program that has asked the proxy: as a diagnostic, with the guide's section as its type.
-func (a *apiProxy) problem(err error, found platforms.Settings) proxy.Problem {
-	message := a.token.Explain(err, found, a.terms())
-	if silent := (*proxy.NoAnswer)(nil); errors.As(err, &silent) {
-		message = a.ExplainNoAnswer(silent.Error(), a.terms())
-	}
-	detail, section := message.Split()
-	return proxy.Problem{Type: section, Title: message.Summary, Detail: detail}
 }
 
 // Close ends the proxy, and says if the API has refused fresh tokens.
