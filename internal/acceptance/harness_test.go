@@ -16,7 +16,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -58,11 +57,11 @@ func prepare(dir string) error {
 		return fmt.Errorf("finding the CLI: %w", err)
 	}
 	cliPath, plugins = strings.TrimSpace(string(found)), filepath.Join(dir, ".bin")
-	installer, demo = filepath.Join(dir, "install"+suffix()), filepath.Join(dir, "demo"+suffix())
+	installer, demo = filepath.Join(dir, "install"+cli.Suffix), filepath.Join(dir, "demo"+cli.Suffix)
 	if err := os.Mkdir(plugins, 0o700); err != nil {
 		return err
 	}
-	ours := append(append([]string{"build"}, raceFlags...), "-o", filepath.Join(plugins, "terraform-provider-ixtoken"+suffix()), "../..")
+	ours := append(append([]string{"build"}, raceFlags...), "-o", filepath.Join(plugins, "terraform-provider-ixtoken"+cli.Suffix), "../..")
 	others := []string{"build", "-o", plugins + string(filepath.Separator), "../standin/..."}
 	programs := []string{"build", "-o", dir + string(filepath.Separator), "../install", "../demo"}
 	for _, args := range [][]string{ours, others, programs} {
@@ -75,16 +74,8 @@ func prepare(dir string) error {
 	return nil
 }
 
-// suffix is that of programs here.
-func suffix() string {
-	if runtime.GOOS == "windows" {
-		return ".exe"
-	}
-	return ""
-}
-
 // provider is the path of the provider's binary.
-func provider() string { return filepath.Join(plugins, "terraform-provider-ixtoken"+suffix()) }
+func provider() string { return filepath.Join(plugins, "terraform-provider-ixtoken"+cli.Suffix) }
 
 // openTofu reports whether the tests run under OpenTofu, whose wording and order differ here and there.
 func openTofu(t *testing.T) bool {

@@ -18,6 +18,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 )
 
 // release is what goreleaser has made of this commit for this machine.
@@ -121,7 +123,7 @@ func TestReleaseIsWhatRegistriesTake(t *testing.T) {
 func TestReleaseArchiveHoldsTheBinary(t *testing.T) {
 	r := newRelease(t)
 	members := r.archived(t)
-	binary := members["terraform-provider-ixtoken_v"+r.version+suffix()]
+	binary := members["terraform-provider-ixtoken_v"+r.version+cli.Suffix]
 	if binary == nil || binary.Mode()&0o111 == 0 || members["LICENSE"] == nil {
 		t.Errorf("the archive holds %v", members)
 	}
@@ -208,7 +210,7 @@ ephemeral "equinix_access_token" "t" { provider = ixtoken }
 	s.wantRequests(0, 1, 0)
 
 	installed := filepath.Join(s.Dir, ".terraform", "providers", "example.com", "ixtoken", "ixtoken", r.version, target)
-	output, err := exec.CommandContext(t.Context(), filepath.Join(installed, "terraform-provider-ixtoken_v"+r.version+suffix()), "-version").Output()
+	output, err := exec.CommandContext(t.Context(), filepath.Join(installed, "terraform-provider-ixtoken_v"+r.version+cli.Suffix), "-version").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

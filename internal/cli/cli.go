@@ -40,8 +40,8 @@ type Result struct {
 	Status int
 }
 
-// suffix is that of programs here.
-var suffix = map[string]string{"windows": ".exe"}[runtime.GOOS]
+// Suffix ends the file names of programs on this system; empty except on Windows.
+var Suffix = map[string]string{"windows": ".exe"}[runtime.GOOS]
 
 // Open makes a Workspace in dir, which exists, for the CLI at path and the providers whose binaries are in the directory
 // plugins: "ixtoken/ixtoken" and those named in more, as source addresses. They need no "init".

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -47,7 +46,7 @@ func (w *Workspace) Mirror(ctx context.Context, dir string) (places []string, er
 		if err := os.MkdirAll(place, 0o755); err != nil {
 			return nil, err
 		}
-		if err := replace(filepath.Join(w.plugins, name+suffix), filepath.Join(place, name+"_v"+build+suffix)); err != nil {
+		if err := ReplaceProgram(filepath.Join(w.plugins, name+Suffix), filepath.Join(place, name+"_v"+build+Suffix)); err != nil {
 			return nil, err
 		}
 		places = append(places, place)
@@ -91,20 +90,15 @@ func (w *Workspace) registry(ctx context.Context) (string, error) {
 	return "", errors.New("the CLI has no schema of the provider")
 }
 
-// replace copies a program over another, which may be running.
-func replace(from, to string) error {
-	source, err := os.Open(from)
+// ReplaceProgram copies the program at from to the path to, in one step: a program that is there may be running.
+func ReplaceProgram(from, to string) error {
+	binary, err := os.ReadFile(from)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = source.Close() }() // only reads
-	if err := os.Remove(to); err != nil && !errors.Is(err, os.ErrNotExist) {
+	written := to + ".new"
+	if err := os.WriteFile(written, binary, 0o755); err != nil {
 		return err
 	}
-	target, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(target, source)
-	return errors.Join(err, target.Close())
+	return os.Rename(written, to)
 }

@@ -14,12 +14,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/leak"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
@@ -35,10 +35,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		binary = filepath.Join(dir, "ixtoken")
-		if runtime.GOOS == "windows" {
-			binary += ".exe"
-		}
+		binary = filepath.Join(dir, "ixtoken"+cli.Suffix)
 		build := exec.Command("go", "build", "-o", binary, "../..")
 		build.Stderr = os.Stderr
 		if err := build.Run(); err != nil {

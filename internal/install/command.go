@@ -9,9 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 )
 
 // installCommand copies the binary in .bin to where Go installs programs, under the name of the command.
@@ -20,13 +21,11 @@ func installCommand(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	suffix := map[string]string{"windows": ".exe"}[runtime.GOOS]
-	binary, err := os.ReadFile(filepath.Join(".bin", "terraform-provider-ixtoken"+suffix))
-	if err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	path := filepath.Join(dir, "ixtoken"+suffix)
-	if err := replaceProgram(path, binary); err != nil {
+	path := filepath.Join(dir, "ixtoken"+cli.Suffix)
+	if err := cli.ReplaceProgram(filepath.Join(".bin", "terraform-provider-ixtoken"+cli.Suffix), path); err != nil {
 		return err
 	}
 	fmt.Printf("Installed %s\n", path)
@@ -49,18 +48,6 @@ func programs(ctx context.Context) (string, error) {
 	}
 	home, err := os.UserHomeDir()
 	return filepath.Join(home, "go", "bin"), err
-}
-
-// replaceProgram puts a program into its place in one step: another one may be running.
-func replaceProgram(path string, binary []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	written := path + ".new"
-	if err := os.WriteFile(written, binary, 0o755); err != nil {
-		return err
-	}
-	return os.Rename(written, path)
 }
 
 func onPath(dir string) bool {
