@@ -22,12 +22,12 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-func (c *call) checkCommand() *cobra.Command {
-	return c.parent("check PLATFORM", "Says where the settings come from, and whether they bring a token",
+func (c *invocation) checkCommand() *cobra.Command {
+	return c.perPlatform("check PLATFORM", "Says where the settings come from, and whether they bring a token",
 		"Says where each setting comes from, obtains a token, and says how long it lives and what it is for. The token is not printed.",
 		func(p platforms.Platform) *cobra.Command {
 			cmd := &cobra.Command{
-				Use: p.Name + " [flags]", Short: p.Title, Args: none, DisableFlagsInUseLine: true,
+				Use: p.Name + " [flags]", Short: p.Title, Args: noArguments, DisableFlagsInUseLine: true,
 				Long: "Says where each setting of " + p.Title + " comes from, obtains a token, and says how long it lives and what it is for.\nThe token is not printed.",
 			}
 			var offline, strict bool
@@ -35,7 +35,7 @@ func (c *call) checkCommand() *cobra.Command {
 			set.BoolVar(&offline, "offline", false, "Check the settings, and send nothing.")
 			addStrict(set, &strict)
 			cmd.Flags().AddFlagSet(set)
-			grouped(cmd, "The check", set)
+			setGroup(cmd, "The check", set)
 			f := settingsFlags(cmd, p)
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.check(cmd.Context(), f, p, offline, strict) }
 			return cmd
@@ -43,14 +43,14 @@ func (c *call) checkCommand() *cobra.Command {
 }
 
 // check writes its report to standard output if all is well, and to standard error, before the error, if not.
-func (c *call) check(ctx context.Context, f *flags, p platforms.Platform, offline, strict bool) error {
+func (c *invocation) check(ctx context.Context, f *flags, p platforms.Platform, offline, strict bool) error {
 	var report strings.Builder
-	settled, err := c.settle(ctx, f, []platforms.Platform{p})
-	if len(settled) == 1 {
-		report.WriteString(settled[0].report(f))
+	targets, err := c.resolve(ctx, f, []platforms.Platform{p})
+	if len(targets) == 1 {
+		report.WriteString(targets[0].settingsReport(f))
 	}
 	if err == nil {
-		err = c.checkToken(ctx, settled[0], offline, strict, &report)
+		err = c.checkToken(ctx, targets[0], offline, strict, &report)
 	}
 	if err != nil {
 		if report.Len() > 0 {
@@ -58,27 +58,27 @@ func (c *call) check(ctx context.Context, f *flags, p platforms.Platform, offlin
 		}
 		return err
 	}
-	return c.print(report.String())
+	return c.printResult(report.String())
 }
 
-func (c *call) checkToken(ctx context.Context, a asked, offline, strict bool, report *strings.Builder) error {
-	client := c.engine(ctx, a)
-	endpoint, err := client.Endpoint(a.grant)
+func (c *invocation) checkToken(ctx context.Context, t target, offline, strict bool, report *strings.Builder) error {
+	client := c.newClient(ctx, t)
+	endpoint, err := client.Endpoint(t.grant)
 	if err != nil {
-		return &failure{statusOf(err), []platforms.Message{a.Explain(err, a.found, a.terms)}}
+		return &failure{statusOf(err), []platforms.Message{t.Explain(err, t.found, t.terms)}}
 	}
 	if offline {
-		c.say(a.RemarksOnSettings(a.found, a.terms)...)
+		c.printMessages(t.RemarksOnSettings(t.found, t.terms)...)
 		fmt.Fprintf(report, "\nNo mistake was found. Nothing was sent. A token would be asked for at %s.\n", endpoint)
 		return nil
 	}
 	began := time.Now()
-	token, err := c.token(ctx, client, a, strict)
+	token, err := c.token(ctx, client, t, strict)
 	if err != nil {
 		return err
 	}
 	took := time.Since(began)
-	fmt.Fprintf(report, "\nToken of %s\n", a.Title)
+	fmt.Fprintf(report, "\nToken of %s\n", t.Title)
 	table := tabwriter.NewWriter(report, 0, 0, 2, ' ', 0)
 	if client.Sent() == 0 {
 		fmt.Fprintf(table, "  from\tthe cache; it was obtained %s ago, from %s\n", platforms.Brief(time.Since(token.Obtained()).Round(time.Second)), endpoint)
@@ -98,51 +98,51 @@ func (c *call) checkToken(ctx context.Context, a asked, offline, strict bool, re
 	return table.Flush()
 }
 
-// report says where each setting comes from. It shows no secret, and no value that was not accepted.
-func (a asked) report(f *flags) string {
+// settingsReport says where each setting comes from. It shows no secret, and no value that was not accepted.
+func (t target) settingsReport(f *flags) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "Settings of %s\n", a.Title)
+	fmt.Fprintf(&text, "Settings of %s\n", t.Title)
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, in := range slices.Concat(f.groups[0].inputs, f.groups[1].inputs) {
-		set := a.found[in.Name]
-		if general(in) {
-			set, _ = platforms.LookUp(in, a.sources...)
+		set := t.found[in.Name]
+		if isGeneral(in) {
+			set, _ = platforms.LookUp(in, t.sources...)
 		}
-		if in.Name == "grant_type" && set.Value.IsZero() && len(a.found) > 0 {
-			fmt.Fprintf(table, "  %s\t%s\tfollows from the others\n", in.Name, a.found.GrantType())
+		if in.Name == "grant_type" && set.Value.IsZero() && len(t.found) > 0 {
+			fmt.Fprintf(table, "  %s\t%s\tfollows from the others\n", in.Name, t.found.GrantType())
 		}
 		if !set.Value.IsZero() {
-			fmt.Fprintf(table, "  %s\t%s\tfrom %s\n", in.Name, a.shown(in, set), a.place(in, set))
+			fmt.Fprintf(table, "  %s\t%s\tfrom %s\n", in.Name, t.displayed(in, set), t.origin(in, set))
 		}
 	}
 	_ = table.Flush()
 	return text.String()
 }
 
-// shown is a setting as far as a log may have it.
-func (a asked) shown(in platforms.Input, set platforms.Setting) string {
-	needed := !in.Optional && in.Default == "" && in.Name != a.URL
+// displayed is a setting as far as a log may have it.
+func (t target) displayed(in platforms.Input, set platforms.Setting) string {
+	needed := !in.Optional && in.Default == "" && in.Name != t.URL
 	switch {
 	case in.Wrong(platforms.Value{Secret: set.Value}) != "":
 		return "not accepted"
-	case in.Secret || inFile(in):
+	case in.Secret || takesFile(in):
 		return "set"
-	case needed && !general(in):
+	case needed && !isGeneral(in):
 		return fmt.Sprintf("set, %d characters", utf8.RuneCountInString(set.Value.Reveal()))
 	default:
 		return printable(set.Value.Reveal())
 	}
 }
 
-// place is where a setting comes from, with the name of the variable or of the flag.
-func (a asked) place(in platforms.Input, set platforms.Setting) string {
+// origin is where a setting comes from, with the name of the variable or of the flag.
+func (t target) origin(in platforms.Input, set platforms.Setting) string {
 	switch set.From {
 	case platforms.FromEnvironment:
 		return string(set.From) + " (" + in.Environment + ")"
 	case platforms.FromDefault:
 		return string(set.From)
 	default:
-		return string(set.From) + " (" + a.terms.Setting(in) + ")"
+		return string(set.From) + " (" + t.terms.Setting(in) + ")"
 	}
 }
 

@@ -12,17 +12,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// forwarded are the signals that are a program's and not its parent's.
-var forwarded = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
+// forwardedSignals are the signals that are a program's and not its parent's.
+var forwardedSignals = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
 
-// attributes gives the program a process group of its own where there is no terminal. A pipeline that ends a job by a signal
+// childAttributes gives the program a process group of its own where there is no terminal. A pipeline that ends a job by a signal
 // to the group would else reach the program twice. With a terminal, a group of its own could not read from that.
-func attributes() *syscall.SysProcAttr {
+func childAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: !inForeground()}
 }
 
-// forward passes a signal on. What the terminal's keys send has reached the program too.
-func forward(program *os.Process, sent os.Signal) {
+// forwardSignal passes a signal on. What the terminal's keys send has reached the program too.
+func forwardSignal(program *os.Process, sent os.Signal) {
 	if (sent == syscall.SIGINT || sent == syscall.SIGQUIT) && inForeground() {
 		return
 	}

@@ -24,9 +24,9 @@ import (
 
 // Where a value may come from besides the environment and the defaults.
 const (
-	fromLine  platforms.Origin = "the command line"
-	fromFile  platforms.Origin = "the file that the flag names"
-	fromStdin platforms.Origin = "standard input"
+	fromCommandLine platforms.Origin = "the command line"
+	fromFile        platforms.Origin = "the file that the flag names"
+	fromStdin       platforms.Origin = "standard input"
 )
 
 // stdin is the name of standard input in the place of a file.
@@ -62,7 +62,7 @@ func settingsFlags(cmd *cobra.Command, all ...platforms.Platform) *flags {
 		if len(all) > 1 {
 			prefix = p.Name + "-"
 		}
-		own := slices.DeleteFunc(slices.Clone(p.Inputs), general)
+		own := slices.DeleteFunc(slices.Clone(p.Inputs), isGeneral)
 		f.add(cmd, "Settings of "+p.Title, prefix, own)
 	}
 	shared := slices.Clone(platforms.General)
@@ -77,41 +77,41 @@ func settingsFlags(cmd *cobra.Command, all ...platforms.Platform) *flags {
 	return f
 }
 
-// general reports whether an input of a platform is a general setting too.
-func general(in platforms.Input) bool {
+// isGeneral reports whether an input of a platform is a isGeneral setting too.
+func isGeneral(in platforms.Input) bool {
 	return slices.ContainsFunc(platforms.General, func(g platforms.Input) bool { return g.Name == in.Name })
 }
 
 func (f *flags) add(cmd *cobra.Command, title, prefix string, inputs []platforms.Input) {
 	g := &group{title: title, prefix: prefix, inputs: inputs, given: map[string][]string{}, pairs: map[string][]string{}, set: pflag.NewFlagSet(title, pflag.ContinueOnError)}
 	for _, in := range inputs {
-		g.set.Var(&setting{g, in, false}, prefix+flagName(in), help(in))
+		g.set.Var(&inputFlag{g, in, false}, prefix+flagName(in), helpText(in))
 		if in.Secret {
-			name := prefix + attribute(in)
-			g.set.Var(&setting{g, in, true}, name, helpPairs(in, prefix))
+			name := prefix + dashedName(in)
+			g.set.Var(&inputFlag{g, in, true}, name, pairsHelpText(in, prefix))
 			g.set.Lookup(name).Hidden = !in.Argument
 		}
 	}
 	f.groups = append(f.groups, g)
 	cmd.Flags().SortFlags, g.set.SortFlags = false, false
 	cmd.Flags().AddFlagSet(g.set)
-	grouped(cmd, title, g.set)
+	setGroup(cmd, title, g.set)
 }
 
-// setting is the flag of an input. Its value is checked later, with all others.
-type setting struct {
-	group  *group
-	in     platforms.Input
-	refuse bool // it takes no secret from the command line
+// inputFlag is the flag of an input. Its value is checked later, with all others.
+type inputFlag struct {
+	group          *group
+	in             platforms.Input
+	secretArgument bool // it takes no secret from the command line
 }
 
 // Set keeps the value. It never fails: an error would repeat the value.
-func (s *setting) Set(text string) error {
+func (s *inputFlag) Set(text string) error {
 	name, _, isPair := strings.Cut(text, "=")
 	switch {
-	case s.refuse && s.in.Argument && isPair && !secretLike.MatchString(name):
+	case s.secretArgument && s.in.Argument && isPair && !secretLike.MatchString(name):
 		s.group.pairs[s.in.Name] = append(s.group.pairs[s.in.Name], text)
-	case s.refuse:
+	case s.secretArgument:
 		s.group.refused = &s.in
 	case s.in.List:
 		s.group.given[s.in.Name] = append(s.group.given[s.in.Name], text)
@@ -122,24 +122,24 @@ func (s *setting) Set(text string) error {
 }
 
 // String is empty: the help shows the default in its own words.
-func (s *setting) String() string { return "" }
+func (s *inputFlag) String() string { return "" }
 
 // Type is the word for the value in the help: the last one of the input's name.
-func (s *setting) Type() string {
+func (s *inputFlag) Type() string {
 	switch {
-	case s.refuse:
+	case s.secretArgument:
 		return "NAME=VALUE"
-	case inFile(s.in):
+	case takesFile(s.in):
 		return "FILE"
 	}
 	return strings.ToUpper(s.in.Name[strings.LastIndex(s.in.Name, "_")+1:])
 }
 
-// attribute is the input's name as flags write it.
-func attribute(in platforms.Input) string { return strings.ReplaceAll(in.Name, "_", "-") }
+// dashedName is the input's name as flags write it.
+func dashedName(in platforms.Input) string { return strings.ReplaceAll(in.Name, "_", "-") }
 
-// inFile reports whether the flag names a file with the value.
-func inFile(in platforms.Input) bool { return in.Secret || in.Name == platforms.CACertPEM.Name }
+// takesFile reports whether the flag names a file with the value.
+func takesFile(in platforms.Input) bool { return in.Secret || in.Name == platforms.CACertPEM.Name }
 
 // flagName is the name of the input's flag.
 func flagName(in platforms.Input) string {
@@ -147,18 +147,18 @@ func flagName(in platforms.Input) string {
 	case in.Name == platforms.CACertPEM.Name:
 		return "ca-cert-file"
 	case in.Secret:
-		return attribute(in) + "-file"
+		return dashedName(in) + "-file"
 	}
-	return attribute(in)
+	return dashedName(in)
 }
 
-// help is the text of the input's flag.
-func help(in platforms.Input) string {
+// helpText is the text of the input's flag.
+func helpText(in platforms.Input) string {
 	text := strings.ReplaceAll(in.Description+in.RefreshNote, "`", "")
 	switch {
 	case in.Map:
 		text = "A file with a line NAME=VALUE for each. " + text + " \"-\": standard input."
-	case inFile(in):
+	case takesFile(in):
 		text = "A file. " + text + " The line break at its end is left out. \"-\": standard input."
 	}
 	if in.List {
@@ -173,17 +173,17 @@ func help(in platforms.Input) string {
 	return text
 }
 
-// helpPairs is the text of the flag that takes pairs of the input.
-func helpPairs(in platforms.Input, prefix string) string {
+// pairsHelpText is the text of the flag that takes pairs of the input.
+func pairsHelpText(in platforms.Input, prefix string) string {
 	return "One of " + in.Name + ", if its value is no secret; otherwise use --" + prefix + flagName(in) + ". Several: repeat the flag."
 }
 
 // load reads the files that the flags name. It returns what is wrong.
-func (f *flags) load(ctx context.Context, c *call) error {
-	if err := f.refuse(); err != nil {
+func (f *flags) load(ctx context.Context, c *invocation) error {
+	if err := f.rejectSecrets(); err != nil {
 		return err
 	}
-	if err := f.oneStdin(); err != nil {
+	if err := f.checkStdin(); err != nil {
 		return err
 	}
 	for _, g := range f.groups {
@@ -192,12 +192,12 @@ func (f *flags) load(ctx context.Context, c *call) error {
 			texts, given := g.given[in.Name]
 			switch {
 			case !given:
-			case !inFile(in):
-				g.read[in.Name] = platforms.Setting{Value: platforms.List(split(in, texts), false).Secret, From: fromLine}
+			case !takesFile(in):
+				g.read[in.Name] = platforms.Setting{Value: platforms.List(splitList(in, texts), false).Secret, From: fromCommandLine}
 			default:
 				value, err := c.readFile(ctx, texts[0])
 				if err != nil {
-					return failed(statusUsage, aboutFiles, "--"+g.prefix+flagName(in)+" "+err.Error(), "Nothing was sent.")
+					return newFailure(statusUsage, sectionFiles, "--"+g.prefix+flagName(in)+" "+err.Error(), "Nothing was sent.")
 				}
 				from := fromFile
 				if texts[0] == stdin {
@@ -206,7 +206,7 @@ func (f *flags) load(ctx context.Context, c *call) error {
 				g.read[in.Name] = platforms.Setting{Value: value, From: from}
 			}
 			if in.Map {
-				if err := g.join(in); err != nil {
+				if err := g.joinPairs(in); err != nil {
 					return err
 				}
 			}
@@ -215,29 +215,29 @@ func (f *flags) load(ctx context.Context, c *call) error {
 	return nil
 }
 
-// join makes a map of the lines of a file and of the pairs on the command line, which come first.
-func (g *group) join(in platforms.Input) error {
+// joinPairs makes a map of the lines of a file and of the pairs on the command line, which come first.
+func (g *group) joinPairs(in platforms.Input) error {
 	read := g.read[in.Name]
-	all, line := pairs(strings.Split(read.Value.Reveal(), "\n"))
+	all, line := parsePairs(strings.Split(read.Value.Reveal(), "\n"))
 	if line > 0 {
-		return failed(statusUsage, aboutFiles, "--"+g.prefix+flagName(in)+" names what has a line that cannot be used",
+		return newFailure(statusUsage, sectionFiles, "--"+g.prefix+flagName(in)+" names what has a line that cannot be used",
 			fmt.Sprintf("Each line is NAME=VALUE, and no name comes twice. Line %d is not so. Nothing was sent.", line))
 	}
-	arguments, pair := pairs(g.pairs[in.Name])
+	arguments, pair := parsePairs(g.pairs[in.Name])
 	if pair > 0 {
-		return failed(statusUsage, aboutUsage, "--"+g.prefix+attribute(in)+" cannot be used as it is",
+		return newFailure(statusUsage, sectionUsage, "--"+g.prefix+dashedName(in)+" cannot be used as it is",
 			"Write NAME=VALUE, and no name twice. Nothing was sent.")
 	}
 	maps.Copy(all, arguments)
 	if len(all) > 0 {
-		g.read[in.Name] = platforms.Setting{Value: platforms.Map(all, false).Secret, From: cmp.Or(read.From, fromLine)}
+		g.read[in.Name] = platforms.Setting{Value: platforms.Map(all, false).Secret, From: cmp.Or(read.From, fromCommandLine)}
 	}
 	return nil
 }
 
-// pairs reads lines of NAME=VALUE, and leaves out empty ones. It returns the number of a line that is not so, or whose name
+// parsePairs reads lines of NAME=VALUE, and leaves out empty ones. It returns the number of a line that is not so, or whose name
 // has come before; 0: there is none.
-func pairs(lines []string) (map[string]string, int) {
+func parsePairs(lines []string) (map[string]string, int) {
 	all := map[string]string{}
 	for i, line := range lines {
 		line = strings.TrimSuffix(line, "\r")
@@ -253,12 +253,12 @@ func pairs(lines []string) (map[string]string, int) {
 	return all, 0
 }
 
-// oneStdin makes sure that standard input is asked for once. It can be read once.
-func (f *flags) oneStdin() error {
+// checkStdin makes sure that standard input is asked for once. It can be read once.
+func (f *flags) checkStdin() error {
 	var names []string
 	for _, g := range f.groups {
 		for _, in := range g.inputs {
-			if texts := g.given[in.Name]; inFile(in) && len(texts) > 0 && texts[0] == stdin {
+			if texts := g.given[in.Name]; takesFile(in) && len(texts) > 0 && texts[0] == stdin {
 				names = append(names, "--"+g.prefix+flagName(in))
 			}
 		}
@@ -266,10 +266,10 @@ func (f *flags) oneStdin() error {
 	if len(names) < 2 {
 		return nil
 	}
-	return failed(statusUsage, aboutFiles, "Standard input can be read once", "It is named by "+platforms.Enumerate(names)+". Nothing was sent.")
+	return newFailure(statusUsage, sectionFiles, "Standard input can be read once", "It is named by "+platforms.Enumerate(names)+". Nothing was sent.")
 }
 
-func split(in platforms.Input, texts []string) []string {
+func splitList(in platforms.Input, texts []string) []string {
 	if !in.List {
 		return texts
 	}
@@ -278,7 +278,7 @@ func split(in platforms.Input, texts []string) []string {
 
 // readFile reads a value from a file, or from standard input. It drops one line break at the end, which editors and echo
 // add, and nothing else. It waits for a pipe until ctx ends.
-func (c *call) readFile(ctx context.Context, path string) (clients.Secret, error) {
+func (c *invocation) readFile(ctx context.Context, path string) (clients.Secret, error) {
 	type result struct {
 		data []byte
 		err  error
@@ -319,9 +319,9 @@ func (c *call) readFile(ctx context.Context, path string) (clients.Secret, error
 var errInterrupted = errors.New("was not read: interrupted")
 
 // sources are where the platform's settings are looked up: its own flags, the general ones, the environment, the defaults.
-func (f *flags) sources(c *call, own int) []platforms.Source {
+func (f *flags) sources(c *invocation, own int) []platforms.Source {
 	var all []platforms.Source
-	for _, from := range []platforms.Origin{fromLine, fromFile, fromStdin} {
+	for _, from := range []platforms.Origin{fromCommandLine, fromFile, fromStdin} {
 		all = append(all, platforms.Source{Origin: from, Value: func(in platforms.Input) platforms.Value {
 			for _, g := range []*group{f.groups[own], f.groups[len(f.groups)-1]} {
 				if read, ok := g.read[in.Name]; ok && read.From == from {
@@ -334,8 +334,8 @@ func (f *flags) sources(c *call, own int) []platforms.Source {
 	return append(all, platforms.Environment(c.getenv), platforms.Defaults())
 }
 
-// wrong finds what is wrong with general settings on the command line. Elsewhere nothing would check them.
-func (f *flags) wrong() []platforms.Invalid {
+// invalidGeneral finds what is wrong with general settings on the command line. Elsewhere nothing would check them.
+func (f *flags) invalidGeneral() []platforms.Invalid {
 	g := f.groups[len(f.groups)-1]
 	var found []platforms.Invalid
 	for _, in := range g.inputs {
@@ -351,12 +351,12 @@ func (f *flags) wrong() []platforms.Invalid {
 	return found
 }
 
-// refuse is about a secret on the command line.
-func (f *flags) refuse() error {
+// rejectSecrets is about a secret on the command line.
+func (f *flags) rejectSecrets() error {
 	for _, g := range f.groups {
 		if g.refused != nil {
-			return failed(statusUsage, aboutSecrets, "--"+g.prefix+attribute(*g.refused)+" is not accepted", noSecrets+
-				" Put it into "+places(*g.refused, g.prefix)+". If it was a real one, replace it.")
+			return newFailure(statusUsage, sectionSecrets, "--"+g.prefix+dashedName(*g.refused)+" is not accepted", noSecrets+
+				" Put it into "+secretPlaces(*g.refused, g.prefix)+". If it was a real one, replace it.")
 		}
 	}
 	return nil
@@ -364,8 +364,8 @@ func (f *flags) refuse() error {
 
 const noSecrets = "Nothing was sent. Every user of this machine can see the arguments of a command, so no secret is taken from them."
 
-// places are where a secret can be put.
-func places(in platforms.Input, prefix string) string {
+// secretPlaces are where a secret can be put.
+func secretPlaces(in platforms.Input, prefix string) string {
 	file := "a file and name that with --" + prefix + flagName(in) + " (\"-\": standard input)"
 	if in.Environment == "" {
 		return file
@@ -383,15 +383,15 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.Is(err, pflag.ErrHelp):
 		return err
 	case errors.As(err, &missing) && secretLike.MatchString(missing.GetSpecifiedName()):
-		return failed(statusUsage, aboutSecrets, "There is no flag --"+missing.GetSpecifiedName(), noSecrets+
+		return newFailure(statusUsage, sectionSecrets, "There is no flag --"+missing.GetSpecifiedName(), noSecrets+
 			" Put them into the environment, or into files that flags name: "+cmd.CommandPath()+" --help lists them.")
 	case errors.As(err, &missing) && missing.GetSpecifiedShortnames() == "":
-		return misused(cmd, "There is no flag --"+missing.GetSpecifiedName())
+		return usageError(cmd, "There is no flag --"+missing.GetSpecifiedName())
 	case errors.As(err, &valueless):
-		return misused(cmd, "--"+valueless.GetSpecifiedName()+" lacks its value")
+		return usageError(cmd, "--"+valueless.GetSpecifiedName()+" lacks its value")
 	case errors.As(err, &wrong):
-		return misused(cmd, "The value of --"+wrong.GetFlag().Name+" is not possible")
+		return usageError(cmd, "The value of --"+wrong.GetFlag().Name+" is not possible")
 	default:
-		return misused(cmd, "There is no such flag")
+		return usageError(cmd, "There is no such flag")
 	}
 }

@@ -27,7 +27,7 @@ var formats = []struct {
 }{
 	{"token", func(_ platforms.Platform, _ string, t clients.Token) string { return t.AccessToken.Reveal() + "\n" }},
 	{"header", func(_ platforms.Platform, _ string, t clients.Token) string { return header(t) + "\n" }},
-	{"json", func(p platforms.Platform, _ string, t clients.Token) string { return outputs(p, t) }},
+	{"json", func(p platforms.Platform, _ string, t clients.Token) string { return jsonOutputs(p, t) }},
 	{"env", func(_ platforms.Platform, variable string, t clients.Token) string {
 		return "export " + variable + "=" + shellQuoted(t.AccessToken.Reveal()) + "\n"
 	}},
@@ -53,22 +53,24 @@ func formatNames() []string {
 	return names
 }
 
-// format returns what hands a token on in the format. It finds what would be in the way before anything is sent.
-func (c *call) format(cmd *cobra.Command, name, variable string) (func(platforms.Platform, clients.Token) error, error) {
+// outputFunc returns what hands a token on in the format. It finds what would be in the way before anything is sent.
+func (c *invocation) outputFunc(cmd *cobra.Command, name, variable string) (func(platforms.Platform, clients.Token) error, error) {
 	i := slices.Index(formatNames(), name)
 	if i < 0 {
-		return nil, misused(cmd, "There is no such --format: "+strings.Join(formatNames(), ", "))
+		return nil, usageError(cmd, "There is no such --format: "+strings.Join(formatNames(), ", "))
 	}
 	if err := checkVariable(cmd, variable); err != nil {
 		return nil, err
 	}
-	deliver := func(p platforms.Platform, t clients.Token) error { return c.print(formats[i].write(p, variable, t)) }
+	deliver := func(p platforms.Platform, t clients.Token) error {
+		return c.printResult(formats[i].write(p, variable, t))
+	}
 	switch name {
 	case "github":
-		return c.github(cmd, variable, deliver)
+		return c.githubOutput(cmd, variable, deliver)
 	case "azure-devops":
 		if !strings.EqualFold(c.getenv("TF_BUILD"), "true") {
-			return nil, misused(cmd, "--format azure-devops is for jobs of Azure DevOps, where TF_BUILD is True. Elsewhere it would print the token into a log")
+			return nil, usageError(cmd, "--format azure-devops is for jobs of Azure DevOps, where TF_BUILD is True. Elsewhere it would print the token into a log")
 		}
 	}
 	return deliver, nil
@@ -78,30 +80,30 @@ var possibleVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func checkVariable(cmd *cobra.Command, name string) error {
 	if !possibleVariable.MatchString(name) {
-		return misused(cmd, "--variable must be a name of letters, digits and _")
+		return usageError(cmd, "--variable must be a name of letters, digits and _")
 	}
 	return nil
 }
 
-// github masks the token in the job's log, and appends it to the file whose lines become the environment of later steps.
-func (c *call) github(cmd *cobra.Command, variable string, mask func(platforms.Platform, clients.Token) error) (func(platforms.Platform, clients.Token) error, error) {
+// githubOutput masks the token in the job's log, and appends it to the file whose lines become the environment of later steps.
+func (c *invocation) githubOutput(cmd *cobra.Command, variable string, mask func(platforms.Platform, clients.Token) error) (func(platforms.Platform, clients.Token) error, error) {
 	path := c.getenv("GITHUB_ENV")
 	if !strings.EqualFold(c.getenv("GITHUB_ACTIONS"), "true") || path == "" {
-		return nil, misused(cmd, "--format github is for jobs of GitHub Actions, where GITHUB_ACTIONS is true and GITHUB_ENV names a file")
+		return nil, usageError(cmd, "--format github is for jobs of GitHub Actions, where GITHUB_ACTIONS is true and GITHUB_ENV names a file")
 	}
 	if upper := strings.ToUpper(variable); strings.HasPrefix(upper, "GITHUB_") || strings.HasPrefix(upper, "RUNNER_") || upper == "NODE_OPTIONS" {
-		return nil, misused(cmd, "--variable: GitHub Actions lets no step set a variable of this name")
+		return nil, usageError(cmd, "--variable: GitHub Actions lets no step set a variable of this name")
 	}
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_RDWR, 0) //nolint:gosec // the runner names it
 	if err != nil {
-		return nil, failed(statusUsage, aboutFiles, "The file in GITHUB_ENV cannot be opened", cause(err)+". Nothing was sent.")
+		return nil, newFailure(statusUsage, sectionFiles, "The file in GITHUB_ENV cannot be opened", cause(err)+". Nothing was sent.")
 	}
 	return func(p platforms.Platform, t clients.Token) error {
 		if err := mask(p, t); err != nil {
 			return err
 		}
 		if err := errors.Join(appendVariable(file, variable, t.AccessToken.Reveal()), file.Close()); err != nil {
-			return failed(statusOther, aboutResult, "The variable could not be set", "The file in GITHUB_ENV: "+cause(err)+".")
+			return newFailure(statusFailed, sectionResult, "The variable could not be set", "The file in GITHUB_ENV: "+cause(err)+".")
 		}
 		return nil
 	}, nil
@@ -114,15 +116,15 @@ func appendVariable(file *os.File, variable, value string) error {
 		delimiter = "ixtoken_" + rand.Text()
 	}
 	text := variable + "<<" + delimiter + "\n" + value + "\n" + delimiter + "\n"
-	if unended(file) {
+	if lacksNewline(file) {
 		text = "\n" + text
 	}
 	_, err := file.WriteString(text)
 	return err
 }
 
-// unended reports whether the last line of the file lacks its end.
-func unended(file *os.File) bool {
+// lacksNewline reports whether the last line of the file lacks its end.
+func lacksNewline(file *os.File) bool {
 	info, err := file.Stat()
 	if err != nil || info.Size() == 0 {
 		return false
@@ -134,8 +136,8 @@ func unended(file *os.File) bool {
 
 func header(t clients.Token) string { return "Authorization: " + t.Authorization().Reveal() }
 
-// outputs are the results under the names that Terraform users know, as one JSON object in their order.
-func outputs(p platforms.Platform, t clients.Token) string {
+// jsonOutputs are the results under the names that Terraform users know, as one JSON object in their order.
+func jsonOutputs(p platforms.Platform, t clients.Token) string {
 	var text bytes.Buffer
 	text.WriteString("{")
 	add := func(name string, value any) {

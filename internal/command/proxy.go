@@ -4,6 +4,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -16,8 +17,8 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/proxy"
 )
 
-func (c *call) proxyCommand() *cobra.Command {
-	return c.parent("proxy PLATFORM [flags] [-- COMMAND…]", "Puts a valid token on each request to an API",
+func (c *invocation) proxyCommand() *cobra.Command {
+	return c.perPlatform("proxy PLATFORM [flags] [-- COMMAND…]", "Puts a valid token on each request to an API",
 		"Listens on this machine, forwards requests to an API, and puts a valid access token on each.\nA command that runs for hours needs no token then.",
 		func(p platforms.Platform) *cobra.Command {
 			cmd := &cobra.Command{
@@ -30,15 +31,15 @@ func (c *call) proxyCommand() *cobra.Command {
 			set := pflag.NewFlagSet("", pflag.ContinueOnError)
 			set.StringVar(&variable, "variable", "", "The `NAME` of the variable that holds the URL. Default: "+urlName("", p)+".")
 			addStrict(set, &strict)
-			addKeep(set, &keep)
+			addKeepCredentials(set, &keep)
 			cmd.Flags().AddFlagSet(set)
-			grouped(cmd, "The proxy", set)
+			setGroup(cmd, "The proxy", set)
 			f := settingsFlags(cmd, p.Proxy())
 			cmd.RunE = func(cmd *cobra.Command, args []string) error {
 				path := ""
 				if len(args) > 0 || cmd.ArgsLenAtDash() >= 0 {
 					var err error
-					if path, err = commandBehind(cmd, args); err != nil {
+					if path, err = commandAfterDash(cmd, args); err != nil {
 						return err
 					}
 				}
@@ -51,12 +52,12 @@ func (c *call) proxyCommand() *cobra.Command {
 					return err
 				}
 				if path == "" {
-					err = c.serve(ctx, started)
+					err = c.printURLAndWait(ctx, started)
 				} else {
-					err = c.child(ctx, path, args, c.environment([]platforms.Platform{p}, keep, []string{urlName(variable, p) + "=" + started.URL().Reveal()}))
+					err = c.runChild(ctx, path, args, c.childEnvironment([]platforms.Platform{p}, keep, []string{urlName(variable, p) + "=" + started.URL().Reveal()}))
 				}
 				if refusals := started.Close(); refusals > 0 {
-					c.say(p.RemarkOnRefusals(refusals))
+					c.printMessages(p.RemarkOnRefusals(refusals))
 				}
 				return err
 			}
@@ -66,15 +67,12 @@ func (c *call) proxyCommand() *cobra.Command {
 
 // urlName is what the variable with the proxy's URL is called.
 func urlName(name string, p platforms.Platform) string {
-	if name != "" {
-		return name
-	}
-	return strings.ToUpper(p.Name) + "_API_URL"
+	return cmp.Or(name, strings.ToUpper(p.Name)+"_API_URL")
 }
 
-// serve prints the proxy's URL, and waits until ctx ends.
-func (c *call) serve(ctx context.Context, started *proxy.Proxy) error {
-	if err := c.print(started.URL().Reveal() + "\n"); err != nil {
+// printURLAndWait prints the proxy's URL, and waits until ctx ends.
+func (c *invocation) printURLAndWait(ctx context.Context, started *proxy.Proxy) error {
+	if err := c.printResult(started.URL().Reveal() + "\n"); err != nil {
 		return err
 	}
 	<-ctx.Done()
@@ -83,23 +81,23 @@ func (c *call) serve(ctx context.Context, started *proxy.Proxy) error {
 
 // startProxy obtains the first token and starts the proxy. Ctrl-C ends the wait for the first token alone: afterwards it
 // is the command's, which may need the API to clean up.
-func (c *call) startProxy(ctx context.Context, f *flags, p platforms.Platform, strict bool) (*proxy.Proxy, error) {
-	settled, err := c.settle(ctx, f, []platforms.Platform{p.Proxy()})
+func (c *invocation) startProxy(ctx context.Context, f *flags, p platforms.Platform, strict bool) (*proxy.Proxy, error) {
+	targets, err := c.resolve(ctx, f, []platforms.Platform{p.Proxy()})
 	if err != nil {
 		return nil, err
 	}
-	a := settled[0]
-	options := c.options(a, nil)
+	t := targets[0]
+	options := c.options(t, nil)
 	client := clients.New(options)
-	first, err := c.token(ctx, client, a, strict)
+	first, err := c.token(ctx, client, t, strict)
 	if err != nil {
 		return nil, err
 	}
 	started, err := apiproxy.Start(context.WithoutCancel(ctx), apiproxy.Options{
-		Platform: p, Settings: a.found, Terms: a.terms, Client: client, First: first, RootCAs: options.RootCAs,
+		Platform: p, Settings: t.found, Terms: t.terms, Client: client, First: first, RootCAs: options.RootCAs,
 	})
 	if err != nil {
-		return nil, &failure{statusOther, []platforms.Message{a.ExplainNoListener(err)}}
+		return nil, &failure{statusFailed, []platforms.Message{t.ExplainNoListener(err)}}
 	}
 	return started, nil
 }

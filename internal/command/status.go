@@ -15,12 +15,12 @@ import (
 
 // The exit statuses, on which pipelines rely.
 const (
-	statusDone        = 0
-	statusOther       = 1
+	statusOK          = 0
+	statusFailed      = 1
 	statusUsage       = 2 // usage or settings: nothing was sent
-	statusRefused     = 3 // it will not pass by itself: do not repeat
-	statusLater       = 4 // it may pass: try later
-	statusShort       = 5 // with --strict: the token is valid for less than --min-validity
+	statusRejected    = 3 // it will not pass by itself: do not repeat
+	statusTemporary   = 4 // it may pass: try later
+	statusShortLived  = 5 // with --strict: the token is valid for less than --min-validity
 	statusInterrupted = 130
 )
 
@@ -40,17 +40,17 @@ func (f *failure) Error() string {
 
 // The headings of the guide's sections about what only the command line tells.
 const (
-	aboutUsage   = "The command is not understood"
-	aboutSecrets = "Secrets are not taken from arguments"
-	aboutFiles   = "A file cannot be read"
-	aboutResult  = "The result could not be written"
-	aboutStrict  = "The token was not handed out"
-	aboutCache   = "The token cache cannot be used"
-	aboutStart   = "The program could not be started"
+	sectionUsage   = "The command is not understood"
+	sectionSecrets = "Secrets are not taken from arguments"
+	sectionFiles   = "A file cannot be read"
+	sectionResult  = "The result could not be written"
+	sectionStrict  = "The token was not handed out"
+	sectionCache   = "The token cache cannot be used"
+	sectionStart   = "The program could not be started"
 )
 
-// failed is a failure with one message, which leads to a section of the guide.
-func failed(status int, section, summary, detail string) error {
+// newFailure is a failure with one message, which leads to a section of the guide.
+func newFailure(status int, section, summary, detail string) error {
 	return &failure{status, []platforms.Message{{Summary: summary, Detail: detail + platforms.More(section)}}}
 }
 
@@ -59,15 +59,15 @@ func statusOf(err error) int {
 	found := (*clients.Error)(nil)
 	switch {
 	case !errors.As(err, &found) || found.Kind == clients.Internal:
-		return statusOther
+		return statusFailed
 	case found.Kind == clients.Cancelled:
 		return statusInterrupted
 	case found.Kind == clients.InvalidInput:
 		return statusUsage
 	case found.MayPass():
-		return statusLater
+		return statusTemporary
 	default:
-		return statusRefused
+		return statusRejected
 	}
 }
 

@@ -4,6 +4,7 @@
 package command
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,10 +13,10 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-func (c *call) tokenCommand() *cobra.Command {
-	return c.parent("token PLATFORM", "Prints an access token", "Prints an access token, or what hands it on.", func(p platforms.Platform) *cobra.Command {
+func (c *invocation) tokenCommand() *cobra.Command {
+	return c.perPlatform("token PLATFORM", "Prints an access token", "Prints an access token, or what hands it on.", func(p platforms.Platform) *cobra.Command {
 		cmd := &cobra.Command{
-			Use: p.Name + " [flags]", Short: p.Title, Args: none,
+			Use: p.Name + " [flags]", Short: p.Title, Args: noArguments,
 			Long: "Prints an access token for " + p.About + ".",
 		}
 		var format, variable string
@@ -25,20 +26,20 @@ func (c *call) tokenCommand() *cobra.Command {
 		addVariable(set, &variable, p)
 		addStrict(set, &strict)
 		cmd.Flags().AddFlagSet(set)
-		grouped(cmd, "Result", set)
+		setGroup(cmd, "Result", set)
 		f := settingsFlags(cmd, p)
 		_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formatNames(), cobra.ShellCompDirectiveNoFileComp))
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			deliver, err := c.format(cmd, format, variableName(variable, p))
+			deliver, err := c.outputFunc(cmd, format, variableName(variable, p))
 			if err != nil {
 				return err
 			}
-			settled, err := c.settle(ctx, f, []platforms.Platform{p})
+			targets, err := c.resolve(ctx, f, []platforms.Platform{p})
 			if err != nil {
 				return err
 			}
-			token, err := c.token(ctx, c.engine(ctx, settled[0]), settled[0], strict)
+			token, err := c.token(ctx, c.newClient(ctx, targets[0]), targets[0], strict)
 			if err != nil {
 				return err
 			}
@@ -58,8 +59,5 @@ func addVariable(set *pflag.FlagSet, variable *string, p platforms.Platform) {
 
 // variableName is what the variable with the token is called.
 func variableName(name string, p platforms.Platform) string {
-	if name != "" {
-		return name
-	}
-	return strings.ToUpper(p.Name) + "_ACCESS_TOKEN"
+	return cmp.Or(name, strings.ToUpper(p.Name)+"_ACCESS_TOKEN")
 }

@@ -15,12 +15,12 @@ import (
 // width is that of the help, in characters.
 const width = 110
 
-// titleOf is the flag's annotation that names its group in the help.
-const titleOf = "title"
+// groupAnnotation is the flag's annotation that names its group in the help.
+const groupAnnotation = "title"
 
-// grouped puts the flags of set under a title in the help.
-func grouped(cmd *cobra.Command, title string, set *pflag.FlagSet) {
-	set.VisitAll(func(flag *pflag.Flag) { _ = cmd.Flags().SetAnnotation(flag.Name, titleOf, []string{title}) })
+// setGroup puts the flags of set under a title in the help.
+func setGroup(cmd *cobra.Command, title string, set *pflag.FlagSet) {
+	set.VisitAll(func(flag *pflag.Flag) { _ = cmd.Flags().SetAnnotation(flag.Name, groupAnnotation, []string{title}) })
 }
 
 // usage writes how a command is used: the line, examples, what is below it, and the flags by their groups.
@@ -51,7 +51,7 @@ func usage(cmd *cobra.Command) error {
 	var titles []string
 	groups := map[string]*pflag.FlagSet{}
 	cmd.LocalFlags().VisitAll(func(flag *pflag.Flag) {
-		title := strings.Join(flag.Annotations[titleOf], "")
+		title := strings.Join(flag.Annotations[groupAnnotation], "")
 		if groups[title] == nil {
 			groups[title] = pflag.NewFlagSet(title, pflag.ContinueOnError)
 			groups[title].SortFlags = false

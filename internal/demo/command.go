@@ -33,8 +33,8 @@ func linkCommand(dir string) error {
 	return cli.ReplaceProgram(binary, link) // Windows lets only some users make links
 }
 
-// commands shows the same binary as a command: check, and a token that curl takes from its standard input.
-func commands(ctx context.Context, dir string, platforms *simulator.Simulator) error {
+// demonstrateCommand shows the same binary as a command: check, and a token that curl takes from its standard input.
+func demonstrateCommand(ctx context.Context, dir string, platforms *simulator.Simulator) error {
 	if err := linkCommand(dir); err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func main() {
 	case len(os.Args) == 3 && os.Args[1] == "call":
 		err = call(ctx, os.Args[2])
 	case len(os.Args) == 3 && os.Args[1] == "calls":
-		err = callAgain(ctx, os.Args[2])
+		err = callRepeatedly(ctx, os.Args[2])
 	case len(os.Args) == 2 && os.Args[1] == "shell":
 		err = shell()
 	default:
@@ -53,14 +53,14 @@ func main() {
 	}
 }
 
-// answer is what call leaves for run: output of a local-exec with ephemeral values is suppressed.
-type answer struct {
+// apiAnswer is what call leaves for run: output of a local-exec with ephemeral values is suppressed.
+type apiAnswer struct {
 	Status    string
 	Body      json.RawMessage
 	ExpiresIn string
 }
 
-func (answer) file(platform string) string { return platform + ".json" }
+func (apiAnswer) file(platform string) string { return platform + ".json" }
 
 // call calls a protected API with the token in the environment.
 func call(ctx context.Context, platform string) error {
@@ -78,11 +78,11 @@ func call(ctx context.Context, platform string) error {
 	if err != nil {
 		return err
 	}
-	left, err := json.Marshal(answer{Status: response.Status, Body: body, ExpiresIn: os.Getenv("EXPIRES_IN")})
+	left, err := json.Marshal(apiAnswer{Status: response.Status, Body: body, ExpiresIn: os.Getenv("EXPIRES_IN")})
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(answer{}.file(platform), left, 0o600)
+	return os.WriteFile(apiAnswer{}.file(platform), left, 0o600)
 }
 
 func run(ctx context.Context) (err error) {
@@ -119,13 +119,13 @@ func run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := outlast(ctx, filepath.Join(dir, "long"), platforms); err != nil {
+	if err := demonstrateLongApply(ctx, filepath.Join(dir, "long"), platforms); err != nil {
 		return err
 	}
-	if err := commands(ctx, filepath.Join(dir, "bin"), platforms); err != nil {
+	if err := demonstrateCommand(ctx, filepath.Join(dir, "bin"), platforms); err != nil {
 		return err
 	}
-	return proveAbsence(dir, all)
+	return scanForSecrets(dir, all)
 }
 
 // prepare writes the configuration and sets the environment as a user would.
@@ -153,11 +153,11 @@ func prepare(dir string, platforms *simulator.Simulator) (*cli.Workspace, error)
 
 // report says what one platform was asked, and what its protected API answered.
 func report(workspace *cli.Workspace, platform *simulator.Platform) error {
-	left, err := os.ReadFile(filepath.Join(workspace.Dir, answer{}.file(platform.Name())))
+	left, err := os.ReadFile(filepath.Join(workspace.Dir, apiAnswer{}.file(platform.Name())))
 	if err != nil {
 		return err
 	}
-	var got answer
+	var got apiAnswer
 	if err := json.Unmarshal(left, &got); err != nil {
 		return err
 	}
@@ -180,8 +180,8 @@ func report(workspace *cli.Workspace, platform *simulator.Platform) error {
 	return nil
 }
 
-// proveAbsence looks for every secret and token, in every common encoding, in everything that the run left on disk.
-func proveAbsence(dir string, all []*simulator.Platform) error {
+// scanForSecrets looks for every secret and token, in every common encoding, in everything that the run left on disk.
+func scanForSecrets(dir string, all []*simulator.Platform) error {
 	secrets := map[string]string{}
 	for _, platform := range all {
 		secrets["the client secret of "+platform.Name()] = platform.Credentials().ClientSecret

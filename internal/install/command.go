@@ -17,7 +17,7 @@ import (
 
 // installCommand copies the binary in .bin to where Go installs programs, under the name of the command.
 func installCommand(ctx context.Context) error {
-	dir, err := programs(ctx)
+	dir, err := programDir(ctx)
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func installCommand(ctx context.Context) error {
 	switch found, _ := exec.LookPath("ixtoken"); {
 	case !onPath(dir):
 		fmt.Printf("%s is not on the PATH. For this shell: export PATH=\"%s:$PATH\"\n", dir, dir)
-	case !same(found, path):
+	case !sameFile(found, path):
 		fmt.Printf("But %s comes first on the PATH.\n", found)
 	default:
 		fmt.Println("It is on the PATH. Try: ixtoken help")
@@ -40,8 +40,8 @@ func installCommand(ctx context.Context) error {
 	return nil
 }
 
-// programs is $GOBIN, or $HOME/go/bin.
-func programs(ctx context.Context) (string, error) {
+// programDir is $GOBIN, or $HOME/go/bin.
+func programDir(ctx context.Context) (string, error) {
 	set, err := exec.CommandContext(ctx, "go", "env", "GOBIN").Output()
 	if dir := strings.TrimSpace(string(set)); err == nil && dir != "" {
 		return dir, nil
@@ -51,11 +51,11 @@ func programs(ctx context.Context) (string, error) {
 }
 
 func onPath(dir string) bool {
-	return slices.ContainsFunc(filepath.SplitList(os.Getenv("PATH")), func(on string) bool { return same(on, dir) })
+	return slices.ContainsFunc(filepath.SplitList(os.Getenv("PATH")), func(on string) bool { return sameFile(on, dir) })
 }
 
-// same reports whether two names are those of one file.
-func same(a, b string) bool {
+// sameFile reports whether two names are those of one file.
+func sameFile(a, b string) bool {
 	first, err := os.Stat(a)
 	if err != nil {
 		return false

@@ -29,7 +29,7 @@ func (s *Scanner) Reader(where string, r io.Reader) ([]Finding, error) {
 	if len(text) > unpacked {
 		return nil, fmt.Errorf("%s: too long to look through", where)
 	}
-	return s.deep(where, text, nesting), nil
+	return s.scanNested(where, text, nesting), nil
 }
 
 // File looks through the file at path, as Reader does.
@@ -38,7 +38,7 @@ func (s *Scanner) File(path string) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.deep(path, text, nesting), nil
+	return s.scanNested(path, text, nesting), nil
 }
 
 // Tree looks through every regular file under dir, every name, and every target of a symbolic link, none of which it
@@ -65,14 +65,14 @@ func (s *Scanner) Tree(dir string) ([]Finding, error) {
 	return found, err
 }
 
-// deep looks through text and what is packed in it.
-func (s *Scanner) deep(where string, text []byte, depth int) []Finding {
+// scanNested looks through text and what is packed in it.
+func (s *Scanner) scanNested(where string, text []byte, depth int) []Finding {
 	found := s.Text(where, text)
 	if depth == 0 {
 		return found
 	}
 	for _, member := range unpack(text) {
-		found = append(found, s.deep(where+"!"+member.name, member.text, depth-1)...)
+		found = append(found, s.scanNested(where+"!"+member.name, member.text, depth-1)...)
 	}
 	return found
 }

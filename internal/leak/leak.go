@@ -15,9 +15,9 @@ import (
 	"sync/atomic"
 )
 
-// least is the length in bytes of the shortest piece of a secret that counts. What cuts a secret, or wraps it at a
+// minPiece is the length in bytes of the shortest piece of a secret that counts. What cuts a secret, or wraps it at a
 // blank, must not hide it; pieces that are much shorter occur by chance.
-const least = 8
+const minPiece = 8
 
 // Scanner knows secrets in every encoding. It is safe for concurrent use.
 type Scanner struct {
@@ -63,11 +63,11 @@ func (f Finding) String() string {
 func New(secrets map[string]string) *Scanner {
 	s := &Scanner{index: map[uint64][]place{}}
 	for _, name := range slices.Sorted(maps.Keys(secrets)) {
-		if len(secrets[name]) < least {
+		if len(secrets[name]) < minPiece {
 			panic("leak: " + name + " is too short to look for")
 		}
 		for _, f := range encode(secrets[name]) {
-			need := max(least, (least*len(f.text)+len(secrets[name])-1)/len(secrets[name]))
+			need := max(minPiece, (minPiece*len(f.text)+len(secrets[name])-1)/len(secrets[name]))
 			if need <= len(f.text) {
 				s.forms = append(s.forms, form{name, f.encoding, f.text, need})
 			}
@@ -75,7 +75,7 @@ func New(secrets map[string]string) *Scanner {
 	}
 	for i, f := range s.forms {
 		// Whatever piece of f.need bytes is found, it holds one of these keys.
-		for offset := 0; offset+least <= len(f.text); offset += f.need - least + 1 {
+		for offset := 0; offset+minPiece <= len(f.text); offset += f.need - minPiece + 1 {
 			key := load(f.text[offset:])
 			s.index[key] = append(s.index[key], place{i, offset})
 		}
@@ -89,7 +89,9 @@ func New(secrets map[string]string) *Scanner {
 	return s
 }
 
-func load[T string | []byte](text T) uint64 { return binary.LittleEndian.Uint64([]byte(text[:least])) }
+func load[T string | []byte](text T) uint64 {
+	return binary.LittleEndian.Uint64([]byte(text[:minPiece]))
+}
 
 // hash spreads the keys (Fibonacci hashing); its upper bits are the good ones.
 func hash(key uint64) uint64 { return key * 0x9e3779b97f4a7c15 }
@@ -103,7 +105,7 @@ func (s *Scanner) Text(where string, text []byte) []Finding {
 	s.artefacts.Add(1)
 	s.bytes.Add(int64(len(text)))
 	best := map[string]match{}
-	for i := 0; i+least <= len(text); i++ {
+	for i := 0; i+minPiece <= len(text); i++ {
 		key := binary.LittleEndian.Uint64(text[i:])
 		if h := hash(key) >> s.shift; s.sieve[h/64]&(1<<(h%64)) == 0 {
 			continue
@@ -135,7 +137,7 @@ func (f *form) extend(text []byte, i, offset int) match {
 	for before < min(i, offset) && text[i-before-1] == f.text[offset-before-1] {
 		before++
 	}
-	after := least
+	after := minPiece
 	for after < min(len(text)-i, len(f.text)-offset) && text[i+after] == f.text[offset+after] {
 		after++
 	}

@@ -27,7 +27,7 @@ import (
 type accessToken struct {
 	platforms.Platform
 	stored   bool
-	provider *configured
+	provider *providerData
 }
 
 // open obtains the token for one block and returns the block's result: what was configured, and the outputs.
@@ -48,11 +48,11 @@ func (a *accessToken) open(ctx context.Context, block types.Object) (types.Objec
 	result := maps.Clone(config)
 	for _, in := range a.Inputs {
 		if in.Output != nil && config[in.Name].IsNull() {
-			result[in.Name] = value(false, in.Output(token))
+			result[in.Name] = attributeValue(false, in.Output(token))
 		}
 	}
 	for _, out := range outputs(a.Platform, a.stored) {
-		result[out.Name] = value(out.Number, out.Value(token))
+		result[out.Name] = attributeValue(out.Number, out.Value(token))
 	}
 	object, problems := types.ObjectValue(block.AttributeTypes(ctx), result)
 	diags.Append(problems...)
@@ -107,7 +107,7 @@ func (e *ephemeralToken) Schema(_ context.Context, _ ephemeral.SchemaRequest, re
 }
 
 func (e *ephemeralToken) Configure(_ context.Context, req ephemeral.ConfigureRequest, _ *ephemeral.ConfigureResponse) {
-	e.provider, _ = req.ProviderData.(*configured)
+	e.provider, _ = req.ProviderData.(*providerData)
 }
 
 func (e *ephemeralToken) ValidateConfig(ctx context.Context, req ephemeral.ValidateConfigRequest, resp *ephemeral.ValidateConfigResponse) {
@@ -172,7 +172,7 @@ func (d *dataToken) Schema(_ context.Context, _ datasource.SchemaRequest, resp *
 }
 
 func (d *dataToken) Configure(_ context.Context, req datasource.ConfigureRequest, _ *datasource.ConfigureResponse) {
-	d.provider, _ = req.ProviderData.(*configured)
+	d.provider, _ = req.ProviderData.(*providerData)
 }
 
 func (d *dataToken) ValidateConfig(ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse) {

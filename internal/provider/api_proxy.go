@@ -74,7 +74,7 @@ func (a *apiProxy) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ep
 	}
 	for _, in := range a.Inputs {
 		in.Output, in.OutputNote = nil, ""
-		attributes[in.Name] = input(in)
+		attributes[in.Name] = inputAttribute(in)
 	}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A proxy on this machine for " + a.About + ". It puts a valid access token on each request, so that a run may take longer than a token lasts.",
@@ -83,7 +83,7 @@ func (a *apiProxy) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ep
 }
 
 func (a *apiProxy) Configure(_ context.Context, req ephemeral.ConfigureRequest, _ *ephemeral.ConfigureResponse) {
-	a.provider, _ = req.ProviderData.(*configured)
+	a.provider, _ = req.ProviderData.(*providerData)
 }
 
 func (a *apiProxy) ValidateConfig(ctx context.Context, req ephemeral.ValidateConfigRequest, resp *ephemeral.ValidateConfigResponse) {
@@ -113,7 +113,7 @@ func (a *apiProxy) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ep
 		return
 	}
 	resp.Diagnostics.Append(diagnostics(a.RemarksOnToken(found, token)...)...)
-	started, err := apiproxy.Start(outlasting(ctx), apiproxy.Options{
+	started, err := apiproxy.Start(detach(ctx), apiproxy.Options{
 		Platform: a.token, Settings: found, Terms: a.terms(), Client: a.provider.client, First: token,
 		RootCAs: a.provider.rootCAs, Logger: slog.New(logHandler{}),
 	})

@@ -31,8 +31,8 @@ func newCallContext(ctx context.Context) *callContext {
 // callContextKey leads from a context to the callContext that it comes from.
 type callContextKey struct{}
 
-// outlasting returns a context for what goes on after the call. It keeps the call's loggers, and does not end.
-func outlasting(ctx context.Context) context.Context {
+// detach returns a context for what goes on after the call. It keeps the call's loggers, and does not end.
+func detach(ctx context.Context) context.Context {
 	if c, ok := ctx.Value(callContextKey{}).(*callContext); ok {
 		ctx = *c.context.Load()
 	}

@@ -42,18 +42,18 @@ func warning(about, heading, detail string) diag.Diagnostic {
 // terms are what Terraform calls things.
 func (a *accessToken) terms() platforms.Terms {
 	return platforms.Terms{
-		Input:   named,
+		Input:   inputName,
 		Setting: func(in platforms.Input) string { return in.Name + " in the provider block" },
 		Places: func(p platforms.Platform) string {
 			return "in this block, in " + p.Name + " = { … } of the provider block, or in the environment"
 		},
-		Notes: a.placeNotes,
+		Notes: a.inputNotes,
 		Trim:  "If it comes from file(), use trimspace(file(…)).",
 	}
 }
 
-// named is an input as users know it: the attribute and the environment variable.
-func named(in platforms.Input) string {
+// inputName is an input as users know it: the attribute and the environment variable.
+func inputName(in platforms.Input) string {
 	if in.Environment == "" {
 		return in.Name
 	}
@@ -66,8 +66,8 @@ func explainSetting(name, text string) diag.Diagnostic {
 	return diag.NewErrorDiagnostic(why+": "+name, platforms.Sentence(name+" "+text)+" Nothing was sent."+platforms.More(why))
 }
 
-// explainDump is about the variable that makes the plugin library write every message to disk.
-func explainDump(variable string) diag.Diagnostic {
+// explainProtocolDump is about the variable that makes the plugin library write every message to disk.
+func explainProtocolDump(variable string) diag.Diagnostic {
 	return warning("", variable+" was ignored", "It would write every secret and token to disk, in clear and readable by all. Unset it. For a log, TF_LOG=DEBUG is enough.")
 }
 
@@ -80,8 +80,8 @@ func explainPanic(origin []string) diag.Diagnostic {
 // explainProblems is about a block that cannot be resolved: one diagnostic a cause.
 func (a *accessToken) explainProblems(bad platforms.Problems) diag.Diagnostics {
 	var diags diag.Diagnostics
-	if a.provider.refused != nil {
-		diags.Append(a.provider.refused)
+	if a.provider.blockError != nil {
+		diags.Append(a.provider.blockError)
 	}
 	if len(a.provider.unknown)+len(bad.Unknown) > 0 {
 		const why = "a setting is not known yet"
@@ -121,8 +121,8 @@ func (a *accessToken) unknownDetail(general, own []platforms.Input) string {
 	return detail
 }
 
-// placeNotes names the variable, and the places where an input cannot be set.
-func (a *accessToken) placeNotes(in platforms.Input) []string {
+// inputNotes names the variable, and the places where an input cannot be set.
+func (a *accessToken) inputNotes(in platforms.Input) []string {
 	var notes []string
 	if in.Environment != "" {
 		notes = append(notes, in.Environment)

@@ -50,8 +50,8 @@ var (
 	_ framework.ProviderWithValidateConfig     = (*ixtoken)(nil)
 )
 
-// configured is what the provider block comes to.
-type configured struct {
+// providerData is what the provider block comes to.
+type providerData struct {
 	client *clients.Client
 	// rootCAs are the certificate authorities to trust; nil: the system's.
 	rootCAs *x509.CertPool
@@ -61,9 +61,9 @@ type configured struct {
 	blocks map[string]values
 	// unknown are the settings of the provider block itself that are decided in the apply only.
 	unknown []platforms.Input
-	// refused is why no block gets a token; nil: nothing is. It is told by the blocks: an error while the provider is
+	// blockError is why no block gets a token; nil: nothing is. It is told by the blocks: an error while the provider is
 	// configured makes Terraform add one of its own, about a provider block that may not be there.
-	refused diag.Diagnostic
+	blockError diag.Diagnostic
 }
 
 func (p *ixtoken) Metadata(_ context.Context, _ framework.MetadataRequest, resp *framework.MetadataResponse) {
@@ -73,7 +73,7 @@ func (p *ixtoken) Metadata(_ context.Context, _ framework.MetadataRequest, resp 
 func (p *ixtoken) Schema(_ context.Context, _ framework.SchemaRequest, resp *framework.SchemaResponse) {
 	attributes := map[string]schema.Attribute{}
 	for _, in := range platforms.General {
-		attributes[in.Name] = input(in)
+		attributes[in.Name] = inputAttribute(in)
 	}
 	for _, platform := range platforms.All {
 		nested := map[string]schema.Attribute{}
@@ -120,32 +120,32 @@ func (p *ixtoken) Configure(ctx context.Context, req framework.ConfigureRequest,
 		return
 	}
 	if p.options.Ignored != "" {
-		resp.Diagnostics.Append(explainDump(p.options.Ignored))
+		resp.Diagnostics.Append(explainProtocolDump(p.options.Ignored))
 	}
 	data, diags := p.configure(block.Attributes())
 	resp.Diagnostics.Append(diags...)
 	resp.EphemeralResourceData, resp.DataSourceData = data, data
 }
 
-func (p *ixtoken) configure(block values) (*configured, diag.Diagnostics) {
-	data := &configured{blocks: map[string]values{}, proxies: &p.proxies}
+func (p *ixtoken) configure(block values) (*providerData, diag.Diagnostics) {
+	data := &providerData{blocks: map[string]values{}, proxies: &p.proxies}
 	options := clients.Options{
 		Interrupted: p.options.Interrupted,
 		Logger:      slog.New(logHandler{}),
 	}
 	var messages []platforms.Message
 	data.unknown, messages = platforms.Configure(&options, block.source(fromProviderBlock), platforms.Environment(os.Getenv), platforms.Defaults())
-	options.UserAgent, data.refused = userAgent(p.options.Version, p.options.Commit)
+	options.UserAgent, data.blockError = userAgent(p.options.Version, p.options.Commit)
 	for _, platform := range platforms.All {
-		data.blocks[platform.Name] = inProvider(platform, block)
+		data.blocks[platform.Name] = platformSettings(platform, block)
 	}
 	data.client, data.rootCAs = clients.New(options), options.RootCAs
 	return data, diagnostics(messages...)
 }
 
-// inProvider returns the provider block's settings for the platform. Where the platform's object is not known as a
+// platformSettings returns the provider block's settings for the platform. Where the platform's object is not known as a
 // whole, no input in it is.
-func inProvider(p platforms.Platform, block values) values {
+func platformSettings(p platforms.Platform, block values) values {
 	object, _ := block[p.Name].(types.Object)
 	found := values(object.Attributes())
 	if object.IsUnknown() {

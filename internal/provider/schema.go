@@ -14,8 +14,8 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-// input is an input's place in a schema.
-func input(in platforms.Input) schema.Attribute {
+// inputAttribute is an input's place in a schema.
+func inputAttribute(in platforms.Input) schema.Attribute {
 	text := in.Description + in.RefreshNote + in.OutputNote
 	if in.Environment != "" {
 		text += " Environment variable: `" + in.Environment + "`."
@@ -34,7 +34,7 @@ func input(in platforms.Input) schema.Attribute {
 	return schema.StringAttribute{Optional: true, Computed: in.Output != nil, Sensitive: in.Secret, MarkdownDescription: text}
 }
 
-func output(out platforms.Output) schema.Attribute {
+func outputAttribute(out platforms.Output) schema.Attribute {
 	if out.Number {
 		return schema.Int64Attribute{Computed: true, Sensitive: out.Secret, MarkdownDescription: out.Description}
 	}
@@ -60,11 +60,11 @@ func blockAttributes(p platforms.Platform, stored bool) map[string]schema.Attrib
 			in.RefreshNote = ""
 		}
 		if !stored || !in.Secret {
-			attributes[in.Name] = input(in)
+			attributes[in.Name] = inputAttribute(in)
 		}
 	}
 	for _, out := range outputs(p, stored) {
-		attributes[out.Name] = output(out)
+		attributes[out.Name] = outputAttribute(out)
 	}
 	return attributes
 }
@@ -75,14 +75,14 @@ func providerAttributes(p platforms.Platform) map[string]schema.Attribute {
 	for _, in := range p.Inputs {
 		if !in.OneToken {
 			in.Output, in.OutputNote = nil, ""
-			attributes[in.Name] = input(in)
+			attributes[in.Name] = inputAttribute(in)
 		}
 	}
 	return attributes
 }
 
-// value is an output's as an attribute has it.
-func value(number bool, value any) attr.Value {
+// attributeValue is an output's as an attribute has it.
+func attributeValue(number bool, value any) attr.Value {
 	switch value := value.(type) {
 	case string:
 		return types.StringValue(value)
@@ -115,7 +115,7 @@ func (v values) read(in platforms.Input) platforms.Value {
 	case types.String:
 		return platforms.Text(value.ValueString(), value.IsUnknown())
 	case types.Number:
-		return platforms.Text(digits(value.ValueBigFloat()), value.IsUnknown())
+		return platforms.Text(formatNumber(value.ValueBigFloat()), value.IsUnknown())
 	case types.Map:
 		items, unknown := map[string]string{}, value.IsUnknown()
 		for name, item := range value.Elements() {
@@ -137,8 +137,8 @@ func (v values) read(in platforms.Input) platforms.Value {
 	return platforms.Value{}
 }
 
-// digits writes a number as users do. One that is not whole, or beyond 64 bits, has an exponent.
-func digits(number *big.Float) string {
+// formatNumber writes a number as users do. One that is not whole, or beyond 64 bits, has an exponent.
+func formatNumber(number *big.Float) string {
 	if number == nil {
 		return ""
 	}

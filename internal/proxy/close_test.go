@@ -73,7 +73,7 @@ func TestCloseWaitsForFiveSecondsAtMost(t *testing.T) {
 	<-arrived
 	began := time.Now()
 	s.Close()
-	if took := time.Since(began); took < grace-time.Second/2 || took > grace+time.Second {
+	if took := time.Since(began); took < closeTimeout-time.Second/2 || took > closeTimeout+time.Second {
 		t.Errorf("Close took %s", took)
 	}
 	if got := strings.Count(s.log.String(), "API request"); got != 2 { // each is logged when it ends
@@ -105,21 +105,21 @@ func TestCloseDoesNotWaitForIdleConnections(t *testing.T) {
 
 func TestFurtherRequestsWait(t *testing.T) {
 	t.Parallel()
-	arrived, leave := make(chan struct{}, 2*mostRequests), make(chan struct{})
+	arrived, leave := make(chan struct{}, 2*maxRequests), make(chan struct{})
 	s := newScene(t, func(http.ResponseWriter, *http.Request) {
 		arrived <- struct{}{}
 		<-leave
 	})
 	var all sync.WaitGroup
-	for range mostRequests + 20 {
+	for range maxRequests + 20 {
 		all.Go(func() { s.get("/x", 200) })
 	}
-	for range mostRequests {
+	for range maxRequests {
 		<-arrived
 	}
 	select {
 	case <-arrived:
-		t.Errorf("more than %d requests at once", mostRequests)
+		t.Errorf("more than %d requests at once", maxRequests)
 	case <-time.After(200 * time.Millisecond):
 	}
 	close(leave)

@@ -17,8 +17,8 @@ import (
 // targetKey is under which a request's context has the URL that is asked.
 type targetKey struct{}
 
-// target is the URL of a path below the upstream's, with the query that was asked for. All stay escaped as they are.
-func (p *Proxy) target(path string, asked *url.URL) *url.URL {
+// targetURL is the URL of a path below the upstream's, with the query that was asked for. All stay escaped as they are.
+func (p *Proxy) targetURL(path string, asked *url.URL) *url.URL {
 	u := *p.options.Upstream
 	u.RawPath = strings.TrimRight(u.EscapedPath(), "/") + path
 	u.Path, _ = url.PathUnescape(u.RawPath) // admit has seen that it can be
@@ -52,7 +52,7 @@ func (f forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer, err := f.send(r, token)
+	answer, err := f.sendOnce(r, token)
 	if err != nil || answer.StatusCode != http.StatusUnauthorized || !repeatable(r) {
 		return answer, err
 	}
@@ -60,12 +60,12 @@ func (f forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err == nil && another.AccessToken == token.AccessToken {
 		return answer, nil
 	}
-	_, _ = io.CopyN(io.Discard, answer.Body, maxRest)
+	_, _ = io.CopyN(io.Discard, answer.Body, maxDrain)
 	_ = answer.Body.Close()
 	if err != nil {
 		return nil, err
 	}
-	return f.send(r, another)
+	return f.sendOnce(r, another)
 }
 
 // repeatable reports whether the request asks for nothing to be done, and can be sent again as it was.
@@ -73,15 +73,15 @@ func repeatable(r *http.Request) bool {
 	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Body == nil
 }
 
-// send sends the request once.
-func (f forwarder) send(r *http.Request, token clients.Token) (*http.Response, error) {
+// sendOnce sends the request once.
+func (f forwarder) sendOnce(r *http.Request, token clients.Token) (*http.Response, error) {
 	r.Header.Set("Authorization", token.Authorization().Reveal())
 	answer, err := f.next.RoundTrip(r)
 	switch {
 	case err != nil:
 		return nil, &NoAnswer{Host: r.URL.Host, Cause: clients.DescribeFault(err)}
 	case answer.StatusCode == http.StatusUnauthorized:
-		f.tokens.refuse(token)
+		f.tokens.noteRefusal(token)
 	}
 	return answer, nil
 }

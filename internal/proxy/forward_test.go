@@ -96,7 +96,7 @@ func TestAnswersComeAsTheyAre(t *testing.T) {
 func TestNoContentTypeIsMadeUp(t *testing.T) {
 	t.Parallel()
 	recorder := httptest.NewRecorder()
-	a := &answer{ResponseWriter: recorder, links: linksOf(t, "https://api.example", "/")}
+	a := &responseWriter{ResponseWriter: recorder, links: linksOf(t, "https://api.example", "/")}
 	a.WriteHeader(http.StatusOK)
 	_, _ = a.Write([]byte("<html>"))
 	if kind := recorder.Result().Header.Get("Content-Type"); kind != "" {
@@ -316,7 +316,7 @@ func TestWithoutATokenTheAPIIsNotAsked(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t, nil)
-			s.tokens.refuse(s.tokens.held) // so that another one is needed
+			s.tokens.noteRefusal(s.tokens.held) // so that another one is needed
 			s.platform.Intercept(func(w http.ResponseWriter, r *http.Request) bool { test.answer(w, r); return true })
 			for range 20 {
 				answer, body := s.do(http.MethodPost, "/x", strings.NewReader("x"))

@@ -127,8 +127,8 @@ func FuzzLinks(f *testing.F) {
 	}
 	l := linksOf(f, "https://api.example/v2", "/v2/ports/1?x=1")
 	f.Fuzz(func(t *testing.T, text string) {
-		_ = l.pointAll(text)
-		pointed := l.point(text)
+		_ = l.linkThroughProxy(text)
+		pointed := l.throughProxy(text)
 		rest, ours := strings.CutPrefix(pointed, through)
 		if !ours {
 			if pointed != text {
@@ -136,7 +136,7 @@ func FuzzLinks(f *testing.F) {
 			}
 			return
 		}
-		meant, err := l.asked.Parse(text)
+		meant, err := l.requested.Parse(text)
 		back, failed := url.Parse("https://api.example/v2" + rest)
 		if err != nil || failed != nil || !sameHost(meant, l.upstream) || meant.User != nil {
 			t.Fatalf("%q points to the proxy: %v, %v", text, err, failed)

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// loginPath is the part of a path, behind the secret, that the proxy answers itself.
-const loginPath = "/.ixtoken/token"
+// tokenPath is the part of a path, behind the secret, that the proxy answers itself.
+const tokenPath = "/.ixtoken/token"
 
 // admit returns the path behind the secret, as it was escaped, or why the request is not forwarded.
 func (p *Proxy) admit(r *http.Request) (path string, refused *Problem) {
@@ -21,25 +21,25 @@ func (p *Proxy) admit(r *http.Request) (path string, refused *Problem) {
 	path, secret := p.cutSecret(raw)
 	switch {
 	case r.Method == http.MethodConnect || r.Method == http.MethodTrace:
-		return "", refuse(http.StatusMethodNotAllowed, "The API proxy does not take the methods CONNECT and TRACE.")
+		return "", newProblem(http.StatusMethodNotAllowed, "The API proxy does not take the methods CONNECT and TRACE.")
 	case !strings.HasPrefix(r.RequestURI, "/"):
-		return "", refuse(http.StatusBadRequest, "The API proxy takes paths, and no whole URLs, in the request line.")
+		return "", newProblem(http.StatusBadRequest, "The API proxy takes paths, and no whole URLs, in the request line.")
 	case !secret:
-		return "", refuse(http.StatusNotFound, "The path does not begin with the secret of this API proxy.")
+		return "", newProblem(http.StatusNotFound, "The path does not begin with the secret of this API proxy.")
 	case r.Host != p.host:
-		return "", refuse(http.StatusForbidden, "The Host header does not name this API proxy.")
+		return "", newProblem(http.StatusForbidden, "The Host header does not name this API proxy.")
 	case fromBrowser(r.Header):
-		return "", refuse(http.StatusForbidden, "The API proxy takes no requests from browsers (Origin, Sec-Fetch-…).")
+		return "", newProblem(http.StatusForbidden, "The API proxy takes no requests from browsers (Origin, Sec-Fetch-…).")
 	case len(r.Header.Values("Upgrade")) > 0:
-		return "", refuse(http.StatusBadRequest, "The API proxy does not take Upgrade.")
+		return "", newProblem(http.StatusBadRequest, "The API proxy does not take Upgrade.")
 	case ambiguous(path):
-		return "", refuse(http.StatusBadRequest, "The path has dot segments, backslashes or encoded slashes.")
+		return "", newProblem(http.StatusBadRequest, "The path has dot segments, backslashes or encoded slashes.")
 	}
-	return escapeOdd(path), nil
+	return escapePath(path), nil
 }
 
-// escapeOdd escapes what may not stand in a path. It leaves escapes as they are.
-func escapeOdd(path string) string {
+// escapePath escapes what may not stand in a path. It leaves escapes as they are.
+func escapePath(path string) string {
 	var out strings.Builder
 	for i := range len(path) {
 		switch c := path[i]; {

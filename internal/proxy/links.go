@@ -13,26 +13,26 @@ import (
 
 // links makes the links in an answer's headers point to the proxy where they point to the upstream.
 type links struct {
-	upstream, asked *url.URL
-	proxy           clients.Secret
+	upstream, requested *url.URL
+	proxy               clients.Secret
 }
 
 func (l *links) rewrite(header http.Header) {
 	for i, value := range header["Location"] {
-		header["Location"][i] = l.point(value)
+		header["Location"][i] = l.throughProxy(value)
 	}
 	for i, value := range header["Link"] {
-		header["Link"][i] = l.pointAll(value)
+		header["Link"][i] = l.linkThroughProxy(value)
 	}
 }
 
-// point returns a link that leads to the same place through the proxy; unchanged, if there is none.
-func (l *links) point(link string) string {
+// throughProxy returns a link that leads to the same place through the proxy; unchanged, if there is none.
+func (l *links) throughProxy(link string) string {
 	reference, err := url.Parse(link)
 	if err != nil || reference.RawPath != "" && reference.RawPath != reference.EscapedPath() { // net/url would change its escapes
 		return link
 	}
-	to := l.asked.ResolveReference(reference) // links may be relative
+	to := l.requested.ResolveReference(reference) // links may be relative
 	if to.User != nil || to.Opaque != "" || !sameHost(to, l.upstream) {
 		return link
 	}
@@ -50,16 +50,16 @@ func (l *links) point(link string) string {
 	return through
 }
 
-// pointAll does so for each target of a Link header: <target>; parameter="text", <target> (RFC 8288, section 3). What
+// linkThroughProxy does so for each target of a Link header: <target>; parameter="text", <target> (RFC 8288, section 3). What
 // stands in quotation marks is no target.
-func (l *links) pointAll(value string) string {
+func (l *links) linkThroughProxy(value string) string {
 	var out strings.Builder
 	for value != "" {
 		i := strings.IndexAny(value, `<"`)
 		if i < 0 {
 			break
 		}
-		end := quoted(value[i:])
+		end := quotedLength(value[i:])
 		if value[i] == '<' {
 			end = strings.IndexByte(value[i:], '>') + 1
 		}
@@ -68,7 +68,7 @@ func (l *links) pointAll(value string) string {
 		}
 		out.WriteString(value[:i])
 		if found := value[i : i+end]; value[i] == '<' {
-			out.WriteString("<" + l.point(found[1:end-1]) + ">")
+			out.WriteString("<" + l.throughProxy(found[1:end-1]) + ">")
 		} else {
 			out.WriteString(found)
 		}
@@ -77,8 +77,8 @@ func (l *links) pointAll(value string) string {
 	return out.String() + value
 }
 
-// quoted is the length of the quoted string at the beginning of text; 0: it has no end.
-func quoted(text string) int {
+// quotedLength is the length of the quoted string at the beginning of text; 0: it has no end.
+func quotedLength(text string) int {
 	for i := 1; i < len(text); i++ {
 		switch text[i] {
 		case '\\':

@@ -24,7 +24,7 @@ func linksOf(t testing.TB, upstream, asked string) *links {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &links{upstream: to, asked: from, proxy: clients.NewSecret(through)}
+	return &links{upstream: to, requested: from, proxy: clients.NewSecret(through)}
 }
 
 func TestLinksPointToTheProxy(t *testing.T) {
@@ -57,7 +57,7 @@ func TestLinksPointToTheProxy(t *testing.T) {
 		"mailto:a@api.example":              "mailto:a@api.example",
 		"https://api.example/%zz":           "https://api.example/%zz",
 	} {
-		if got := l.point(link); got != want {
+		if got := l.throughProxy(link); got != want {
 			t.Errorf("%s became %s, want %s", link, got, want)
 		}
 	}
@@ -76,7 +76,7 @@ func TestEachTargetOfALinkHeaderPointsToTheProxy(t *testing.T) {
 		`no target`:     `no target`,
 		``:              ``,
 	} {
-		if got := l.pointAll(value); got != want {
+		if got := l.linkThroughProxy(value); got != want {
 			t.Errorf("%s\nbecame %s\nwant   %s", value, got, want)
 		}
 	}

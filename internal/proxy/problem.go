@@ -37,11 +37,11 @@ type NoAnswer struct {
 // Error says it in one line.
 func (e *NoAnswer) Error() string { return e.Host + " gave no answer: " + e.Cause }
 
-// sharedFailure is how long the engine answers from memory that there is no token. To ask earlier is of no use.
-const sharedFailure = time.Minute
+// failureSharedFor is how long the engine answers from memory that there is no token. To ask earlier is of no use.
+const failureSharedFor = time.Minute
 
-// refuse is a request that is not forwarded.
-func refuse(status int, detail string) *Problem {
+// newProblem is a request that is not forwarded.
+func newProblem(status int, detail string) *Problem {
 	return &Problem{Title: http.StatusText(status), Status: status, Detail: detail}
 }
 
@@ -58,8 +58,8 @@ func writeJSON(w http.ResponseWriter, kind string, status int, content any) {
 	_ = json.NewEncoder(w).Encode(content) // a caller that has left cannot be told
 }
 
-// fail answers where there is no token, or no answer.
-func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
+// answerError answers where there is no token, or no answer.
+func (p *Proxy) answerError(w http.ResponseWriter, r *http.Request, err error) {
 	var failure *clients.Error
 	switch {
 	case errors.As(err, &failure) || errors.As(err, new(*NoAnswer)):
@@ -73,7 +73,7 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	problem.Status = http.StatusBadGateway
 	if failure != nil && failure.MayPass() {
 		problem.Status = http.StatusServiceUnavailable
-		pause := max(sharedFailure, failure.RetryAfter)
+		pause := max(failureSharedFor, failure.RetryAfter)
 		w.Header().Set("Retry-After", strconv.Itoa(int(pause/time.Second)))
 	}
 	problem.write(w)
@@ -82,11 +82,11 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 // placeholder is what login hands out. Any word would do: the proxy replaces it on every request.
 const placeholder = "replaced-by-the-api-proxy"
 
-// login answers a token request of a program that insists on one. Nobody else is asked.
-func login(w http.ResponseWriter, r *http.Request) {
+// answerTokenRequest answers a token request of a program that insists on one. Nobody else is asked.
+func answerTokenRequest(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		refuse(http.StatusMethodNotAllowed, "A token request is a POST (RFC 6749, section 3.2).").write(w)
+		newProblem(http.StatusMethodNotAllowed, "A token request is a POST (RFC 6749, section 3.2).").write(w)
 		return
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxHeader)) // it is not looked at

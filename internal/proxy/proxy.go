@@ -26,15 +26,15 @@ import (
 )
 
 const (
-	// mostRequests is how many requests are forwarded at once. Further ones wait.
-	mostRequests = 256
-	// grace is how long Close waits for requests under way.
-	grace = 5 * time.Second
+	// maxRequests is how many requests are forwarded at once. Further ones wait.
+	maxRequests = 256
+	// closeTimeout is how long Close waits for requests under way.
+	closeTimeout = 5 * time.Second
 
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 64 << 10  // bytes of a request's headers
-	maxRest       = 256 << 10 // bytes of a body that are read so that its connection can be used again
+	maxDrain      = 256 << 10 // bytes of a body that are read so that its connection can be used again
 )
 
 // Options are a Proxy's settings.
@@ -86,11 +86,11 @@ func Start(ctx context.Context, options Options) (*Proxy, error) {
 		options:   options,
 		secret:    rand.Text(),
 		tokens:    newTokens(options),
-		transport: clients.NewAPITransport(options.RootCAs, mostRequests),
-		slots:     make(chan struct{}, mostRequests),
+		transport: clients.NewAPITransport(options.RootCAs, maxRequests),
+		slots:     make(chan struct{}, maxRequests),
 		closing:   make(chan struct{}),
 	}
-	p.close = sync.OnceFunc(p.end)
+	p.close = sync.OnceFunc(p.shutDown)
 	// Every user of the machine can reach the port; other machines cannot. The path begins with a secret for that reason.
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -103,7 +103,7 @@ func Start(ctx context.Context, options Options) (*Proxy, error) {
 		Transport:     forwarder{p.tokens, p.transport},
 		FlushInterval: -1,
 		BufferPool:    buffers{},
-		ErrorHandler:  p.fail,
+		ErrorHandler:  p.answerError,
 		ErrorLog:      quiet,
 	}
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -115,15 +115,15 @@ func Start(ctx context.Context, options Options) (*Proxy, error) {
 		MaxHeaderBytes:               maxHeader,
 		DisableGeneralOptionsHandler: true, // it would answer "OPTIONS *" without a look at the secret
 		BaseContext:                  func(net.Listener) context.Context { return base },
-		ConnState:                    p.count,
+		ConnState:                    p.countConnection,
 		ErrorLog:                     quiet,
 	}
 	p.working.Go(func() { _ = p.server.Serve(listener) })
 	return p, nil
 }
 
-// count keeps count of the connections' goroutines.
-func (p *Proxy) count(_ net.Conn, state http.ConnState) {
+// countConnection keeps count of the connections' goroutines.
+func (p *Proxy) countConnection(_ net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		p.working.Add(1)
@@ -142,11 +142,11 @@ func (p *Proxy) Close() (refusals int) {
 	return p.tokens.refusals()
 }
 
-func (p *Proxy) end() {
+func (p *Proxy) shutDown() {
 	close(p.closing)
 	_ = p.listener.Close()
 	p.server.SetKeepAlivesEnabled(false)
-	limit := time.NewTimer(grace)
+	limit := time.NewTimer(closeTimeout)
 	defer limit.Stop()
 	// A request under way holds a slot. When all slots are taken here, there is none.
 	for range cap(p.slots) {
@@ -166,7 +166,7 @@ func (p *Proxy) end() {
 // ServeHTTP answers one request.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	answer := &answer{ResponseWriter: w}
+	answer := &responseWriter{ResponseWriter: w}
 	defer func() {
 		// Method and status only: the rest is the caller's business.
 		p.options.Logger.DebugContext(r.Context(), "API request through the proxy", "proxy", p.options.Name,
@@ -176,18 +176,18 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case refused != nil:
 		refused.write(answer)
-	case path == loginPath:
-		login(answer, r)
+	case path == tokenPath:
+		answerTokenRequest(answer, r)
 	default:
 		p.serve(answer, r, path)
 	}
 }
 
 // serve forwards an admitted request as soon as there is a slot.
-func (p *Proxy) serve(w *answer, r *http.Request, path string) {
+func (p *Proxy) serve(w *responseWriter, r *http.Request, path string) {
 	select {
 	case <-p.closing:
-		refuse(http.StatusServiceUnavailable, "The API proxy is being closed.").write(w)
+		newProblem(http.StatusServiceUnavailable, "The API proxy is being closed.").write(w)
 		return
 	case <-r.Context().Done():
 		return
@@ -195,33 +195,33 @@ func (p *Proxy) serve(w *answer, r *http.Request, path string) {
 		defer func() { <-p.slots }()
 	}
 	if r.Body != http.NoBody && r.Header.Get("Expect") == "" {
-		defer stream(w, r)()
+		defer enableFullDuplex(w, r)()
 	}
-	target := p.target(path, r.URL)
-	w.links = &links{upstream: p.options.Upstream, asked: target, proxy: p.URL()}
+	target := p.targetURL(path, r.URL)
+	w.links = &links{upstream: p.options.Upstream, requested: target, proxy: p.URL()}
 	p.forward.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, target)))
 }
 
-// stream lets the API answer before it has the whole request. Without it, net/http takes what is left of the body away
+// enableFullDuplex lets the API answer before it has the whole request. Without it, net/http takes what is left of the body away
 // from the API as soon as the answer begins. The rest is read in the end, which net/http then leaves to the handler.
-func stream(w http.ResponseWriter, r *http.Request) (finish func()) {
+func enableFullDuplex(w http.ResponseWriter, r *http.Request) (finish func()) {
 	control := http.NewResponseController(w)
 	_ = control.EnableFullDuplex()
 	return func() {
 		_ = control.Flush() // the caller may wait for the answer before it sends the rest
-		_, _ = io.CopyN(io.Discard, r.Body, maxRest)
+		_, _ = io.CopyN(io.Discard, r.Body, maxDrain)
 	}
 }
 
-// answer notes the status, and points links of the API to the proxy.
-type answer struct {
+// responseWriter notes the status, and points links of the API to the proxy.
+type responseWriter struct {
 	http.ResponseWriter
 	status int
 	links  *links // nil: the answer is the proxy's own
 }
 
 // WriteHeader is called for informational answers too, which may have links.
-func (a *answer) WriteHeader(status int) {
+func (a *responseWriter) WriteHeader(status int) {
 	a.status = status
 	if a.links != nil {
 		header := a.Header()
@@ -234,4 +234,4 @@ func (a *answer) WriteHeader(status int) {
 }
 
 // Unwrap lets an http.ResponseController reach the server's own writer.
-func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+func (a *responseWriter) Unwrap() http.ResponseWriter { return a.ResponseWriter }

@@ -37,7 +37,7 @@ func soak(t *testing.T) {
 func bare(t testing.TB, s *scene) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(&httputil.ReverseProxy{
-		Transport: &http.Transport{MaxIdleConnsPerHost: mostRequests, DisableCompression: true},
+		Transport: &http.Transport{MaxIdleConnsPerHost: maxRequests, DisableCompression: true},
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(s.options(s.api.URL + "/api/v2").Upstream) },
 	})
 	t.Cleanup(server.Close)

@@ -143,7 +143,7 @@ func TestRefusedTokensAreReplacedOnceAMinute(t *testing.T) {
 	t.Parallel()
 	alone(t, time.Hour, time.Minute, func(t *testing.T, s *scene, all *tokens) {
 		for range 600 { // ten minutes
-			all.refuse(now(t, all))
+			all.noteRefusal(now(t, all))
 			pass(time.Second)
 		}
 		s.wantTokens(11)
@@ -159,11 +159,11 @@ func TestATokenThatHasServedIsReplacedAtOnce(t *testing.T) {
 	alone(t, time.Hour, time.Minute, func(t *testing.T, s *scene, all *tokens) {
 		first := now(t, all)
 		pass(2 * time.Minute)
-		all.refuse(first)
-		all.refuse(first) // by another request that was under way
+		all.noteRefusal(first)
+		all.noteRefusal(first) // by another request that was under way
 		second := now(t, all)
 		pass(2 * time.Minute)
-		all.refuse(second)
+		all.noteRefusal(second)
 		third := now(t, all)
 		if first.AccessToken == second.AccessToken || second.AccessToken == third.AccessToken {
 			t.Error("a refused token is used again")
@@ -187,7 +187,7 @@ func TestARefusedTokenThatComesAgainIsNotDiscardedTwice(t *testing.T) {
 		first := now(t, all)
 		pass(2 * time.Minute)
 		for range 100 {
-			all.refuse(first)
+			all.noteRefusal(first)
 			now(t, all)
 		}
 		s.wantTokens(2)
@@ -201,7 +201,7 @@ func TestALateRefusalEndsNothing(t *testing.T) {
 		first := now(t, all)
 		pass(time.Hour)
 		second := now(t, all)
-		all.refuse(first)
+		all.noteRefusal(first)
 		pass(time.Second)
 		if now(t, all).AccessToken != second.AccessToken {
 			t.Error("a good token was replaced")
