@@ -523,11 +523,11 @@ func TestStartedByHandTheProviderSaysWhatItIs(t *testing.T) {
 		status         int
 		stdout, stderr string
 	}{
-		{"", 0, "Started by Terraform or OpenTofu, the same program is the provider", ""},
+		{"", 0, "Terraform and OpenTofu start the same program as the provider", ""},
 		{"-version", 0, "terraform-provider-ixtoken dev (unknown)\n", ""},
 		{"-help", 0, "Commands:\n  token", ""},
 		{"-h", 0, "Commands:\n  token", ""},
-		{"-nonsense", 2, "", "There is no such flag"},
+		{"-nonsense", 2, "", "Unknown flag"},
 	} {
 		command := exec.CommandContext(t.Context(), provider(), strings.Fields(test.args)...)
 		command.Env = []string{"TF_LOG_SDK_PROTO_DATA_DIR=" + t.TempDir()}

@@ -23,26 +23,26 @@ import (
 )
 
 func (c *invocation) checkCommand() *cobra.Command {
-	return c.perPlatform("check PLATFORM", "Says where the settings come from, and whether they bring a token",
-		"Says where each setting comes from, obtains a token, and says how long it lives and what it is for. The token is not printed.",
+	return c.perPlatform("check PLATFORM", "Shows where the settings come from, and obtains a token to test them",
+		"Shows where each setting comes from, obtains a token to test them, and shows the token's lifetime, scope and claims.\nThe token itself is not printed.",
 		func(p platforms.Platform) *cobra.Command {
 			cmd := &cobra.Command{
 				Use: p.Name + " [flags]", Short: p.Title, Args: noArguments, DisableFlagsInUseLine: true,
-				Long: "Says where each setting of " + p.Title + " comes from, obtains a token, and says how long it lives and what it is for.\nThe token is not printed.",
+				Long: "Shows where each setting of " + p.Title + " comes from, obtains a token to test them, and shows the token's lifetime,\nscope and claims. The token itself is not printed.",
 			}
 			var offline, strict bool
 			set := pflag.NewFlagSet("", pflag.ContinueOnError)
-			set.BoolVar(&offline, "offline", false, "Check the settings, and send nothing.")
+			set.BoolVar(&offline, "offline", false, "Check the settings only. Nothing is sent.")
 			addStrict(set, &strict)
 			cmd.Flags().AddFlagSet(set)
-			setGroup(cmd, "The check", set)
+			setGroup(cmd, "Check options", set)
 			f := settingsFlags(cmd, p)
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.check(cmd.Context(), f, p, offline, strict) }
 			return cmd
 		})
 }
 
-// check writes its report to standard output if all is well, and to standard error, before the error, if not.
+// check writes its report to standard output if there is a token, and otherwise to standard error, before the error.
 func (c *invocation) check(ctx context.Context, f *flags, p platforms.Platform, offline, strict bool) error {
 	var report strings.Builder
 	targets, err := c.resolve(ctx, f, []platforms.Platform{p})
@@ -69,7 +69,7 @@ func (c *invocation) checkToken(ctx context.Context, t target, offline, strict b
 	}
 	if offline {
 		c.printMessages(t.RemarksOnSettings(t.found, t.terms)...)
-		fmt.Fprintf(report, "\nNo mistake was found. Nothing was sent. A token would be asked for at %s.\n", endpoint)
+		fmt.Fprintf(report, "\nNo error was found in the settings. Nothing was sent. The token endpoint is %s.\n", endpoint)
 		return nil
 	}
 	began := time.Now()
@@ -81,12 +81,12 @@ func (c *invocation) checkToken(ctx context.Context, t target, offline, strict b
 	fmt.Fprintf(report, "\nToken of %s\n", t.Title)
 	table := tabwriter.NewWriter(report, 0, 0, 2, ' ', 0)
 	if client.Sent() == 0 {
-		fmt.Fprintf(table, "  from\tthe cache; it was obtained %s ago, from %s\n", platforms.Brief(time.Since(token.Obtained()).Round(time.Second)), endpoint)
+		fmt.Fprintf(table, "  from\tthe cache, obtained %s ago from %s\n", platforms.Brief(time.Since(token.Obtained()).Round(time.Second)), endpoint)
 	} else {
 		fmt.Fprintf(table, "  from\t%s, after %s\n", endpoint, took.Round(time.Millisecond))
 	}
 	if token.Expiry.IsZero() {
-		fmt.Fprintf(table, "  valid\tthe platform does not say for how long\n")
+		fmt.Fprintf(table, "  valid\tfor an unknown time: the platform names no lifetime\n")
 	} else {
 		fmt.Fprintf(table, "  valid\tfor %s, until %s\n", platforms.Brief(time.Until(token.Expiry).Truncate(time.Second)), token.Expiry.UTC().Format(time.RFC3339))
 	}
@@ -98,7 +98,7 @@ func (c *invocation) checkToken(ctx context.Context, t target, offline, strict b
 	return table.Flush()
 }
 
-// settingsReport says where each setting comes from. It shows no secret, and no value that was not accepted.
+// settingsReport lists the settings and where each comes from. It shows neither secrets nor invalid values.
 func (t target) settingsReport(f *flags) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "Settings of %s\n", t.Title)
@@ -109,7 +109,7 @@ func (t target) settingsReport(f *flags) string {
 			set, _ = platforms.LookUp(in, t.sources...)
 		}
 		if in.Name == "grant_type" && set.Value.IsZero() && len(t.found) > 0 {
-			fmt.Fprintf(table, "  %s\t%s\tfollows from the others\n", in.Name, t.found.GrantType())
+			fmt.Fprintf(table, "  %s\t%s\tfollows from the other settings\n", in.Name, t.found.GrantType())
 		}
 		if !set.Value.IsZero() {
 			fmt.Fprintf(table, "  %s\t%s\tfrom %s\n", in.Name, t.displayed(in, set), t.origin(in, set))
@@ -119,7 +119,8 @@ func (t target) settingsReport(f *flags) string {
 	return text.String()
 }
 
-// displayed is a setting as far as a log may have it.
+// displayed returns what a log may show of a setting. Of a required setting that is not secret, such as a client id, it
+// shows only the length.
 func (t target) displayed(in platforms.Input, set platforms.Setting) string {
 	needed := !in.Optional && in.Default == "" && in.Name != t.URL
 	switch {
@@ -134,7 +135,7 @@ func (t target) displayed(in platforms.Input, set platforms.Setting) string {
 	}
 }
 
-// origin is where a setting comes from, with the name of the variable or of the flag.
+// origin returns where a setting comes from, with the name of the variable or of the flag.
 func (t target) origin(in platforms.Input, set platforms.Setting) string {
 	switch set.From {
 	case platforms.FromEnvironment:
@@ -146,27 +147,28 @@ func (t target) origin(in platforms.Input, set platforms.Setting) string {
 	}
 }
 
-// claim is what a token says about itself.
+// claim is one line of the report about the token.
 type claim struct{ name, text string }
 
-// claimsOf reads a JWT (RFC 7519). Nothing in it is verified: it is for a person to look at. Another token has no claims.
+// claimsOf returns claims of a JSON Web Token (RFC 7519), for a person to read. The signature is not verified. A token in
+// another format has no claims.
 func claimsOf(token clients.Token) []claim {
 	parts := strings.Split(token.AccessToken.Reveal(), ".")
 	if len(parts) != 3 {
 		return nil
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	var said struct {
+	var body struct {
 		Issuer   string `json:"iss"`
 		Audience any    `json:"aud"`
 		Subject  string `json:"sub"`
 	}
-	if err != nil || json.Unmarshal(payload, &said) != nil {
+	if err != nil || json.Unmarshal(payload, &body) != nil {
 		return nil
 	}
 	const unverified = " (read from the token, not verified)"
 	var audiences []string
-	switch audience := said.Audience.(type) {
+	switch audience := body.Audience.(type) {
 	case string:
 		audiences = []string{audience}
 	case []any:
@@ -175,7 +177,7 @@ func claimsOf(token clients.Token) []claim {
 		}
 	}
 	var claims []claim
-	for _, c := range []claim{{"iss", said.Issuer}, {"aud", strings.Join(audiences, ", ")}, {"sub", said.Subject}} {
+	for _, c := range []claim{{"iss", body.Issuer}, {"aud", strings.Join(audiences, ", ")}, {"sub", body.Subject}} {
 		if c.text != "" {
 			claims = append(claims, claim{c.name, printable(c.text) + unverified})
 		}
@@ -183,7 +185,7 @@ func claimsOf(token clients.Token) []claim {
 	return claims
 }
 
-// printable is a text from outside in one line, of bounded length, without what a terminal would act on.
+// printable makes a text from outside safe to print: one line, at most 300 characters, no control characters.
 func printable(text string) string {
 	const most = 300
 	text = strings.Map(func(r rune) rune {

@@ -23,7 +23,7 @@ func TestCheckSaysWhereSettingsComeFrom(t *testing.T) {
 	for _, p := range s.Platforms() {
 		before := s.sent()
 		offline := s.must("check", name(p), "--offline")
-		if s.sent() != before || !strings.Contains(offline, "Nothing was sent. A token would be asked for at "+strings.TrimPrefix(p.URL(), "http://")+"/") {
+		if s.sent() != before || !strings.Contains(offline, "Nothing was sent. The token endpoint is "+strings.TrimPrefix(p.URL(), "http://")+"/") {
 			t.Errorf("%s: %s", p.Name(), offline)
 		}
 		first, second := s.must("check", name(p)), s.must("check", name(p))
@@ -38,7 +38,7 @@ func TestCheckSaysWhereSettingsComeFrom(t *testing.T) {
 		if !regexp.MustCompile(`\w*secret\w* +set +from`).MatchString(first) { // not even its length
 			t.Errorf("%s: %s", p.Name(), first)
 		}
-		if strings.Contains(first, "the cache;") || !strings.Contains(second, "from   the cache; it was obtained ") {
+		if strings.Contains(first, "the cache") || !strings.Contains(second, "from   the cache, obtained ") {
 			t.Errorf("%s: %s%s", p.Name(), first, second)
 		}
 		s.keep(first + second + offline) // to be searched for secrets
@@ -173,7 +173,7 @@ func TestAnEntryInUseIsLeft(t *testing.T) {
 	if err := command.Wait(); err != nil {
 		t.Error(err)
 	}
-	if !strings.Contains(said, "1 entry removed") || !strings.Contains(said, "1 entry left: in use by another process") {
+	if !strings.Contains(said, "1 entry removed") || !strings.Contains(said, "1 entry not removed: in use by another process") {
 		t.Error(said)
 	}
 	if said := s.must("cache", "list"); !strings.HasPrefix(said, "1 entry in ") {

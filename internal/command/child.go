@@ -12,7 +12,8 @@ import (
 	"slices"
 )
 
-// runChild runs a program to its end, and ends with its status. Signals are the program's from now on.
+// runChild runs a program and waits for its end. If the program fails, the error has its exit status. Signals that arrive
+// in the meantime are passed on to the program.
 func (c *invocation) runChild(ctx context.Context, path string, args, env []string) error {
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, slices.DeleteFunc(slices.Clone(forwardedSignals), signal.Ignored)...)
@@ -46,6 +47,6 @@ func childStatus(state *os.ProcessState, err error) error {
 	case errors.As(err, &exit):
 		return &failure{status: statusOfProcess(state)}
 	default:
-		return newFailure(statusFailed, sectionStart, "The program could not be watched", cause(err)+".")
+		return newFailure(statusFailed, sectionStart, "The program's exit status could not be read", cause(err)+".")
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"syscall"
 )
 
-// forwardedSignals is what would end this process. Ctrl-C reaches every process of the console, so the program has it already.
+// forwardedSignals are caught so that they do not end this process. They are not passed on: Windows sends Ctrl-C to every
+// process of the console.
 var forwardedSignals = []os.Signal{os.Interrupt}
 
 func childAttributes() *syscall.SysProcAttr { return nil }
@@ -18,7 +19,7 @@ func forwardSignal(*os.Process, os.Signal) {}
 
 func statusOfProcess(state *os.ProcessState) int { return state.ExitCode() }
 
-// replaceProcess runs a program to its end: Windows cannot put it into the place of this one.
+// replaceProcess runs a program and waits for its end: Windows cannot replace the running process.
 func (c *invocation) replaceProcess(ctx context.Context, path string, args, env []string) error {
 	return c.runChild(ctx, path, args, env)
 }

@@ -25,7 +25,7 @@ func (c *invocation) execCommand(args []string) *cobra.Command {
 	return cmd
 }
 
-// severalPlatforms returns the platforms that the second argument names, if those are several.
+// severalPlatforms returns the platforms of "exec equinix,cloudlx"; nil: the arguments do not name several different ones.
 func severalPlatforms(args []string) []platforms.Platform {
 	if len(args) < 2 || args[0] != "exec" || !strings.Contains(args[1], ",") {
 		return nil
@@ -44,7 +44,7 @@ func severalPlatforms(args []string) []platforms.Platform {
 func (c *invocation) execSubcommand(name, title string, all ...platforms.Platform) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: name + " [flags] -- COMMAND…", Short: title, DisableFlagsInUseLine: true,
-		Long: "Runs a command with an access token in its environment, and ends with its exit status.\n\nThe command finds " + variableNames(all) + ". The secrets with which the token was obtained are taken out of its environment.",
+		Long: "Runs a command with an access token in its environment, and ends with its exit status.\n\nSets " + variableNames(all) + ", and removes the variables that hold the platform's secrets.",
 	}
 	var variable string
 	var strict, keep bool
@@ -55,7 +55,7 @@ func (c *invocation) execSubcommand(name, title string, all ...platforms.Platfor
 	addStrict(set, &strict)
 	addKeepCredentials(set, &keep)
 	cmd.Flags().AddFlagSet(set)
-	setGroup(cmd, "The command", set)
+	setGroup(cmd, "Command options", set)
 	f := settingsFlags(cmd, all...)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
@@ -85,24 +85,24 @@ func (c *invocation) execSubcommand(name, title string, all ...platforms.Platfor
 }
 
 func addKeepCredentials(set *pflag.FlagSet, keep *bool) {
-	set.BoolVar(keep, "keep-credentials", false, "Leave the platform's secrets in the command's environment.")
+	set.BoolVar(keep, "keep-credentials", false, "Keep the platform's secrets in the command's environment.")
 }
 
-// commandAfterDash finds the program behind "--", before anything is sent.
+// commandAfterDash returns the path of the program after "--", so that a mistake is found before anything is sent.
 func commandAfterDash(cmd *cobra.Command, args []string) (path string, err error) {
 	switch dash := cmd.ArgsLenAtDash(); {
 	case dash > 0 || dash < 0 && len(args) > 0:
 		return "", usageError(cmd, "The command and its arguments must follow \"--\"")
 	case len(args) == 0:
-		return "", usageError(cmd, "There is no command: it follows \"--\"")
+		return "", usageError(cmd, "The command is missing. Write it after \"--\"")
 	}
 	if path, err = exec.LookPath(args[0]); err != nil {
-		return "", usageError(cmd, "The command cannot be found, or is not executable")
+		return "", usageError(cmd, "The command after \"--\" cannot be found, or is not executable")
 	}
 	return path, nil
 }
 
-// tokenVariables are those in which a command finds the token.
+// tokenVariables returns the variables that hold the token for a command, as "NAME=value".
 func tokenVariables(p platforms.Platform, name string, token clients.Token) []string {
 	set := []string{
 		variableName(name, p) + "=" + token.AccessToken.Reveal(),
@@ -118,7 +118,7 @@ func authorizationName(p platforms.Platform) string {
 	return strings.ToUpper(p.Name) + "_AUTHORIZATION"
 }
 
-// variableNames lists the variables for the help.
+// variableNames enumerates the names of the variables for the help.
 func variableNames(all []platforms.Platform) string {
 	var names []string
 	for _, p := range all {
@@ -127,7 +127,8 @@ func variableNames(all []platforms.Platform) string {
 	return platforms.Enumerate(names)
 }
 
-// childEnvironment is that of a command: the one of this process with what is set, and without the secrets of the platforms.
+// childEnvironment returns the environment of a command: that of this process, plus the variables in set, minus the secrets
+// of the platforms unless keep is true.
 func (c *invocation) childEnvironment(all []platforms.Platform, keep bool, set []string) []string {
 	without := func(name string) bool {
 		if slices.ContainsFunc(set, func(s string) bool { return sameVariable(nameOf(s), name) }) {
@@ -143,7 +144,7 @@ func (c *invocation) childEnvironment(all []platforms.Platform, keep bool, set [
 	return append(kept, set...)
 }
 
-// nameOf is the name in "NAME=value". On Windows, some begin with "=".
+// nameOf returns the name in "NAME=value". On Windows, some names begin with "=".
 func nameOf(variable string) string {
 	if variable == "" {
 		return ""

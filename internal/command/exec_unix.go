@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// replaceProcess puts a program into the place of this one, as a shell's exec does. So its streams, its signals, its terminal and
-// its exit status are its own, and no token stays behind in this process.
+// replaceProcess replaces this process by a program, as a shell's exec does. The program then has the streams, the signals,
+// the terminal and the exit status to itself, and no token stays in the memory of a parent process.
 func (c *invocation) replaceProcess(ctx context.Context, path string, args, env []string) error {
 	if ctx.Err() != nil {
 		return &failure{status: statusInterrupted}

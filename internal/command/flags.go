@@ -22,39 +22,39 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-// Where a value may come from besides the environment and the defaults.
+// The origins of a value besides the environment and the defaults.
 const (
 	fromCommandLine platforms.Origin = "the command line"
 	fromFile        platforms.Origin = "the file that the flag names"
 	fromStdin       platforms.Origin = "standard input"
 )
 
-// stdin is the name of standard input in the place of a file.
+// stdin stands for standard input where a flag takes a file name.
 const stdin = "-"
 
-// maxFile is how many bytes of a file are read. No setting is that long.
+// maxFile is the size limit for a file that a flag names, in bytes.
 const maxFile = 1 << 20
 
-// flags are those of one command about settings, and what was given with them.
+// flags holds the settings flags of one command and their values.
 type flags struct {
 	groups []*group
 }
 
-// group is the flags about one platform's inputs, or about the general ones.
+// group holds the flags for the inputs of one platform, or for the general settings.
 type group struct {
 	title  string
 	prefix string // of the flags' names
 	set    *pflag.FlagSet
 	inputs []platforms.Input
-	given  map[string][]string
-	pairs  map[string][]string          // of maps, as NAME=VALUE
-	read   map[string]platforms.Setting // once the files were read
-	// refused is the input whose secret was given as an argument; nil: none was.
+	given  map[string][]string          // by input: the flag's values, unchecked
+	pairs  map[string][]string          // by input: pairs for a map, as NAME=VALUE
+	read   map[string]platforms.Setting // by input: the values after load has read the files
+	// refused is an input whose secret was given as an argument; nil: none was.
 	refused *platforms.Input
 }
 
-// settingsFlags defines the flags of the platforms on a command. Where there are several, each flag of a platform begins
-// with its name: one --client-id cannot be meant for two.
+// settingsFlags adds the flags of the platforms to a command. With several platforms, each platform's flags start with its
+// name, such as --equinix-client-id.
 func settingsFlags(cmd *cobra.Command, all ...platforms.Platform) *flags {
 	f := &flags{}
 	for _, p := range all {
@@ -66,7 +66,7 @@ func settingsFlags(cmd *cobra.Command, all ...platforms.Platform) *flags {
 		f.add(cmd, "Settings of "+p.Title, prefix, own)
 	}
 	shared := slices.Clone(platforms.General)
-	if len(all) == 1 { // its own min_validity may have another default
+	if len(all) == 1 { // min_validity has another default for an API proxy
 		for i, in := range shared {
 			if own := all[0].Input(in.Name); own.Name != "" {
 				shared[i] = own
@@ -77,7 +77,7 @@ func settingsFlags(cmd *cobra.Command, all ...platforms.Platform) *flags {
 	return f
 }
 
-// isGeneral reports whether an input of a platform is a isGeneral setting too.
+// isGeneral reports whether an input is also a general setting.
 func isGeneral(in platforms.Input) bool {
 	return slices.ContainsFunc(platforms.General, func(g platforms.Input) bool { return g.Name == in.Name })
 }
@@ -98,14 +98,16 @@ func (f *flags) add(cmd *cobra.Command, title, prefix string, inputs []platforms
 	setGroup(cmd, title, g.set)
 }
 
-// inputFlag is the flag of an input. Its value is checked later, with all others.
+// inputFlag is the flag of an input. Its value is checked later, together with all others.
 type inputFlag struct {
-	group          *group
-	in             platforms.Input
-	secretArgument bool // it takes no secret from the command line
+	group *group
+	in    platforms.Input
+	// secretArgument marks the flag whose value is the secret itself. It exists so that its error can name the right flag.
+	// For a map, it accepts pairs that are not secret.
+	secretArgument bool
 }
 
-// Set keeps the value. It never fails: an error would repeat the value.
+// Set stores the value. It never returns an error, because pflag would print the value with it.
 func (s *inputFlag) Set(text string) error {
 	name, _, isPair := strings.Cut(text, "=")
 	switch {
@@ -121,10 +123,10 @@ func (s *inputFlag) Set(text string) error {
 	return nil
 }
 
-// String is empty: the help shows the default in its own words.
+// String returns "", so that pflag adds no default to the help. The help text names it.
 func (s *inputFlag) String() string { return "" }
 
-// Type is the word for the value in the help: the last one of the input's name.
+// Type returns the placeholder for the value in the help: the last word of the input's name, in capitals.
 func (s *inputFlag) Type() string {
 	switch {
 	case s.secretArgument:
@@ -135,13 +137,13 @@ func (s *inputFlag) Type() string {
 	return strings.ToUpper(s.in.Name[strings.LastIndex(s.in.Name, "_")+1:])
 }
 
-// dashedName is the input's name as flags write it.
+// dashedName returns the input's name with dashes, as in flags.
 func dashedName(in platforms.Input) string { return strings.ReplaceAll(in.Name, "_", "-") }
 
-// takesFile reports whether the flag names a file with the value.
+// takesFile reports whether the input's flag names a file that contains the value.
 func takesFile(in platforms.Input) bool { return in.Secret || in.Name == platforms.CACertPEM.Name }
 
-// flagName is the name of the input's flag.
+// flagName returns the name of the input's flag, without dashes at the front.
 func flagName(in platforms.Input) string {
 	switch {
 	case in.Name == platforms.CACertPEM.Name:
@@ -152,17 +154,17 @@ func flagName(in platforms.Input) string {
 	return dashedName(in)
 }
 
-// helpText is the text of the input's flag.
+// helpText returns the help of the input's flag.
 func helpText(in platforms.Input) string {
 	text := strings.ReplaceAll(in.Description+in.RefreshNote, "`", "")
 	switch {
 	case in.Map:
-		text = "A file with a line NAME=VALUE for each. " + text + " \"-\": standard input."
+		text += " FILE has one NAME=VALUE on each line. \"-\" means standard input."
 	case takesFile(in):
-		text = "A file. " + text + " The line break at its end is left out. \"-\": standard input."
+		text += " FILE contains it; a line break at the end is dropped. \"-\" means standard input."
 	}
 	if in.List {
-		text += " Several: repeat the flag, or separate them by commas or blanks."
+		text += " For several values, repeat the flag, or separate them with commas or spaces."
 	}
 	if in.Environment != "" {
 		text += " Environment: " + in.Environment + "."
@@ -173,12 +175,12 @@ func helpText(in platforms.Input) string {
 	return text
 }
 
-// pairsHelpText is the text of the flag that takes pairs of the input.
+// pairsHelpText returns the help of the flag that takes single pairs of a map.
 func pairsHelpText(in platforms.Input, prefix string) string {
-	return "One of " + in.Name + ", if its value is no secret; otherwise use --" + prefix + flagName(in) + ". Several: repeat the flag."
+	return "One of " + in.Name + ", if the value is not secret; otherwise use --" + prefix + flagName(in) + ". For several pairs, repeat the flag."
 }
 
-// load reads the files that the flags name. It returns what is wrong.
+// load reads the files that the flags name. It rejects secrets in arguments, files that cannot be used, and invalid pairs.
 func (f *flags) load(ctx context.Context, c *invocation) error {
 	if err := f.rejectSecrets(); err != nil {
 		return err
@@ -197,7 +199,7 @@ func (f *flags) load(ctx context.Context, c *invocation) error {
 			default:
 				value, err := c.readFile(ctx, texts[0])
 				if err != nil {
-					return newFailure(statusUsage, sectionFiles, "--"+g.prefix+flagName(in)+" "+err.Error(), "Nothing was sent.")
+					return newFailure(statusUsage, sectionFiles, "--"+g.prefix+flagName(in)+": "+err.Error(), "Nothing was sent.")
 				}
 				from := fromFile
 				if texts[0] == stdin {
@@ -215,18 +217,19 @@ func (f *flags) load(ctx context.Context, c *invocation) error {
 	return nil
 }
 
-// joinPairs makes a map of the lines of a file and of the pairs on the command line, which come first.
+// joinPairs makes a map of the lines of a file and of the pairs on the command line. If both have a name, the command line
+// counts.
 func (g *group) joinPairs(in platforms.Input) error {
 	read := g.read[in.Name]
 	all, line := parsePairs(strings.Split(read.Value.Reveal(), "\n"))
 	if line > 0 {
-		return newFailure(statusUsage, sectionFiles, "--"+g.prefix+flagName(in)+" names what has a line that cannot be used",
-			fmt.Sprintf("Each line is NAME=VALUE, and no name comes twice. Line %d is not so. Nothing was sent.", line))
+		return newFailure(statusUsage, sectionFiles, fmt.Sprintf("--%s%s: line %d is not valid", g.prefix, flagName(in), line),
+			"Write one NAME=VALUE on each line, and each name once. Nothing was sent.")
 	}
 	arguments, pair := parsePairs(g.pairs[in.Name])
 	if pair > 0 {
-		return newFailure(statusUsage, sectionUsage, "--"+g.prefix+dashedName(in)+" cannot be used as it is",
-			"Write NAME=VALUE, and no name twice. Nothing was sent.")
+		return newFailure(statusUsage, sectionUsage, "--"+g.prefix+dashedName(in)+" is not valid",
+			"Write NAME=VALUE, and each name once. Nothing was sent.")
 	}
 	maps.Copy(all, arguments)
 	if len(all) > 0 {
@@ -235,8 +238,8 @@ func (g *group) joinPairs(in platforms.Input) error {
 	return nil
 }
 
-// parsePairs reads lines of NAME=VALUE, and leaves out empty ones. It returns the number of a line that is not so, or whose name
-// has come before; 0: there is none.
+// parsePairs reads lines of the form NAME=VALUE, and skips empty lines. It returns the number of the first line that has
+// another form or repeats a name; 0: all lines are valid.
 func parsePairs(lines []string) (map[string]string, int) {
 	all := map[string]string{}
 	for i, line := range lines {
@@ -253,7 +256,7 @@ func parsePairs(lines []string) (map[string]string, int) {
 	return all, 0
 }
 
-// checkStdin makes sure that standard input is asked for once. It can be read once.
+// checkStdin returns an error if several flags read standard input.
 func (f *flags) checkStdin() error {
 	var names []string
 	for _, g := range f.groups {
@@ -266,7 +269,7 @@ func (f *flags) checkStdin() error {
 	if len(names) < 2 {
 		return nil
 	}
-	return newFailure(statusUsage, sectionFiles, "Standard input can be read once", "It is named by "+platforms.Enumerate(names)+". Nothing was sent.")
+	return newFailure(statusUsage, sectionFiles, "Standard input can be read only once", "Several flags name it: "+platforms.Enumerate(names)+". Nothing was sent.")
 }
 
 func splitList(in platforms.Input, texts []string) []string {
@@ -276,8 +279,8 @@ func splitList(in platforms.Input, texts []string) []string {
 	return strings.FieldsFunc(strings.Join(texts, " "), func(r rune) bool { return r == ' ' || r == ',' })
 }
 
-// readFile reads a value from a file, or from standard input. It drops one line break at the end, which editors and echo
-// add, and nothing else. It waits for a pipe until ctx ends.
+// readFile reads a value from a file or from standard input. It drops one line break at the end, which editors and echo
+// add, and nothing else. It runs in a goroutine of its own, so that the end of ctx ends the wait for a pipe.
 func (c *invocation) readFile(ctx context.Context, path string) (clients.Secret, error) {
 	type result struct {
 		data []byte
@@ -287,7 +290,7 @@ func (c *invocation) readFile(ctx context.Context, path string) (clients.Secret,
 	go func() {
 		reader := c.Stdin
 		if path != stdin {
-			file, err := os.Open(path) //nolint:gosec // the user names it
+			file, err := os.Open(path) //nolint:gosec // the user's own choice
 			if err != nil {
 				done <- result{err: err}
 				return
@@ -302,23 +305,26 @@ func (c *invocation) readFile(ctx context.Context, path string) (clients.Secret,
 	select {
 	case r = <-done:
 	case <-ctx.Done():
-		return clients.Secret{}, errInterrupted
+		return clients.Secret{}, ctx.Err()
+	}
+	name := "the file"
+	if path == stdin {
+		name = "standard input"
 	}
 	text := strings.TrimSuffix(strings.TrimSuffix(string(r.data), "\n"), "\r")
 	switch {
 	case r.err != nil:
-		return clients.Secret{}, errors.New("names what cannot be read (" + cause(r.err) + ")")
+		return clients.Secret{}, errors.New(name + " cannot be read (" + cause(r.err) + ")")
 	case len(r.data) > maxFile:
-		return clients.Secret{}, errors.New("names what is longer than a setting can be")
+		return clients.Secret{}, errors.New(name + " is larger than 1 MiB")
 	case text == "":
-		return clients.Secret{}, errors.New("names what is empty")
+		return clients.Secret{}, errors.New(name + " is empty")
 	}
 	return clients.NewSecret(text), nil
 }
 
-var errInterrupted = errors.New("was not read: interrupted")
-
-// sources are where the platform's settings are looked up: its own flags, the general ones, the environment, the defaults.
+// sources returns the sources of one platform's settings, in the order of lookup: its flags and the general flags, the
+// environment, the defaults. own is the index of the platform's group.
 func (f *flags) sources(c *invocation, own int) []platforms.Source {
 	var all []platforms.Source
 	for _, from := range []platforms.Origin{fromCommandLine, fromFile, fromStdin} {
@@ -334,7 +340,7 @@ func (f *flags) sources(c *invocation, own int) []platforms.Source {
 	return append(all, platforms.Environment(c.getenv), platforms.Defaults())
 }
 
-// invalidGeneral finds what is wrong with general settings on the command line. Elsewhere nothing would check them.
+// invalidGeneral checks the general settings on the command line. Platform.Resolve checks only the platform's own inputs.
 func (f *flags) invalidGeneral() []platforms.Invalid {
 	g := f.groups[len(f.groups)-1]
 	var found []platforms.Invalid
@@ -342,7 +348,7 @@ func (f *flags) invalidGeneral() []platforms.Invalid {
 		value := g.read[in.Name]
 		text := in.Wrong(platforms.Value{Secret: value.Value})
 		if text != "" && in.Name == platforms.CACertPEM.Name {
-			text = "holds no certificate in PEM"
+			text = "contains no PEM certificate"
 		}
 		if text != "" {
 			found = append(found, platforms.Invalid{Input: in, From: value.From, Text: text})
@@ -351,47 +357,47 @@ func (f *flags) invalidGeneral() []platforms.Invalid {
 	return found
 }
 
-// rejectSecrets is about a secret on the command line.
+// rejectSecrets returns an error if a secret was given as an argument.
 func (f *flags) rejectSecrets() error {
 	for _, g := range f.groups {
 		if g.refused != nil {
 			return newFailure(statusUsage, sectionSecrets, "--"+g.prefix+dashedName(*g.refused)+" is not accepted", noSecrets+
-				" Put it into "+secretPlaces(*g.refused, g.prefix)+". If it was a real one, replace it.")
+				" Put the secret into "+secretPlaces(*g.refused, g.prefix)+". If you typed a real secret, replace it at the platform.")
 		}
 	}
 	return nil
 }
 
-const noSecrets = "Nothing was sent. Every user of this machine can see the arguments of a command, so no secret is taken from them."
+const noSecrets = "Nothing was sent. Every user of this machine can see the arguments of a command, so secrets are not accepted there."
 
-// secretPlaces are where a secret can be put.
+// secretPlaces says where to put a secret instead.
 func secretPlaces(in platforms.Input, prefix string) string {
-	file := "a file and name that with --" + prefix + flagName(in) + " (\"-\": standard input)"
+	file := "a file that you name with --" + prefix + flagName(in) + " (\"-\" means standard input)"
 	if in.Environment == "" {
 		return file
 	}
 	return in.Environment + ", or into " + file
 }
 
-// secretLike matches the names of flags that other programs have for secrets.
+// secretLike matches flag names that other programs use for secrets.
 var secretLike = regexp.MustCompile(`(?i)secret|pass|token|cred|key|auth|bearer`)
 
-// flagError words what the flag library has found. The library's own words repeat values, which may be secrets.
+// flagError replaces the messages of the flag library, which repeat values that may be secrets.
 func flagError(cmd *cobra.Command, err error) error {
 	missing, valueless, wrong := (*pflag.NotExistError)(nil), (*pflag.ValueRequiredError)(nil), (*pflag.InvalidValueError)(nil)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
 		return err
 	case errors.As(err, &missing) && secretLike.MatchString(missing.GetSpecifiedName()):
-		return newFailure(statusUsage, sectionSecrets, "There is no flag --"+missing.GetSpecifiedName(), noSecrets+
-			" Put them into the environment, or into files that flags name: "+cmd.CommandPath()+" --help lists them.")
+		return newFailure(statusUsage, sectionSecrets, "Unknown flag --"+missing.GetSpecifiedName(), noSecrets+
+			" Put secrets into the environment or into files. "+cmd.CommandPath()+" --help lists the variables and the flags for files.")
 	case errors.As(err, &missing) && missing.GetSpecifiedShortnames() == "":
-		return usageError(cmd, "There is no flag --"+missing.GetSpecifiedName())
+		return usageError(cmd, "Unknown flag --"+missing.GetSpecifiedName())
 	case errors.As(err, &valueless):
-		return usageError(cmd, "--"+valueless.GetSpecifiedName()+" lacks its value")
+		return usageError(cmd, "--"+valueless.GetSpecifiedName()+" needs a value")
 	case errors.As(err, &wrong):
-		return usageError(cmd, "The value of --"+wrong.GetFlag().Name+" is not possible")
+		return usageError(cmd, "The value of --"+wrong.GetFlag().Name+" is not valid")
 	default:
-		return usageError(cmd, "There is no such flag")
+		return usageError(cmd, "Unknown flag")
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-// formats write a token as text for standard output. A token is printable ASCII; the formats do not rely on it.
+// formats write a token for standard output. Tokens are printable ASCII, but the formats escape all other characters too.
 var formats = []struct {
 	name  string
 	write func(p platforms.Platform, variable string, token clients.Token) string
@@ -53,11 +53,12 @@ func formatNames() []string {
 	return names
 }
 
-// outputFunc returns what hands a token on in the format. It finds what would be in the way before anything is sent.
+// outputFunc returns the function that writes a token in the format. It checks the format, the variable's name and the
+// environment, so that a mistake is found before anything is sent.
 func (c *invocation) outputFunc(cmd *cobra.Command, name, variable string) (func(platforms.Platform, clients.Token) error, error) {
 	i := slices.Index(formatNames(), name)
 	if i < 0 {
-		return nil, usageError(cmd, "There is no such --format: "+strings.Join(formatNames(), ", "))
+		return nil, usageError(cmd, "Unknown --format. Choose one of: "+strings.Join(formatNames(), ", "))
 	}
 	if err := checkVariable(cmd, variable); err != nil {
 		return nil, err
@@ -70,7 +71,7 @@ func (c *invocation) outputFunc(cmd *cobra.Command, name, variable string) (func
 		return c.githubOutput(cmd, variable, deliver)
 	case "azure-devops":
 		if !strings.EqualFold(c.getenv("TF_BUILD"), "true") {
-			return nil, usageError(cmd, "--format azure-devops is for jobs of Azure DevOps, where TF_BUILD is True. Elsewhere it would print the token into a log")
+			return nil, usageError(cmd, "--format azure-devops works only in jobs of Azure DevOps, where TF_BUILD is True. Elsewhere it would print the token to a log")
 		}
 	}
 	return deliver, nil
@@ -80,21 +81,22 @@ var possibleVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func checkVariable(cmd *cobra.Command, name string) error {
 	if !possibleVariable.MatchString(name) {
-		return usageError(cmd, "--variable must be a name of letters, digits and _")
+		return usageError(cmd, "--variable must consist of letters, digits and _, and must not start with a digit")
 	}
 	return nil
 }
 
-// githubOutput masks the token in the job's log, and appends it to the file whose lines become the environment of later steps.
+// githubOutput returns the function that masks the token in the job's log and appends it to the file in GITHUB_ENV. The
+// runner sets the variables in that file for the later steps.
 func (c *invocation) githubOutput(cmd *cobra.Command, variable string, mask func(platforms.Platform, clients.Token) error) (func(platforms.Platform, clients.Token) error, error) {
 	path := c.getenv("GITHUB_ENV")
 	if !strings.EqualFold(c.getenv("GITHUB_ACTIONS"), "true") || path == "" {
-		return nil, usageError(cmd, "--format github is for jobs of GitHub Actions, where GITHUB_ACTIONS is true and GITHUB_ENV names a file")
+		return nil, usageError(cmd, "--format github works only in jobs of GitHub Actions, where GITHUB_ACTIONS is true and GITHUB_ENV names a file")
 	}
 	if upper := strings.ToUpper(variable); strings.HasPrefix(upper, "GITHUB_") || strings.HasPrefix(upper, "RUNNER_") || upper == "NODE_OPTIONS" {
-		return nil, usageError(cmd, "--variable: GitHub Actions lets no step set a variable of this name")
+		return nil, usageError(cmd, "--variable: in GitHub Actions, a step cannot set a variable with this name")
 	}
-	file, err := os.OpenFile(path, os.O_APPEND|os.O_RDWR, 0) //nolint:gosec // the runner names it
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_RDWR, 0) //nolint:gosec // the runner's own choice
 	if err != nil {
 		return nil, newFailure(statusUsage, sectionFiles, "The file in GITHUB_ENV cannot be opened", cause(err)+". Nothing was sent.")
 	}
@@ -109,7 +111,8 @@ func (c *invocation) githubOutput(cmd *cobra.Command, variable string, mask func
 	}, nil
 }
 
-// appendVariable appends a variable as GitHub's runner reads it: between two lines that the value cannot contain.
+// appendVariable appends a variable in the multi-line format of GitHub's runner, with a delimiter that the value does not
+// contain.
 func appendVariable(file *os.File, variable, value string) error {
 	delimiter := "ixtoken_" + rand.Text()
 	for strings.Contains(value, delimiter) {
@@ -123,7 +126,7 @@ func appendVariable(file *os.File, variable, value string) error {
 	return err
 }
 
-// lacksNewline reports whether the last line of the file lacks its end.
+// lacksNewline reports whether the file's last line has no line break.
 func lacksNewline(file *os.File) bool {
 	info, err := file.Stat()
 	if err != nil || info.Size() == 0 {
@@ -136,7 +139,7 @@ func lacksNewline(file *os.File) bool {
 
 func header(t clients.Token) string { return "Authorization: " + t.Authorization().Reveal() }
 
-// jsonOutputs are the results under the names that Terraform users know, as one JSON object in their order.
+// jsonOutputs returns the outputs as one JSON object, with the names and in the order of the provider's attributes.
 func jsonOutputs(p platforms.Platform, t clients.Token) string {
 	var text bytes.Buffer
 	text.WriteString("{")
@@ -162,25 +165,26 @@ func jsonOutputs(p platforms.Platform, t clients.Token) string {
 	return text.String()
 }
 
-// shellQuoted is for shells of the Bourne family: nothing has a meaning between single quotes but the quote itself.
+// shellQuoted quotes text for shells of the Bourne family. Between single quotes, only the single quote is special.
 func shellQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
-// powershellQuoted is for PowerShell, which takes four typographic quotes for the single one. Each is doubled.
+// powershellQuoted quotes text for PowerShell, which treats four typographic quotes like the single quote. Doubling escapes
+// each of them.
 func powershellQuoted(text string) string {
 	return "'" + regexp.MustCompile(`['‘’‚‛]`).ReplaceAllString(text, "$0$0") + "'"
 }
 
-// curlQuoted is for curl's configuration files, which know these escapes (man curl, --config).
+// curlQuoted quotes text for curl's configuration files ("man curl", --config).
 func curlQuoted(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "\v", `\v`).Replace(text) + `"`
 }
 
-// githubEscaped is for the message of a command to GitHub's runner.
+// githubEscaped escapes the message of a command to GitHub's runner.
 func githubEscaped(text string) string {
 	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(text)
 }
 
-// azureEscaped is for the message of a command to the agent of Azure DevOps.
+// azureEscaped escapes the message of a command to the agent of Azure DevOps.
 func azureEscaped(text string) string {
 	return strings.NewReplacer("%", "%AZP25", "\r", "%0D", "\n", "%0A").Replace(text)
 }

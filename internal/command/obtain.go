@@ -13,7 +13,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-// terms are what the command line calls things. prefix is that of the platform's flags.
+// terms returns the words of messages on the command line. prefix starts the names of the platform's flags.
 func terms(prefix string) platforms.Terms {
 	name := func(in platforms.Input) string {
 		switch {
@@ -36,21 +36,21 @@ func terms(prefix string) platforms.Terms {
 		Notes: func(in platforms.Input) []string {
 			return slices.DeleteFunc([]string{name(in), in.Environment}, func(s string) bool { return s == "" })
 		},
-		Trim: "$(cat FILE) leaves it out, and so do the flags that name a file.",
+		Trim: "$(cat FILE) drops it, and so do the flags that read a file.",
 	}
 }
 
-// target is what is target of one platform: the settings, which are complete and checked.
+// target is one platform with its settings.
 type target struct {
 	platforms.Platform
 	terms   platforms.Terms
 	sources []platforms.Source
 	found   platforms.Settings
-	grant   clients.Grant
+	grant   clients.Grant // nil if the settings are not valid
 }
 
-// resolve looks up and checks the settings of the platforms. All that is wrong is told at once; the settings are returned
-// all the same.
+// resolve looks up and checks the settings of the platforms. The error names all mistakes at once. With such an error, it
+// returns the settings too, so that check can show them.
 func (c *invocation) resolve(ctx context.Context, f *flags, all []platforms.Platform) (targets []target, err error) {
 	if err := f.load(ctx, c); err != nil {
 		if ctx.Err() != nil {
@@ -84,17 +84,18 @@ func (c *invocation) resolve(ctx context.Context, f *flags, all []platforms.Plat
 	return targets, nil
 }
 
-// firstPerInput leaves one fault for each input.
+// firstPerInput keeps the first fault of each input.
 func firstPerInput(faults []platforms.Invalid) []platforms.Invalid {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(faults, func(fault platforms.Invalid) bool {
-		before := seen[fault.Input.Name]
+		repeated := seen[fault.Input.Name]
 		seen[fault.Input.Name] = true
-		return before
+		return repeated
 	})
 }
 
-// flagSource is the source of what the flags of one platform say, wherever that stands.
+// flagSource returns the values of one platform's flags as a source, whether they come from the command line or from files.
+// own is the index of the platform's group.
 func (f *flags) flagSource(own int) platforms.Source {
 	g := f.groups[own]
 	return platforms.Source{Origin: fromCommandLine, Value: func(in platforms.Input) platforms.Value {
@@ -102,7 +103,7 @@ func (f *flags) flagSource(own int) platforms.Source {
 	}}
 }
 
-// options are those of the engine: what the general settings say, and when to send nothing more.
+// options returns the client's options for the general settings. When interrupted is closed, the client sends nothing more.
 func (c *invocation) options(t target, interrupted <-chan struct{}) clients.Options {
 	options := clients.Options{UserAgent: c.UserAgent, Interrupted: interrupted, Logger: slog.New(logger{c})}
 	_, said := platforms.Configure(&options, t.sources...)
@@ -110,12 +111,13 @@ func (c *invocation) options(t target, interrupted <-chan struct{}) clients.Opti
 	return options
 }
 
-// newClient makes the client that the general settings describe.
+// newClient returns a client for the general settings. When ctx ends, it sends nothing more.
 func (c *invocation) newClient(ctx context.Context, t target) *clients.Client {
 	return clients.New(c.options(t, ctx.Done()))
 }
 
-// token obtains one token. Where strict is set, a token that is valid for less than min_validity is an error.
+// token obtains one token and prints the warnings about it. With strict, a token that is valid for less than min_validity is
+// an error.
 func (c *invocation) token(ctx context.Context, client *clients.Client, t target, strict bool) (clients.Token, error) {
 	c.printMessages(t.RemarksOnSettings(t.found, t.terms)...)
 	token, err := client.Token(ctx, t.grant, t.found.MinValidity())
@@ -124,7 +126,7 @@ func (c *invocation) token(ctx context.Context, client *clients.Client, t target
 	}
 	c.printMessages(t.RemarksOnToken(t.found, token)...)
 	if strict && time.Until(token.Expiry) < t.found.MinValidity() {
-		return clients.Token{}, newFailure(statusShortLived, sectionStrict, "The "+t.Title+" access token was not handed out", "--strict makes an error of a token that may be valid for less than --min-validity.")
+		return clients.Token{}, newFailure(statusShortLived, sectionStrict, "The "+t.Title+" access token was not handed out", "It may be valid for less than --min-validity, and --strict makes this an error.")
 	}
 	return token, nil
 }

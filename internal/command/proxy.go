@@ -18,13 +18,13 @@ import (
 )
 
 func (c *invocation) proxyCommand() *cobra.Command {
-	return c.perPlatform("proxy PLATFORM [flags] [-- COMMAND…]", "Puts a valid token on each request to an API",
-		"Listens on this machine, forwards requests to an API, and puts a valid access token on each.\nA command that runs for hours needs no token then.",
+	return c.perPlatform("proxy PLATFORM [flags] [-- COMMAND…]", "Forwards requests to an API, each with a valid token",
+		"Listens on this machine, forwards requests to an API, and adds a valid access token to each request.\nA command that runs for hours then needs no token of its own.",
 		func(p platforms.Platform) *cobra.Command {
 			cmd := &cobra.Command{
 				Use: p.Name + " [flags] [-- COMMAND…]", Short: p.Title, DisableFlagsInUseLine: true,
-				Long: "Listens on this machine, forwards requests to an API of " + p.Title + ", and puts a valid access token on each.\n\n" +
-					"With a command, the command finds the URL in " + urlName("", p) + ", and the proxy ends with it. Without one, the URL is printed, and\nthe proxy runs until it is interrupted. The URL is a secret: it opens the API to every program of this machine.",
+				Long: "Listens on this machine, forwards requests to an API of " + p.Title + ", and adds a valid access token to each request.\n\n" +
+					"With a command, " + urlName("", p) + " holds the proxy's URL for it, and the proxy ends with the command. Without a\ncommand, the proxy prints its URL and runs until you interrupt it. The URL is a secret: every program of this machine\nthat knows it can use the API.",
 			}
 			var variable string
 			var strict, keep bool
@@ -33,7 +33,7 @@ func (c *invocation) proxyCommand() *cobra.Command {
 			addStrict(set, &strict)
 			addKeepCredentials(set, &keep)
 			cmd.Flags().AddFlagSet(set)
-			setGroup(cmd, "The proxy", set)
+			setGroup(cmd, "Proxy options", set)
 			f := settingsFlags(cmd, p.Proxy())
 			cmd.RunE = func(cmd *cobra.Command, args []string) error {
 				path := ""
@@ -65,12 +65,12 @@ func (c *invocation) proxyCommand() *cobra.Command {
 		})
 }
 
-// urlName is what the variable with the proxy's URL is called.
+// urlName returns the name of the variable that holds the proxy's URL: name, or the default if name is empty.
 func urlName(name string, p platforms.Platform) string {
 	return cmp.Or(name, strings.ToUpper(p.Name)+"_API_URL")
 }
 
-// printURLAndWait prints the proxy's URL, and waits until ctx ends.
+// printURLAndWait prints the proxy's URL and waits until ctx ends.
 func (c *invocation) printURLAndWait(ctx context.Context, started *proxy.Proxy) error {
 	if err := c.printResult(started.URL().Reveal() + "\n"); err != nil {
 		return err
@@ -79,8 +79,8 @@ func (c *invocation) printURLAndWait(ctx context.Context, started *proxy.Proxy) 
 	return &failure{status: statusInterrupted}
 }
 
-// startProxy obtains the first token and starts the proxy. Ctrl-C ends the wait for the first token alone: afterwards it
-// is the command's, which may need the API to clean up.
+// startProxy obtains the first token and starts the proxy. The end of ctx, such as Ctrl-C, ends only the wait for the first
+// token. It does not stop the proxy, because the command may need the API to clean up.
 func (c *invocation) startProxy(ctx context.Context, f *flags, p platforms.Platform, strict bool) (*proxy.Proxy, error) {
 	targets, err := c.resolve(ctx, f, []platforms.Platform{p.Proxy()})
 	if err != nil {

@@ -13,24 +13,24 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-// The exit statuses, on which pipelines rely.
+// The exit statuses. Pipelines rely on them.
 const (
 	statusOK          = 0
-	statusFailed      = 1
-	statusUsage       = 2 // usage or settings: nothing was sent
-	statusRejected    = 3 // it will not pass by itself: do not repeat
-	statusTemporary   = 4 // it may pass: try later
-	statusShortLived  = 5 // with --strict: the token is valid for less than --min-validity
+	statusFailed      = 1 // any other failure
+	statusUsage       = 2 // a mistake in the usage or the settings; nothing was sent
+	statusRejected    = 3 // a permanent failure, such as rejected credentials; a retry does not help
+	statusTemporary   = 4 // a temporary failure; a later retry may help
+	statusShortLived  = 5 // with --strict: the token may be valid for less than --min-validity
 	statusInterrupted = 130
 )
 
-// failure is a command that has failed, with what a person is told of it.
+// failure is the error of a command: its exit status, and the messages to print.
 type failure struct {
 	status   int
 	messages []platforms.Message
 }
 
-// Error is the first line of what is told; empty: nothing is.
+// Error returns the summary of the first message; empty: there is no message to print.
 func (f *failure) Error() string {
 	if len(f.messages) == 0 {
 		return ""
@@ -38,7 +38,7 @@ func (f *failure) Error() string {
 	return f.messages[0].Summary
 }
 
-// The headings of the guide's sections about what only the command line tells.
+// The headings of the troubleshooting guide's sections on messages that only the command line prints.
 const (
 	sectionUsage   = "The command is not understood"
 	sectionSecrets = "Secrets are not taken from arguments"
@@ -49,12 +49,12 @@ const (
 	sectionStart   = "The program could not be started"
 )
 
-// newFailure is a failure with one message, which leads to a section of the guide.
+// newFailure returns a failure with one message, which links to a section of the guide.
 func newFailure(status int, section, summary, detail string) error {
 	return &failure{status, []platforms.Message{{Summary: summary, Detail: detail + platforms.More(section)}}}
 }
 
-// statusOf is the exit status for an error of the engine.
+// statusOf returns the exit status for an error of the client.
 func statusOf(err error) int {
 	found := (*clients.Error)(nil)
 	switch {
@@ -71,7 +71,7 @@ func statusOf(err error) int {
 	}
 }
 
-// cause is what an error of the file system says without the path.
+// cause returns the text of a file system error without the path.
 func cause(err error) string {
 	if number := syscall.Errno(0); errors.As(err, &number) {
 		return number.Error()
@@ -81,5 +81,5 @@ func cause(err error) string {
 			return known.Error()
 		}
 	}
-	return "it failed"
+	return "the operation failed"
 }

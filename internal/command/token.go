@@ -14,7 +14,7 @@ import (
 )
 
 func (c *invocation) tokenCommand() *cobra.Command {
-	return c.perPlatform("token PLATFORM", "Prints an access token", "Prints an access token, or what hands it on.", func(p platforms.Platform) *cobra.Command {
+	return c.perPlatform("token PLATFORM", "Prints an access token", "Prints an access token, in one of several formats.", func(p platforms.Platform) *cobra.Command {
 		cmd := &cobra.Command{
 			Use: p.Name + " [flags]", Short: p.Title, Args: noArguments,
 			Long: "Prints an access token for " + p.About + ".",
@@ -22,11 +22,11 @@ func (c *invocation) tokenCommand() *cobra.Command {
 		var format, variable string
 		var strict bool
 		set := pflag.NewFlagSet("", pflag.ContinueOnError)
-		set.StringVar(&format, "format", "token", "How it is printed: `FORMAT` is "+strings.Join(formatNames(), ", ")+".")
+		set.StringVar(&format, "format", "token", "The output format: `FORMAT` is one of "+strings.Join(formatNames(), ", ")+".")
 		addVariable(set, &variable, p)
 		addStrict(set, &strict)
 		cmd.Flags().AddFlagSet(set)
-		setGroup(cmd, "Result", set)
+		setGroup(cmd, "Output options", set)
 		f := settingsFlags(cmd, p)
 		_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formatNames(), cobra.ShellCompDirectiveNoFileComp))
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -50,14 +50,14 @@ func (c *invocation) tokenCommand() *cobra.Command {
 }
 
 func addStrict(set *pflag.FlagSet, strict *bool) {
-	set.BoolVar(strict, "strict", false, "End with status 5 if the token is valid for less than --min-validity, instead of with a warning.")
+	set.BoolVar(strict, "strict", false, "End with status 5, instead of a warning, if the token may be valid for less than --min-validity.")
 }
 
 func addVariable(set *pflag.FlagSet, variable *string, p platforms.Platform) {
 	set.StringVar(variable, "variable", "", "The `NAME` of the variable that holds the token. Default: "+variableName("", p)+".")
 }
 
-// variableName is what the variable with the token is called.
+// variableName returns the name of the variable that holds the token: name, or the default if name is empty.
 func variableName(name string, p platforms.Platform) string {
 	return cmp.Or(name, strings.ToUpper(p.Name)+"_ACCESS_TOKEN")
 }

@@ -116,9 +116,9 @@ func TestASecretComesFromAFileOrFromStandardInput(t *testing.T) {
 	}
 	before := s.sent()
 	for _, path := range []string{os.DevNull, filepath.Join(t.TempDir(), "missing"), t.TempDir()} {
-		s.refused(2, []string{"--client-secret-file names what ", "Nothing was sent."}, "token", "equinix", "--client-secret-file", path)
+		s.refused(2, []string{"--client-secret-file: the file ", "Nothing was sent."}, "token", "equinix", "--client-secret-file", path)
 	}
-	s.refused(2, []string{"Standard input can be read once"}, "token", "equinix", "--client-secret-file=-", "--user-password-file=-")
+	s.refused(2, []string{"Standard input can be read only once"}, "token", "equinix", "--client-secret-file=-", "--user-password-file=-")
 	if s.sent() != before {
 		t.Error("something was sent")
 	}
