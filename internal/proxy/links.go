@@ -11,7 +11,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// links makes the links in an answer's headers point to the proxy where they point to the upstream.
+// links rewrites the links in the headers of an answer: links to the upstream become links to the proxy.
 type links struct {
 	upstream, requested *url.URL
 	proxy               clients.Secret
@@ -26,10 +26,10 @@ func (l *links) rewrite(header http.Header) {
 	}
 }
 
-// throughProxy returns a link that leads to the same place through the proxy; unchanged, if there is none.
+// throughProxy returns the link through the proxy for a link to the upstream. It returns any other link unchanged.
 func (l *links) throughProxy(link string) string {
 	reference, err := url.Parse(link)
-	if err != nil || reference.RawPath != "" && reference.RawPath != reference.EscapedPath() { // net/url would change its escapes
+	if err != nil || reference.RawPath != "" && reference.RawPath != reference.EscapedPath() { // net/url would change the escapes
 		return link
 	}
 	to := l.requested.ResolveReference(reference) // links may be relative
@@ -50,8 +50,8 @@ func (l *links) throughProxy(link string) string {
 	return through
 }
 
-// linkThroughProxy does so for each target of a Link header: <target>; parameter="text", <target> (RFC 8288, section 3). What
-// stands in quotation marks is no target.
+// linkThroughProxy rewrites each target of a Link header: <target>; parameter="text", <target> (RFC 8288, section 3). It
+// leaves quoted strings unchanged.
 func (l *links) linkThroughProxy(value string) string {
 	var out strings.Builder
 	for value != "" {
@@ -63,7 +63,7 @@ func (l *links) linkThroughProxy(value string) string {
 		if value[i] == '<' {
 			end = strings.IndexByte(value[i:], '>') + 1
 		}
-		if end == 0 { // it has no end
+		if end == 0 { // neither > nor a closing quote
 			break
 		}
 		out.WriteString(value[:i])
@@ -77,7 +77,7 @@ func (l *links) linkThroughProxy(value string) string {
 	return out.String() + value
 }
 
-// quotedLength is the length of the quoted string at the beginning of text; 0: it has no end.
+// quotedLength returns the length of the quoted string at the start of text; 0: the closing quote is missing.
 func quotedLength(text string) int {
 	for i := 1; i < len(text); i++ {
 		switch text[i] {
@@ -95,7 +95,7 @@ func sameHost(a, b *url.URL) bool {
 	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
 }
 
-// port is the URL's, or that of its scheme.
+// port returns the URL's port, or the default port of its scheme.
 func port(u *url.URL) string {
 	switch {
 	case u.Port() != "":
