@@ -76,7 +76,7 @@ func TestBadConfigurationIsRefused(t *testing.T) {
 		{
 			name:   "C04 the refresh token grant lacks its token",
 			config: equinixBlock(`grant_type = "refresh_token"`),
-			want:   []string{"previous_refresh_token (in this block alone)"},
+			want:   []string{"previous_refresh_token (only in this block)"},
 		},
 		{name: "C07 no scheme", config: equinixBlock(`base_url = "api.equinix.com"`), want: []string{"invalid base_url", "https://"}},
 		{name: "C07 http", config: equinixBlock(`base_url = "http://api.equinix.com"`), want: []string{"invalid base_url", "loopback"}},
@@ -251,10 +251,10 @@ resource "terraform_data" "use" {
 func TestAnUnknownValueInTheProviderBlockIsNamed(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, kind, provider, want, advice string }{
-		{"a secret", "ephemeral", "equinix = { client_secret = terraform_data.later.output }", "equinix.client_secret", "into this block itself"},
+		{"a secret", "ephemeral", "equinix = { client_secret = terraform_data.later.output }", "equinix.client_secret", "in this block instead"},
 		{"a secret for a data source", "data", "equinix = { client_secret = terraform_data.later.output }", "equinix.client_secret", "ephemeral resource"},
-		{"an id for a data source", "data", "equinix = { client_id = terraform_data.later.output }", "equinix.client_id", "into this block itself"},
-		{"the whole object", "ephemeral", "equinix = { for k in [\"client_id\"] : k => terraform_data.later.output }", "equinix.client_id", "into this block itself"},
+		{"an id for a data source", "data", "equinix = { client_id = terraform_data.later.output }", "equinix.client_id", "in this block instead"},
+		{"the whole object", "ephemeral", "equinix = { for k in [\"client_id\"] : k => terraform_data.later.output }", "equinix.client_id", "in this block instead"},
 		{"the timeout", "ephemeral", "request_timeout = terraform_data.later.output", "request_timeout", "known in the plan"},
 		{"the retries", "ephemeral", "max_retries = length(terraform_data.later.output)", "max_retries", "known in the plan"},
 		{"the validity", "data", "min_validity = terraform_data.later.output", "min_validity", ""},

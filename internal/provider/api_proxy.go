@@ -19,14 +19,14 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/proxy"
 )
 
-// proxies are the open ones of this process. It is safe for concurrent use.
+// proxies holds the open proxies of this process. It is safe for concurrent use.
 type proxies struct {
 	mu   sync.Mutex
 	last int
 	open map[int]*proxy.Proxy
 }
 
-// add keeps a proxy, and returns the number that take finds it by. The number is no secret.
+// add stores a proxy and returns its number for take. The number is not secret.
 func (all *proxies) add(p *proxy.Proxy) int {
 	all.mu.Lock()
 	defer all.mu.Unlock()
@@ -38,7 +38,7 @@ func (all *proxies) add(p *proxy.Proxy) int {
 	return all.last
 }
 
-// take returns a proxy once; nil: there is none.
+// take removes a proxy and returns it; nil: there is none with this number.
 func (all *proxies) take(number int) *proxy.Proxy {
 	all.mu.Lock()
 	defer all.mu.Unlock()
@@ -47,8 +47,8 @@ func (all *proxies) take(number int) *proxy.Proxy {
 	return p
 }
 
-// apiProxy is the ephemeral resource of a platform that forwards to its API. Its Platform is the description of the proxy,
-// token that of the access token.
+// apiProxy is the ephemeral resource of a platform's API proxy. The embedded Platform describes the proxy, and token
+// describes the access token.
 type apiProxy struct {
 	accessToken
 	token platforms.Platform
@@ -77,7 +77,7 @@ func (a *apiProxy) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ep
 		attributes[in.Name] = inputAttribute(in)
 	}
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "A proxy on this machine for " + a.About + ". It puts a valid access token on each request, so that a run may take longer than a token lasts.",
+		MarkdownDescription: "A proxy on this machine for " + a.About + ". It adds a valid access token to each request, so that a run may take longer than a token lasts.",
 		Attributes:          attributes,
 	}
 }
@@ -93,8 +93,8 @@ func (a *apiProxy) ValidateConfig(ctx context.Context, req ephemeral.ValidateCon
 	}
 }
 
-// proxyKey is the private data in which Close finds the proxy's number. The URL, which is a secret, is not there: private
-// data crosses the wire to the CLI.
+// proxyKey is the key of the private data that tells Close the proxy's number. Private data goes to the CLI, so it must not
+// contain the URL, which is a secret.
 const proxyKey = "proxy"
 
 // Open obtains the first token and starts the proxy. It listens in this process until Close.
@@ -133,7 +133,7 @@ func (a *apiProxy) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ep
 	}
 }
 
-// Close ends the proxy, and says if the API has refused fresh tokens.
+// Close closes the proxy, and warns if the API refused fresh tokens.
 func (a *apiProxy) Close(ctx context.Context, req ephemeral.CloseRequest, resp *ephemeral.CloseResponse) {
 	stored, diags := req.Private.GetKey(ctx, proxyKey)
 	resp.Diagnostics.Append(diags...)

@@ -182,7 +182,7 @@ func TestAProxyWithoutATokenIsNotOpened(t *testing.T) {
 		t.Errorf("%d requests", got)
 	}
 	missing := s.open("interxion_api_proxy", nil)
-	if len(missing.Diagnostics) != 1 || missing.Diagnostics[0].Summary != "No Interxion API proxy: settings are missing" || !strings.Contains(missing.Diagnostics[0].Detail, "upstream (in this block alone)") {
+	if len(missing.Diagnostics) != 1 || missing.Diagnostics[0].Summary != "No Interxion API proxy: settings are missing" || !strings.Contains(missing.Diagnostics[0].Detail, "upstream (only in this block)") {
 		t.Errorf("%v", missing.Diagnostics)
 	}
 }

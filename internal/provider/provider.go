@@ -1,8 +1,7 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package provider is the Terraform side: schemas, where a setting's value comes from, and what users are told. It knows
-// nothing of HTTP.
+// Package provider is the Terraform provider: schemas, values and diagnostics. It knows nothing about HTTP.
 package provider
 
 import (
@@ -25,14 +24,13 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-// Options are what the process knows and the configuration does not.
+// Options are the settings that come from the process and not from the configuration.
 type Options struct {
-	// Version and Commit are those of the provider's build; they are in the User-Agent header.
+	// Version and Commit identify the build. They are in the User-Agent header.
 	Version, Commit string
-	// Interrupted, once closed, ends every wait; nil: none is ever ended by it.
+	// Interrupted ends every wait when it is closed; nil: it is never closed.
 	Interrupted <-chan struct{}
-	// Ignored is the environment variable that was switched off before the process began to serve; "": none was. Users
-	// are told of it when the provider is configured.
+	// Ignored is an environment variable that was set and that main has unset; empty: none. Configure warns about it.
 	Ignored string
 }
 
@@ -50,19 +48,19 @@ var (
 	_ framework.ProviderWithValidateConfig     = (*ixtoken)(nil)
 )
 
-// providerData is what the provider block comes to.
+// providerData is the result of configuring the provider. The blocks use it.
 type providerData struct {
 	client *clients.Client
 	// rootCAs are the certificate authorities to trust; nil: the system's.
 	rootCAs *x509.CertPool
-	// proxies are those of the process, however often it is configured.
+	// proxies are the open proxies of the process. They are the same in all providerData of the process.
 	proxies *proxies
-	// blocks are the settings in the provider block for each platform.
+	// blocks are the settings in the provider block, by platform.
 	blocks map[string]values
-	// unknown are the settings of the provider block itself that are decided in the apply only.
+	// unknown are the general settings in the provider block that are known only in the apply.
 	unknown []platforms.Input
-	// blockError is why no block gets a token; nil: nothing is. It is told by the blocks: an error while the provider is
-	// configured makes Terraform add one of its own, about a provider block that may not be there.
+	// blockError is the error of every block; nil: none. Configure does not return it, because Terraform would add an error
+	// of its own, about a provider block that may not exist.
 	blockError diag.Diagnostic
 }
 
@@ -82,7 +80,7 @@ func (p *ixtoken) Schema(_ context.Context, _ framework.SchemaRequest, resp *fra
 		}
 		attributes[platform.Name] = schema.SingleNestedAttribute{
 			Optional:            true,
-			MarkdownDescription: "Settings for " + platform.Title + " that hold for every block that does not set them itself. A platform that is not used needs none.",
+			MarkdownDescription: "Settings for " + platform.Title + ". They apply to every block that does not set them itself. A platform that you do not use needs no settings.",
 			Attributes:          nested,
 		}
 	}
@@ -143,8 +141,8 @@ func (p *ixtoken) configure(block values) (*providerData, diag.Diagnostics) {
 	return data, diagnostics(messages...)
 }
 
-// platformSettings returns the provider block's settings for the platform. Where the platform's object is not known as a
-// whole, no input in it is.
+// platformSettings returns the provider block's settings for the platform. If the platform's object is unknown as a whole,
+// each of its inputs is unknown.
 func platformSettings(p platforms.Platform, block values) values {
 	object, _ := block[p.Name].(types.Object)
 	found := values(object.Attributes())
@@ -157,14 +155,14 @@ func platformSettings(p platforms.Platform, block values) values {
 	return found
 }
 
-// userAgent names the provider and, as Terraform does, what TF_APPEND_USER_AGENT adds.
+// userAgent returns the value of the User-Agent header. Like Terraform, it appends TF_APPEND_USER_AGENT.
 func userAgent(version, commit string) (string, diag.Diagnostic) {
 	agent := "terraform-provider-ixtoken/" + version + " (" + commit + ")"
 	if more := strings.TrimSpace(os.Getenv("TF_APPEND_USER_AGENT")); more != "" {
 		agent += " " + more
 	}
 	if strings.ContainsFunc(agent, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return "", explainSetting("The environment variable TF_APPEND_USER_AGENT", "has a line break, a control character or a character outside ASCII")
+		return "", explainSetting("The environment variable TF_APPEND_USER_AGENT", "contains a line break, a control character or a character outside ASCII")
 	}
 	return agent, nil
 }

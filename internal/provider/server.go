@@ -12,16 +12,16 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// NewServer returns the provider as the protocol's server. No call can crash it: a panic becomes one diagnostic.
+// NewServer returns the provider as a server of the plugin protocol. A panic in a call becomes an error of this call.
 func NewServer(options Options) tfprotov6.ProviderServer {
 	return server{providerserver.NewProtocol6(New(options))()}
 }
 
-// server guards every call that the CLI makes to a provider without resources. The framework guards none: a panic ends
-// the process, and Go prints its value, which may hold a secret, on the user's terminal.
+// server recovers from panics in every call that a CLI makes to a provider without managed resources. The framework does
+// not: a panic would end the process, and Go would print the panic value, which may contain a secret, on the terminal.
 type server struct{ tfprotov6.ProviderServer }
 
-// serveCall serves one call. Of a panic, the value is dropped, and the location is reported.
+// serveCall serves one call. After a panic, it returns an error with the location. It drops the panic value.
 func serveCall[Request, Response any](ctx context.Context, request Request,
 	serve func(context.Context, Request) (Response, error), failed func([]*tfprotov6.Diagnostic) Response,
 ) (response Response, err error) {
