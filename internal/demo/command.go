@@ -17,7 +17,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// linkCommand puts the provider's binary into dir under the name that it has as a command.
+// linkCommand makes the provider's binary available in dir under its name as a command.
 func linkCommand(dir string) error {
 	binary, err := filepath.Abs(filepath.Join(".bin", "terraform-provider-ixtoken"+cli.Suffix))
 	if err != nil {
@@ -33,7 +33,7 @@ func linkCommand(dir string) error {
 	return cli.ReplaceProgram(binary, link) // Windows lets only some users make links
 }
 
-// demonstrateCommand shows the same binary as a command: check, and a token that curl takes from its standard input.
+// demonstrateCommand runs the binary as a command: check, and a token for curl, which reads it from standard input.
 func demonstrateCommand(ctx context.Context, dir string, platforms *simulator.Simulator) error {
 	if err := linkCommand(dir); err != nil {
 		return err

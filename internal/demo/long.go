@@ -24,10 +24,10 @@ var longConfiguration string
 
 const (
 	shortLife = 2 * time.Second
-	calls     = 5 // a second apart
+	calls     = 5 // one per second
 )
 
-// callRepeatedly calls an API several times and leaves the statuses in a file.
+// callRepeatedly calls an API several times and writes the statuses to a file.
 func callRepeatedly(ctx context.Context, name string) error {
 	var statuses []string
 	for range calls {
@@ -57,7 +57,7 @@ func callRepeatedly(ctx context.Context, name string) error {
 	return os.WriteFile(apiAnswer{}.file(name), left, 0o600)
 }
 
-// demonstrateLongApply shows an apply that takes longer than a token lasts, with a token and through the proxy.
+// demonstrateLongApply runs an apply that takes longer than a token lasts, with a token and through the proxy.
 func demonstrateLongApply(ctx context.Context, dir string, platforms *simulator.Simulator) error {
 	platforms.Interxion.SetLifetime(shortLife, 0)
 	workspace, err := cli.Open(dir, os.Getenv("TF_ACC_TERRAFORM_PATH"), ".bin")
@@ -96,7 +96,7 @@ func demonstrateLongApply(ctx context.Context, dir string, platforms *simulator.
 	return nil
 }
 
-// statusesOf are what a command has left.
+// statusesOf reads the statuses that callRepeatedly has written.
 func statusesOf(workspace *cli.Workspace, name string) ([]string, error) {
 	left, err := os.ReadFile(filepath.Join(workspace.Dir, apiAnswer{}.file(name)))
 	if err != nil {

@@ -1,14 +1,18 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command demo shows the provider at work, without an account anywhere: a simulator of the platforms on loopback,
-// a real apply that obtains a token of each as an ephemeral value, a call of each protected API with it, another provider
-// that is configured with one, and an apply that takes longer than a token lasts. It runs the providers in .bin and the CLI in TF_ACC_TERRAFORM_PATH.
+// Command demo demonstrates the provider without an account. It starts a simulator of the platforms on loopback, and runs
+// applies with a real CLI:
 //
-//	demo                runs the demo
+//   - one obtains a token of each platform, calls each API with its token, and configures another provider with a token,
+//   - one takes longer than a token lasts, and uses an API proxy.
+//
+// Then it runs the binary as a command. It uses the providers in .bin and the CLI in TF_ACC_TERRAFORM_PATH.
+//
+//	demo                runs the demonstration
 //	demo shell          starts the simulator, and a shell in which every example works
-//	demo call PLATFORM  is what the demo's configuration runs: it calls API_URL with AUTHORIZATION
-//	demo calls NAME     does so several times
+//	demo call PLATFORM  calls API_URL with the header AUTHORIZATION; the demo's configuration runs it
+//	demo calls NAME     does the same several times
 package main
 
 import (
@@ -53,7 +57,8 @@ func main() {
 	}
 }
 
-// apiAnswer is what call leaves for run: output of a local-exec with ephemeral values is suppressed.
+// apiAnswer is what call writes to a file for run. Terraform suppresses the output of a local-exec that uses ephemeral
+// values.
 type apiAnswer struct {
 	Status    string
 	Body      json.RawMessage
@@ -62,7 +67,7 @@ type apiAnswer struct {
 
 func (apiAnswer) file(platform string) string { return platform + ".json" }
 
-// call calls a protected API with the token in the environment.
+// call calls an API with the token in the environment.
 func call(ctx context.Context, platform string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, os.Getenv("API_URL"), nil)
 	if err != nil {
@@ -128,7 +133,7 @@ func run(ctx context.Context) (err error) {
 	return scanForSecrets(dir, all)
 }
 
-// prepare writes the configuration and sets the environment as a user would.
+// prepare writes the configuration and sets the environment variables that a user would set.
 func prepare(dir string, platforms *simulator.Simulator) (*cli.Workspace, error) {
 	workspace, err := cli.Open(dir, os.Getenv("TF_ACC_TERRAFORM_PATH"), ".bin", "mastercard/restapi")
 	if err != nil {
@@ -151,7 +156,7 @@ func prepare(dir string, platforms *simulator.Simulator) (*cli.Workspace, error)
 	return workspace, workspace.Write("main.tf", configuration)
 }
 
-// report says what one platform was asked, and what its protected API answered.
+// report prints the requests that one platform has received, and the answer of its API.
 func report(workspace *cli.Workspace, platform *simulator.Platform) error {
 	left, err := os.ReadFile(filepath.Join(workspace.Dir, apiAnswer{}.file(platform.Name())))
 	if err != nil {
@@ -180,7 +185,7 @@ func report(workspace *cli.Workspace, platform *simulator.Platform) error {
 	return nil
 }
 
-// scanForSecrets looks for every secret and token, in every common encoding, in everything that the run left on disk.
+// scanForSecrets searches all files of the run for every secret and token, in every common encoding.
 func scanForSecrets(dir string, all []*simulator.Platform) error {
 	secrets := map[string]string{}
 	for _, platform := range all {

@@ -15,7 +15,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 )
 
-// installCommand copies the binary in .bin to where Go installs programs, under the name of the command.
+// installCommand copies the binary in .bin to the directory in which Go installs programs, as ixtoken.
 func installCommand(ctx context.Context) error {
 	dir, err := programDir(ctx)
 	if err != nil {
@@ -40,7 +40,7 @@ func installCommand(ctx context.Context) error {
 	return nil
 }
 
-// programDir is $GOBIN, or $HOME/go/bin.
+// programDir returns $GOBIN or, if it is not set, $HOME/go/bin.
 func programDir(ctx context.Context) (string, error) {
 	set, err := exec.CommandContext(ctx, "go", "env", "GOBIN").Output()
 	if dir := strings.TrimSpace(string(set)); err == nil && dir != "" {
@@ -54,7 +54,7 @@ func onPath(dir string) bool {
 	return slices.ContainsFunc(filepath.SplitList(os.Getenv("PATH")), func(on string) bool { return sameFile(on, dir) })
 }
 
-// sameFile reports whether two names are those of one file.
+// sameFile reports whether two names denote the same file.
 func sameFile(a, b string) bool {
 	first, err := os.Stat(a)
 	if err != nil {

@@ -1,9 +1,9 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command install puts the provider in .bin where "init" looks before it asks a registry: for the CLI that is named, and for
-// each Terraform and OpenTofu on the PATH. As "install command" it puts the same binary where programs are, under the name
-// ixtoken.
+// Command install copies the provider in .bin to the directory in which "init" looks before it asks a registry. It does so
+// for the CLIs in its arguments, and for each Terraform and OpenTofu on the PATH. "install command" copies the same binary
+// to the directory for programs, as ixtoken.
 package main
 
 import (
@@ -82,8 +82,8 @@ func install(ctx context.Context, path, dir string) error {
 	return nil
 }
 
-// pluginDir is a directory of the user's in which both CLIs look by themselves ("Implied Local Mirror Directories"). It is not
-// the one beside Terraform's configuration: OpenTofu looks for its own there once that exists.
+// pluginDir returns a directory of the user's in which both CLIs look by default ("Implied Local Mirror Directories"). It is
+// not the one beside Terraform's configuration: if OpenTofu's own directory exists, OpenTofu ignores that one.
 func pluginDir() (string, error) {
 	home, err := os.UserHomeDir()
 	switch runtime.GOOS {
@@ -98,7 +98,8 @@ func pluginDir() (string, error) {
 	return filepath.Join(home, ".local", "share", "terraform", "plugins"), err
 }
 
-// installationConfig returns the user's CLI configuration if that says where providers come from; "": none does.
+// installationConfig returns the path of the user's CLI configuration if it has a block provider_installation; empty: it has
+// none.
 func installationConfig() string {
 	home, _ := os.UserHomeDir()
 	files := []string{
