@@ -18,19 +18,19 @@ import (
 
 func TestCheckSaysWhereSettingsComeFrom(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(s.dir, "cache"))
 	for _, p := range s.Platforms() {
 		before := s.sent()
-		offline := s.must("check", name(p), "--offline")
+		offline := s.must("check", platformName(p), "--offline")
 		if s.sent() != before || !strings.Contains(offline, "Nothing was sent. The token endpoint is "+strings.TrimPrefix(p.URL(), "http://")+"/") {
 			t.Errorf("%s: %s", p.Name(), offline)
 		}
-		first, second := s.must("check", name(p)), s.must("check", name(p))
+		first, second := s.must("check", platformName(p)), s.must("check", platformName(p))
 		if s.sent() != before+1 {
 			t.Errorf("%s: %d requests", p.Name(), s.sent()-before)
 		}
-		for _, want := range []string{p.URL(), "from the environment (" + strings.Replace(strings.ToUpper(name(p)), "IXAPI", "IX_API", 1) + "_", "from the default", "for 59m5", "/"} {
+		for _, want := range []string{p.URL(), "from the environment (" + strings.Replace(strings.ToUpper(platformName(p)), "IXAPI", "IX_API", 1) + "_", "from the default", "for 59m5", "/"} {
 			if !strings.Contains(first, want) {
 				t.Errorf("%s does not say %q: %s", p.Name(), want, first)
 			}
@@ -51,7 +51,7 @@ func TestCheckSaysWhereSettingsComeFrom(t *testing.T) {
 // Where there is no token, standard output is empty; a person sees the settings all the same, and the error.
 func TestACheckThatFailsShowsTheSettings(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.more["wrong"] = "Zq8!vW3_hD5xRt0pLm"
 	s.setenv("EQUINIX_API_CLIENTSECRET", s.more["wrong"])
 	s.refused(3, []string{"Settings of Equinix", "client_secret", "Error: No Equinix access token: credentials rejected", "troubleshooting.md#credentials-rejected"}, "check", "equinix")
@@ -104,7 +104,7 @@ func TestClaimsOfAHostileToken(t *testing.T) {
 
 func TestTheCacheIsListedAndCleared(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.refused(2, []string{"--token-cache-dir (IXTOKEN_CACHE_DIR)"}, "cache", "list")
 	dir := filepath.Join(s.dir, "cache")
 	s.setenv("IXTOKEN_CACHE_DIR", dir)
@@ -117,7 +117,7 @@ func TestTheCacheIsListedAndCleared(t *testing.T) {
 		}
 	}
 	for _, p := range s.Platforms() {
-		s.must("token", name(p))
+		s.must("token", platformName(p))
 	}
 	s.setenv("CLOUDLX_CLIENT_SECRET", "wrong")
 	s.refused(3, nil, "token", "cloudlx") // a rejection is an entry too
@@ -152,9 +152,9 @@ func TestTheCacheIsListedAndCleared(t *testing.T) {
 }
 
 // An entry that another process is about to write is left.
-func TestAnEntryInUseIsLeft(t *testing.T) {
+func TestAnEntryInUseIsNotRemoved(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(s.dir, "cache"))
 	s.must("token", "cloudlx")
 	leave, arrived := make(chan struct{}), make(chan struct{})

@@ -26,10 +26,10 @@ import (
 
 func TestExecRunsTheCommandWithTokens(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	for _, p := range s.Platforms() {
-		upper := strings.ToUpper(name(p))
-		r := s.run("exec", name(p), "--", "sh", "-c", `printf '%s\n%s\n' "$`+upper+`_ACCESS_TOKEN" "$`+upper+`_AUTHORIZATION"`)
+		upper := strings.ToUpper(platformName(p))
+		r := s.run("exec", platformName(p), "--", "sh", "-c", `printf '%s\n%s\n' "$`+upper+`_ACCESS_TOKEN" "$`+upper+`_AUTHORIZATION"`)
 		lines := strings.Split(r.stdout, "\n")
 		if r.status != 0 || len(lines) != 3 || lines[1] != "Bearer "+lines[0] {
 			t.Errorf("%s: status %d: %s", p.Name(), r.status, r.stderr)
@@ -47,9 +47,9 @@ func TestExecRunsTheCommandWithTokens(t *testing.T) {
 }
 
 // The secrets that obtained the token are of no use to the command.
-func TestExecTakesTheCredentialsAway(t *testing.T) {
+func TestExecRemovesTheCredentials(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("EQUINIX_API_TOKEN", "an old one")
 	for _, c := range []struct {
 		args []string
@@ -73,9 +73,9 @@ func TestExecTakesTheCredentialsAway(t *testing.T) {
 }
 
 // The command's streams and its end are those of exec.
-func TestExecIsTheCommand(t *testing.T) {
+func TestExecReplacesTheProcess(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	command := s.command("exec", "equinix", "--", "sh", "-c", "cat; echo errors >&2; exit 42")
 	command.Stdin = strings.NewReader("input")
 	if r := s.finish(command); r.status != 42 || r.stdout != "input" || r.stderr != "errors\n" {
@@ -100,7 +100,7 @@ func TestExecIsTheCommand(t *testing.T) {
 func TestSignalsReachTheCommand(t *testing.T) {
 	t.Parallel()
 	needSignals(t)
-	s := newStage(t)
+	s := newFixture(t)
 	script := `trap 'n=$((n+1)); echo INT $n' INT; trap 'echo TERM; exit 7' TERM; trap 'echo HUP' HUP; echo ready; while :; do sleep 0.05; done`
 	command := s.command("exec", "equinix", "--", "sh", "-c", script)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -154,7 +154,7 @@ func needSignals(t *testing.T) {
 // nohup and background jobs ignore these signals for all that they start. Go heeds that for no others.
 func TestAnIgnoredSignalStaysIgnored(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	for _, command := range []string{"exec", "proxy"} {
 		for _, name := range []string{"INT", "HUP"} {
 			script := `trap '' ` + name + `; exec "$0" ` + command + ` equinix -- sh -c 'kill -` + name + ` $$; echo alive'`
@@ -181,7 +181,7 @@ func TestCtrlCEndsEveryWait(t *testing.T) {
 		for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 			t.Run(fmt.Sprint(what, ", ", signal), func(t *testing.T) {
 				t.Parallel()
-				s := newStage(t)
+				s := newFixture(t)
 				s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(s.dir, "cache"))
 				arrived := make(chan struct{}, 10)
 				s.Equinix.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
@@ -220,7 +220,7 @@ func TestCtrlCEndsEveryWait(t *testing.T) {
 func TestCtrlCEndsTheWaitForASecret(t *testing.T) {
 	t.Parallel()
 	needSignals(t)
-	s := newStage(t)
+	s := newFixture(t)
 	pipe := filepath.Join(s.dir, "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Skip(err)
@@ -256,9 +256,9 @@ func TestCtrlCEndsTheWaitForASecret(t *testing.T) {
 }
 
 // H09: neither the arguments of a process nor its files hold a secret while it works.
-func TestNothingIsSeenFromOutside(t *testing.T) {
+func TestOtherProcessesSeeNoSecret(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	leave := make(chan struct{})
 	arrived := make(chan struct{}, 1)
 	s.Equinix.Intercept(func(http.ResponseWriter, *http.Request) bool {

@@ -171,7 +171,7 @@ func TestGitHubReadsTheValueBack(t *testing.T) {
 // In a job of GitHub Actions, the token is masked before it stands anywhere.
 func TestAJobOfGitHubActions(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	file := filepath.Join(t.TempDir(), "github-env")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -215,7 +215,7 @@ func TestAJobOfGitHubActions(t *testing.T) {
 
 func TestAJobOfAzureDevOps(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.refused(2, []string{"TF_BUILD"}, "token", "equinix", "--format", "azure-devops")
 	if s.sent() != 0 {
 		t.Error("something was sent")
@@ -232,7 +232,7 @@ func TestAJobOfAzureDevOps(t *testing.T) {
 // What a shell evaluates, and what curl reads, is accepted by the API.
 func TestAShellAndCurlUseTheToken(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	for _, tool := range []string{"sh", "curl"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skip(err)
@@ -253,7 +253,7 @@ func TestAShellAndCurlUseTheToken(t *testing.T) {
 }
 
 // A format of every name is there, and is a text with an end.
-func TestEveryFormatEnds(t *testing.T) {
+func TestEveryFormatEndsWithALineBreak(t *testing.T) {
 	t.Parallel()
 	token := clients.Token{AccessToken: clients.NewSecret("abc")}
 	for _, f := range formats {

@@ -50,7 +50,7 @@ func TestHostileAnswers(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			status, header, body := answer(s.CloudLX.Credentials().ClientSecret)
 			s.CloudLX.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
 				w.Header().Set("Content-Type", "application/json")
@@ -78,9 +78,9 @@ func TestHostileAnswers(t *testing.T) {
 }
 
 // F12: a disk on which no entry can be written costs the cache, and not the token.
-func TestAFullDiskCostsNoToken(t *testing.T) {
+func TestAFullDiskDoesNotPreventAToken(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	sh, err := exec.LookPath("sh")
 	if err != nil {
 		t.Skip(err)

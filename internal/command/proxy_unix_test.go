@@ -20,9 +20,9 @@ import (
 )
 
 // upstream is the flag that says where the API is, which only two platforms know by themselves in these tests.
-func (s *stage) upstream(platform string) []string {
+func (s *fixture) upstream(platform string) []string {
 	for _, p := range s.Platforms() {
-		if name(p) == platform && platform != "equinix" && platform != "cloudlx" {
+		if platformName(p) == platform && platform != "equinix" && platform != "cloudlx" {
 			return []string{"--upstream", p.URL()}
 		}
 	}
@@ -35,14 +35,14 @@ func TestProxyRunsACommand(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip(err)
 	}
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("NO_PROXY", "127.0.0.1")
 	for _, p := range s.Platforms() {
 		p.SetLifetime(61*time.Second, time.Hour) // each is replaced after a second or so
-		variable := strings.ToUpper(name(p)) + "_API_URL"
+		variable := strings.ToUpper(platformName(p)) + "_API_URL"
 		path := strings.TrimPrefix(p.APIURL(), p.URL())
 		script := `for i in 1 2 3; do printf 'url = "%s"\n' "$` + variable + path + `" | curl --fail --silent --show-error --config - || exit 9; done; env | grep -c SECRET; exit 42`
-		args := append(append([]string{"proxy", name(p)}, s.upstream(name(p))...), "--", "sh", "-c", script)
+		args := append(append([]string{"proxy", platformName(p)}, s.upstream(platformName(p))...), "--", "sh", "-c", script)
 		before := s.sent()
 		r := s.run(args...)
 		if r.status != 42 || !strings.HasSuffix(r.stdout, fmt.Sprintf("%d\n", len(s.Platforms())-1)) { // those of the other platforms
@@ -63,7 +63,7 @@ func TestProxyRunsACommand(t *testing.T) {
 
 func TestProxyRefusesBeforeItListens(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.refused(2, []string{"Error: No Interxion API proxy: settings are missing", "upstream (--upstream)"}, "proxy", "interxion", "--", "true")
 	s.refused(2, []string{"Error: No Equinix API proxy: invalid upstream"}, "proxy", "equinix", "--upstream", "http://example.com", "--", "true")
 	s.refused(2, []string{"cannot be found"}, "proxy", "equinix", "--", "no-such-command")
@@ -77,7 +77,7 @@ func TestProxyRefusesBeforeItListens(t *testing.T) {
 }
 
 // start starts a process in a group of its own, and returns the lines that it prints.
-func (s *stage) start(args ...string) (*exec.Cmd, func() string) {
+func (s *fixture) start(args ...string) (*exec.Cmd, func() string) {
 	s.t.Helper()
 	command := s.command(args...)
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a pipeline has no terminal
@@ -97,7 +97,7 @@ func TestProxyPrintsItsURL(t *testing.T) {
 	t.Parallel()
 	needSignals(t)
 	for _, end := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		s := newStage(t)
+		s := newFixture(t)
 		command, next := s.start("proxy", "cloudlx")
 		url := next()
 		s.more["URL"] = url[strings.LastIndex(url, "/")+1:]
@@ -134,7 +134,7 @@ func TestProxyPrintsItsURL(t *testing.T) {
 // The words of an error reach the program that asks the proxy.
 func TestProxySaysWhyThereIsNoToken(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.CloudLX.SetLifetime(61*time.Second, 0)
 	command, next := s.start("proxy", "cloudlx", "--min-validity", "24h")
 	defer func() { _ = command.Process.Kill(); _ = command.Wait() }()
@@ -168,7 +168,7 @@ func TestProxySaysWhyThereIsNoToken(t *testing.T) {
 func TestSignalsReachTheCommandBehindAProxyOnce(t *testing.T) {
 	t.Parallel()
 	needSignals(t)
-	s := newStage(t)
+	s := newFixture(t)
 	script := `trap 'n=$((n+1)); echo INT $n' INT; trap 'echo HUP' HUP; trap 'echo TERM; exit 7' TERM; echo "$EQUINIX_API_URL"; echo $$; while :; do sleep 0.05; done`
 	command, next := s.start("proxy", "equinix", "--", "sh", "-c", script)
 	url := next()

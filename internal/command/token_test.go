@@ -20,31 +20,31 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// name is the platform's name on the command line.
-func name(p *simulator.Platform) string {
+// platformName is the platform's name on the command line.
+func platformName(p *simulator.Platform) string {
 	return strings.ToLower(strings.NewReplacer(" ", "", "-", "").Replace(p.Name()))
 }
 
 func TestEveryPlatformPrintsAToken(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	for _, p := range s.Platforms() {
-		token, ended := strings.CutSuffix(s.must("token", name(p)), "\n")
+		token, ended := strings.CutSuffix(s.must("token", platformName(p)), "\n")
 		if !ended || strings.ContainsAny(token, " \n") {
 			t.Errorf("%s: standard output is not one line with the token", p.Name())
 		}
 		s.accepts(p, "Bearer "+token)
-		header := strings.TrimSuffix(s.must("token", name(p), "--format", "header"), "\n")
+		header := strings.TrimSuffix(s.must("token", platformName(p), "--format", "header"), "\n")
 		if s.accepts(p, strings.TrimPrefix(header, "Authorization: ")); !strings.HasPrefix(header, "Authorization: Bearer ") {
 			t.Errorf("%s: no header", p.Name())
 		}
 		var outputs map[string]any
-		if err := json.Unmarshal([]byte(s.must("token", name(p), "--format=json")), &outputs); err != nil {
+		if err := json.Unmarshal([]byte(s.must("token", platformName(p), "--format=json")), &outputs); err != nil {
 			t.Error(err)
 		}
 		s.accepts(p, fmt.Sprint(outputs["authorization"]))
 		for _, platform := range platforms.All {
-			if platform.Name != name(p) {
+			if platform.Name != platformName(p) {
 				continue
 			}
 			for _, out := range platform.AllOutputs() {
@@ -59,7 +59,7 @@ func TestEveryPlatformPrintsAToken(t *testing.T) {
 // Flags, their help and their variables come from the inputs, so a platform that is added has its commands.
 func TestEveryInputHasAFlag(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	for _, p := range platforms.All {
 		for _, command := range []string{"token", "exec", "proxy", "check"} {
 			help := s.must(command, p.Name, "--help")
@@ -83,9 +83,9 @@ func TestEveryInputHasAFlag(t *testing.T) {
 }
 
 // Flags come before the environment.
-func TestFlagsComeFirst(t *testing.T) {
+func TestFlagsOverrideTheEnvironment(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("EQUINIX_API_ENDPOINT", "https://nowhere.invalid")
 	s.setenv("EQUINIX_API_CLIENTID", "another")
 	s.must("token", "equinix", "--base-url", s.Equinix.URL(), "--client-id="+s.Equinix.Credentials().ClientID)
@@ -97,7 +97,7 @@ func TestFlagsComeFirst(t *testing.T) {
 
 func TestASecretComesFromAFileOrFromStandardInput(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	secret := s.Equinix.Credentials().ClientSecret
 	s.setenv("EQUINIX_API_CLIENTSECRET", "")
 	file := filepath.Join(t.TempDir(), "secret")
@@ -127,7 +127,7 @@ func TestASecretComesFromAFileOrFromStandardInput(t *testing.T) {
 // A map's pairs come from a file, or as arguments where they are no secrets.
 func TestPairsComeFromAFileOrFromArguments(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.more["the header"], s.more["the parameter"] = "Zq8!vW3_hD5xRt0pLm", "wX=4 & tQ9_bN2/ü"
 	var sent []string
 	var mu sync.Mutex
@@ -186,7 +186,7 @@ func TestPairsComeFromAFileOrFromArguments(t *testing.T) {
 // A secret is never taken from the command line, and what looks like one is not repeated.
 func TestNoSecretIsTakenFromTheCommandLine(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.more["the argument"] = "Zq8!vW3_hD5xRt0pLm"
 	secret := s.more["the argument"]
 	for _, command := range []string{"token", "exec", "proxy", "check"} {
@@ -286,14 +286,14 @@ func TestExitStatuses(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			s.Equinix.Intercept(c.answer)
 			user := s.Equinix.Credentials()
 			s.setenv("EQUINIX_USER_NAME", user.UserName)
 			s.setenv("EQUINIX_USER_PASSWORD", user.UserPassword)
 			switch {
 			case c.env == "EQUINIX_API_ENDPOINT=TLS":
-				tls := newStageWith(t, simulator.Options{TLS: true})
+				tls := newFixtureWith(t, simulator.Options{TLS: true})
 				s.setenv("EQUINIX_API_ENDPOINT", tls.Equinix.URL())
 			case strings.HasPrefix(c.env, "HTTPS_PROXY"):
 				s.setenv("EQUINIX_API_ENDPOINT", "https://nowhere.invalid")
@@ -318,22 +318,22 @@ func TestExitStatuses(t *testing.T) {
 }
 
 // F12: what the operating system refuses to write is no success.
-func TestAFullDiskIsNoSuccess(t *testing.T) {
+func TestAFullDiskIsAnError(t *testing.T) {
 	t.Parallel()
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Skip("no such device here: ", err)
 	}
 	defer full.Close()
-	s := newStage(t)
+	s := newFixture(t)
 	command := s.command("token", "equinix")
 	command.Stdout = full
 	s.wantRefused(s.finish(command), 1, []string{"The result could not be written"}, "token > /dev/full")
 }
 
-func TestCompletionIsThereForEachShell(t *testing.T) {
+func TestCompletionForEachShell(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
 		if script := s.must("completion", shell); !strings.Contains(script, "ixtoken") {
 			t.Errorf("%s: %.200s", shell, script)
@@ -353,7 +353,7 @@ func TestCompletionIsThereForEachShell(t *testing.T) {
 
 func TestVersionAndHelp(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	for _, args := range []string{"version", "-version", "--version"} {
 		if got := s.must(args); !regexp.MustCompile(`^terraform-provider-ixtoken \S+ \(\S+\)\n$`).MatchString(got) {
 			t.Errorf("%s: %s", args, got)
@@ -371,10 +371,10 @@ func TestVersionAndHelp(t *testing.T) {
 }
 
 // K07: many processes with a cold cache are one token request; many with a wrong secret are one login.
-func TestManyProcessesAreOneRequest(t *testing.T) {
+func TestManyProcessesShareOneRequest(t *testing.T) {
 	t.Parallel()
 	const processes = 50
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(s.dir, "cache"))
 	all := func() map[int]int {
 		results := make(chan result)

@@ -130,7 +130,7 @@ func listens(t *testing.T, proxy string) bool {
 // Each platform's proxy opens its API without a token of the caller's, and ends with its block. What the CLI keeps for the
 // provider does not lead to it.
 func TestEveryPlatformsProxyOpensItsAPI(t *testing.T) {
-	all := start(t)
+	all := startSimulator(t)
 	s := newSession(t)
 	for _, p := range all.Platforms() {
 		t.Run(p.Name(), func(t *testing.T) {
@@ -171,7 +171,7 @@ func TestEveryPlatformsProxyOpensItsAPI(t *testing.T) {
 
 // Wrong credentials are an error of the block, not of its first user.
 func TestAProxyWithoutATokenIsNotOpened(t *testing.T) {
-	all := start(t)
+	all := startSimulator(t)
 	t.Setenv("EQUINIX_API_CLIENTSECRET", "wrong")
 	s := newSession(t)
 	answer := s.open("equinix_api_proxy", nil)
@@ -189,7 +189,7 @@ func TestAProxyWithoutATokenIsNotOpened(t *testing.T) {
 
 // What the proxy answers where there is no token has the words of a diagnostic, and leads to the same section.
 func TestAProxyAnswersInTheWordsOfDiagnostics(t *testing.T) {
-	all := start(t)
+	all := startSimulator(t)
 	all.Equinix.SetLifetime(0, 0)
 	s := newSession(t)
 	answer := s.open("equinix_api_proxy", nil)
@@ -220,8 +220,8 @@ func TestAProxyAnswersInTheWordsOfDiagnostics(t *testing.T) {
 }
 
 // An API that refuses fresh tokens is told of when the block is closed, with how often.
-func TestRefusedFreshTokensAreToldOf(t *testing.T) {
-	all := start(t)
+func TestRefusedFreshTokensAreReported(t *testing.T) {
+	all := startSimulator(t)
 	s := newSession(t)
 	proxy, private := s.opened("cloudlx_api_proxy", nil)
 	all.CloudLX.Intercept(func(w http.ResponseWriter, r *http.Request) bool {

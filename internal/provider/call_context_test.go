@@ -11,7 +11,7 @@ import (
 type key struct{}
 
 // A lent context is the call's own while the call lasts, and has nothing of it afterwards.
-func TestALentContextLetsGo(t *testing.T) {
+func TestACallContextDropsItsContext(t *testing.T) {
 	call, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "the call's"))
 	defer cancel()
 	lent := newCallContext(call)

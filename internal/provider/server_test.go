@@ -25,67 +25,67 @@ type panicking struct {
 	calls                    *int
 }
 
-const thrown = "CANARY-0c5be1f7"
+const panicValue = "CANARY-0c5be1f7"
 
-func throw[Response any](p panicking) (Response, error) {
+func panicWithSecret[Response any](p panicking) (Response, error) {
 	*p.calls++
-	panic("no token for client_secret " + thrown)
+	panic("no token for client_secret " + panicValue)
 }
 
 func (p panicking) GetMetadata(context.Context, *tfprotov6.GetMetadataRequest) (*tfprotov6.GetMetadataResponse, error) {
-	return throw[*tfprotov6.GetMetadataResponse](p)
+	return panicWithSecret[*tfprotov6.GetMetadataResponse](p)
 }
 
 func (p panicking) GetProviderSchema(context.Context, *tfprotov6.GetProviderSchemaRequest) (*tfprotov6.GetProviderSchemaResponse, error) {
-	return throw[*tfprotov6.GetProviderSchemaResponse](p)
+	return panicWithSecret[*tfprotov6.GetProviderSchemaResponse](p)
 }
 
 func (p panicking) GetResourceIdentitySchemas(context.Context, *tfprotov6.GetResourceIdentitySchemasRequest) (*tfprotov6.GetResourceIdentitySchemasResponse, error) {
-	return throw[*tfprotov6.GetResourceIdentitySchemasResponse](p)
+	return panicWithSecret[*tfprotov6.GetResourceIdentitySchemasResponse](p)
 }
 
 func (p panicking) ValidateProviderConfig(context.Context, *tfprotov6.ValidateProviderConfigRequest) (*tfprotov6.ValidateProviderConfigResponse, error) {
-	return throw[*tfprotov6.ValidateProviderConfigResponse](p)
+	return panicWithSecret[*tfprotov6.ValidateProviderConfigResponse](p)
 }
 
 func (p panicking) ConfigureProvider(context.Context, *tfprotov6.ConfigureProviderRequest) (*tfprotov6.ConfigureProviderResponse, error) {
-	return throw[*tfprotov6.ConfigureProviderResponse](p)
+	return panicWithSecret[*tfprotov6.ConfigureProviderResponse](p)
 }
 
 func (p panicking) StopProvider(context.Context, *tfprotov6.StopProviderRequest) (*tfprotov6.StopProviderResponse, error) {
-	return throw[*tfprotov6.StopProviderResponse](p)
+	return panicWithSecret[*tfprotov6.StopProviderResponse](p)
 }
 
 func (p panicking) ValidateDataResourceConfig(context.Context, *tfprotov6.ValidateDataResourceConfigRequest) (*tfprotov6.ValidateDataResourceConfigResponse, error) {
-	return throw[*tfprotov6.ValidateDataResourceConfigResponse](p)
+	return panicWithSecret[*tfprotov6.ValidateDataResourceConfigResponse](p)
 }
 
 func (p panicking) ReadDataSource(context.Context, *tfprotov6.ReadDataSourceRequest) (*tfprotov6.ReadDataSourceResponse, error) {
-	return throw[*tfprotov6.ReadDataSourceResponse](p)
+	return panicWithSecret[*tfprotov6.ReadDataSourceResponse](p)
 }
 
 func (p panicking) GetFunctions(context.Context, *tfprotov6.GetFunctionsRequest) (*tfprotov6.GetFunctionsResponse, error) {
-	return throw[*tfprotov6.GetFunctionsResponse](p)
+	return panicWithSecret[*tfprotov6.GetFunctionsResponse](p)
 }
 
 func (p panicking) CallFunction(context.Context, *tfprotov6.CallFunctionRequest) (*tfprotov6.CallFunctionResponse, error) {
-	return throw[*tfprotov6.CallFunctionResponse](p)
+	return panicWithSecret[*tfprotov6.CallFunctionResponse](p)
 }
 
 func (p panicking) ValidateEphemeralResourceConfig(context.Context, *tfprotov6.ValidateEphemeralResourceConfigRequest) (*tfprotov6.ValidateEphemeralResourceConfigResponse, error) {
-	return throw[*tfprotov6.ValidateEphemeralResourceConfigResponse](p)
+	return panicWithSecret[*tfprotov6.ValidateEphemeralResourceConfigResponse](p)
 }
 
 func (p panicking) OpenEphemeralResource(context.Context, *tfprotov6.OpenEphemeralResourceRequest) (*tfprotov6.OpenEphemeralResourceResponse, error) {
-	return throw[*tfprotov6.OpenEphemeralResourceResponse](p)
+	return panicWithSecret[*tfprotov6.OpenEphemeralResourceResponse](p)
 }
 
 func (p panicking) RenewEphemeralResource(context.Context, *tfprotov6.RenewEphemeralResourceRequest) (*tfprotov6.RenewEphemeralResourceResponse, error) {
-	return throw[*tfprotov6.RenewEphemeralResourceResponse](p)
+	return panicWithSecret[*tfprotov6.RenewEphemeralResourceResponse](p)
 }
 
 func (p panicking) CloseEphemeralResource(context.Context, *tfprotov6.CloseEphemeralResourceRequest) (*tfprotov6.CloseEphemeralResourceResponse, error) {
-	return throw[*tfprotov6.CloseEphemeralResourceResponse](p)
+	return panicWithSecret[*tfprotov6.CloseEphemeralResourceResponse](p)
 }
 
 // forResources matches the calls about managed resources. No CLI makes them to a provider that has none.
@@ -94,7 +94,7 @@ var forResources = regexp.MustCompile(`^(ValidateResourceConfig|UpgradeResourceS
 // H07: a panic in any call is one diagnostic without what was thrown.
 func TestAPanicInAnyCallIsOneDiagnosticWithoutASecret(t *testing.T) {
 	t.Parallel()
-	scanner := leak.New(map[string]string{"what was thrown": thrown})
+	scanner := leak.New(map[string]string{"what was thrown": panicValue})
 	calls := 0
 	guarded := reflect.ValueOf(server{panicking{calls: &calls}})
 	protocol := reflect.TypeFor[tfprotov6.ProviderServer]()

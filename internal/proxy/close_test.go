@@ -18,7 +18,7 @@ import (
 func TestCloseLetsRequestsFinish(t *testing.T) {
 	t.Parallel()
 	arrived, leave := make(chan struct{}), make(chan struct{})
-	s := newScene(t, func(w http.ResponseWriter, _ *http.Request) {
+	s := newFixture(t, func(w http.ResponseWriter, _ *http.Request) {
 		close(arrived)
 		<-leave
 		_, _ = io.WriteString(w, "whole")
@@ -53,7 +53,7 @@ func TestCloseLetsRequestsFinish(t *testing.T) {
 func TestCloseWaitsForFiveSecondsAtMost(t *testing.T) {
 	t.Parallel()
 	arrived := make(chan struct{}, 2)
-	s := newScene(t, func(_ http.ResponseWriter, r *http.Request) {
+	s := newFixture(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // net/http sees the end of a connection only then
 		arrived <- struct{}{}
 		<-r.Context().Done()
@@ -61,8 +61,8 @@ func TestCloseWaitsForFiveSecondsAtMost(t *testing.T) {
 	ended := make(chan error, 2)
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		go func() {
-			r, _ := http.NewRequestWithContext(t.Context(), method, s.path("/x"), strings.NewReader("x"))
-			answer, err := plain.RoundTrip(r)
+			r, _ := http.NewRequestWithContext(t.Context(), method, s.url("/x"), strings.NewReader("x"))
+			answer, err := plainTransport.RoundTrip(r)
 			if err == nil {
 				answer.Body.Close()
 			}
@@ -86,7 +86,7 @@ func TestCloseWaitsForFiveSecondsAtMost(t *testing.T) {
 // A connection without a request does not hold up Close.
 func TestCloseDoesNotWaitForIdleConnections(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, nil)
+	s := newFixture(t, nil)
 	for range 3 {
 		connection, err := net.Dial("tcp", s.address())
 		if err != nil {
@@ -106,7 +106,7 @@ func TestCloseDoesNotWaitForIdleConnections(t *testing.T) {
 func TestFurtherRequestsWait(t *testing.T) {
 	t.Parallel()
 	arrived, leave := make(chan struct{}, 2*maxRequests), make(chan struct{})
-	s := newScene(t, func(http.ResponseWriter, *http.Request) {
+	s := newFixture(t, func(http.ResponseWriter, *http.Request) {
 		arrived <- struct{}{}
 		<-leave
 	})
@@ -132,8 +132,8 @@ func descriptors() int {
 	return len(entries)
 }
 
-// settle waits until what ends by itself has ended.
-func settle(t *testing.T, count func() int, want int) int {
+// waitForCount waits until what ends by itself has ended.
+func waitForCount(t *testing.T, count func() int, want int) int {
 	t.Helper()
 	for range 200 {
 		if count() <= want {
@@ -148,9 +148,9 @@ func settle(t *testing.T, count func() int, want int) int {
 }
 
 func TestCloseLeavesNothingBehind(t *testing.T) { // not parallel: it counts
-	s := newScene(t, echo)
+	s := newFixture(t, echo)
 	s.Close()
-	plain.CloseIdleConnections()
+	plainTransport.CloseIdleConnections()
 	goroutines, files := runtime.NumGoroutine(), descriptors()
 	for range 5 {
 		s.open()
@@ -161,11 +161,11 @@ func TestCloseLeavesNothingBehind(t *testing.T) { // not parallel: it counts
 		all.Wait()
 		s.Close()
 	}
-	plain.CloseIdleConnections()
-	if got := settle(t, runtime.NumGoroutine, goroutines); got > goroutines {
+	plainTransport.CloseIdleConnections()
+	if got := waitForCount(t, runtime.NumGoroutine, goroutines); got > goroutines {
 		t.Errorf("%d goroutines, %d before", got, goroutines)
 	}
-	if got := settle(t, descriptors, files); got > files {
+	if got := waitForCount(t, descriptors, files); got > files {
 		t.Errorf("%d descriptors, %d before", got, files)
 	}
 }

@@ -51,7 +51,7 @@ func FuzzRequest(f *testing.F) {
 		f.Add(seed)
 	}
 	api := &forwarded{}
-	s := newScene(f, api.ServeHTTP)
+	s := newFixture(f, api.ServeHTTP)
 	f.Fuzz(func(t *testing.T, text string) {
 		text = strings.NewReplacer("SECRET", s.secret, "HOST", s.address()).Replace(text)
 		connection, err := net.Dial("tcp", s.address())
@@ -76,7 +76,7 @@ func FuzzRequest(f *testing.F) {
 }
 
 // wantAllowed holds a request that has reached the API against the contract, in other words than the guards.
-func wantAllowed(t *testing.T, s *scene, r *http.Request) {
+func wantAllowed(t *testing.T, s *fixture, r *http.Request) {
 	t.Helper()
 	raw, _, _ := strings.Cut(r.RequestURI, "?")
 	plain := raw
@@ -88,7 +88,7 @@ func wantAllowed(t *testing.T, s *scene, r *http.Request) {
 	switch {
 	case "http://"+r.Host != s.api.URL:
 		t.Errorf("the Host is %q", r.Host)
-	case !s.bearer(r):
+	case !s.hasIssuedToken(r):
 		t.Error("the token is missing, or not alone")
 	case raw != "/api/v2" && !strings.HasPrefix(raw, "/api/v2/"):
 		t.Errorf("the path %q is not below the upstream's", raw)
@@ -129,7 +129,7 @@ func FuzzLinks(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		_ = l.linkThroughProxy(text)
 		pointed := l.throughProxy(text)
-		rest, ours := strings.CutPrefix(pointed, through)
+		rest, ours := strings.CutPrefix(pointed, proxyURL)
 		if !ours {
 			if pointed != text {
 				t.Errorf("%q became %q", text, pointed)
