@@ -78,6 +78,13 @@ func (c *checks) url(name, value string) *url.URL {
 	return u
 }
 
+// identity checks the source of an identity token.
+func (c *checks) identity(source Identity) {
+	if fault := source.fault(); fault != "" {
+		c.faults = append(c.faults, fault)
+	}
+}
+
 func (c *checks) required(name string, value Secret, check func(Secret) string) {
 	if value.IsZero() {
 		c.faults = append(c.faults, name+" is not set")

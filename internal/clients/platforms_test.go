@@ -456,7 +456,7 @@ func TestBadSettings(t *testing.T) {
 		},
 		"C04 Equinix, nothing": {
 			grant: clients.Equinix{},
-			want:  "Equinix: nothing was sent: base_url is not set; client_id is not set; client_secret is not set; grant_type must be \"client_credentials\" or \"password\" or \"refresh_token\"",
+			want:  "Equinix: nothing was sent: base_url is not set; client_id is not set; client_secret is not set; grant_type must be \"client_credentials\" or \"password\" or \"refresh_token\" or \"token_exchange\"",
 		},
 		"C04 Equinix, only the id": {
 			grant: with(equinix, func(g *clients.Equinix) { g.ClientSecret = clients.Secret{} }), paths: anyPath,
@@ -582,8 +582,8 @@ func TestBadSettings(t *testing.T) {
 		},
 		"C08 OAuth2, no such choice": {
 			grant: with(oauth2, func(g *clients.OAuth2) { g.GrantType, g.AuthMethod, g.Format = "CANARY", "CANARY", "CANARY" }), paths: anyPath,
-			want: `OAuth2: nothing was sent: grant_type must be "client_credentials" or "refresh_token"; ` +
-				`token_endpoint_auth_method must be "client_secret_basic" or "client_secret_post"; request_format must be "form" or "json"`,
+			want: `OAuth2: nothing was sent: grant_type must be "client_credentials" or "refresh_token" or "token_exchange"; ` +
+				`request_format must be "form" or "json"; token_endpoint_auth_method must be "client_secret_basic" or "client_secret_post"`,
 		},
 		"OAuth2, a query": { // which would end up in logs on the way
 			grant: oauth2, paths: []string{"/token?secret=CANARY"},
