@@ -109,6 +109,18 @@ func asIdentityToken(text string) (Secret, error) {
 	return NewSecret(text), nil
 }
 
+// CheckIdentityToken checks an identity token, but not when it expires.
+func CheckIdentityToken(value Secret) string {
+	token, err := asIdentityToken(value.Reveal())
+	if err == nil {
+		_, err = readIdentity(token)
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
 // readIdentityFile reads a file. It follows links: Kubernetes replaces the tokens that it projects by changing a link.
 func readIdentityFile(path string) (Secret, error) {
 	info, err := os.Stat(path)

@@ -91,6 +91,9 @@ func (r request) judge(e *Error, code string, mayReject bool) {
 		e.Kind = BadAnswer
 	}
 	r.judgeRefresh(e, code)
+	if r.exchange != nil && strings.EqualFold(code, "invalid_request") { // RFC 8693, section 2.2.2: the identity token is not accepted
+		e.Kind = CredentialsRejected
+	}
 }
 
 // judgeRefresh turns the rejection of a refresh into a rejection of the refresh token. The credentials are not the

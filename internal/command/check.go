@@ -80,7 +80,7 @@ func (c *call) checkToken(ctx context.Context, a asked, offline, strict bool, re
 	took := time.Since(began)
 	fmt.Fprintf(report, "\nToken of %s\n", a.Title)
 	table := tabwriter.NewWriter(report, 0, 0, 2, ' ', 0)
-	if client.Sent() == 0 {
+	if token.Obtained().Before(began) {
 		fmt.Fprintf(table, "  from\tthe cache; it was obtained %s ago, from %s\n", platforms.Brief(time.Since(token.Obtained()).Round(time.Second)), endpoint)
 	} else {
 		fmt.Fprintf(table, "  from\t%s, after %s\n", endpoint, took.Round(time.Millisecond))
@@ -107,9 +107,6 @@ func (a asked) report(f *flags) string {
 		set := a.found[in.Name]
 		if general(in) {
 			set, _ = platforms.LookUp(in, a.sources...)
-		}
-		if in.Name == "grant_type" && set.Value.IsZero() && len(a.found) > 0 {
-			fmt.Fprintf(table, "  %s\t%s\tfollows from the others\n", in.Name, a.found.GrantType())
 		}
 		if !set.Value.IsZero() {
 			fmt.Fprintf(table, "  %s\t%s\tfrom %s\n", in.Name, a.shown(in, set), a.place(in, set))
@@ -139,7 +136,7 @@ func (a asked) place(in platforms.Input, set platforms.Setting) string {
 	switch set.From {
 	case platforms.FromEnvironment:
 		return string(set.From) + " (" + in.Environment + ")"
-	case platforms.FromDefault:
+	case platforms.FromDefault, platforms.FromOthers, platforms.FromHCP:
 		return string(set.From)
 	default:
 		return string(set.From) + " (" + a.terms.Setting(in) + ")"

@@ -85,7 +85,9 @@ func general(in platforms.Input) bool {
 func (f *flags) add(cmd *cobra.Command, title, prefix string, inputs []platforms.Input) {
 	g := &group{title: title, prefix: prefix, inputs: inputs, given: map[string][]string{}, pairs: map[string][]string{}, set: pflag.NewFlagSet(title, pflag.ContinueOnError)}
 	for _, in := range inputs {
-		g.set.Var(&setting{g, in, false}, prefix+flagName(in), help(in))
+		if !in.Secret || !hasFileInput(in, inputs) {
+			g.set.Var(&setting{g, in, false}, prefix+flagName(in), help(in))
+		}
 		if in.Secret {
 			name := prefix + attribute(in)
 			g.set.Var(&setting{g, in, true}, name, helpPairs(in, prefix))
@@ -96,6 +98,11 @@ func (f *flags) add(cmd *cobra.Command, title, prefix string, inputs []platforms
 	cmd.Flags().SortFlags, g.set.SortFlags = false, false
 	cmd.Flags().AddFlagSet(g.set)
 	grouped(cmd, title, g.set)
+}
+
+// hasFileInput reports whether an input of its own names a file with the secret. That file is read again when it is needed.
+func hasFileInput(in platforms.Input, inputs []platforms.Input) bool {
+	return slices.ContainsFunc(inputs, func(other platforms.Input) bool { return other.Name == in.Name+"_file" })
 }
 
 // setting is the flag of an input. Its value is checked later, with all others.

@@ -104,7 +104,7 @@ func (f *flags) given(own int) platforms.Source {
 
 // options are those of the engine: what the general settings say, and when to send nothing more.
 func (c *call) options(a asked, interrupted <-chan struct{}) clients.Options {
-	options := clients.Options{UserAgent: c.UserAgent, Interrupted: interrupted, Logger: slog.New(logger{c})}
+	options := clients.Options{UserAgent: c.UserAgent, Interrupted: interrupted, Getenv: c.getenv, Logger: slog.New(logger{c})}
 	_, said := platforms.Configure(&options, a.sources...)
 	c.say(said...)
 	return options

@@ -4,6 +4,8 @@
 package platforms
 
 import (
+	"slices"
+
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
@@ -14,8 +16,9 @@ var Equinix = Platform{
 	About:    "the Equinix APIs",
 	URL:      "base_url",
 	Upstream: "base_url",
+	STS:      "sts_url",
 	Rejected: "Equinix locks an account after five failed attempts.",
-	Inputs: []Input{
+	Inputs: slices.Concat([]Input{
 		{
 			Name:        "base_url",
 			Description: "The URL of the Equinix API. That of the sandbox is `https://sandboxapi.equinix.com`; credentials belong to one of the two.",
@@ -25,7 +28,7 @@ var Equinix = Platform{
 		},
 		{
 			Name:        "grant_type",
-			Description: "How to obtain the token: `client_credentials`, which is the default, or `password`, which Equinix retired.",
+			Description: "How to obtain the token: `client_credentials`, which is the default; `token_exchange`, which is the default where an input of a token exchange is set; or `password`, which Equinix retired.",
 			RefreshNote: " Or `refresh_token`, which is the default where `previous_refresh_token` is set.",
 			OneToken:    true,
 			Optional:    true,
@@ -35,12 +38,14 @@ var Equinix = Platform{
 			Name:        "client_id",
 			Description: "The app's consumer key, from the Equinix Developer Platform.",
 			Environment: "EQUINIX_API_CLIENTID",
+			Except:      clients.TokenExchange,
 			Check:       clients.CheckText,
 		},
 		{
 			Name:        "client_secret",
 			Description: "The app's consumer secret, from the Equinix Developer Platform.",
 			Environment: "EQUINIX_API_CLIENTSECRET",
+			Except:      clients.TokenExchange,
 			Secret:      true,
 			Check:       clients.CheckSecret,
 		},
@@ -76,8 +81,22 @@ var Equinix = Platform{
 			Grant:       clients.RefreshToken,
 			Check:       clients.CheckSecret,
 		},
-		MinValidity,
-	},
+		{
+			Name:        "sts_url",
+			Description: "The URL of Equinix's security token service, for `grant_type = \"token_exchange\"`.",
+			Environment: "EQUINIX_STS_ENDPOINT",
+			Default:     "https://sts.eqix.equinix.com",
+			Grant:       clients.TokenExchange,
+			Check:       clients.CheckURL,
+		},
+		{
+			Name:        exchangeScope,
+			Description: "What the token is for, with `grant_type = \"token_exchange\"`: an `ern:…`, `roleassignments:` and an organization, `projectpolicies:` and a project, or `orgpolicies:` and an organization.",
+			Environment: "EQUINIX_TOKEN_EXCHANGE_SCOPE",
+			Grant:       clients.TokenExchange,
+			Check:       clients.CheckText,
+		},
+	}, identityInputs("EQUINIX_TOKEN_EXCHANGE_SUBJECT_TOKEN", "EQUINIX_TOKEN_EXCHANGE_SUBJECT_TOKEN_ENV_VAR", "EQUINIX"), []Input{MinValidity}),
 	TokenVariables: []string{"EQUINIX_API_TOKEN"},
 	Outputs:        refreshOutputs("Equinix issues one to the password grant alone."),
 	Grant: func(s Settings) clients.Grant {
@@ -90,6 +109,9 @@ var Equinix = Platform{
 			UserPassword:     s.Secret("user_password"),
 			PasswordEncoding: s.Text("password_encoding"),
 			RefreshToken:     s.Secret("previous_refresh_token"),
+			STSURL:           s.Text("sts_url"),
+			Scope:            s.Text(exchangeScope),
+			Identity:         identity(s),
 		}
 	},
 }

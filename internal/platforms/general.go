@@ -110,9 +110,11 @@ func checkCertificates(pem clients.Secret) string {
 	return ""
 }
 
-// checkDirectory refuses what would become a directory of an odd name beside the configuration. A path that is relative on
-// purpose is accepted: many pipelines keep only what is in their workspace.
-func checkDirectory(value clients.Secret) string {
+func checkDirectory(value clients.Secret) string { return checkPath(value, "a directory") }
+
+// checkPath refuses what would become a file of an odd name beside the configuration. A path that is relative on purpose is
+// accepted: many pipelines keep only what is in their workspace. what names the file.
+func checkPath(value clients.Secret, what string) string {
 	text := value.Reveal()
 	switch {
 	case strings.HasPrefix(text, "~"):
@@ -120,7 +122,7 @@ func checkDirectory(value clients.Secret) string {
 	case unexpanded().MatchString(text):
 		return `has a placeholder such as $HOME in it, which nothing has replaced: write the path itself, or pathexpand("~/…")`
 	case urlLike().MatchString(text):
-		return "is a URL: write the path of a directory"
+		return "is a URL: write the path of " + what
 	case runtime.GOOS != "windows" && windowsPath().MatchString(text):
 		return "is a path of Windows, which this machine does not have"
 	}

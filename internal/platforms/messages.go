@@ -70,7 +70,7 @@ func (p Platform) credentials(grantType string) []Input {
 	var found []Input
 	for _, in := range p.Inputs {
 		needed := !in.Optional && !in.OneToken && in.Default == "" && in.Name != p.URL // what replaces the URL is optional
-		if needed && (in.Grant == "" || in.Grant == grantType) {
+		if needed && in.usedBy(grantType) {
 			found = append(found, in)
 		}
 	}
@@ -141,7 +141,7 @@ func (p Platform) ExplainMissing(missing []Input, terms Terms) Message {
 	detail := "Nothing was sent. Set " + terms.Places(p) + ":"
 	for _, in := range missing {
 		detail += "\n  - " + terms.noted(in)
-		if other := p.rival(in); other.Name != "" {
+		for _, other := range p.rivals(in) {
 			detail += ", or " + terms.noted(other)
 		}
 	}
@@ -191,7 +191,15 @@ var remedies = map[clients.Kind]remedy{
 	clients.ProxyFailed:            {"proxy failed", "Check HTTPS_PROXY and NO_PROXY, and the proxy's user name and password in the former; for an authority of your own, set {ca}.", ""},
 	clients.TimedOut:               {"no answer in time", "Check {url} and the network; a slow platform may need a longer {timeout}.", "{url}"},
 	clients.Cancelled:              {"cancelled", "Nothing more is sent.", ""},
+	clients.NoIdentityToken:        {"no identity token", "Check {identity}. An identity token is read anew for each exchange, so a later run may have another one.", ""},
 	clients.Internal:               {"internal fault", "This is a fault of the provider: please report it at " + Issues + ".", ""},
+}
+
+// exchangeRemedies are those of a token exchange, where they differ.
+var exchangeRemedies = map[clients.Kind]remedy{
+	clients.CredentialsRejected: {"identity token rejected", "Check {url}, and which issuers, audiences and subjects {platform} trusts there. This process does not send {identity} again.", ""},
+	clients.RequestRejected:     {"identity token rejected", "Check {url}, the scope, and which issuers, audiences and subjects {platform} trusts there.", ""},
+	clients.ScopeRejected:       {"scope not allowed", "Ask {platform} which scopes this identity may have. {scope}", exchangeScope},
 }
 
 // Explain words a failure of the client, which was asked with the settings.
@@ -199,7 +207,11 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 	failure := &clients.Error{Kind: clients.Internal}
 	errors.As(err, &failure)
 	how := remedies[failure.Kind]
+	if other, ok := exchangeRemedies[failure.Kind]; ok && found.GrantType() == clients.TokenExchange {
+		how = other
+	}
 	url, credentials := p.place(found), p.credentials(found.GrantType())
+	identity := p.used(p.Input(subjectToken), found)
 	var concerned []Input
 	if strings.Contains(how.what, "{url}") {
 		concerned = append(concerned, url)
@@ -207,7 +219,11 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 	if strings.Contains(how.what, "{credentials}") {
 		concerned = append(concerned, credentials...)
 	}
+	if strings.Contains(how.what, "{identity}") {
+		concerned = append(concerned, identity)
+	}
 	what := strings.NewReplacer(
+		"{identity}", terms.Input(identity),
 		"{url}", terms.Input(url),
 		"{credentials}", terms.named(credentials),
 		"{platform}", cmp.Or(p.Party, p.Title),

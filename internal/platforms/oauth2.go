@@ -3,7 +3,11 @@
 
 package platforms
 
-import "github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+import (
+	"slices"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+)
 
 // OAuth2 is any authorization server that keeps to RFC 6749.
 var OAuth2 = Platform{
@@ -13,7 +17,7 @@ var OAuth2 = Platform{
 	URL:      "token_url",
 	Party:    "the authorization server",
 	Rejected: "Check token_endpoint_auth_method too: a wrong one looks like a wrong secret, and no second one is tried.",
-	Inputs: []Input{
+	Inputs: slices.Concat([]Input{
 		{
 			Name:        "token_url",
 			Description: "The URL of the token endpoint, exactly as it is asked: nothing is appended. It has no query; `parameters` go into the body.",
@@ -22,7 +26,7 @@ var OAuth2 = Platform{
 		},
 		{
 			Name:        "grant_type",
-			Description: "How to obtain the token: `client_credentials`, which is the default.",
+			Description: "How to obtain the token: `client_credentials`, which is the default, or `token_exchange` (RFC 8693), which is the default where an identity token is set.",
 			RefreshNote: " Or `refresh_token`, which is the default where `previous_refresh_token` is set.",
 			OneToken:    true,
 			Optional:    true,
@@ -32,12 +36,14 @@ var OAuth2 = Platform{
 			Name:        "client_id",
 			Description: "The client ID, as the server has registered it.",
 			Environment: "OAUTH2_CLIENT_ID",
+			Except:      clients.TokenExchange,
 			Check:       clients.CheckText,
 		},
 		{
 			Name:        "client_secret",
 			Description: "The client secret.",
 			Environment: "OAUTH2_CLIENT_SECRET",
+			Except:      clients.TokenExchange,
 			Secret:      true,
 			Check:       clients.CheckSecret,
 		},
@@ -45,6 +51,7 @@ var OAuth2 = Platform{
 			Name:        "token_endpoint_auth_method",
 			Description: "How the client authenticates: `client_secret_basic`, in HTTP Basic with both parts form-encoded first (RFC 6749, section 2.3.1), or `client_secret_post`, in the body. If the server refuses one, the other is not tried.",
 			Default:     clients.ClientSecretBasic,
+			Except:      clients.TokenExchange,
 			Check:       clients.CheckOneOf(clients.OAuth2AuthMethods...),
 		},
 		{
@@ -68,7 +75,7 @@ var OAuth2 = Platform{
 		},
 		{
 			Name:        "parameters",
-			Description: "Further parameters of the request, such as `resource`. Values may be secrets. Those that have an input of their own are refused.",
+			Description: "Further parameters of the request, such as `resource`, or `subject_token_type` for a token exchange. Values may be secrets. Those that have an input of their own are refused.",
 			Map:         true,
 			Secret:      true,
 			Optional:    true,
@@ -91,8 +98,7 @@ var OAuth2 = Platform{
 			Grant:       clients.RefreshToken,
 			Check:       clients.CheckSecret,
 		},
-		MinValidity,
-	},
+	}, identityInputs("", "", "OAUTH2"), []Input{MinValidity}),
 	Outputs: append(refreshOutputs("Few servers issue one to the client credentials."), Output{
 		Name:        "scope",
 		Description: "The scopes as the server granted them, in its own words. Null if it names none.",
@@ -111,6 +117,7 @@ var OAuth2 = Platform{
 			Parameters:   s.Secret("parameters"),
 			Headers:      s.Secret("headers"),
 			RefreshToken: s.Secret("previous_refresh_token"),
+			Identity:     identity(s),
 		}
 	},
 }

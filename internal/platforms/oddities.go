@@ -130,7 +130,7 @@ func (p Platform) oddCredentials(found Settings) []oddCredential {
 	needed := p.credentials(found.GrantType())
 	var odd []oddCredential
 	for _, in := range p.Inputs {
-		if !in.Secret && !slices.ContainsFunc(needed, in.is) {
+		if !in.Secret && !slices.ContainsFunc(needed, in.is) || in.Grant == clients.TokenExchange { // the client reads it
 			continue
 		}
 		if texts := in.oddities(found.Secret(in.Name)); texts != nil {

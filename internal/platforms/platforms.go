@@ -6,6 +6,7 @@
 package platforms
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -23,6 +24,8 @@ type Platform struct {
 	Inputs []Input
 	// URL is the name of the input that says where the platform is.
 	URL string
+	// STS is the name of the input that says where a token exchange is sent; "": where all requests are sent.
+	STS string
 	// Upstream is the name of the input that says where the API is too; "": an API proxy has to be told.
 	Upstream string
 	// Outputs are what only this platform's token has.
@@ -55,10 +58,14 @@ type Input struct {
 	Argument    bool   // of a map: its values need not be secrets, so a command takes pairs as arguments as well
 	OneToken    bool   // may differ from token to token, so it is no setting for all of them
 	Grant       string // the only grant type that uses it, and needs it; "": all do
+	Except      string // the grant type that does not use it; "": none
 	Optional    bool
-	// Replaces is the name of the input that this one is set in the place of. The first source that sets one of the two
-	// decides which of them counts; "": it replaces none.
+	// Replaces is the name of the input that this one is set in the place of; "": it replaces none. Several inputs may
+	// replace the same one. The first source that sets one of them decides which of them counts.
 	Replaces string
+	// Holders are environment variables. The name of the first that is set is the input's value, if nothing sets the input
+	// or one that may be set in its place.
+	Holders []string
 	// Output is what a result shows where nothing is set; nil: nothing.
 	Output func(clients.Token) any
 	// Check returns what is wrong with a value, in words that never contain it; "": nothing.
@@ -85,21 +92,29 @@ func (p Platform) Input(name string) Input {
 	return Input{}
 }
 
-// rival returns the input that in replaces, or that replaces it; its zero value, if there is none.
-func (p Platform) rival(in Input) Input {
-	for _, other := range p.Inputs {
-		if other.Name == in.Replaces || other.Replaces != "" && other.Replaces == in.Name {
-			return other
-		}
-	}
-	return Input{}
+// rivals returns the inputs of which one is set in the place of in, or in in the place of it.
+func (p Platform) rivals(in Input) []Input {
+	group := cmp.Or(in.Replaces, in.Name)
+	return slices.DeleteFunc(slices.Clone(p.Inputs), func(other Input) bool {
+		return other.is(in) || cmp.Or(other.Replaces, other.Name) != group
+	})
 }
 
 // place is the input that says where the platform is, with these settings.
 func (p Platform) place(found Settings) Input {
 	in := p.Input(p.URL)
-	if other := p.rival(in); found.has(other.Name) {
-		return other
+	if p.STS != "" && found.GrantType() == clients.TokenExchange {
+		in = p.Input(p.STS)
+	}
+	return p.used(in, found)
+}
+
+// used is in, or the input that is set in its place.
+func (p Platform) used(in Input, found Settings) Input {
+	for _, other := range p.rivals(in) {
+		if found.has(other.Name) {
+			return other
+		}
 	}
 	return in
 }

@@ -44,6 +44,8 @@ type Origin string
 const (
 	FromEnvironment Origin = "the environment"
 	FromDefault     Origin = "the default"
+	FromOthers      Origin = "the other settings" // the grant type follows from them
+	FromHCP         Origin = "HCP Terraform"
 )
 
 // Environment is the source that reads the variables of the inputs.
@@ -79,17 +81,8 @@ func (s Settings) Text(name string) string { return s[name].Value.Reveal() }
 
 func (s Settings) has(name string) bool { return !s[name].Value.IsZero() }
 
-// GrantType is the one that is set, or the one that follows from what is set. The password grant never follows.
-func (s Settings) GrantType() string {
-	switch {
-	case s.has("grant_type"):
-		return s.Text("grant_type")
-	case s.has("previous_refresh_token"):
-		return clients.RefreshToken
-	default:
-		return clients.ClientCredentials
-	}
-}
+// GrantType is the grant type; that of a platform without a choice is the client credentials grant.
+func (s Settings) GrantType() string { return cmp.Or(s.Text("grant_type"), clients.ClientCredentials) }
 
 // MinValidity is min_validity, which has been checked.
 func (s Settings) MinValidity() time.Duration {
@@ -121,28 +114,71 @@ func LookUp(in Input, sources ...Source) (found Setting, unknown bool) {
 	return Setting{}, false
 }
 
-// sourcesOf are the sources of an input: all of them, or the first that sets the input or its rival.
-func (p Platform) sourcesOf(in Input, sources []Source) []Source {
-	other := p.rival(in)
-	if other.Name == "" {
-		return sources
-	}
-	for i, source := range sources {
-		for _, one := range []Input{in, other} {
-			if value := source.Value(one); value.Unknown || !value.Secret.IsZero() {
-				return sources[i : i+1]
-			}
-		}
-	}
-	return nil
+// decides reports whether a source says something about the input, now or later.
+func (s Source) decides(in Input) bool {
+	value := s.Value(in)
+	return value.Unknown || !value.Secret.IsZero()
 }
 
-// clash is what is wrong with an input that is set beside the one that it replaces; "": nothing is.
-func (in Input) clash(set Settings) string {
-	if in.Replaces == "" || !set.has(in.Name) || !set.has(in.Replaces) {
-		return ""
+// lookUp is LookUp, for an input that others may replace: the first source that sets one of them decides.
+func (p Platform) lookUp(in Input, sources []Source) (found Setting, unknown bool) {
+	group := append(p.rivals(in), in)
+	for _, source := range sources {
+		if slices.ContainsFunc(group, source.decides) {
+			return LookUp(in, source)
+		}
 	}
-	return "is set beside " + in.Replaces + ", which it replaces: leave out one of the two"
+	for _, holder := range in.Holders {
+		if found, _ := LookUp(Input{Environment: holder}, sources...); !found.Value.IsZero() {
+			return Setting{clients.NewSecret(holder), FromHCP}, false
+		}
+	}
+	return Setting{}, false
+}
+
+// clash is what is wrong with an input that is set beside another one that may be set in its place; "": nothing is.
+func (p Platform) clash(in Input, set Settings) string {
+	rivals := p.rivals(in)
+	for _, other := range p.Inputs {
+		switch {
+		case other.is(in): // the rest is told of those inputs
+			return ""
+		case set.has(in.Name) && set.has(other.Name) && slices.ContainsFunc(rivals, other.is):
+			return "is set beside " + other.Name + ": leave out one of the two"
+		}
+	}
+	return ""
+}
+
+// inferGrantType sets the grant type that follows from what the sources set, if none of them sets it. The first source
+// that sets something for one of the grants decides, so that an identity token in the environment does not hide a client
+// secret in a block. The password grant never follows.
+func (p Platform) inferGrantType(found Settings, sources []Source) {
+	if found.has("grant_type") {
+		return
+	}
+	for _, source := range sources {
+		for _, in := range p.Inputs {
+			if in.impliesGrant() && source.decides(in) {
+				found["grant_type"] = Setting{clients.NewSecret(in.Grant), FromOthers}
+				return
+			}
+		}
+		if slices.ContainsFunc(p.Inputs, func(in Input) bool { return in.Secret && in.Except != "" && source.decides(in) }) {
+			break
+		}
+	}
+	found["grant_type"] = Setting{clients.NewSecret(clients.ClientCredentials), FromOthers}
+}
+
+// impliesGrant reports whether a value of the input means that its grant is used.
+func (in Input) impliesGrant() bool {
+	return in.Default == "" && (in.Grant == clients.RefreshToken || in.Grant == clients.TokenExchange)
+}
+
+// usedBy reports whether a grant uses the input.
+func (in Input) usedBy(grantType string) bool {
+	return (in.Grant == "" || in.Grant == grantType) && in.Except != grantType
 }
 
 // Resolve looks up every input, and checks what the grant type uses.
@@ -150,27 +186,30 @@ func (p Platform) Resolve(sources ...Source) (Settings, Problems) {
 	found := Settings{}
 	var bad Problems
 	for _, in := range p.Inputs {
-		value, unknown := LookUp(in, p.sourcesOf(in, sources)...)
+		value, unknown := p.lookUp(in, sources)
 		if unknown {
 			bad.Unknown = append(bad.Unknown, in)
 		}
 		found[in.Name] = value
 	}
+	p.inferGrantType(found, sources)
 	grantType := found.GrantType()
+	bad.Unknown = slices.DeleteFunc(bad.Unknown, func(in Input) bool { return !in.usedBy(grantType) })
+	later := func(in Input) bool { return slices.ContainsFunc(bad.Unknown, in.is) }
 	for _, in := range p.Inputs {
-		switch used := in.Grant == "" || in.Grant == grantType; {
-		case !used:
+		switch {
+		case !in.usedBy(grantType):
 			delete(found, in.Name)
 		case found.has(in.Name):
-			if text := cmp.Or(in.Check(found.Secret(in.Name)), in.clash(found)); text != "" {
+			if text := cmp.Or(in.Check(found.Secret(in.Name)), p.clash(in, found)); text != "" {
 				bad.Invalid = append(bad.Invalid, Invalid{in, found[in.Name].From, text})
 			}
-		case found.has(p.rival(in).Name) || slices.ContainsFunc(bad.Unknown, p.rival(in).is): // the other one counts
-		case !in.Optional && !slices.ContainsFunc(bad.Unknown, in.is):
+		case in.Optional || later(in):
+		case slices.ContainsFunc(p.rivals(in), func(other Input) bool { return found.has(other.Name) || later(other) }):
+		default:
 			bad.Missing = append(bad.Missing, in)
 		}
 	}
-	bad.Unknown = slices.DeleteFunc(bad.Unknown, func(in Input) bool { return in.Grant != "" && in.Grant != grantType })
 	return found, bad
 }
 
@@ -191,7 +230,7 @@ func (p Platform) Validate(source Source) (set Settings, faults []Invalid, decid
 	for _, in := range p.Inputs {
 		value := source.Value(in)
 		if value.Unknown {
-			decided = decided && in.Name != "grant_type" && in.Name != "previous_refresh_token"
+			decided = decided && in.Name != "grant_type" && !in.impliesGrant()
 			continue
 		}
 		set[in.Name] = Setting{value.Secret, source.Origin}
@@ -202,14 +241,23 @@ func (p Platform) Validate(source Source) (set Settings, faults []Invalid, decid
 	if !decided || len(faults) > 0 {
 		return set, faults, decided
 	}
-	grantType := set.GrantType()
+	p.inferGrantType(set, []Source{source})
 	for _, in := range p.Inputs {
-		if text := in.clash(set); text != "" {
+		if text := cmp.Or(p.clash(in, set), in.unused(set)); text != "" {
 			faults = append(faults, Invalid{in, source.Origin, text})
-		}
-		if in.Grant != "" && in.Grant != grantType && set.has(in.Name) {
-			faults = append(faults, Invalid{in, source.Origin, fmt.Sprintf("is for grant_type = %q alone, and the grant type here is %q", in.Grant, grantType)})
 		}
 	}
 	return set, faults, decided
+}
+
+// unused is what is wrong with an input that is set for another grant type; "": nothing is.
+func (in Input) unused(set Settings) string {
+	grantType := set.GrantType()
+	switch {
+	case in.Name == "grant_type" || !set.has(in.Name) || in.usedBy(grantType):
+		return ""
+	case in.Except != "":
+		return fmt.Sprintf("is not used by grant_type = %q, which needs no client credentials: leave it out, or leave out what is for that grant type", grantType)
+	}
+	return fmt.Sprintf("is for grant_type = %q alone, and the grant type here is %q", in.Grant, grantType)
 }

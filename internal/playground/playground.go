@@ -5,7 +5,11 @@
 // and the variables that the examples read.
 package playground
 
-import "github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+import (
+	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+)
 
 // Playground is what the examples talk to, on loopback.
 type Playground struct {
@@ -34,6 +38,10 @@ func (p *Playground) Close() error {
 // have no default, or one that is a platform's own URL.
 func (p *Playground) Environment() []string {
 	lab := p.Equinix.Credentials() // it has one account only
+	idToken, err := p.Issuer.Token(24 * time.Hour)
+	if err != nil {
+		panic(err) // signing fails only if the machine has no random numbers
+	}
 	return append(p.Simulator.Environment(),
 		"VAULT_ADDR="+p.Vault.server.URL,
 		"VAULT_TOKEN="+p.Vault.token,
@@ -43,5 +51,7 @@ func (p *Playground) Environment() []string {
 		"TF_VAR_port="+simulator.EquinixPort,
 		"TF_VAR_lab_client_id="+lab.ClientID,
 		"TF_VAR_lab_client_secret="+lab.ClientSecret,
+		"EQUINIX_ID_TOKEN="+idToken, // as in a pipeline whose identity the platforms trust
+		"OAUTH2_ID_TOKEN="+idToken,
 	)
 }

@@ -22,8 +22,8 @@ import (
 // maxBody is the longest request body, in bytes, that a platform reads.
 const maxBody = 64 << 10
 
-// grants are those of RFC 6749. Requests names no other: what stands in place of a grant might be a secret.
-var grants = []string{grantClientCredentials, grantPassword, grantRefreshToken, grantAuthorizationCode}
+// grants are those of RFC 6749 and RFC 8693. Requests names no other: what stands in place of a grant might be a secret.
+var grants = []string{grantClientCredentials, grantPassword, grantRefreshToken, grantAuthorizationCode, grantTokenExchange}
 
 const (
 	grantClientCredentials = "client_credentials"
@@ -37,6 +37,9 @@ type Simulator struct {
 	Interxion, Equinix, CloudLX, DigitalRealty, Megaport, IXAPI, OAuth2 *Platform
 
 	all []*Platform
+
+	// Issuer issues identity tokens, which Equinix and OAuth2 exchange.
+	Issuer *Issuer
 
 	// CAPEM is the certificate of the authority that signed the platforms' certificates; empty without TLS.
 	CAPEM string
@@ -66,8 +69,17 @@ func Start(options Options) (*Simulator, error) {
 		return nil, err
 	}
 	all := []*Platform{interxion, newEquinix(options.Now), newCloudLX(options.Now), newDigitalRealty(options.Now), newMegaport(options.Now), newIXAPI(options.Now), newOAuth2(options.Now)}
-	s := &Simulator{Interxion: all[0], Equinix: all[1], CloudLX: all[2], DigitalRealty: all[3], Megaport: all[4], IXAPI: all[5], OAuth2: all[6], all: all, CAPEM: authority.certificatePEM}
+	issuer, err := newIssuer(options.Now)
+	if err != nil {
+		return nil, err
+	}
+	s := &Simulator{Issuer: issuer, Interxion: all[0], Equinix: all[1], CloudLX: all[2], DigitalRealty: all[3], Megaport: all[4], IXAPI: all[5], OAuth2: all[6], all: all, CAPEM: authority.certificatePEM}
+	if issuer.server, err = listen(authority.server); err != nil {
+		return nil, err
+	}
+	issuer.server.serve(issuer)
 	for _, p := range all {
+		p.trust = trust{issuer, authority.client()}
 		if p.server, err = listen(authority.server); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -79,7 +91,7 @@ func Start(options Options) (*Simulator, error) {
 // Close ends all listeners and connections and waits for their goroutines; an interceptor that blocks must
 // therefore return when the context of its request ends.
 func (s *Simulator) Close() error {
-	var errs []error
+	errs := []error{s.Issuer.server.close()}
 	for _, p := range s.Platforms() {
 		errs = append(errs, p.server.close())
 	}
@@ -98,6 +110,7 @@ type Platform struct {
 	service   service
 	now       func() time.Time
 	server    *server
+	trust     trust
 
 	mu        sync.Mutex
 	account   Credentials
@@ -148,7 +161,7 @@ func (p *Platform) Credentials() Credentials { return p.account }
 
 // variables name the environment variables from which users' tools read the URL and the credentials; "": none does.
 // path is what the URL's variable has behind the platform's URL.
-type variables struct{ url, path, clientID, clientSecret, userName, userPassword string }
+type variables struct{ url, path, clientID, clientSecret, userName, userPassword, sts string }
 
 // Environment returns the URL and the credentials as "NAME=value", in the variables in which the provider looks.
 func (p *Platform) Environment() []string {
@@ -159,6 +172,7 @@ func (p *Platform) Environment() []string {
 		{p.variables.clientSecret, p.account.ClientSecret},
 		{p.variables.userName, p.account.UserName},
 		{p.variables.userPassword, p.account.UserPassword},
+		{p.variables.sts, p.URL()},
 	} {
 		if variable[0] != "" {
 			set = append(set, variable[0]+"="+variable[1])
