@@ -52,23 +52,6 @@ func (i Identity) String() string {
 // source identifies where the identity token comes from, without the identity token.
 func (i Identity) source() string { return fmt.Sprintf("%q %q %q", i.Variable, i.File, i.Audience) }
 
-// fault returns what is wrong with the settings; "": nothing.
-func (i Identity) fault() string {
-	set := 0
-	for _, one := range []bool{!i.Token.IsZero(), i.Variable != "", i.File != "", i.Audience != ""} {
-		if one {
-			set++
-		}
-	}
-	switch set {
-	case 0:
-		return "no identity token is set"
-	case 1:
-		return ""
-	}
-	return "more than one identity token is set"
-}
-
 // identitySources reads identity tokens.
 type identitySources struct {
 	getenv func(string) string

@@ -4,9 +4,8 @@
 package platforms
 
 import (
-	"regexp"
+	"cmp"
 	"strings"
-	"sync"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
@@ -46,7 +45,7 @@ func identityInputs(tokenVariable, nameVariable, tag string) []Input {
 			Optional:    true,
 			Replaces:    subjectToken,
 			Holders:     []string{hcpVariable + "_" + tag, hcpVariable},
-			Check:       checkVariable,
+			Check:       clients.CheckVariable,
 		},
 		{
 			Name:        subjectTokenFile,
@@ -77,16 +76,6 @@ func identity(s Settings) clients.Identity {
 	}
 }
 
-// variableName matches the names that shells and pipelines allow. An identity token does not match, because it has dots.
-var variableName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^` + variable + `$`) })
-
-func checkVariable(name clients.Secret) string {
-	if !variableName().MatchString(name.Reveal()) {
-		return "is not the name of an environment variable: write the name alone, without $"
-	}
-	return clients.CheckText(name)
-}
-
 func checkFile(path clients.Secret) string {
 	switch text := path.Reveal(); {
 	case text == "-":
@@ -94,5 +83,5 @@ func checkFile(path clients.Secret) string {
 	case strings.HasPrefix(text, "eyJ"): // {" in base64url, with which every JSON Web Token begins
 		return "is an identity token: write the path of a file that holds it"
 	}
-	return checkPath(path, "a file")
+	return cmp.Or(clients.CheckText(path), checkPath(path, "a file"))
 }
