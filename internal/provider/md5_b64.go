@@ -21,9 +21,9 @@ func (md5Base64) Metadata(_ context.Context, _ function.MetadataRequest, resp *f
 func (md5Base64) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
 		Summary:             "Encodes a password for password_encoding = \"md5-b64\"",
-		MarkdownDescription: "Returns the base64 (RFC 4648, section 4) of the 16 bytes of the password's MD5 digest: what Equinix calls `md5-b64`. It is an encoding, not protection: whoever has it can log in.",
+		MarkdownDescription: "Returns the base64 (RFC 4648, section 4) of the 16 bytes of a password's MD5 digest. Equinix calls this `md5-b64`. It does not protect the password: the result is enough to log in.",
 		Parameters: []function.Parameter{
-			function.StringParameter{Name: "password", MarkdownDescription: "The password as the user would type it."},
+			function.StringParameter{Name: "password", MarkdownDescription: "The password, as the user types it."},
 		},
 		Return: function.StringReturn{},
 	}
