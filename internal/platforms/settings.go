@@ -13,42 +13,43 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// Value is what one source says about an input. The zero value: nothing, as null, "" and [] do.
+// Value is the value of an input in one source. The zero value means that the source does not set the input. Null, "" and
+// [] become the zero value.
 type Value struct {
-	Secret  clients.Secret // a list is joined by blanks, as the wire has it
-	Unknown bool           // it is decided later, as Terraform decides values that are known after apply
+	Secret  clients.Secret // the items of a list are joined by blanks, as requests have them
+	Unknown bool           // the value is not known yet, such as one that Terraform knows after apply
 }
 
-// Text is a value of one text.
+// Text returns the value of a text.
 func Text(text string, unknown bool) Value { return Value{clients.NewSecret(text), unknown} }
 
-// List is a value of several texts; empty ones are left out.
+// List returns the value of a list of texts. Empty texts are left out.
 func List(items []string, unknown bool) Value {
 	items = slices.DeleteFunc(items, func(item string) bool { return item == "" })
 	return Text(strings.Join(items, " "), unknown)
 }
 
-// Map is a value of several texts with names; empty ones are left out.
+// Map returns the value of a map of texts. Empty texts are left out.
 func Map(items map[string]string, unknown bool) Value { return Value{clients.Pairs(items), unknown} }
 
-// Source is a place in which values may be set.
+// Source is a place that sets values.
 type Source struct {
 	Origin Origin
 	Value  func(Input) Value
 }
 
-// Origin is a source in the words of a message.
+// Origin names a source in messages.
 type Origin string
 
-// The sources that every front end has.
+// The origins that every front end has.
 const (
 	FromEnvironment Origin = "the environment"
 	FromDefault     Origin = "the default"
-	FromOthers      Origin = "the other settings" // the grant type follows from them
+	FromOthers      Origin = "the other settings" // of a grant type that follows from them
 	FromHCP         Origin = "HCP Terraform"
 )
 
-// Environment is the source that reads the variables of the inputs.
+// Environment returns the source that reads the environment variables of the inputs.
 func Environment(getenv func(string) string) Source {
 	return Source{FromEnvironment, func(in Input) Value {
 		if in.Environment == "" {
@@ -58,7 +59,7 @@ func Environment(getenv func(string) string) Source {
 	}}
 }
 
-// Defaults is the source that comes last.
+// Defaults returns the source of the defaults. It comes last.
 func Defaults() Source {
 	return Source{FromDefault, func(in Input) Value { return Value{Secret: clients.NewSecret(in.Default)} }}
 }
@@ -66,45 +67,44 @@ func Defaults() Source {
 // Settings are the values of a platform's inputs for one token.
 type Settings map[string]Setting
 
-// Setting is a value and where it comes from. All values are kept as secrets: what cannot be printed need not be told
-// apart.
+// Setting is a value, and the source that set it. All values are kept as secrets, so that none of them can be printed.
 type Setting struct {
 	Value clients.Secret
 	From  Origin
 }
 
-// Secret is the value of an input; zero: it has none.
+// Secret returns the value of an input; zero: it has none.
 func (s Settings) Secret(name string) clients.Secret { return s[name].Value }
 
-// Text is the value of an input in clear.
+// Text returns the value of an input in clear; empty: it has none.
 func (s Settings) Text(name string) string { return s[name].Value.Reveal() }
 
 func (s Settings) has(name string) bool { return !s[name].Value.IsZero() }
 
-// GrantType is the grant type; that of a platform without a choice is the client credentials grant.
+// GrantType returns the grant type. A platform without a choice has the client credentials grant.
 func (s Settings) GrantType() string { return cmp.Or(s.Text("grant_type"), clients.ClientCredentials) }
 
-// MinValidity is min_validity, which has been checked.
+// MinValidity returns min_validity, which has been checked.
 func (s Settings) MinValidity() time.Duration {
 	least, _ := time.ParseDuration(s.Text(MinValidity.Name))
 	return least
 }
 
-// Problems are what keeps settings from being complete. Each list becomes one message.
+// Problems are the reasons why settings cannot be used. Each list becomes one message.
 type Problems struct {
-	Missing []Input // required, and set nowhere
-	Unknown []Input // decided later
+	Missing []Input // required, and not set in any source
+	Unknown []Input // not known yet
 	Invalid []Invalid
 }
 
-// Invalid is what is wrong with one input's value.
+// Invalid says what is wrong with the value of an input.
 type Invalid struct {
 	Input Input
 	From  Origin
 	Text  string
 }
 
-// LookUp returns the first value that is set, or is to be decided later, in the order of the sources.
+// LookUp returns the first value in the order of the sources. unknown reports that it is set, but not known yet.
 func LookUp(in Input, sources ...Source) (found Setting, unknown bool) {
 	for _, source := range sources {
 		if value := source.Value(in); value.Unknown || !value.Secret.IsZero() {
@@ -114,13 +114,13 @@ func LookUp(in Input, sources ...Source) (found Setting, unknown bool) {
 	return Setting{}, false
 }
 
-// decides reports whether a source says something about the input, now or later.
+// decides reports whether the source sets the input, to a value that is known or not known yet.
 func (s Source) decides(in Input) bool {
 	value := s.Value(in)
 	return value.Unknown || !value.Secret.IsZero()
 }
 
-// lookUp is LookUp, for an input that others may replace: the first source that sets one of them decides.
+// lookUp is LookUp for an input that others may replace. Only the first source that sets one of them counts.
 func (p Platform) lookUp(in Input, sources []Source) (found Setting, unknown bool) {
 	group := append(p.rivals(in), in)
 	for _, source := range sources {
@@ -136,12 +136,12 @@ func (p Platform) lookUp(in Input, sources []Source) (found Setting, unknown boo
 	return Setting{}, false
 }
 
-// clash is what is wrong with an input that is set beside another one that may be set in its place; "": nothing is.
+// clash returns what is wrong with an input that is set together with a rival; "": nothing.
 func (p Platform) clash(in Input, set Settings) string {
 	rivals := p.rivals(in)
 	for _, other := range p.Inputs {
 		switch {
-		case other.is(in): // the rest is told of those inputs
+		case other.is(in): // a clash with a later input is reported for that input
 			return ""
 		case set.has(in.Name) && set.has(other.Name) && slices.ContainsFunc(rivals, other.is):
 			return "is set beside " + other.Name + ": leave out one of the two"
@@ -150,9 +150,8 @@ func (p Platform) clash(in Input, set Settings) string {
 	return ""
 }
 
-// inferGrantType sets the grant type that follows from what the sources set, if none of them sets it. The first source
-// that sets something for one of the grants decides, so that an identity token in the environment does not hide a client
-// secret in a block. The password grant never follows.
+// inferGrantType sets the grant type if no source sets it. The first source that sets an input of only one grant decides.
+// So an identity token in the environment does not hide a client secret in a block. The password grant is never inferred.
 func (p Platform) inferGrantType(found Settings, sources []Source) {
 	if found.has("grant_type") {
 		return
@@ -171,17 +170,17 @@ func (p Platform) inferGrantType(found Settings, sources []Source) {
 	found["grant_type"] = Setting{clients.NewSecret(clients.ClientCredentials), FromOthers}
 }
 
-// impliesGrant reports whether a value of the input means that its grant is used.
+// impliesGrant reports whether the input's grant is used if the input is set.
 func (in Input) impliesGrant() bool {
 	return in.Default == "" && (in.Grant == clients.RefreshToken || in.Grant == clients.TokenExchange)
 }
 
-// usedBy reports whether a grant uses the input.
+// usedBy reports whether the grant uses the input.
 func (in Input) usedBy(grantType string) bool {
 	return (in.Grant == "" || in.Grant == grantType) && in.Except != grantType
 }
 
-// Resolve looks up every input, and checks what the grant type uses.
+// Resolve looks up every input, and checks the inputs that the grant type uses.
 func (p Platform) Resolve(sources ...Source) (Settings, Problems) {
 	found := Settings{}
 	var bad Problems
@@ -213,7 +212,7 @@ func (p Platform) Resolve(sources ...Source) (Settings, Problems) {
 	return found, bad
 }
 
-// Wrong is what is wrong with a value, as far as it is known; "": nothing.
+// Wrong returns what is wrong with a value; "": nothing, or the value is not known yet.
 func (in Input) Wrong(value Value) string {
 	if value.Unknown || value.Secret.IsZero() {
 		return ""
@@ -223,8 +222,8 @@ func (in Input) Wrong(value Value) string {
 
 func (in Input) is(other Input) bool { return in.Name == other.Name }
 
-// Validate finds what is wrong with the values of one source alone, as far as they are known. decided reports whether the
-// grant type is among those.
+// Validate finds what is wrong with the values of one source, as far as they are known. decided reports whether the grant
+// type is known.
 func (p Platform) Validate(source Source) (set Settings, faults []Invalid, decided bool) {
 	set, decided = Settings{}, true
 	for _, in := range p.Inputs {
@@ -250,7 +249,7 @@ func (p Platform) Validate(source Source) (set Settings, faults []Invalid, decid
 	return set, faults, decided
 }
 
-// unused is what is wrong with an input that is set for another grant type; "": nothing is.
+// unused returns what is wrong with an input that the grant type does not use; "": nothing.
 func (in Input) unused(set Settings) string {
 	grantType := set.GrantType()
 	switch {
