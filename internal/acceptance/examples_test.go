@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
 const examples = "../../examples"
@@ -128,6 +130,47 @@ func TestAnotherProviderUsesTheToken(t *testing.T) {
 		t.Errorf("the API has seen %s", got)
 	}
 	s.wantAbsent(s.Interxion.Issued()...)
+}
+
+// The first configuration of the README gives a token to another provider, and so does the one of the index. The second
+// configuration of the README obtains a token as it stands.
+func TestTheConfigurationsOfTheFirstPagesWork(t *testing.T) {
+	t.Parallel()
+	readme := fenced.FindAllStringSubmatch(read(t, "README.md"), -1)
+	index := fenced.FindStringSubmatch(read(t, "docs/index.md"))
+	if len(readme) != 2 || index == nil {
+		t.Fatalf("%d configurations in the README, in the index %q", len(readme), index)
+	}
+	if !strings.HasSuffix(index[1], readme[0][1]) {
+		t.Errorf("the index shows another use of a token than the README:\n%s", index[1])
+	}
+	s := newStage(t)
+	s.apply(strings.ReplaceAll(index[1], "https://ix-api.example", s.Interxion.URL()) + `
+resource "restapi_object" "contact" {
+  path = "/contacts"
+  data = jsonencode({ managing_account = "1", consuming_account = "1", external_reference = "README" })
+}
+`)
+	created := slices.ContainsFunc(s.Interxion.Requests(), func(r simulator.Request) bool {
+		return r.Path == "/api/v2/contacts" && r.Status == http.StatusCreated
+	})
+	if !created {
+		t.Error("no contact was created")
+	}
+	s = newStage(t)
+	s.apply(readme[1][1])
+	if got := len(tokenRequests(s.Equinix)); got != 2 {
+		t.Errorf("%d token requests, want one in the plan and one in the apply", got)
+	}
+}
+
+// apply applies a configuration.
+func (s *stage) apply(text string) {
+	s.t.Helper()
+	if err := s.Write("main.tf", text); err != nil {
+		s.t.Fatal(err)
+	}
+	s.must("apply", "-auto-approve")
 }
 
 // A condition of a resource makes an error of a token that is too short, in the plan, which can be shown as JSON even so.

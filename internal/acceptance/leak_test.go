@@ -67,6 +67,12 @@ func newScene(t *testing.T, options simulator.Options) *scene {
 	s.setSecret("oauth2_parameter", awkward(t))
 	s.setSecret("oauth2_header", visible(awkward(t)))
 	s.setSecret("ixapi_spent", awkward(t))
+	idToken, err := s.Issuer.Token(24 * time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.setSecret("id_token", idToken)
+	delete(s.secrets, "variable id_token") // known finds it among those that were issued
 	digest := md5.Sum([]byte(user.UserPassword))
 	s.secrets["encoded password"] = base64.StdEncoding.EncodeToString(digest[:])
 	return s
@@ -149,6 +155,9 @@ func (s *scene) console(expressions ...string) string {
 // known are all secrets by name, with the tokens that the platforms have issued by now.
 func (s *scene) known() map[string]string {
 	known := maps.Clone(s.secrets)
+	for i, token := range s.Issuer.Issued() {
+		known[fmt.Sprintf("identity token %d", i)] = token[strings.LastIndex(token, ".")+1:]
+	}
 	for _, p := range s.Platforms() {
 		p.Intercept(nil) // kindOf asks the platform itself
 		known[p.Name()+" client secret"] = p.Credentials().ClientSecret
@@ -229,6 +238,10 @@ variable "ixapi_spent" {
   type      = string
   ephemeral = true
 }
+variable "id_token" {
+  type      = string
+  ephemeral = true
+}
 variable "ca_cert_pem" {
   type    = string
   default = ""
@@ -257,6 +270,16 @@ ephemeral "equinix_access_token" "refreshed" {
 ephemeral "equinix_access_token" "fallback" {
   provider               = ixtoken
   previous_refresh_token = var.equinix_spent
+}
+ephemeral "equinix_access_token" "exchanged" {
+  provider                     = ixtoken
+  token_exchange_scope         = "roleassignments:1"
+  token_exchange_subject_token = var.id_token
+}
+ephemeral "oauth2_access_token" "exchanged" {
+  provider                     = ixtoken
+  grant_type                   = "token_exchange"
+  token_exchange_subject_token = var.id_token
 }
 ephemeral "cloudlx_access_token" "t" { provider = ixtoken }
 ephemeral "cloudlx_access_token" "refreshed" {
@@ -313,7 +336,7 @@ resource "terraform_data" "use" {
 `
 
 // everyGrantOnce is the number of requests that a run of everyGrant makes to each platform.
-var everyGrantOnce = []int{1, 5, 3, 1, 1, 3, 2}
+var everyGrantOnce = []int{1, 6, 3, 1, 1, 3, 3}
 
 // H01, H02
 func TestEphemeralResourcesLeaveNoSecretAnywhere(t *testing.T) {
@@ -385,7 +408,7 @@ func TestAnInstalledProviderLeavesNoSecretAnywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	variables, arguments := "", ""
-	for _, name := range []string{"password", "interxion_client_secret", "equinix_spent", "cloudlx_spent", "ixapi_spent", "oauth2_parameter", "oauth2_header"} {
+	for _, name := range []string{"password", "interxion_client_secret", "equinix_spent", "cloudlx_spent", "ixapi_spent", "oauth2_parameter", "oauth2_header", "id_token"} {
 		variables += "variable \"" + name + "\" {\n  type      = string\n  ephemeral = true\n}\n"
 		arguments += "  " + name + " = var." + name + "\n"
 	}
@@ -411,6 +434,11 @@ data "equinix_access_token" "t" { provider = ixtoken }
 data "equinix_access_token" "password" {
   provider   = ixtoken
   grant_type = "password"
+}
+data "equinix_access_token" "exchanged" {
+  provider                             = ixtoken
+  token_exchange_scope                 = "roleassignments:1"
+  token_exchange_subject_token_env_var = "EQUINIX_ID_TOKEN"
 }
 data "cloudlx_access_token" "t" { provider = ixtoken }
 data "digitalrealty_access_token" "t" { provider = ixtoken }

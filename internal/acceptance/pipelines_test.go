@@ -17,6 +17,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
 // fence is a block of a page that users copy.
@@ -89,12 +91,17 @@ type runner struct {
 
 func newRunner(t *testing.T) *runner {
 	t.Helper()
+	return newRunnerWith(t, simulator.Options{})
+}
+
+func newRunnerWith(t *testing.T, options simulator.Options) *runner {
+	t.Helper()
 	for _, tool := range []string{"sh", "curl", "unzip", "sha256sum", "find"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skip(err)
 		}
 	}
-	r := &runner{stage: newStage(t), release: t.TempDir()}
+	r := &runner{stage: newStageWith(t, options), release: t.TempDir()}
 	if err := r.Install(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -254,16 +261,70 @@ func TestTheGuideOnPipelinesRuns(t *testing.T) {
 	}
 }
 
-// The three lines of the README lead from a clone to a call that the API accepts.
+// The jobs on the page about identity tokens run, without any client secret.
+func TestTheGuideOnIdentityTokensRuns(t *testing.T) {
+	t.Parallel()
+	r := newRunnerWith(t, simulator.Options{TLS: true}) // GitHub is asked by https alone
+	ca := filepath.Join(r.Dir, "..", "ca.pem")
+	put(t, ca, r.CAPEM)
+	r.Env = slices.DeleteFunc(r.Env, func(set string) bool { return strings.Contains(set, "SECRET=") || strings.Contains(set, "CLIENTID=") })
+	r.setenv("SSL_CERT_FILE", ca)
+	page := read(t, "docs/guides/without-secret.md")
+	put(t, filepath.Join(r.Dir, "list-ports.sh"), "#!/bin/sh\nprintf 'header = \"Authorization: %s\"\\n' \"$EQUINIX_AUTHORIZATION\" | curl --fail --silent --config - \""+r.Equinix.APIURL()+"\"\n")
+	if err := os.Chmod(filepath.Join(r.Dir, "list-ports.sh"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	blocks := fences(page)
+	for _, want := range []struct {
+		job           string
+		env           []string
+		issued, asked int
+		configuration string
+	}{
+		{job: "id-token: write", env: append(r.Issuer.Environment(), "IXTOKEN_CACHE_DIR="+filepath.Join(r.Dir, ".ixtoken")), issued: 1, asked: 3, configuration: blocks[0].text},
+		{job: "id_tokens:", env: []string{"EQUINIX_TOKEN_EXCHANGE_SUBJECT_TOKEN_ENV_VAR=EQUINIX_ID_TOKEN", "IXTOKEN_CACHE_DIR="}, issued: 3, configuration: `ephemeral "equinix_access_token" "main" { provider = ixtoken }` + "\n"},
+	} {
+		i := slices.IndexFunc(blocks, func(f fence) bool { return f.language == "yaml" && strings.Contains(f.text, want.job) })
+		if i < 0 {
+			t.Fatalf("there is no job with %s", want.job)
+		}
+		scope := regexp.MustCompile(`EQUINIX_TOKEN_EXCHANGE_SCOPE: (\S+)`).FindStringSubmatch(blocks[i].text)
+		r.env = append(slices.Clone(want.env), "EQUINIX_TOKEN_EXCHANGE_SCOPE="+scope[1])
+		r.configure(want.configuration + "resource \"terraform_data\" \"use\" {\n  provisioner \"local-exec\" {\n    command     = \"./list-ports.sh\"\n    environment = { EQUINIX_AUTHORIZATION = ephemeral.equinix_access_token.main.authorization }\n  }\n}\n")
+		issued, asked, calls := len(r.Equinix.Issued()), r.Issuer.Asked(), r.calls()
+		for _, script := range blocks[i].scripts() {
+			r.do(script)
+		}
+		if got := len(r.Equinix.Issued()) - issued; got != want.issued {
+			t.Errorf("%s: %d tokens were issued, want %d", want.job, got, want.issued)
+		}
+		if got := r.Issuer.Asked() - asked; got != want.asked {
+			t.Errorf("%s: the issuer was asked %d times, want %d", want.job, got, want.asked)
+		}
+		if r.calls() == calls {
+			t.Errorf("%s: the API was not called", want.job)
+		}
+	}
+	for _, request := range r.Equinix.Requests() {
+		if request.Path == "/oauth2/v1/token" {
+			t.Error("there was a login with a client secret")
+		}
+	}
+	for _, set := range []string{"TFC_WORKLOAD_IDENTITY_AUDIENCE", "EQUINIX_TOKEN_EXCHANGE_SCOPE"} {
+		if !strings.Contains(page, "| `"+set+"` |") {
+			t.Errorf("the page does not say to set %s", set)
+		}
+	}
+}
+
+// The three shell lines of the README lead from a clone to a call that the API accepts.
 func TestTheReadmeRunsInAShell(t *testing.T) {
 	t.Parallel()
 	r := newRunner(t)
 	if _, err := exec.LookPath("make"); err != nil {
 		t.Skip(err)
 	}
-	_, text, _ := strings.Cut(read(t, "README.md"), "\n## In a shell, in a pipeline\n")
-	text, _, _ = strings.Cut(text, "\n## ")
-	blocks := fences(text)
+	blocks := slices.DeleteFunc(fences(read(t, "README.md")), func(f fence) bool { return f.language != "shell" })
 	if len(blocks) != 1 || strings.Count(blocks[0].text, "\n") != 3 {
 		t.Fatalf("%d blocks: %v", len(blocks), blocks)
 	}

@@ -10,10 +10,12 @@ import (
 	"debug/buildinfo"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -170,9 +172,9 @@ func TestReleaseBillOfMaterialsIsComplete(t *testing.T) {
 	}
 }
 
-// A user installs the release with "init", and it works, and says which one it is.
-func TestReleaseInstalls(t *testing.T) {
-	r := newRelease(t)
+// install makes "init" find the release, and returns a workspace that uses it.
+func (r release) install(t *testing.T) *stage {
+	t.Helper()
 	s := newStage(t)
 	mirror := t.TempDir()
 	shelf := filepath.Join(mirror, "example.com", "ixtoken", "ixtoken")
@@ -206,21 +208,97 @@ ephemeral "equinix_access_token" "t" { provider = ixtoken }
 		t.Fatal(err)
 	}
 	s.must("init")
-	s.must("plan")
-	s.wantRequests(0, 1, 0)
+	return s
+}
 
+// run runs the binary that "init" has installed in a workspace.
+func (r release) run(t *testing.T, s *stage, argument string) string {
+	t.Helper()
 	installed := filepath.Join(s.Dir, ".terraform", "providers", "example.com", "ixtoken", "ixtoken", r.version, target)
-	output, err := exec.CommandContext(t.Context(), filepath.Join(installed, "terraform-provider-ixtoken_v"+r.version+cli.Suffix), "-version").Output()
+	output, err := exec.CommandContext(t.Context(), filepath.Join(installed, "terraform-provider-ixtoken_v"+r.version+cli.Suffix), argument).CombinedOutput()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(output)
+}
+
+// A user installs the release with "init", and it works, and says which one it is.
+func TestReleaseInstalls(t *testing.T) {
+	r := newRelease(t)
+	s := r.install(t)
+	s.must("plan")
+	s.wantRequests(0, 1, 0)
+
+	output := r.run(t, s, "-version")
 	head := exec.CommandContext(t.Context(), "git", "rev-parse", "--short", "HEAD")
 	commit, err := head.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "terraform-provider-ixtoken " + r.version + " (" + strings.TrimSpace(string(commit)) + ")\n"; string(output) != want {
+	if want := "terraform-provider-ixtoken " + r.version + " (" + strings.TrimSpace(string(commit)) + ")\n"; output != want {
 		t.Errorf("the release says %q, want %q", output, want)
+	}
+}
+
+var (
+	// heading is the version and the date of a release in the changelog.
+	heading = regexp.MustCompile(`(?m)^## (\S+) \((.+)\)$`)
+	// added is the kind and the name of something new in the changelog.
+	added = regexp.MustCompile("(?m)^\\* \\*\\*New ([A-Za-z ]+):\\*\\* `(?:ixtoken )?(\\w+)`")
+)
+
+// The release is the version that the changelog begins with. It has the types, functions and commands that the changelog
+// names, and no others.
+func TestReleaseIsWhatTheChangelogSays(t *testing.T) {
+	r := newRelease(t)
+	changelog := read(t, "CHANGELOG.md")
+	first := heading.FindStringSubmatch(changelog)
+	if first == nil {
+		t.Fatal("the changelog has no release")
+	}
+	version, development := strings.CutSuffix(r.version, "-dev")
+	if version != first[1] || !development && first[2] == "Unreleased" {
+		t.Errorf("the release is %s, the changelog begins with %s (%s)", r.version, first[1], first[2])
+	}
+	named := map[string][]string{}
+	for _, line := range added.FindAllStringSubmatch(changelog, -1) {
+		named[line[1]] = append(named[line[1]], line[2])
+	}
+	for kind, names := range r.offers(t) {
+		slices.Sort(named[kind])
+		if len(names) == 0 || !slices.Equal(named[kind], names) {
+			t.Errorf("%s: the changelog names %q, the release has %q", kind, named[kind], names)
+		}
+	}
+}
+
+// offers returns the names of what the release has, sorted, by the kinds of the changelog.
+func (r release) offers(t *testing.T) map[string][]string {
+	t.Helper()
+	s := r.install(t)
+	var schemas struct {
+		Providers map[string]struct {
+			Ephemeral   map[string]any `json:"ephemeral_resource_schemas"`
+			DataSources map[string]any `json:"data_source_schemas"`
+			Functions   map[string]any `json:"functions"`
+		} `json:"provider_schemas"`
+	}
+	if err := json.Unmarshal([]byte(s.must("providers", "schema", "-json").Stdout), &schemas); err != nil {
+		t.Fatal(err)
+	}
+	ours := schemas.Providers["example.com/ixtoken/ixtoken"]
+	commands := map[string]any{}
+	for _, line := range regexp.MustCompile(`(?m)^  ([a-z]+)  `).FindAllStringSubmatch(r.run(t, s, "help"), -1) {
+		commands[line[1]] = nil
+	}
+	for _, usual := range []string{"version", "completion"} { // every program has them
+		delete(commands, usual)
+	}
+	return map[string][]string{
+		"Ephemeral Resource": slices.Sorted(maps.Keys(ours.Ephemeral)),
+		"Data Source":        slices.Sorted(maps.Keys(ours.DataSources)),
+		"Function":           slices.Sorted(maps.Keys(ours.Functions)),
+		"Command":            slices.Sorted(maps.Keys(commands)),
 	}
 }
 

@@ -95,7 +95,7 @@ ephemeral "equinix_access_token" "modest" {
 		t.Fatalf("status %d, warnings %v, errors %v", r.Status, r.warnings, r.errors)
 	}
 	w := r.warnings[0]
-	if !strings.Contains(w.Summary, "less than min_validity") || !strings.Contains(w.Detail, "1m") || !strings.Contains(w.Detail, "asks for 5m:") {
+	if !strings.Contains(w.Summary, "less than min_validity") || !strings.Contains(w.Detail, "1m") || !strings.Contains(w.Detail, "min_validity is 5m:") {
 		t.Errorf("the warning does not say how much is left: %s", w.text())
 	}
 }

@@ -163,6 +163,22 @@ func oracle(equinix, isRefresh bool, status int, s shape) verdict {
 	return found
 }
 
+// verdictOn is the oracle for a grant of platformsGrants. A token exchange is an RFC 8693 server's everywhere: Equinix's own
+// habits are those of its other endpoints, 409 means that the request was not acted on, and invalid_request means that the
+// identity token is not accepted (section 2.2.2).
+func verdictOn(name string, status int, s shape) verdict {
+	exchanging := strings.HasSuffix(name, "exchange")
+	found := oracle(strings.HasPrefix(name, "Equinix") && !exchanging, strings.HasSuffix(name, "refresh"), status, s)
+	switch {
+	case !exchanging:
+	case s.code == "invalid_request":
+		found.kind = CredentialsRejected
+	case status == 409 && (found.kind == RequestRejected || found.kind == Unavailable):
+		found = verdict{Unavailable, true, true}
+	}
+	return found
+}
+
 // walk calls do for every answer of the table.
 func walk(statuses []int, do func(status int, s shape, answer http.HandlerFunc)) {
 	for _, status := range statuses {
@@ -184,7 +200,7 @@ func walk(statuses []int, do func(status int, s shape, answer http.HandlerFunc))
 // statusesFor are the statuses that are walked with a grant: all of them, or, with the grants of platforms whose answers
 // depart from RFC 6749 in nothing but names, those that the table names and some that it does not.
 func statusesFor(name string) []int {
-	for _, ofAll := range []string{"Interxion", "Equinix", "Equinix, password", "CloudLX", "Equinix, refresh"} {
+	for _, ofAll := range []string{"Interxion", "Equinix", "Equinix, password", "CloudLX", "Equinix, refresh", "Equinix, exchange"} {
 		if name == ofAll {
 			return everyErrorStatus()
 		}
@@ -238,6 +254,8 @@ var platformsGrants = map[string]func(*fakePlatform) Grant{
 	"CloudLX, refresh":  refreshAtCloudLX,
 	"OAuth2":            oauth2,
 	"OAuth2, refresh":   refreshAtOAuth2,
+	"Equinix, exchange": exchangeAtEquinix,
+	"OAuth2, exchange":  exchangeAtOAuth2,
 }
 
 // TestEveryAnswerIsJudgedByTheTable holds the kind of the error, the number of requests, the fate of the refresh token,
@@ -249,7 +267,7 @@ func TestEveryAnswerIsJudgedByTheTable(t *testing.T) {
 			grant, refreshing := grantOf(p), strings.HasSuffix(name, "refresh")
 			synctest.Test(t, func(t *testing.T) {
 				walk(statusesFor(name), func(status int, s shape, answer http.HandlerFunc) {
-					want, about := oracle(strings.HasPrefix(name, "Equinix"), refreshing, status, s), fmt.Sprintf("%d, %s", status, s.name)
+					want, about := verdictOn(name, status, s), fmt.Sprintf("%d, %s", status, s.name)
 					refreshed, others := 0, 0
 					c := New(Options{})
 					handled(c, func(w http.ResponseWriter, r *http.Request) {
@@ -268,7 +286,7 @@ func TestEveryAnswerIsJudgedByTheTable(t *testing.T) {
 						token, err = c.Token(t.Context(), grant, 0)
 					}
 					requests := 1
-					if want.repeated && (want.notActed || !refreshing && !strings.HasSuffix(name, "password")) {
+					if want.repeated && (want.notActed || !refreshing && !strings.HasSuffix(name, "password") && !strings.HasSuffix(name, "exchange")) {
 						requests = defaultMaxAttempts
 					}
 					if got := refreshed + others; !refreshing && got != requests {
@@ -278,7 +296,7 @@ func TestEveryAnswerIsJudgedByTheTable(t *testing.T) {
 					if got == nil || got.Kind != want.kind {
 						t.Fatalf("%s: %v is of kind %d, want %d", about, got, got.Kind, want.kind)
 					}
-					r := requestFor(t, grant)
+					r := c.exchange.lastOf(requestFor(t, grant))
 					rejected := c.gate().account(r).rejected != nil
 					if want := want.kind == CredentialsRejected || want.kind == RejectionNotUnderstood; rejected != want {
 						t.Fatalf("%s: the credentials count as rejected: %t, want %t", about, rejected, want)
@@ -322,7 +340,7 @@ func TestEveryAnswerIsToldToOtherProcesses(t *testing.T) {
 			}
 			synctest.Test(t, func(t *testing.T) {
 				walk([]int{401, 403, 500, 503}, func(status int, s shape, answer http.HandlerFunc) {
-					want, about := oracle(strings.HasPrefix(name, "Equinix"), refreshing, status, s), fmt.Sprintf("%d, %s", status, s.name)
+					want, about := verdictOn(name, status, s), fmt.Sprintf("%d, %s", status, s.name)
 					dir, sent := t.TempDir(), [2]int{}
 					for process := range sent {
 						c := p.another(dir)

@@ -4,6 +4,7 @@
 package clients
 
 import (
+	"cmp"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -185,6 +186,8 @@ func (k *Cache) load(r request) (found record, why string, damaged bool) {
 	switch {
 	case err != nil && r.personal(): // the file name does not depend on the password
 		return record{}, "the entry is damaged or of another password", false
+	case err != nil && r.exchange != nil: // nor on the identity token
+		return record{}, "the entry is damaged or of another identity token", false
 	case err != nil || json.Unmarshal(text, &stored) != nil:
 		return record{}, "the entry is damaged", true
 	}
@@ -283,11 +286,7 @@ func (r record) usefulUntil() time.Time {
 // name returns the request's name in the file system. It reveals nothing without the secrets. A user's password is not
 // part of it, because guessing a password is faster from a name than from the key that slowKey derives.
 func (r request) name() string {
-	body := r.body
-	if r.personal() {
-		body = r.impersonal
-	}
-	digest := r.digestWith(body)
+	digest := r.digestWith(cmp.Or(r.impersonal, r.lasting, r.body))
 	return hex.EncodeToString(digest[:16])
 }
 

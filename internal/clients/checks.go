@@ -53,6 +53,16 @@ func CheckOneOf(allowed ...string) func(Secret) string {
 	}
 }
 
+var variableName = lazily(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// CheckVariable checks the name of an environment variable. An identity token is none, because it has dots.
+func CheckVariable(name Secret) string {
+	if !variableName().MatchString(name.Reveal()) {
+		return "is not the name of an environment variable: write the name alone, without $"
+	}
+	return CheckText(name)
+}
+
 // checks collects what is wrong with a grant's settings, so that one error names everything. Settings have the names
 // that the platform's API gives them. text, secret and url return the value to send.
 type checks struct {
@@ -76,6 +86,32 @@ func (c *checks) url(name, value string) *url.URL {
 	c.required(name, NewSecret(value), CheckURL)
 	u, _ := ParseURL(value) // CheckURL has reported the error
 	return u
+}
+
+// identity checks the source of an identity token.
+func (c *checks) identity(source Identity) {
+	set := 0
+	for _, one := range []struct {
+		name  string
+		value Secret
+		check func(Secret) string
+	}{
+		{"token_exchange_subject_token", source.Token, CheckIdentityToken},
+		{"token_exchange_subject_token_env_var", NewSecret(source.Variable), CheckVariable},
+		{"token_exchange_subject_token_file", NewSecret(source.File), CheckText},
+		{"token_exchange_audience", NewSecret(source.Audience), CheckText},
+	} {
+		if !one.value.IsZero() {
+			c.value(one.name, one.value, one.check)
+			set++
+		}
+	}
+	switch {
+	case set == 0:
+		c.faults = append(c.faults, "no identity token is set")
+	case set > 1:
+		c.faults = append(c.faults, "more than one identity token is set")
+	}
 }
 
 func (c *checks) required(name string, value Secret, check func(Secret) string) {

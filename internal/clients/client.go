@@ -8,6 +8,7 @@
 //
 //	Client     encodes the grant
 //	flights    answers from memory, or lets all callers wait for one run
+//	exchanger  reads the identity token, if the grant is a token exchange
 //	refresher  refreshes the last token, or sends the request itself
 //	cached     lets one process send, and shares the result with the others
 //	gate       lets unproven credentials through one at a time
@@ -20,6 +21,7 @@ import (
 	"context"
 	"crypto/x509"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 )
@@ -45,6 +47,8 @@ type Options struct {
 	UserAgent string
 	// Interrupted, once it is closed, ends every wait and stops all further requests; nil: it is never closed.
 	Interrupted <-chan struct{}
+	// Getenv returns the value of an environment variable; nil: os.Getenv. Identity tokens are read from variables.
+	Getenv func(string) string
 	// Cache shares tokens with other processes; nil: tokens stay in memory.
 	Cache *Cache
 	// Logger receives debug messages about where tokens come from, and warnings about the cache; nil: nothing is logged.
@@ -54,6 +58,7 @@ type Options struct {
 // Client obtains tokens, and shares a token among all callers that ask for the same one. It is safe for concurrent use.
 type Client struct {
 	flights  flights
+	exchange *exchanger
 	cached   *cached
 	patience time.Duration // bounds one call of Token
 
@@ -72,6 +77,9 @@ func New(options Options) *Client {
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
 	}
+	if options.Getenv == nil {
+		options.Getenv = os.Getenv
+	}
 	patience := budget
 	if options.Cache != nil {
 		patience += lockWait
@@ -79,10 +87,15 @@ func New(options Options) *Client {
 	memory, log := newMemory(), logger{options.Logger}
 	sender := &sender{options: options, transport: newTransport(options.RootCAs)}
 	cached := &cached{memory: memory, cache: options.Cache, log: log, next: newGate(sender)}
-	refresher := &refresher{memory: memory, log: log, next: cached}
+	exchanger := &exchanger{
+		sources: identitySources{getenv: options.Getenv, sender: sender},
+		next:    &refresher{memory: memory, log: log, next: cached},
+		last:    map[digest]request{},
+	}
 	return &Client{
 		cached:   cached,
-		flights:  flights{memory: memory, interrupted: options.Interrupted, next: refresher},
+		exchange: exchanger,
+		flights:  flights{memory: memory, interrupted: options.Interrupted, next: exchanger},
 		patience: patience,
 		requests: map[Grant]request{},
 	}
@@ -128,7 +141,7 @@ func (c *Client) Discard(grant Grant, token Token) {
 		if err != nil {
 			break // nothing was obtained with it
 		}
-		requests = append(requests, r)
+		requests = append(requests, c.exchange.lastOf(r))
 		grant = r.fallback
 	}
 	c.cached.discard(token, requests...)

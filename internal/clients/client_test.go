@@ -1041,7 +1041,7 @@ func fly(c *Client, r request) (*flight, func(Token)) {
 	return f, func(token Token) { c.flights.finish(r, f, token, nil) }
 }
 
-func (c *Client) gate() *gate     { return c.flights.next.next.next }
+func (c *Client) gate() *gate     { return c.exchange.next.next.next }
 func (c *Client) sender() *sender { return c.gate().next }
 
 // Who joins the flight of one that was content with what the cache had gets what it asked for itself.

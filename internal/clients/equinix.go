@@ -11,9 +11,9 @@ import (
 // Equinix is a grant of Equinix's OAuth 2.0 API. Requests and answers are JSON. Lifetimes are strings, under names of
 // their own (token_timeout). Equinix locks an account after five failed attempts.
 type Equinix struct {
-	// BaseURL is the API's URL, such as https://api.equinix.com.
+	// BaseURL is the API's URL, such as https://api.equinix.com. A token exchange does not use it.
 	BaseURL string
-	// GrantType is ClientCredentials, Password or RefreshToken.
+	// GrantType is ClientCredentials, Password, RefreshToken or TokenExchange.
 	GrantType string
 	// ClientID and ClientSecret are the app's consumer key and consumer secret.
 	ClientID     string
@@ -25,6 +25,12 @@ type Equinix struct {
 	PasswordEncoding string
 	// RefreshToken is used only with the refresh token grant.
 	RefreshToken Secret
+	// STSURL is the URL of Equinix's security token service, such as https://sts.eqix.equinix.com, with or without
+	// /v1/token. Scope is what the token is for, such as roleassignments:ORGANISATION. Identity is where the identity
+	// token comes from. The three are used only with TokenExchange ("Workload Identity Federation").
+	STSURL   string
+	Scope    string
+	Identity Identity
 }
 
 // MD5Base64 is the only password encoding that Equinix documents.
@@ -42,9 +48,12 @@ var equinixHabits = habits{
 }
 
 // EquinixGrantTypes are the grant types of an Equinix grant.
-var EquinixGrantTypes = []string{ClientCredentials, Password, RefreshToken}
+var EquinixGrantTypes = []string{ClientCredentials, Password, RefreshToken, TokenExchange}
 
 func (g Equinix) request() (request, error) {
+	if g.GrantType == TokenExchange {
+		return g.exchange()
+	}
 	var check checks
 	base, path := check.url("base_url", g.BaseURL), "/oauth2/v1/token"
 	fields := map[string]string{
@@ -94,6 +103,24 @@ func (g Equinix) request() (request, error) {
 		delete(fields, "user_password")
 		_, r.impersonal = jsonObject(fields)
 	}
+	return r, nil
+}
+
+// exchange returns the request for a token exchange. It carries no client ID and no client secret. The answers are those of
+// RFC 8693, and not those of the other endpoints.
+func (g Equinix) exchange() (request, error) {
+	const path = "/v1/token"
+	var check checks
+	base := check.url("sts_url", g.STSURL)
+	fields := map[string]string{"scope": check.text("token_exchange_scope", g.Scope)}
+	check.identity(g.Identity)
+	r := request{platform: "Equinix"}
+	if err := check.err(r.platform); err != nil {
+		return request{}, err
+	}
+	r.endpoint = endpoint(base, path, path)
+	r.accepts("application/json")
+	r.exchanges(g.Identity, fields, form)
 	return r, nil
 }
 

@@ -36,6 +36,7 @@ const (
 	ProxyFailed                        // the proxy did not connect
 	TimedOut                           // no answer within the time allowed
 	Cancelled                          // the caller left, or the process was interrupted
+	NoIdentityToken                    // there is no identity token for a token exchange, or it has expired; the exchange was not sent
 	Internal                           // a fault of this program
 )
 
@@ -54,6 +55,9 @@ type Error struct {
 	// Description is the platform's text, scrubbed and in quotation marks, or another description of the failure; it
 	// may be empty.
 	Description string
+	// Identity says when the identity token of a token exchange expires, and names its iss, aud and sub; empty: the
+	// request has no identity token.
+	Identity string
 	// Attempts is how often the request was sent, or a connection for it was tried.
 	Attempts int
 	// RetryAfter is the pause that the platform asked for; zero: none.
@@ -93,6 +97,9 @@ func (e *Error) Error() string {
 	}
 	if e.Description != "" {
 		text.WriteString(": " + e.Description)
+	}
+	if e.Identity != "" {
+		text.WriteString("; " + e.Identity)
 	}
 	if !e.CachedUntil.IsZero() {
 		text.WriteString(" (to another process; asked again after " + e.CachedUntil.UTC().Format("15:04:05 UTC") + ")")

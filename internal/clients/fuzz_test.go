@@ -204,3 +204,49 @@ func FuzzScrub(f *testing.F) {
 		}
 	})
 }
+
+// FuzzPairs: a map comes back from its Secret as it was, and what is wrong with it is said without a value.
+func FuzzPairs(f *testing.F) {
+	f.Add("resource", "https://api.example/things", "X-Key", canary)
+	f.Add("", "a=b&c", "grant_type", "\xff")
+	f.Add("Host", "a\r\nb", "host", "ä")
+	f.Add("a&b=c", "%41+ ", "a", "")
+	f.Fuzz(func(t *testing.T, name, value, other, another string) {
+		all := map[string]string{name: value, other: another + canary}
+		pairs := Pairs(all)
+		maps.DeleteFunc(all, func(_, value string) bool { return value == "" })
+		if got := unpair(pairs); !maps.Equal(got, all) {
+			t.Fatalf("%q became %q", all, got)
+		}
+		for _, fault := range []string{CheckParameters(pairs), CheckHeaders(pairs)} {
+			if !strings.Contains(name+other, canary[:6]) {
+				wantNoPiece(t, fault, canary)
+			}
+			if strings.ContainsAny(fault, "\r\n") {
+				t.Fatalf("it is more than one line: %q", fault)
+			}
+		}
+	})
+}
+
+// FuzzIdentityToken: what an identity token says is one line of bounded length, and an error does not repeat the token.
+func FuzzIdentityToken(f *testing.F) {
+	f.Add([]byte(`{"iss":"https://issuer.example","sub":"job","aud":["a","b"],"exp":1767326645}`))
+	f.Add([]byte(`{"iss":"` + canary + `","sub":"\u001b[31m\n","aud":1,"exp":-1e400}`))
+	f.Add([]byte(`{"iss":"a","iss":"b"`))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		token := NewSecret("e30." + base64.RawURLEncoding.EncodeToString(payload) + "." + canary)
+		found, err := readIdentity(token)
+		if err != nil {
+			wantNoPiece(t, err.Error(), canary)
+			return
+		}
+		text := found.describe(fuzzStart)
+		if text != oneLine(text) || len(text) > 8*maxDescription || !utf8.ValidString(text) {
+			t.Fatalf("%d bytes: %q", len(text), text)
+		}
+		if found.issuer == "" || found.subject == "" || found.key == "" {
+			t.Fatal("nothing tells this identity from another one")
+		}
+	})
+}

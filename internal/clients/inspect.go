@@ -14,9 +14,6 @@ import (
 	"time"
 )
 
-// Sent is how many attempts have been made to send a request. Without any, tokens came from the cache.
-func (c *Client) Sent() int64 { return c.cached.next.next.sent.Load() }
-
 // Entry is what can be said about an entry of the cache without the secret that it is encrypted with.
 type Entry struct {
 	Name        string // a digest

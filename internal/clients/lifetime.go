@@ -56,19 +56,24 @@ type claims struct{ issued, expires float64 }
 // readClaims reads the claims of a token; zero: the token is not a JWT. The signature is not checked: the lifetime
 // beside the token can be forged as easily as the claims.
 func readClaims(token Secret) (found claims) {
-	parts := strings.SplitN(token.Reveal(), ".", 4)
-	if len(parts) != 3 {
-		return claims{}
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		return claims{}
-	}
-	members, err := object(payload, "iat", "exp")
+	members, err := object(jwtPayload(token), "iat", "exp")
 	if err != nil {
 		return claims{}
 	}
 	return claims{issued: readMoment(members["iat"]), expires: readMoment(members["exp"])}
+}
+
+// jwtPayload returns the payload of a JSON Web Token in its compact form (RFC 7515, section 3.1); nil: token is none.
+func jwtPayload(token Secret) []byte {
+	parts := strings.SplitN(token.Reveal(), ".", 4)
+	if len(parts) != 3 {
+		return nil
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return nil
+	}
+	return payload
 }
 
 // readMoment reads a time in seconds since 1970; zero: it is missing, not valid, or after the year 5138.

@@ -67,7 +67,7 @@ func (e *entry) remember(token Token, err *Error) {
 	switch {
 	case err == nil:
 		e.token, e.failed = token, nil
-	case err.Kind == Cancelled || err.Kind == Internal:
+	case err.Kind == Cancelled || err.Kind == Internal || err.Kind == NoIdentityToken && err.Endpoint == "": // nothing was sent
 	case !err.CachedUntil.IsZero():
 		e.failed, e.until = err, err.CachedUntil
 	case err.transient:
@@ -102,7 +102,7 @@ func (m *memory) last(r request) Token {
 func (m *memory) setSpent(r request, spent bool) (before bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e := m.entry(r)
+	e := m.entry(r.exact())
 	before, e.spent = e.spent, spent
 	return before
 }

@@ -15,9 +15,9 @@ import (
 type OAuth2 struct {
 	// TokenURL is the token endpoint, exactly as it is asked.
 	TokenURL string
-	// GrantType is ClientCredentials or RefreshToken.
+	// GrantType is ClientCredentials, RefreshToken or TokenExchange.
 	GrantType string
-	// ClientID and ClientSecret are what the server has registered.
+	// ClientID and ClientSecret are what the server has registered. A token exchange does not use them.
 	ClientID     string
 	ClientSecret Secret
 	// AuthMethod is ClientSecretBasic or ClientSecretPost.
@@ -32,6 +32,8 @@ type OAuth2 struct {
 	Parameters, Headers Secret
 	// RefreshToken is used only with the refresh token grant.
 	RefreshToken Secret
+	// Identity is where the identity token comes from. It is used only with TokenExchange.
+	Identity Identity
 }
 
 // The ways to authenticate, under the names of RFC 7591, section 2.
@@ -48,7 +50,7 @@ const (
 
 // What an OAuth2 grant accepts.
 var (
-	OAuth2GrantTypes  = []string{ClientCredentials, RefreshToken}
+	OAuth2GrantTypes  = []string{ClientCredentials, RefreshToken, TokenExchange}
 	OAuth2AuthMethods = []string{ClientSecretBasic, ClientSecretPost}
 	OAuth2Formats     = []string{FormBody, JSONBody}
 )
@@ -56,20 +58,67 @@ var (
 func (g OAuth2) request() (request, error) {
 	var check checks
 	check.value("grant_type", NewSecret(g.GrantType), CheckOneOf(OAuth2GrantTypes...))
-	check.value("token_endpoint_auth_method", NewSecret(g.AuthMethod), CheckOneOf(OAuth2AuthMethods...))
 	check.value("request_format", NewSecret(g.Format), CheckOneOf(OAuth2Formats...))
 	check.value("scopes", NewSecret(g.Scope), CheckText)
 	check.value("audience", NewSecret(g.Audience), CheckText)
 	check.value("parameters", g.Parameters, CheckParameters)
 	check.value("headers", g.Headers, CheckHeaders)
 	r := request{
-		platform:   "OAuth2",
-		endpoint:   check.url("token_url", g.TokenURL),
-		credential: []Secret{NewSecret(check.text("client_id", g.ClientID)), g.ClientSecret},
-		secrets:    []Secret{NewSecret(check.secret("client_secret", g.ClientSecret))},
-		refresh:    g.refreshedBy,
+		platform: "OAuth2",
+		endpoint: check.url("token_url", g.TokenURL),
+		secrets:  slices.Concat(values(g.Parameters), values(g.Headers)),
 	}
+	fields := g.fields()
+	r.accepts("application/json")
+	switch g.GrantType {
+	case TokenExchange:
+		check.identity(g.Identity)
+		r.exchanges(g.Identity, fields, g.encode)
+	default:
+		g.authenticate(&r, &check, fields)
+		r.sends(g.encode(fields))
+	}
+	if err := check.err(r.platform); err != nil {
+		return request{}, err
+	}
+	for _, name := range names(g.Headers) {
+		r.addHeader(name, unpair(g.Headers)[name])
+	}
+	return r, nil
+}
+
+// fields are those of the body that do not authenticate the client.
+func (g OAuth2) fields() map[string]string {
 	fields := map[string]string{"grant_type": g.GrantType}
+	for name, value := range map[string]string{"scope": g.Scope, "audience": g.Audience} {
+		if value != "" {
+			fields[name] = value
+		}
+	}
+	maps.Copy(fields, unpair(g.Parameters))
+	return fields
+}
+
+func (g OAuth2) encode(fields map[string]string) (contentType string, body Secret) {
+	if g.Format == JSONBody {
+		return jsonObject(fields)
+	}
+	return form(fields)
+}
+
+// authenticate adds the client's credentials to the request, and the refresh token if the grant uses one.
+func (g OAuth2) authenticate(r *request, check *checks, fields map[string]string) {
+	check.value("token_endpoint_auth_method", NewSecret(g.AuthMethod), CheckOneOf(OAuth2AuthMethods...))
+	id, secret := check.text("client_id", g.ClientID), check.secret("client_secret", g.ClientSecret)
+	r.credential = []Secret{NewSecret(id), g.ClientSecret}
+	r.secrets = append(r.secrets, g.ClientSecret)
+	r.refresh = g.refreshedBy
+	switch g.AuthMethod {
+	case ClientSecretBasic:
+		r.authenticates(id, g.ClientSecret)
+	case ClientSecretPost:
+		fields["client_id"], fields["client_secret"] = id, secret
+	}
 	if g.GrantType == RefreshToken {
 		fields["refresh_token"] = check.secret("previous_refresh_token", g.RefreshToken)
 		r.secrets = append(r.secrets, g.RefreshToken)
@@ -77,32 +126,6 @@ func (g OAuth2) request() (request, error) {
 		r.sendOnce = true
 		r.fallback = g.withCredentials()
 	}
-	if err := check.err(r.platform); err != nil {
-		return request{}, err
-	}
-	for name, value := range map[string]string{"scope": g.Scope, "audience": g.Audience} {
-		if value != "" {
-			fields[name] = value
-		}
-	}
-	maps.Copy(fields, unpair(g.Parameters))
-	r.secrets = slices.Concat(r.secrets, values(g.Parameters), values(g.Headers))
-	r.accepts("application/json")
-	switch g.AuthMethod {
-	case ClientSecretBasic:
-		r.authenticates(g.ClientID, g.ClientSecret)
-	case ClientSecretPost:
-		fields["client_id"], fields["client_secret"] = g.ClientID, g.ClientSecret.Reveal()
-	}
-	encode := form
-	if g.Format == JSONBody {
-		encode = jsonObject
-	}
-	r.sends(encode(fields))
-	for _, name := range names(g.Headers) {
-		r.addHeader(name, unpair(g.Headers)[name])
-	}
-	return r, nil
 }
 
 // authenticates adds HTTP Basic as RFC 6749, section 2.3.1, prescribes: the ID and the secret are form-encoded first, so

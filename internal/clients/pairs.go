@@ -56,6 +56,7 @@ var ownParameters = map[string]string{
 	"grant_type": "grant_type", "client_id": "client_id", "client_secret": "client_secret", "scope": "scopes",
 	"audience": "audience", "refresh_token": "previous_refresh_token",
 	"client_assertion": "client_secret", "client_assertion_type": "client_secret",
+	"subject_token": "token_exchange_subject_token",
 }
 
 // CheckParameters checks further parameters. Their names are shown, their values are not.

@@ -158,13 +158,14 @@ func (p *fakePlatform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // check is about what holds for every request of every platform: secrets go into the body of a POST, or into the header of HTTP Basic, and nowhere else.
 func (p *fakePlatform) check(r *http.Request, body string) {
 	mediaType, accept := "application/x-www-form-urlencoded", "application/json"
+	exchanging := fields([]byte(body))["grant_type"] == exchangeGrantType
 	switch r.URL.Path {
 	case "/connect/token", "/v2/auth/token", "/oauth2/token":
 	case "/oauth2/v1/token", "/oauth2/v1/refreshaccesstoken", "/auth/token", "/auth/refresh":
 		mediaType = "application/json"
 	case "/api/oauth2/access-token", "/api/oauth2/refresh-token":
 		accept = "application/vnd.cloudlx.v"
-	case "/token":
+	case "/token", "/v1/token":
 	default:
 		p.t.Errorf("request to %s", r.URL.Path)
 	}
@@ -189,7 +190,9 @@ func (p *fakePlatform) check(r *http.Request, body string) {
 			p.t.Errorf("request has a header %s", name)
 		}
 	}
-	if basic {
+	if exchanging {
+		p.checkExchange(r, fields([]byte(body)))
+	} else if basic {
 		p.checkBasic(r, fields([]byte(body)))
 	} else if r.URL.Path == "/oauth2/token" {
 		if key, secret, _ := r.BasicAuth(); key != "client-1" || secret != clientSecret || body != "grant_type=client_credentials" {
@@ -214,6 +217,16 @@ func (p *fakePlatform) checkBasic(r *http.Request, sent map[string]string) {
 	}
 	if sent["pin"] != parameter || r.Header.Get("X-Key") != headerValue {
 		p.t.Error("the further parameter or the further header has not arrived as it was given")
+	}
+}
+
+// checkExchange holds that a token exchange carries an identity token, and no credentials of a client.
+func (p *fakePlatform) checkExchange(r *http.Request, sent map[string]string) {
+	if r.Header.Get("Authorization") != "" || sent["client_id"]+sent["client_secret"] != "" {
+		p.t.Error("a token exchange carries client credentials")
+	}
+	if !strings.HasSuffix(sent["subject_token"], "."+idSignature) || sent["subject_token_type"] != idTokenType {
+		p.t.Error("a token exchange carries no identity token")
 	}
 }
 
@@ -349,7 +362,7 @@ func failed(t *testing.T, err error) *Error {
 		t.Fatalf("error is %T (%v), want *Error", err, err)
 	}
 	shown := fmt.Sprintf("%v %+v %#v", err, *fault, *fault)
-	for _, hidden := range []string{clientSecret, userPassword, refreshToken, parameter, headerValue, proxyPassword, bodyMark} {
+	for _, hidden := range []string{clientSecret, userPassword, refreshToken, parameter, headerValue, proxyPassword, bodyMark, idSignature, bearer} {
 		for _, form := range []string{hidden, url.QueryEscape(hidden), strings.Trim(fmt.Sprintf("%q", hidden), `"`)} {
 			if strings.Contains(shown, form) {
 				t.Errorf("error shows %q: %s", hidden, shown)

@@ -81,7 +81,7 @@ func at(base string, grant clients.Grant) clients.Grant {
 		g.LoginURL = base
 		return g
 	case clients.Equinix:
-		g.BaseURL = base
+		g.BaseURL, g.STSURL = base, base
 		return g
 	case clients.CloudLX:
 		g.BaseURL = base
@@ -124,6 +124,7 @@ func TestRecordedExchanges(t *testing.T) {
 		ixAccess   = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpYXQiOjE3MDAwMDAwMDAsImV4cCI6MTcwMDAwMDMwMH0.c2lnbmF0dXJl"
 		ixRefresh  = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpYXQiOjE3MDAwMDAwMDAsImV4cCI6MTcwMDA4NjQwMH0.c2lnbmF0dXJl"
 		example    = "2YotnFZFEjr1zCsicMWpAA" // of RFC 6749
+		idToken    = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic3ViIjoiam9iIn0.c2ln"
 	)
 	secret := clients.NewSecret
 	tests := map[string]struct {
@@ -239,6 +240,23 @@ func TestRecordedExchanges(t *testing.T) {
 		"ixapi/authentication_error": {
 			grant: ixAPI, paths: ixAPIPath,
 			fault: clients.Error{Platform: "IX-API", Kind: clients.CredentialsRejected, Status: 401, Description: "The given credentials are not valid."},
+		},
+		"equinix/token_exchange": { // without client credentials
+			grant: with(equinix, func(g *clients.Equinix) {
+				g.GrantType, g.ClientID, g.ClientSecret = clients.TokenExchange, "", secret("")
+				g.Scope = "roleassignments:64eb2dae-f77a-4af9-967b-d9e3a2e4d2f0"
+				g.Identity = clients.Identity{Token: secret(idToken)}
+			}), paths: []string{"", "/", "/v1/token", "/v1/token/"},
+			want:     clients.Token{AccessToken: secret("eyJraWQiOiI5NzQxIiwiYWxnIjoiUlMyNTYifQ.e30.c2ln"), TokenType: "Bearer"},
+			lifetime: 3599500 * time.Millisecond,
+		},
+		"oauth2/token_exchange": {
+			grant: with(oauth2, func(g *clients.OAuth2) {
+				g.GrantType, g.ClientID, g.ClientSecret, g.Audience = clients.TokenExchange, "", secret(""), "https://backend.example.com/api"
+				g.Identity = clients.Identity{Token: secret(idToken)}
+			}), paths: noPath,
+			want:     clients.Token{AccessToken: secret("eyJhbGciOiJFUzI1NiIsImtpZCI6IjllciJ9.eyJhdWQiOiJodHRwczovL2JhY2tlbmQifQ.c2ln"), TokenType: "Bearer"},
+			lifetime: time.Minute,
 		},
 		"oauth2/client_secret_basic": {
 			grant: oauth2, paths: noPath, want: clients.Token{AccessToken: secret(example), TokenType: "Bearer"}, lifetime: time.Hour,
@@ -456,7 +474,7 @@ func TestBadSettings(t *testing.T) {
 		},
 		"C04 Equinix, nothing": {
 			grant: clients.Equinix{},
-			want:  "Equinix: nothing was sent: base_url is not set; client_id is not set; client_secret is not set; grant_type must be \"client_credentials\" or \"password\" or \"refresh_token\"",
+			want:  "Equinix: nothing was sent: base_url is not set; client_id is not set; client_secret is not set; grant_type must be \"client_credentials\" or \"password\" or \"refresh_token\" or \"token_exchange\"",
 		},
 		"C04 Equinix, only the id": {
 			grant: with(equinix, func(g *clients.Equinix) { g.ClientSecret = clients.Secret{} }), paths: anyPath,
@@ -582,8 +600,8 @@ func TestBadSettings(t *testing.T) {
 		},
 		"C08 OAuth2, no such choice": {
 			grant: with(oauth2, func(g *clients.OAuth2) { g.GrantType, g.AuthMethod, g.Format = "CANARY", "CANARY", "CANARY" }), paths: anyPath,
-			want: `OAuth2: nothing was sent: grant_type must be "client_credentials" or "refresh_token"; ` +
-				`token_endpoint_auth_method must be "client_secret_basic" or "client_secret_post"; request_format must be "form" or "json"`,
+			want: `OAuth2: nothing was sent: grant_type must be "client_credentials" or "refresh_token" or "token_exchange"; ` +
+				`request_format must be "form" or "json"; token_endpoint_auth_method must be "client_secret_basic" or "client_secret_post"`,
 		},
 		"OAuth2, a query": { // which would end up in logs on the way
 			grant: oauth2, paths: []string{"/token?secret=CANARY"},

@@ -23,7 +23,7 @@ type reply struct {
 // (problem details, RFC 9457) use different names.
 var (
 	codeNames        = []string{"error", "errorCode", "error_code", "ErrorCode", "code"}
-	descriptionNames = []string{"error_description", "errorMessage", "error_message", "message", "faultstring", "detail", "title", "reason", "Error"}
+	descriptionNames = []string{"error_description", "errorDescription", "errorMessage", "error_message", "message", "faultstring", "detail", "title", "reason", "Error"}
 	errorNames       = append(append([]string{"errors", "fault", "errorcode"}, codeNames...), descriptionNames...)
 )
 

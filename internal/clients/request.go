@@ -4,6 +4,7 @@
 package clients
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"net/url"
@@ -27,6 +28,7 @@ const (
 // request is one token request as it is sent, and what the client must know about it.
 type request struct {
 	platform string
+	method   string // empty: POST
 	endpoint *url.URL
 	headers  []header // without those that every request has, such as User-Agent
 	body     Secret
@@ -34,7 +36,8 @@ type request struct {
 
 	// credential holds the credentials for which the platform counts failed attempts.
 	credential []Secret
-	// secrets are the settings that an error must not repeat. The key of the cache entry is derived from them.
+	// secrets are the settings that an error must not repeat. The encryption key of the cache entry is derived from
+	// them.
 	secrets []Secret
 	// sendOnce forbids a retry if the platform may have seen the request.
 	sendOnce bool
@@ -47,6 +50,14 @@ type request struct {
 	refreshToken Secret
 	// impersonal is the body without the user's password, which can be guessed; zero: the body has no user's password.
 	impersonal Secret
+	// exchange is set for a token exchange. The identity token is not in the request before exchanger has read it.
+	exchange *exchange
+	// identityToken is the one in the body; zero: there is none. identity is what it says; nil: there is none.
+	identityToken Secret
+	identity      *idClaims
+	// lasting is the body with the issuer and the subject in the place of the identity token; zero: the body has no
+	// identity token.
+	lasting Secret
 	// digest is the result of key; zero: it is not computed yet.
 	digest digest
 }
@@ -59,6 +70,8 @@ type header struct {
 
 // habits say where a platform's answers differ from RFC 6749. The zero value: nowhere.
 type habits struct {
+	// token is the name of the member that holds the token; empty: access_token.
+	token string
 	// lifetime, refreshLifetime and userName are the names of further members of a token answer; empty: there is none.
 	// The first two members hold lifetimes in seconds, of the access token and of the refresh token.
 	lifetime, refreshLifetime, userName string
@@ -105,12 +118,20 @@ func (r request) address() string { return r.endpoint.Host + r.endpoint.EscapedP
 type digest [sha256.Size]byte
 
 // key returns the digest of the URL, the headers and the body. So each setting that changes the request also changes
-// the key.
+// the key. In a token exchange, each identity token of an identity gives the same key.
 func (r request) key() digest {
 	if r.digest != (digest{}) {
 		return r.digest
 	}
-	return r.digestWith(r.body)
+	return r.digestWith(cmp.Or(r.lasting, r.body))
+}
+
+// exact returns r with a key that covers the identity token too.
+func (r request) exact() request {
+	if !r.lasting.IsZero() {
+		r.digest = r.digestWith(r.body)
+	}
+	return r
 }
 
 // digestWith returns the digest of the request with another body.

@@ -63,7 +63,7 @@ func (r request) judge(e *Error, code string, mayReject bool) {
 		e.Kind, e.transient, e.notActedOn = Throttled, true, true
 	case status == http.StatusRequestTimeout:
 		e.Kind, e.transient, e.notActedOn = TimedOut, true, true
-	case status == http.StatusTooEarly:
+	case status == http.StatusTooEarly || status == http.StatusConflict && r.exchange != nil: // Equinix's own provider repeats 409
 		e.Kind, e.transient, e.notActedOn = Unavailable, true, true
 	case status/100 == 3:
 		e.Kind, e.notActedOn = Redirected, true
@@ -91,6 +91,9 @@ func (r request) judge(e *Error, code string, mayReject bool) {
 		e.Kind = BadAnswer
 	}
 	r.judgeRefresh(e, code)
+	if r.exchange != nil && strings.EqualFold(code, "invalid_request") { // RFC 8693, section 2.2.2: the identity token is not accepted
+		e.Kind = CredentialsRejected
+	}
 }
 
 // judgeRefresh turns the rejection of a refresh into a rejection of the refresh token. The credentials are not the
@@ -174,7 +177,7 @@ func (r request) mayReject(body []byte, whole bool) bool {
 
 // describe adds the platform's code and description to e. Without them, it adds what is known about the answer.
 func (r request) describe(e *Error, said reply, a answer, problem error) {
-	scrubber := newScrubber(r.secrets...)
+	scrubber := newScrubber(append(slices.Clip(r.secrets), r.identityToken)...)
 	if said.code != "" {
 		e.Code = scrubber.scrub(said.code, maxDescription)
 	}

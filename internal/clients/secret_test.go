@@ -42,6 +42,7 @@ var holders = map[string]any{
 	"Megaport":      Megaport{},
 	"DigitalRealty": DigitalRealty{},
 	"OAuth2":        OAuth2{},
+	"Identity":      Identity{},
 	"request":       request{},
 	"checks":        checks{},
 	"entry":         entry{},

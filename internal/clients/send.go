@@ -4,13 +4,13 @@
 package clients
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -24,7 +24,6 @@ const (
 type sender struct {
 	options   Options
 	transport *http.Transport
-	sent      atomic.Int64 // attempts
 }
 
 // send sends r until there is a token, a failure that will not pass, or no time left.
@@ -74,8 +73,14 @@ func pause(ctx context.Context, failure *Error, attempt int) bool {
 
 // attempt sends the request once.
 func (s *sender) attempt(ctx context.Context, r request) (Token, *Error) {
-	s.sent.Add(1)
 	failure := &Error{Platform: r.platform, Endpoint: r.address()}
+	if r.identity != nil {
+		failure.Identity = "the identity token " + r.identity.describe(time.Now())
+		if r.identity.expired(time.Now()) {
+			failure.Endpoint, failure.Kind, failure.notActedOn = "", NoIdentityToken, true
+			return Token{}, failure
+		}
+	}
 	limit, cancel := context.WithTimeout(ctx, s.options.RequestTimeout)
 	defer cancel()
 	var route way
@@ -113,7 +118,7 @@ func (s *sender) attempt(ctx context.Context, r request) (Token, *Error) {
 
 // http returns r as a request of net/http.
 func (r request) http(ctx context.Context, userAgent string) (*http.Request, error) {
-	post, err := http.NewRequestWithContext(ctx, http.MethodPost, r.endpoint.String(), strings.NewReader(r.body.Reveal()))
+	post, err := http.NewRequestWithContext(ctx, cmp.Or(r.method, http.MethodPost), r.endpoint.String(), strings.NewReader(r.body.Reveal()))
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ package clients
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -151,19 +152,20 @@ func jsonKind(value []byte) string {
 
 // readToken returns the token in the answer to a token request.
 func readToken(a answer, habits habits) (Token, error) {
+	tokenName := cmp.Or(habits.token, "access_token")
 	found, err := object(a.body,
-		"access_token", "token_type", "expires_in", "scope", "refresh_token", // RFC 6749, section 5.1
+		tokenName, "token_type", "expires_in", "scope", "refresh_token", // RFC 6749, section 5.1
 		habits.lifetime, habits.refreshLifetime, habits.userName,
 	)
 	if err != nil {
 		return Token{}, err
 	}
 	token := Token{obtained: a.sent}
-	if token.AccessToken, err = readOpaque("access_token", found["access_token"]); err != nil {
+	if token.AccessToken, err = readOpaque(tokenName, found[tokenName]); err != nil {
 		return Token{}, err
 	}
 	if token.AccessToken.IsZero() {
-		return Token{}, errors.New("the answer has no access_token")
+		return Token{}, errors.New("the answer has no " + tokenName)
 	}
 	if token.TokenType, err = readTokenType(found["token_type"]); err != nil {
 		return Token{}, err

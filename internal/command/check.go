@@ -80,7 +80,7 @@ func (c *invocation) checkToken(ctx context.Context, t target, offline, strict b
 	took := time.Since(began)
 	fmt.Fprintf(report, "\nToken of %s\n", t.Title)
 	table := tabwriter.NewWriter(report, 0, 0, 2, ' ', 0)
-	if client.Sent() == 0 {
+	if token.Obtained().Before(began) {
 		fmt.Fprintf(table, "  from\tthe cache, obtained %s ago from %s\n", platforms.Brief(time.Since(token.Obtained()).Round(time.Second)), endpoint)
 	} else {
 		fmt.Fprintf(table, "  from\t%s, after %s\n", endpoint, took.Round(time.Millisecond))
@@ -107,9 +107,6 @@ func (t target) settingsReport(f *flags) string {
 		set := t.found[in.Name]
 		if isGeneral(in) {
 			set, _ = platforms.LookUp(in, t.sources...)
-		}
-		if in.Name == "grant_type" && set.Value.IsZero() && len(t.found) > 0 {
-			fmt.Fprintf(table, "  %s\t%s\tfollows from the other settings\n", in.Name, t.found.GrantType())
 		}
 		if !set.Value.IsZero() {
 			fmt.Fprintf(table, "  %s\t%s\tfrom %s\n", in.Name, t.displayed(in, set), t.origin(in, set))
@@ -140,7 +137,7 @@ func (t target) origin(in platforms.Input, set platforms.Setting) string {
 	switch set.From {
 	case platforms.FromEnvironment:
 		return string(set.From) + " (" + in.Environment + ")"
-	case platforms.FromDefault:
+	case platforms.FromDefault, platforms.FromOthers, platforms.FromHCP:
 		return string(set.From)
 	default:
 		return string(set.From) + " (" + t.terms.Setting(in) + ")"

@@ -51,10 +51,11 @@ func TestExecRemovesTheCredentials(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
 	s.setenv("EQUINIX_API_TOKEN", "an old one")
+	s.setenv("EQUINIX_TOKEN_EXCHANGE_SUBJECT_TOKEN", "one that is not used")
 	for _, c := range []struct {
 		args []string
 		want bool
-	}{{[]string{"exec", "equinix", "--"}, false}, {[]string{"exec", "equinix", "--keep-credentials", "--"}, true}} {
+	}{{[]string{"exec", "equinix", "--grant-type", "client_credentials", "--"}, false}, {[]string{"exec", "equinix", "--grant-type", "client_credentials", "--keep-credentials", "--"}, true}} {
 		r := s.run(append(c.args, "env")...)
 		for _, in := range platforms.Equinix.Inputs {
 			if in.Secret && in.Environment != "" && strings.Contains(r.stdout, in.Environment+"=") != c.want {

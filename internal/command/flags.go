@@ -85,7 +85,9 @@ func isGeneral(in platforms.Input) bool {
 func (f *flags) add(cmd *cobra.Command, title, prefix string, inputs []platforms.Input) {
 	g := &group{title: title, prefix: prefix, inputs: inputs, given: map[string][]string{}, pairs: map[string][]string{}, set: pflag.NewFlagSet(title, pflag.ContinueOnError)}
 	for _, in := range inputs {
-		g.set.Var(&inputFlag{g, in, false}, prefix+flagName(in), helpText(in))
+		if !in.Secret || !hasFileInput(in, inputs) {
+			g.set.Var(&inputFlag{g, in, false}, prefix+flagName(in), helpText(in))
+		}
 		if in.Secret {
 			name := prefix + dashedName(in)
 			g.set.Var(&inputFlag{g, in, true}, name, pairsHelpText(in, prefix))
@@ -96,6 +98,12 @@ func (f *flags) add(cmd *cobra.Command, title, prefix string, inputs []platforms
 	cmd.Flags().SortFlags, g.set.SortFlags = false, false
 	cmd.Flags().AddFlagSet(g.set)
 	setGroup(cmd, title, g.set)
+}
+
+// hasFileInput reports whether another input names a file with the secret. That input has the flag for the file then,
+// because the client reads the file again for each exchange.
+func hasFileInput(in platforms.Input, inputs []platforms.Input) bool {
+	return slices.ContainsFunc(inputs, func(other platforms.Input) bool { return other.Name == in.Name+"_file" })
 }
 
 // inputFlag is the flag of an input. Its value is checked later, together with all others.

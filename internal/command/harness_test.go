@@ -84,6 +84,9 @@ func newFixtureWith(t *testing.T, options simulator.Options) *fixture {
 // secrets are all that must not be seen, by name.
 func (s *fixture) secrets() map[string]string {
 	known := maps.Clone(s.more)
+	for i, token := range s.Issuer.Issued() {
+		known[fmt.Sprintf("identity token %d", i)] = token[strings.LastIndex(token, ".")+1:]
+	}
 	for _, p := range s.Platforms() {
 		known[p.Name()+"'s client secret"] = p.Credentials().ClientSecret
 		if password := p.Credentials().UserPassword; password != "" {

@@ -105,7 +105,7 @@ func (f *flags) flagSource(own int) platforms.Source {
 
 // options returns the client's options for the general settings. When interrupted is closed, the client sends nothing more.
 func (c *invocation) options(t target, interrupted <-chan struct{}) clients.Options {
-	options := clients.Options{UserAgent: c.UserAgent, Interrupted: interrupted, Logger: slog.New(logger{c})}
+	options := clients.Options{UserAgent: c.UserAgent, Interrupted: interrupted, Getenv: c.getenv, Logger: slog.New(logger{c})}
 	_, said := platforms.Configure(&options, t.sources...)
 	c.printMessages(said...)
 	return options

@@ -62,7 +62,7 @@ func statusOf(err error) int {
 		return statusFailed
 	case found.Kind == clients.Cancelled:
 		return statusInterrupted
-	case found.Kind == clients.InvalidInput:
+	case found.Kind == clients.InvalidInput || found.Kind == clients.NoIdentityToken && found.Endpoint == "": // nothing was sent
 		return statusUsage
 	case found.MayPass():
 		return statusTemporary

@@ -5,7 +5,7 @@ package platforms
 
 import "github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 
-// CloudLX is the platform of that name.
+// CloudLX describes the platform CloudLX.
 var CloudLX = Platform{
 	Name:     "cloudlx",
 	Title:    "CloudLX",
@@ -28,27 +28,27 @@ var CloudLX = Platform{
 		{
 			Name:        "grant_type",
 			Description: "How to obtain the token: `client_credentials`, which is the default.",
-			RefreshNote: " Or `refresh_token`, which is the default where `previous_refresh_token` is set.",
+			RefreshNote: " Or `refresh_token`, which is the default if `previous_refresh_token` is set.",
 			OneToken:    true,
 			Optional:    true,
 			Check:       clients.CheckOneOf(clients.CloudLXGrantTypes...),
 		},
 		{
 			Name:        "client_id",
-			Description: "The client ID, made in the portal's section \"API Applications\".",
+			Description: "The client ID. You create it in the portal's section \"API Applications\".",
 			Environment: "CLOUDLX_CLIENT_ID",
 			Check:       clients.CheckText,
 		},
 		{
 			Name:        "client_secret",
-			Description: "The client secret, made in the portal's section \"API Applications\".",
+			Description: "The client secret. You create it in the portal's section \"API Applications\".",
 			Environment: "CLOUDLX_CLIENT_SECRET",
 			Secret:      true,
 			Check:       clients.CheckSecret,
 		},
 		{
 			Name:        "previous_refresh_token",
-			Description: "The `refresh_token` of an earlier run. CloudLX ends the access token that was issued with it. If CloudLX no longer takes it, the token is obtained with the client credentials, with a warning.",
+			Description: "The `refresh_token` of an earlier run. Its use revokes the access token that CloudLX issued with it. If CloudLX does not accept it any more, the provider uses the client credentials and warns.",
 			Secret:      true,
 			OneToken:    true,
 			Grant:       clients.RefreshToken,

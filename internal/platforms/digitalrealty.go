@@ -5,7 +5,8 @@ package platforms
 
 import "github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 
-// DigitalRealty is the platform of that name. Interxion's IX-API, which is Digital Realty's too, is a platform of its own.
+// DigitalRealty describes the API of Digital Realty. Interxion's API is another platform, although Interxion belongs to
+// Digital Realty.
 var DigitalRealty = Platform{
 	Name:     "digitalrealty",
 	Title:    "Digital Realty",
@@ -15,7 +16,7 @@ var DigitalRealty = Platform{
 	Inputs: []Input{
 		{
 			Name:        "base_url",
-			Description: "The URL of Digital Realty's API, with or without `/v2/auth/token`. That of the playground is `https://playground.digitalrealty.com`.",
+			Description: "The URL of Digital Realty's API, with or without `/v2/auth/token`. The playground has `https://playground.digitalrealty.com`.",
 			Environment: "DIGITALREALTY_BASE_URL",
 			Default:     "https://api.digitalrealty.com",
 			Check:       clients.CheckURL,
@@ -37,7 +38,7 @@ var DigitalRealty = Platform{
 	},
 	Outputs: []Output{{
 		Name:        "scope",
-		Description: "The scopes as Digital Realty granted them, in its own words. Null if it names none.",
+		Description: "The scopes that Digital Realty granted, as it writes them. Null if it names none.",
 		Value:       func(t clients.Token) any { return textOrNull(t.Scope) },
 	}},
 	Grant: func(s Settings) clients.Grant {

@@ -15,36 +15,36 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// The settings that are not a platform's.
+// The settings that belong to no platform.
 var (
 	RequestTimeout = Input{
 		Name:        "request_timeout",
-		Description: "The time for one attempt, from dialling to the last byte of the answer; from `1s` to `2m`.",
+		Description: "The time for one attempt, from dialling to the last byte of the answer: `1s` to `2m`.",
 		Default:     "30s",
 		Check:       checkDuration(time.Second, 2*time.Minute, "30s"),
 	}
 	MaxRetries = Input{
 		Name:        "max_retries",
-		Description: "How often a request is sent again after faults that may pass, from 0 to 10. Rejected credentials are not sent again.",
+		Description: "How often the provider repeats a request after a fault that may pass: 0 to 10. It does not repeat rejected credentials.",
 		Default:     "3",
 		Number:      true,
 		Check:       checkNumber(0, 10),
 	}
 	CACertPEM = Input{
 		Name:        "ca_cert_pem",
-		Description: "Certificates of authorities, in PEM, that are trusted in addition to the system's.",
+		Description: "Certificates of authorities in PEM. The provider trusts them in addition to those of the system.",
 		Check:       checkCertificates,
 	}
 	TokenCacheDir = Input{
 		Name:        "token_cache_dir",
-		Description: "A directory in which the processes of one user share tokens, encrypted; it is made if it is missing. Unset: tokens stay in memory, and no files are written. See the guide on the token cache.",
+		Description: "A directory in which the processes of one user share tokens, encrypted. The provider creates it if it is missing. If it is not set, tokens stay in memory, and the provider writes no files. See the guide on the token cache.",
 		Environment: "IXTOKEN_CACHE_DIR",
 		Check:       checkDirectory,
 	}
-	// MinValidity is an input of every platform, and a general setting too.
+	// MinValidity is an input of every platform, and also a general setting.
 	MinValidity = Input{
 		Name:        "min_validity",
-		Description: "The least time that the token must still be valid when it is handed out, such as `5m` or `1h30m`; at most `24h`. A platform may grant less: then there is a warning that says how much is left.",
+		Description: "The least time that the token must still be valid when the provider returns it, such as `5m` or `1h30m`; at most `24h`. If the platform grants less, a warning says how much is left.",
 		Default:     "5m",
 		OneToken:    true,
 		Optional:    true,
@@ -53,7 +53,8 @@ var (
 	General = []Input{RequestTimeout, MaxRetries, MinValidity, CACertPEM, TokenCacheDir}
 )
 
-// Configure sets what the general settings say. Values are taken as they are where they were checked before.
+// Configure sets the options that follow from the general settings. It checks only values from the environment: the front
+// ends have checked the others. It returns the settings that are not known yet, and warnings.
 func Configure(options *clients.Options, sources ...Source) (unknown []Input, messages []Message) {
 	look := func(in Input) clients.Secret {
 		found, later := LookUp(in, sources...)
@@ -73,12 +74,12 @@ func Configure(options *clients.Options, sources ...Source) (unknown []Input, me
 	return unknown, messages
 }
 
-// openCache opens the cache in dir; nil: there is none, or it is not used, of which the message tells.
+// openCache opens the cache in dir. It returns nil if dir is empty, or nil and a message if the cache cannot be used.
 func openCache(dir clients.Secret) (*clients.Cache, *Message) {
 	if dir.IsZero() {
 		return nil, nil
 	}
-	if text := checkDirectory(dir); text != "" { // from the environment: elsewhere it has been checked
+	if text := checkDirectory(dir); text != "" { // it comes from the environment; other sources are checked before
 		message := notShared(TokenCacheDir.Name + " (" + TokenCacheDir.Environment + ") " + text)
 		return nil, &message
 	}
@@ -90,7 +91,7 @@ func openCache(dir clients.Secret) (*clients.Cache, *Message) {
 	return cache, nil
 }
 
-// trusted returns the system's authorities and those in pem; nil, the system's alone, if there are none in it.
+// trusted returns the system's authorities and those in pem; nil: pem is empty, so only the system's count.
 func trusted(pem clients.Secret) *x509.CertPool {
 	if pem.IsZero() {
 		return nil
@@ -110,9 +111,12 @@ func checkCertificates(pem clients.Secret) string {
 	return ""
 }
 
-// checkDirectory refuses what would become a directory of an odd name beside the configuration. A path that is relative on
-// purpose is accepted: many pipelines keep only what is in their workspace.
-func checkDirectory(value clients.Secret) string {
+func checkDirectory(value clients.Secret) string { return checkPath(value, "a directory") }
+
+// checkPath refuses a path with a part that nothing expands. It would become a file of an odd name beside the
+// configuration. Relative paths are accepted, because many pipelines keep only what is in their workspace. what names the
+// file in the message.
+func checkPath(value clients.Secret, what string) string {
 	text := value.Reveal()
 	switch {
 	case strings.HasPrefix(text, "~"):
@@ -120,7 +124,7 @@ func checkDirectory(value clients.Secret) string {
 	case unexpanded().MatchString(text):
 		return `has a placeholder such as $HOME in it, which nothing has replaced: write the path itself, or pathexpand("~/…")`
 	case urlLike().MatchString(text):
-		return "is a URL: write the path of a directory"
+		return "is a URL: write the path of " + what
 	case runtime.GOOS != "windows" && windowsPath().MatchString(text):
 		return "is a path of Windows, which this machine does not have"
 	}
@@ -131,7 +135,7 @@ func checkDirectory(value clients.Secret) string {
 }
 
 var (
-	// unexpanded matches what a shell, Windows or a pipeline replaces, anywhere in a path.
+	// unexpanded matches the placeholders of shells, Windows and pipelines, anywhere in a path.
 	unexpanded  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(braced + `|\$` + variable) })
 	urlLike     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?i)(file:|[a-z][a-z0-9+.-]+://)`) })
 	windowsPath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([A-Za-z]:[\\/]|\\\\)`) })

@@ -7,36 +7,36 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// Interxion is the platform of that name.
+// Interxion describes the platform Interxion.
 var Interxion = Platform{
 	Name:  "interxion",
 	Title: "Interxion",
 	About: "Interxion's IX-API (today Digital Realty)",
 	URL:   "login_url",
-	Scope: "Without scopes, it grants all of them.",
+	Scope: "Without scopes, it grants all that the client may have.",
 	Inputs: []Input{
 		{
 			Name:        "login_url",
-			Description: "The login URL that Interxion sends by e-mail, one for acceptance and one for production; with or without `/connect/token`.",
+			Description: "The login URL, with or without `/connect/token`. Interxion sends it by e-mail: one for acceptance and one for production.",
 			Environment: "INTERXION_LOGIN_URL",
 			Check:       clients.CheckURL,
 		},
 		{
 			Name:        "client_id",
-			Description: "The client id that Interxion sends by e-mail.",
+			Description: "The client ID. Interxion sends it by e-mail.",
 			Environment: "INTERXION_CLIENT_ID",
 			Check:       clients.CheckText,
 		},
 		{
 			Name:        "client_secret",
-			Description: "The client secret that Interxion sends by e-mail.",
+			Description: "The client secret. Interxion sends it by e-mail.",
 			Environment: "INTERXION_CLIENT_SECRET",
 			Secret:      true,
 			Check:       clients.CheckSecret,
 		},
 		{
 			Name:        "scopes",
-			Description: "The scopes to ask for. Unset: all that the client may have.",
+			Description: "The scopes to ask for. If it is not set, Interxion grants all that the client may have.",
 			List:        true,
 			Optional:    true,
 			Check:       clients.CheckText,
@@ -45,7 +45,7 @@ var Interxion = Platform{
 	},
 	Outputs: []Output{{
 		Name:        "scope",
-		Description: "The scopes as Interxion granted them, in its own words. Null if it names none.",
+		Description: "The scopes that Interxion granted, as it writes them. Null if it names none.",
 		Value:       func(t clients.Token) any { return textOrNull(t.Scope) },
 	}},
 	Grant: func(s Settings) clients.Grant {

@@ -5,7 +5,7 @@ package platforms
 
 import "github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 
-// IXAPI is the API that internet exchanges have in common.
+// IXAPI describes the API that internet exchanges have in common.
 var IXAPI = Platform{
 	Name:     "ixapi",
 	Title:    "IX-API",
@@ -15,7 +15,7 @@ var IXAPI = Platform{
 	Inputs: []Input{
 		{
 			Name:        "base_url",
-			Description: "The URL of the exchange's IX-API, with the version in its path, such as `https://ixapi.de-cix.net/api/v2`. Each exchange has its own, so there is no default.",
+			Description: "The URL of the exchange's IX-API, with the version in its path, such as `https://ixapi.de-cix.net/api/v2`. Each exchange has its own URL, so there is no default.",
 			Environment: "IX_API_HOST",
 			Check:       clients.CheckURL,
 		},
@@ -34,7 +34,7 @@ var IXAPI = Platform{
 		},
 		{
 			Name:        "previous_refresh_token",
-			Description: "The `refresh_token` of an earlier run. It works once. If the exchange no longer takes it, the token is obtained with the key and the secret, with a warning.",
+			Description: "The `refresh_token` of an earlier run. It works once. If the exchange does not accept it any more, the provider uses the key and the secret and warns.",
 			Secret:      true,
 			OneToken:    true,
 			Grant:       clients.RefreshToken,

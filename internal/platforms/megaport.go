@@ -5,7 +5,7 @@ package platforms
 
 import "github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 
-// Megaport is the platform of that name. Its environment has no default: where it is unset, Megaport's own Terraform
+// Megaport describes the platform Megaport. The environment has no default: if it is not set, Megaport's own Terraform
 // provider uses staging, and its command line uses production.
 var Megaport = Platform{
 	Name:  "megaport",
@@ -15,13 +15,13 @@ var Megaport = Platform{
 	Inputs: []Input{
 		{
 			Name:        "environment",
-			Description: "Megaport's environment: `production`, `staging` or `development`. There is no default, because Megaport's own tools disagree: unset is staging in one of them and production in another.",
+			Description: "Megaport's environment: `production`, `staging` or `development`. There is no default, because Megaport's own tools disagree: without it, its Terraform provider uses staging and its command line uses production.",
 			Environment: "MEGAPORT_ENVIRONMENT",
 			Check:       clients.CheckOneOf(clients.MegaportEnvironments...),
 		},
 		{
 			Name:        "token_url",
-			Description: "The URL of the token endpoint, in the place of `environment`.",
+			Description: "The URL of the token endpoint, instead of `environment`.",
 			Environment: "MEGAPORT_TOKEN_URL",
 			Optional:    true,
 			Replaces:    "environment",
@@ -30,13 +30,13 @@ var Megaport = Platform{
 		},
 		{
 			Name:        "access_key",
-			Description: "The access key of an API key, from Megaport's portal.",
+			Description: "The access key of an API key. You create it in Megaport's portal.",
 			Environment: "MEGAPORT_ACCESS_KEY",
 			Check:       clients.CheckAccessKey,
 		},
 		{
 			Name:        "secret_key",
-			Description: "The secret key of an API key, from Megaport's portal.",
+			Description: "The secret key of an API key. You create it in Megaport's portal.",
 			Environment: "MEGAPORT_SECRET_KEY",
 			Secret:      true,
 			Check:       clients.CheckSecret,

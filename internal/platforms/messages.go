@@ -14,70 +14,70 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// This file words what users are told. A message names what did not happen and the platform, then what was found, then
-// what to set, and links to its section in the guide. It is about an input only where the line in which that is set may be
-// shown: never about a secret, and never about a URL that was not accepted.
+// This file holds the messages. A message says what did not happen at which platform, then what was found, then what to
+// set. It ends in a link to its section in the guide. A message belongs to an input only if Terraform may print the line
+// that sets the input. It never belongs to a secret, or to a URL that was not accepted.
 
-// Message is what users are told.
+// Message is an error or a warning for users.
 type Message struct {
-	Warning bool // nothing is stopped by it
+	Warning bool // false: an error
 	Summary string
 	Detail  string
-	Input   string // that it is about; "": none
+	Input   string // the input that the message belongs to; "": none
 }
 
-// Terms are how a front end calls things.
+// Terms are the names and sentences that differ between front ends.
 type Terms struct {
-	Input   func(Input) string    // as users know it: client_id (VARIABLE), --client-id (VARIABLE)
-	Setting func(Input) string    // a general one, and its place
-	Places  func(Platform) string // where inputs may be set
-	Notes   func(Input) []string  // what else to know about that, for one input
-	Trim    string                // how to drop blanks and line breaks from what comes from a file
+	Input   func(Input) string    // names an input: client_id (VARIABLE), --client-id (VARIABLE)
+	Setting func(Input) string    // names a general setting, with its place
+	Places  func(Platform) string // says where inputs can be set
+	Notes   func(Input) []string  // says where else this input can be set, and where not
+	Trim    string                // says how to remove blanks and line breaks from the content of a file
 }
 
-// None is the summary of every message that says why there is no token, or no API proxy.
+// None returns the summary of an error: there is no token, or no API proxy, and why.
 func (p Platform) None(why string) string {
 	return "No " + p.Title + " " + cmp.Or(p.thing, "access token") + ": " + why
 }
 
-// Issues is where faults of this program are reported.
+// Issues is the URL for reports of faults in this program.
 const Issues = "https://github.com/ixtoken/terraform-provider-ixtoken/issues"
 
-// guide is the page that has a section for each message.
+// guide is the URL of the page with a section for each message.
 const guide = "https://github.com/ixtoken/terraform-provider-ixtoken/blob/main/docs/guides/troubleshooting.md"
 
-// moreMark stands between a detail and the link to its section.
+// moreMark separates a detail from the link to its section.
 const moreMark = "\n\nMore: "
 
-// More points to a section of the guide by its heading.
+// More returns the link to the section of the guide with the heading.
 func More(heading string) string {
 	return moreMark + guide + "#" + strings.ReplaceAll(strings.ToLower(heading), " ", "-")
 }
 
-// Split returns the detail without its last line, and the URL of the guide's section that this line links to.
+// Split returns the detail without the link, and the URL of the link.
 func (m Message) Split() (detail, section string) {
 	detail, section, _ = strings.Cut(m.Detail, moreMark)
 	return detail, section
 }
 
-// warn is a message that stops nothing. Its summary ends in the heading of its section.
+// warn returns a warning. Its summary ends in the heading of its section.
 func warn(about, heading, detail string) Message {
 	return Message{Warning: true, Summary: strings.TrimSpace(about + " " + heading), Detail: detail + More(heading)}
 }
 
-// credentials are what a platform may reject where the grant type is used.
+// credentials returns the inputs that a platform may reject if the grant type is used.
 func (p Platform) credentials(grantType string) []Input {
 	var found []Input
 	for _, in := range p.Inputs {
-		needed := !in.Optional && !in.OneToken && in.Default == "" && in.Name != p.URL // what replaces the URL is optional
-		if needed && (in.Grant == "" || in.Grant == grantType) {
+		needed := !in.Optional && !in.OneToken && in.Default == "" && in.Name != p.URL // inputs that replace the URL are optional
+		if needed && in.usedBy(grantType) {
 			found = append(found, in)
 		}
 	}
 	return found
 }
 
-// named lists inputs as users know them.
+// named lists the names of inputs.
 func (t Terms) named(inputs []Input) string {
 	var names []string
 	for _, in := range inputs {
@@ -86,7 +86,7 @@ func (t Terms) named(inputs []Input) string {
 	return Enumerate(names)
 }
 
-// noted is an input, with what else to know about it.
+// noted returns the name of an input, with its notes.
 func (t Terms) noted(in Input) string {
 	if notes := t.Notes(in); len(notes) > 0 {
 		return in.Name + " (" + strings.Join(notes, "; ") + ")"
@@ -94,7 +94,7 @@ func (t Terms) noted(in Input) string {
 	return in.Name
 }
 
-// origins says where the inputs' values come from, of which each has three places that hide one another.
+// origins says where the values of the inputs come from. Each has several sources, and the first one hides the others.
 func (s Settings) origins(inputs []Input) string {
 	var places []string
 	for _, in := range inputs {
@@ -108,7 +108,7 @@ func (s Settings) origins(inputs []Input) string {
 	return "In use: " + Enumerate(places) + "."
 }
 
-// Enumerate writes names as a sentence does: a, b and c.
+// Enumerate returns the names as in a sentence: a, b and c.
 func Enumerate(names []string) string {
 	if last := len(names) - 1; last > 0 {
 		return strings.Join(names[:last], ", ") + " and " + names[last]
@@ -116,7 +116,7 @@ func Enumerate(names []string) string {
 	return strings.Join(names, "")
 }
 
-// Sentence ends in one full stop, which may be that of a quotation.
+// Sentence returns text with one full stop at its end, which may be inside a quotation.
 func Sentence(text string) string {
 	if strings.HasSuffix(text, `."`) {
 		return text
@@ -124,31 +124,31 @@ func Sentence(text string) string {
 	return strings.TrimSuffix(text, ".") + "."
 }
 
-// noCache is about a directory that cannot be used.
+// noCache returns the warning about a directory that cannot be used.
 func noCache(dir string, err error) Message {
 	return notShared(fmt.Sprintf("The directory %q is not used: %v", dir, err))
 }
 
-// notShared is about a cache that is not used.
+// notShared returns the warning about a cache that is not used.
 func notShared(why string) Message {
 	return warn("", "Tokens are not shared with other processes",
 		Sentence(why)+" Set "+TokenCacheDir.Name+" ("+TokenCacheDir.Environment+") to a directory in which only you can write.")
 }
 
-// ExplainMissing is about required inputs that are set nowhere.
+// ExplainMissing returns the error about required inputs that are not set.
 func (p Platform) ExplainMissing(missing []Input, terms Terms) Message {
 	const why = "settings are missing"
 	detail := "Nothing was sent. Set " + terms.Places(p) + ":"
 	for _, in := range missing {
 		detail += "\n  - " + terms.noted(in)
-		if other := p.rival(in); other.Name != "" {
+		for _, other := range p.rivals(in) {
 			detail += ", or " + terms.noted(other)
 		}
 	}
 	return Message{Summary: p.None(why), Detail: detail + More(why)}
 }
 
-// ExplainInvalid is about values that are not accepted.
+// ExplainInvalid returns the errors about values that are not accepted.
 func (p Platform) ExplainInvalid(faults []Invalid, terms Terms) []Message {
 	var messages []Message
 	for _, fault := range faults {
@@ -164,42 +164,54 @@ func (p Platform) ExplainInvalid(faults []Invalid, terms Terms) []Message {
 	return messages
 }
 
-// remedy words one kind of failure. In what to do, {url} and {credentials} stand for the platform's inputs of that kind,
-// {platform} for its name, {rejected} and {scope} for what to know about it when it has rejected credentials or a scope.
+// remedy is the message for one kind of failure: why there is no token, and what to do. In what, {url}, {credentials} and
+// {identity} stand for the platform's inputs, {platform} for its name, and {rejected} and {scope} for its own sentences.
 type remedy struct {
 	why, what string
-	input     string // to which the diagnostic belongs, if the platform has it; "": to the block
+	input     string // the input that the message belongs to, if the platform has it; "": the block
 }
 
 var remedies = map[clients.Kind]remedy{
 	clients.InvalidInput:           {"invalid settings", "", ""},
 	clients.CredentialsRejected:    {"credentials rejected", "Check {credentials}, and that they belong to this {url}. This process does not send them again. {rejected}", "client_id"},
 	clients.RejectionNotUnderstood: {"answer not understood", "{platform} answers a rejected login with status 500, so the login is not repeated. If {credentials} were accepted before, it may be an outage: try again later. {rejected}", "client_id"},
-	clients.GrantRejected:          {"grant type not allowed", "Ask {platform} to allow the grant type to this client, or choose another one.", "client_id"},
+	clients.GrantRejected:          {"grant type not allowed", "Ask {platform} to allow this client the grant type, or choose another grant type.", "client_id"},
 	clients.ScopeRejected:          {"scope not allowed", "Ask {platform} which scopes this client may have. {scope}", "scopes"},
 	clients.RefreshTokenRejected:   {"refresh token rejected", "Leave out previous_refresh_token to use the client credentials.", ""},
-	clients.RequestRejected:        {"request rejected", "Check {url}, {credentials}.", "client_id"},
-	clients.Forbidden:              {"access forbidden", "Something in front of the platform does not let the request through: check from where it may be reached, and {url}.", "{url}"},
-	clients.NotFound:               {"no token endpoint at this URL", "Check {url}: it may be another platform's, or another path.", "{url}"},
+	clients.RequestRejected:        {"request rejected", "Check {url}, and {credentials}.", "client_id"},
+	clients.Forbidden:              {"access forbidden", "Something in front of the platform blocks the request. Check from which addresses you may reach it, and {url}.", "{url}"},
+	clients.NotFound:               {"no token endpoint at this URL", "Check {url}: it may belong to another platform, or need another path.", "{url}"},
 	clients.NotAcceptable:          {"media type or version not accepted", "Check {url}, and the API version if you have set one.", "{url}"},
-	clients.Redirected:             {"redirected", "Secrets are sent to the configured URL alone. Set {url} to the platform's own.", "{url}"},
-	clients.BadAnswer:              {"the answer is no token", "Check {url}: a portal, a login page or a proxy may be answering in the platform's place.", "{url}"},
-	clients.Throttled:              {"too many requests", "Wait before the next run; {platform} limits how often tokens are asked for.", ""},
-	clients.Unavailable:            {"platform unavailable", "The fault is {platform}'s; try again when its status page says that it is over.", ""},
+	clients.Redirected:             {"redirected", "The provider sends secrets to the configured URL only. Set {url} to the platform's own.", "{url}"},
+	clients.BadAnswer:              {"the answer is no token", "Check {url}: a portal, a login page or a proxy may answer instead of the platform.", "{url}"},
+	clients.Throttled:              {"too many requests", "Wait before the next run. {platform} limits how often you may ask for tokens.", ""},
+	clients.Unavailable:            {"platform unavailable", "The fault is at {platform}. Try again when its status page reports no outage.", ""},
 	clients.Unreachable:            {"platform unreachable", "Check {url}, the network, and whether a proxy is needed (HTTPS_PROXY, NO_PROXY).", "{url}"},
-	clients.Untrusted:              {"connection not trusted", "Check {url}, the certificate of its server, and this machine's clock; for an authority of your own, set {ca}.", "{url}"},
-	clients.ProxyFailed:            {"proxy failed", "Check HTTPS_PROXY and NO_PROXY, and the proxy's user name and password in the former; for an authority of your own, set {ca}.", ""},
-	clients.TimedOut:               {"no answer in time", "Check {url} and the network; a slow platform may need a longer {timeout}.", "{url}"},
-	clients.Cancelled:              {"cancelled", "Nothing more is sent.", ""},
-	clients.Internal:               {"internal fault", "This is a fault of the provider: please report it at " + Issues + ".", ""},
+	clients.Untrusted:              {"connection not trusted", "Check {url}, the certificate of its server, and this machine's clock. If you have your own authority, set {ca}.", "{url}"},
+	clients.ProxyFailed:            {"proxy failed", "Check HTTPS_PROXY and NO_PROXY, and the user name and the password in HTTPS_PROXY. If you have your own authority, set {ca}.", ""},
+	clients.TimedOut:               {"no answer in time", "Check {url} and the network. A slow platform may need a longer {timeout}.", "{url}"},
+	clients.Cancelled:              {"cancelled", "The provider sends nothing more.", ""},
+	clients.NoIdentityToken:        {"no identity token", "Check {identity}. The provider reads the identity token anew for each exchange.", ""},
+	clients.Internal:               {"internal fault", "This is a fault of the provider. Please report it at " + Issues + ".", ""},
 }
 
-// Explain words a failure of the client, which was asked with the settings.
+// exchangeRemedies are the remedies of a token exchange that differ from the others.
+var exchangeRemedies = map[clients.Kind]remedy{
+	clients.CredentialsRejected: {"identity token rejected", "Check {url}, and which issuers, audiences and subjects {platform} trusts there. This process does not send {identity} again.", ""},
+	clients.RequestRejected:     {"identity token rejected", "Check {url}, the scope, and which issuers, audiences and subjects {platform} trusts there.", ""},
+	clients.ScopeRejected:       {"scope not allowed", "Ask {platform} which scopes this identity may have. {scope}", exchangeScope},
+}
+
+// Explain returns the error about a failure of the client. found are the settings of the request.
 func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 	failure := &clients.Error{Kind: clients.Internal}
 	errors.As(err, &failure)
 	how := remedies[failure.Kind]
+	if other, ok := exchangeRemedies[failure.Kind]; ok && found.GrantType() == clients.TokenExchange {
+		how = other
+	}
 	url, credentials := p.place(found), p.credentials(found.GrantType())
+	identity := p.used(p.Input(subjectToken), found)
 	var concerned []Input
 	if strings.Contains(how.what, "{url}") {
 		concerned = append(concerned, url)
@@ -207,7 +219,11 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 	if strings.Contains(how.what, "{credentials}") {
 		concerned = append(concerned, credentials...)
 	}
+	if strings.Contains(how.what, "{identity}") {
+		concerned = append(concerned, identity)
+	}
 	what := strings.NewReplacer(
+		"{identity}", terms.Input(identity),
 		"{url}", terms.Input(url),
 		"{credentials}", terms.named(credentials),
 		"{platform}", cmp.Or(p.Party, p.Title),
@@ -230,7 +246,7 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 	}
 	place := p.Input(strings.ReplaceAll(how.input, "{url}", url.Name)).Name
 	if how.input == "client_id" && len(credentials) > 0 {
-		place = credentials[0].Name // whatever the platform calls it
+		place = credentials[0].Name // the platform's own name for client_id
 	}
 	if how.input != "client_id" || found.GrantType() != clients.Password { // it may be the user's
 		message.Input = place
@@ -238,7 +254,7 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 	return message
 }
 
-// RemarksOnSettings are what users should know about what they send, whatever the platform says to it.
+// RemarksOnSettings returns the warnings about settings that are sent, but may be wrong.
 func (p Platform) RemarksOnSettings(found Settings, terms Terms) []Message {
 	var said []Message
 	for _, odd := range p.oddCredentials(found) {
@@ -254,17 +270,17 @@ func (p Platform) RemarksOnSettings(found Settings, terms Terms) []Message {
 	return said
 }
 
-// RemarksOnToken are what users should know about the token that they got.
+// RemarksOnToken returns the warnings about a token.
 func (p Platform) RemarksOnToken(found Settings, token clients.Token) []Message {
 	var said []Message
 	if token.Fallback != nil {
-		said = append(said, warn("The "+p.Title+" access token", "did not come from the refresh token", Sentence(token.Fallback.Error())+" It was obtained with the client credentials instead. A refresh token can be used once. Terraform's plan and its apply are two uses."))
+		said = append(said, warn("The "+p.Title+" access token", "did not come from the refresh token", Sentence(token.Fallback.Error())+" The provider used the client credentials instead. A refresh token works once, and Terraform uses it in the plan and in the apply."))
 	}
 	switch left := time.Until(token.Expiry); {
 	case token.Expiry.IsZero():
-		said = append(said, warn(p.Title, "names no lifetime for the token", "It may end at any time. It is not shared with later uses."))
+		said = append(said, warn(p.Title, "names no lifetime for the token", "The token may expire at any time, so later uses do not share it."))
 	case left < found.MinValidity():
-		said = append(said, warn("The "+p.Title+" access token is", "valid for less than min_validity", fmt.Sprintf("It is valid for another %s, and min_validity asks for %s: %s grants no more. Set a smaller min_validity. Until then, blocks share a token only for the first tenth of its lifetime.", Brief(max(0, left).Truncate(time.Second)), Brief(found.MinValidity()), p.Title)))
+		said = append(said, warn("The "+p.Title+" access token is", "valid for less than min_validity", fmt.Sprintf("It is valid for another %s, but min_validity is %s: %s grants no more. Set a smaller min_validity. Until then, blocks share a token only for the first tenth of its lifetime.", Brief(max(0, left).Truncate(time.Second)), Brief(found.MinValidity()), p.Title)))
 	}
 	if lacking := missingScopes(found.Text("scopes"), token.Scope); len(lacking) > 0 {
 		said = append(said, warn(p.Title, "granted fewer scopes than were asked for", "Not granted: "+strings.Join(lacking, ", ")+"."))
@@ -272,7 +288,7 @@ func (p Platform) RemarksOnToken(found Settings, token clients.Token) []Message 
 	return said
 }
 
-// Brief writes a duration as users do: 5m, not 5m0s.
+// Brief returns a duration as users write it: 5m, not 5m0s.
 func Brief(duration time.Duration) string {
 	text := duration.String()
 	for _, zero := range []string{"m0s", "h0m"} {
@@ -283,8 +299,8 @@ func Brief(duration time.Duration) string {
 	return text
 }
 
-// missingScopes are those that were asked for and not granted. A platform that names none has granted all (RFC 6749,
-// section 5.1).
+// missingScopes returns the scopes that were asked for but not granted. A platform that names no scopes has granted all
+// (RFC 6749, section 5.1).
 func missingScopes(asked, granted string) []string {
 	if granted == "" {
 		return nil

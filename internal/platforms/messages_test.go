@@ -44,7 +44,7 @@ func wantSection(t *testing.T, m Message, heading string) {
 func TestEveryKindOfErrorIsExplained(t *testing.T) {
 	for kind := clients.InvalidInput; kind <= clients.Internal; kind++ {
 		for _, platform := range All {
-			for _, grant := range []string{clients.ClientCredentials, clients.Password} {
+			for _, grant := range []string{clients.ClientCredentials, clients.Password, clients.TokenExchange} {
 				found := Settings{"grant_type": {clients.NewSecret(grant), here}}
 				m := platform.Explain(&clients.Error{Platform: platform.Title, Endpoint: "host/path", Kind: kind}, found, terms)
 				if !strings.HasPrefix(m.Summary, "No "+platform.Title+" access token: ") || strings.ContainsAny(m.Summary+m.Detail, "{}") {
@@ -53,7 +53,11 @@ func TestEveryKindOfErrorIsExplained(t *testing.T) {
 				if !strings.Contains(m.Detail, "host/path") || strings.Contains(m.Detail, " \n") {
 					t.Errorf("%d: the endpoint is not named, or there is a blank too many: %q", kind, m.Detail)
 				}
-				wantSection(t, m, remedies[kind].why)
+				section := remedies[kind].why
+				if grant == clients.TokenExchange && exchangeRemedies[kind].why != "" {
+					section = exchangeRemedies[kind].why
+				}
+				wantSection(t, m, section)
 			}
 		}
 	}

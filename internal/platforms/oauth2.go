@@ -3,72 +3,79 @@
 
 package platforms
 
-import "github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+import (
+	"slices"
 
-// OAuth2 is any authorization server that keeps to RFC 6749.
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+)
+
+// OAuth2 describes any authorization server of RFC 6749.
 var OAuth2 = Platform{
 	Name:     "oauth2",
 	Title:    "OAuth2",
 	About:    "any API behind an OAuth 2.0 authorization server (RFC 6749)",
 	URL:      "token_url",
 	Party:    "the authorization server",
-	Rejected: "Check token_endpoint_auth_method too: a wrong one looks like a wrong secret, and no second one is tried.",
-	Inputs: []Input{
+	Rejected: "Check token_endpoint_auth_method too: a wrong method looks like a wrong secret. The provider does not try another method.",
+	Inputs: slices.Concat([]Input{
 		{
 			Name:        "token_url",
-			Description: "The URL of the token endpoint, exactly as it is asked: nothing is appended. It has no query; `parameters` go into the body.",
+			Description: "The URL of the token endpoint. The provider appends nothing to it. It must have no query: `parameters` go into the body.",
 			Environment: "OAUTH2_TOKEN_URL",
 			Check:       clients.CheckURL,
 		},
 		{
 			Name:        "grant_type",
-			Description: "How to obtain the token: `client_credentials`, which is the default.",
-			RefreshNote: " Or `refresh_token`, which is the default where `previous_refresh_token` is set.",
+			Description: "How to obtain the token: `client_credentials`, which is the default, or `token_exchange` (RFC 8693), which is the default if an identity token is set.",
+			RefreshNote: " Or `refresh_token`, which is the default if `previous_refresh_token` is set.",
 			OneToken:    true,
 			Optional:    true,
 			Check:       clients.CheckOneOf(clients.OAuth2GrantTypes...),
 		},
 		{
 			Name:        "client_id",
-			Description: "The client ID, as the server has registered it.",
+			Description: "The client ID that is registered at the server.",
 			Environment: "OAUTH2_CLIENT_ID",
+			Except:      clients.TokenExchange,
 			Check:       clients.CheckText,
 		},
 		{
 			Name:        "client_secret",
 			Description: "The client secret.",
 			Environment: "OAUTH2_CLIENT_SECRET",
+			Except:      clients.TokenExchange,
 			Secret:      true,
 			Check:       clients.CheckSecret,
 		},
 		{
 			Name:        "token_endpoint_auth_method",
-			Description: "How the client authenticates: `client_secret_basic`, in HTTP Basic with both parts form-encoded first (RFC 6749, section 2.3.1), or `client_secret_post`, in the body. If the server refuses one, the other is not tried.",
+			Description: "How the client authenticates: `client_secret_basic`, with HTTP Basic and both parts form-encoded (RFC 6749, section 2.3.1), or `client_secret_post`, in the body. If the server refuses one method, the provider does not try the other.",
 			Default:     clients.ClientSecretBasic,
+			Except:      clients.TokenExchange,
 			Check:       clients.CheckOneOf(clients.OAuth2AuthMethods...),
 		},
 		{
 			Name:        "request_format",
-			Description: "How the body is encoded: `form`, as RFC 6749 prescribes, or `json`.",
+			Description: "The encoding of the body: `form`, which RFC 6749 requires, or `json`.",
 			Default:     clients.FormBody,
 			Check:       clients.CheckOneOf(clients.OAuth2Formats...),
 		},
 		{
 			Name:        "scopes",
-			Description: "The scopes to ask for. Unset: the server decides.",
+			Description: "The scopes to ask for. If it is not set, the server decides.",
 			List:        true,
 			Optional:    true,
 			Check:       clients.CheckText,
 		},
 		{
 			Name:        "audience",
-			Description: "The API that the token is for, where the server has such a parameter, as Auth0 has.",
+			Description: "The API that the token is for, if the server has this parameter, as Auth0 has.",
 			Optional:    true,
 			Check:       clients.CheckText,
 		},
 		{
 			Name:        "parameters",
-			Description: "Further parameters of the request, such as `resource`. Values may be secrets. Those that have an input of their own are refused.",
+			Description: "Further parameters of the request, such as `resource`, or `subject_token_type` for a token exchange. Values may be secrets. Parameters with an input of their own are refused.",
 			Map:         true,
 			Secret:      true,
 			Optional:    true,
@@ -85,17 +92,16 @@ var OAuth2 = Platform{
 		},
 		{
 			Name:        "previous_refresh_token",
-			Description: "A refresh token that the server has issued to this client. If the server no longer takes it, the token is obtained with the client credentials, with a warning.",
+			Description: "A refresh token that the server has issued to this client. If the server does not accept it any more, the provider uses the client credentials and warns.",
 			Secret:      true,
 			OneToken:    true,
 			Grant:       clients.RefreshToken,
 			Check:       clients.CheckSecret,
 		},
-		MinValidity,
-	},
-	Outputs: append(refreshOutputs("Few servers issue one to the client credentials."), Output{
+	}, identityInputs("", "", "OAUTH2"), []Input{MinValidity}),
+	Outputs: append(refreshOutputs("Few servers issue one for the client credentials."), Output{
 		Name:        "scope",
-		Description: "The scopes as the server granted them, in its own words. Null if it names none.",
+		Description: "The scopes that the server granted, as it writes them. Null if it names none.",
 		Value:       func(t clients.Token) any { return textOrNull(t.Scope) },
 	}),
 	Grant: func(s Settings) clients.Grant {
@@ -111,6 +117,7 @@ var OAuth2 = Platform{
 			Parameters:   s.Secret("parameters"),
 			Headers:      s.Secret("headers"),
 			RefreshToken: s.Secret("previous_refresh_token"),
+			Identity:     identity(s),
 		}
 	},
 }

@@ -15,39 +15,38 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// This file finds what a file, a shell or a pipeline leaves around a value, or in its place. A secret may be anything, so
-// that is no error: the value is sent unchanged, and users are told.
+// This file finds what files, shells and pipelines leave around a value by mistake, or instead of it. A secret may have any
+// characters, so such a value is no error. It is sent unchanged, and a warning says what is odd.
 
 const (
-	// variable is the name of one.
+	// variable matches the name of a variable.
 	variable = `[A-Za-z_][A-Za-z0-9_]*`
 
-	// braced is a reference to a variable that cannot be mistaken for anything else: ${NAME}, $(command), $[NAME], $env:NAME,
+	// braced matches a reference to a variable that cannot be anything else: ${NAME}, $(command), $[NAME], $env:NAME,
 	// ${{ github.expression }}, {{ template }}, #{NAME}#, %NAME%.
 	braced = `\$\{\{.*?\}\}|\{\{.*?\}\}|\$\{[^}]+\}|\$\([^)]+\)|\$\[[^\]]+\]|\$[Ee][Nn][Vv]:` + variable + `|#\{[^}]+\}#?|%` + variable + `%`
 )
 
 var (
-	// placeholder matches what stands for a value that was to be put there. In $NAME, as a whole value, a small letter would
-	// be common in passwords.
+	// placeholder matches a value that is only a placeholder. $name with small letters is not one: passwords may look so.
 	placeholder = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`(?s)^(` + braced + `|\$[A-Z_][A-Z0-9_]+|__[A-Z][A-Z0-9_]*__|<[A-Za-z][A-Za-z0-9 _.:/'-]*>)$`)
 	})
 
-	// mask matches what logs, plans and web pages show in the place of a secret.
+	// mask matches what logs, plans and web pages show instead of a secret.
 	mask = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`(?i)^(\*{3,}|•{3,}|\.{3,}|…|\[(redacted|masked|filtered|hidden|secure|secret|removed)\]|\(sensitive( value)?\)|\(known after apply\))$`)
 	})
 
-	// nothing matches what programs print where there is no value.
+	// nothing matches what programs print if there is no value.
 	nothing = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^(null|nil|none|undefined|\(null\)|\(none\))$`) })
 )
 
-// quotes are the pairs of quotation marks.
+// quotes are pairs of quotation marks.
 var quotes = [][2]string{{`"`, `"`}, {`'`, `'`}, {"`", "`"}, {"“", "”"}, {"‘", "’"}}
 
-// oddities are what is odd about a value, each as the rest of a sentence that begins with the setting's name. They never
-// repeat the value.
+// oddities returns what is odd about a value. Each is the rest of a sentence that begins with the setting's name, and does
+// not contain the value.
 func oddities(value clients.Secret) []string {
 	text := value.Reveal()
 	var found []string
@@ -72,7 +71,7 @@ func oddities(value clients.Secret) []string {
 	return found
 }
 
-// oddities are those of an input's value or, where it is a map, of the values in it.
+// oddities returns what is odd about the value of an input or, if it is a map, about the values in it.
 func (in Input) oddities(value clients.Secret) (found []string) {
 	if !in.Map {
 		return oddities(value)
@@ -85,7 +84,7 @@ func (in Input) oddities(value clients.Secret) (found []string) {
 	return found
 }
 
-// invisible reports whether a character leaves no trace on a screen.
+// invisible reports whether a character cannot be seen on a screen.
 func invisible(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
 
 func character(r rune) string {
@@ -104,7 +103,7 @@ func character(r rune) string {
 	return fmt.Sprintf("a character that cannot be seen (%U)", r)
 }
 
-// unquoted is the text between quotation marks, if it is in such.
+// unquoted returns the text between quotation marks. ok reports whether there are any.
 func unquoted(text string) (inner string, ok bool) {
 	for _, pair := range quotes {
 		if inner, ok = strings.CutPrefix(text, pair[0]); ok {
@@ -114,23 +113,23 @@ func unquoted(text string) (inner string, ok bool) {
 	return text, false
 }
 
-// oddCredential is one that may not be what its owner meant.
+// oddCredential is a credential that may not be what the user meant.
 type oddCredential struct {
 	Input
 	texts []string // see oddities
 }
 
-// sentence says what is odd.
+// sentence returns the sentence that says what is odd.
 func (o oddCredential) sentence(terms Terms) string {
 	return terms.Input(o.Input) + " " + Enumerate(o.texts) + "."
 }
 
-// oddCredentials are those among the credentials in use.
+// oddCredentials returns the odd ones among the credentials in use.
 func (p Platform) oddCredentials(found Settings) []oddCredential {
 	needed := p.credentials(found.GrantType())
 	var odd []oddCredential
 	for _, in := range p.Inputs {
-		if !in.Secret && !slices.ContainsFunc(needed, in.is) {
+		if !in.Secret && !slices.ContainsFunc(needed, in.is) || in.Grant == clients.TokenExchange { // the client reads it
 			continue
 		}
 		if texts := in.oddities(found.Secret(in.Name)); texts != nil {

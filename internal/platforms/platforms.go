@@ -1,67 +1,75 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package platforms is what users see of the platforms, whichever front end they use: the settings of each, where values
-// come from, what is checked, and what a failure is called. It knows neither Terraform nor HTTP.
+// Package platforms holds what users see of the platforms in every front end: the settings of each platform, where values
+// come from, the checks, and the messages. It knows neither Terraform nor HTTP.
 package platforms
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// All is the one list: every front end offers the platforms in it.
+// All lists the platforms. Every front end offers all of them.
 var All = []Platform{Interxion, Equinix, CloudLX, DigitalRealty, Megaport, IXAPI, OAuth2}
 
-// Platform is what a front end knows about a platform beyond the wire.
+// Platform describes a platform for the front ends.
 type Platform struct {
 	Name   string // as in equinix_access_token
 	Title  string // as in "Equinix"
-	About  string // what the token is for
+	About  string // the APIs that accept the token
 	Inputs []Input
-	// URL is the name of the input that says where the platform is.
+	// URL is the name of the input with the platform's address.
 	URL string
-	// Upstream is the name of the input that says where the API is too; "": an API proxy has to be told.
+	// STS is the name of the input with the address for token exchanges; "": URL is used for them too.
+	STS string
+	// Upstream is the name of an input whose value is also the API's address; "": an API proxy needs its own input.
 	Upstream string
-	// Outputs are what only this platform's token has.
+	// Outputs are the outputs that only this platform has.
 	Outputs []Output
-	Grant   func(Settings) clients.Grant
-	// TokenVariables are the environment variables in which the platform's own tools look for a token.
+	// Grant returns the grant for complete and checked settings.
+	Grant func(Settings) clients.Grant
+	// TokenVariables are the environment variables from which the platform's own tools read a token.
 	TokenVariables []string
-	// Rejected and Scope are what to know about the platform when it has rejected credentials or a scope; may be empty.
+	// Rejected and Scope are sentences for errors about rejected credentials and about a rejected scope; may be empty.
 	Rejected, Scope string
-	// Party is who answers, where that is not the platform of the title; "": the title.
+	// Party names the server that answers, for messages; "": Title.
 	Party string
 
-	thing string // that a block makes; "": an access token
+	thing string // what a block makes, for messages; "": an access token
 }
 
-// Input is a setting of one platform, under the platform's own name for it. Without Grant and Optional it is required,
-// whatever the grant type.
+// Input is a setting of one platform, under the platform's own name for it. An input without Grant and Optional is always
+// required.
 type Input struct {
 	Name        string
 	Description string
-	RefreshNote string // what the description adds where refresh tokens can be given; "": nothing
-	OutputNote  string // what the description adds where Output has a value; "": nothing
-	Environment string // variable; "": none
-	Default     string // value where nothing is set; "": none
+	RefreshNote string // is added to Description in a front end that accepts refresh tokens; "": nothing
+	OutputNote  string // is added to Description in a front end that shows Output; "": nothing
+	Environment string // the environment variable that sets the input; "": none
+	Default     string // the value if nothing sets the input; "": none
 	Secret      bool
 	Number      bool
-	URL         bool   // may have a secret in it where it is not accepted
-	List        bool   // of strings, which the wire separates by blanks
-	Map         bool   // of strings, as clients.Pairs encodes them; its values may be secrets, so Secret is set too
-	Argument    bool   // of a map: its values need not be secrets, so a command takes pairs as arguments as well
-	OneToken    bool   // may differ from token to token, so it is no setting for all of them
-	Grant       string // the only grant type that uses it, and needs it; "": all do
+	URL         bool   // a URL: if it is not accepted, it may contain a secret
+	List        bool   // a list of strings; requests separate them by blanks
+	Map         bool   // a map of strings, as clients.Pairs encodes them; Secret is set too, because values may be secrets
+	Argument    bool   // for a map: values need not be secrets, so a command also accepts pairs as arguments
+	OneToken    bool   // is set for one token only, so it is not in the provider block
+	Grant       string // the only grant type that uses the input; this grant type also requires it; "": all use it
+	Except      string // the grant type that does not use the input; "": none
 	Optional    bool
-	// Replaces is the name of the input that this one is set in the place of. The first source that sets one of the two
-	// decides which of them counts; "": it replaces none.
+	// Replaces is the name of the input that this one can be set in place of; "": it replaces none. Several inputs may
+	// replace the same input. The first source that sets one of them decides which of them is used.
 	Replaces string
-	// Output is what a result shows where nothing is set; nil: nothing.
+	// Holders are environment variables that may hold a value for the grant. If no source sets the input, or another input
+	// in its place, its value is the name of the first variable that is set.
+	Holders []string
+	// Output returns what a result shows if the input is not set; nil: nothing.
 	Output func(clients.Token) any
-	// Check returns what is wrong with a value, in words that never contain it; "": nothing.
+	// Check returns what is wrong with a value, without the value itself; "": nothing.
 	Check func(clients.Secret) string
 }
 
@@ -70,12 +78,12 @@ type Output struct {
 	Name        string
 	Description string
 	Secret      bool
-	Outlives    bool // is valid longer than the access token
+	Outlives    bool // is valid for longer than the access token
 	Number      bool
-	Value       func(clients.Token) any // a string, an int64 where Number is set, or nil
+	Value       func(clients.Token) any // returns a string, or an int64 if Number is set, or nil
 }
 
-// Input returns the one with that name; its zero value, if the platform has none.
+// Input returns the input with the name; the zero value: the platform has none.
 func (p Platform) Input(name string) Input {
 	for _, in := range p.Inputs {
 		if in.Name == name {
@@ -85,29 +93,38 @@ func (p Platform) Input(name string) Input {
 	return Input{}
 }
 
-// rival returns the input that in replaces, or that replaces it; its zero value, if there is none.
-func (p Platform) rival(in Input) Input {
-	for _, other := range p.Inputs {
-		if other.Name == in.Replaces || other.Replaces != "" && other.Replaces == in.Name {
-			return other
-		}
-	}
-	return Input{}
+// rivals returns the other inputs of which only one can be used together with in: those in place of which in can be set,
+// and those that can be set in place of in.
+func (p Platform) rivals(in Input) []Input {
+	group := cmp.Or(in.Replaces, in.Name)
+	return slices.DeleteFunc(slices.Clone(p.Inputs), func(other Input) bool {
+		return other.is(in) || cmp.Or(other.Replaces, other.Name) != group
+	})
 }
 
-// place is the input that says where the platform is, with these settings.
+// place returns the input with the address that a request with these settings goes to.
 func (p Platform) place(found Settings) Input {
 	in := p.Input(p.URL)
-	if other := p.rival(in); found.has(other.Name) {
-		return other
+	if p.STS != "" && found.GrantType() == clients.TokenExchange {
+		in = p.Input(p.STS)
+	}
+	return p.used(in, found)
+}
+
+// used returns in, or the input that is set in place of it.
+func (p Platform) used(in Input, found Settings) Input {
+	for _, other := range p.rivals(in) {
+		if found.has(other.Name) {
+			return other
+		}
 	}
 	return in
 }
 
-// AllOutputs are those of every platform and its own.
+// AllOutputs returns the outputs that every platform has, and the outputs of this one.
 func (p Platform) AllOutputs() []Output { return slices.Concat(common, p.Outputs) }
 
-// common are the outputs of every platform's token.
+// common are the outputs that every platform has.
 var common = []Output{
 	{
 		Name:        "access_token",
@@ -117,23 +134,23 @@ var common = []Output{
 	},
 	{
 		Name:        "authorization",
-		Description: "The value of the `Authorization` header that carries the token: `Bearer`, a blank, and the access token.",
+		Description: "The value for the `Authorization` header: `Bearer`, a blank, and the access token.",
 		Secret:      true,
 		Value:       func(t clients.Token) any { return t.Authorization().Reveal() },
 	},
 	{
 		Name:        "token_type",
-		Description: "What the platform calls the token. Whatever it is, the token is used as a bearer token; `authorization` has the right header.",
+		Description: "The platform's name for the type of the token. Use every token as a bearer token: `authorization` is the right header.",
 		Value:       func(t clients.Token) any { return t.TokenType },
 	},
 	{
 		Name:        "expires_at",
-		Description: "When the token ends (RFC 3339, UTC). Null if the platform names no lifetime.",
+		Description: "When the token expires (RFC 3339, UTC). Null if the platform names no lifetime.",
 		Value:       func(t clients.Token) any { return timeOrNull(t.Expiry) },
 	},
 	{
 		Name:        "expires_in",
-		Description: "The seconds that were left when the token was handed out. Null if the platform names no lifetime.",
+		Description: "How many seconds the token was still valid when the provider returned it. Null if the platform names no lifetime.",
 		Number:      true,
 		Value:       func(t clients.Token) any { return secondsLeft(t.Expiry) },
 	},

@@ -11,16 +11,16 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// This file is what users see of an API proxy: a platform's inputs and one more, one output, and messages of its own.
+// This file describes API proxies: the platform's inputs and one more, one output, and their own messages.
 
-// ProxyURL describes the output of a proxy.
-const ProxyURL = "The URL to use in the place of the API's, such as `http://127.0.0.1:41234/<secret>`. It is of use on this machine, and as long as the block is open."
+// ProxyURL is the description of a proxy's output.
+const ProxyURL = "The URL to use instead of the API's, such as `http://127.0.0.1:41234/<secret>`. It works on this machine while the block is open."
 
-// Proxy describes the API proxy of the platform.
+// Proxy returns the description of the platform's API proxy.
 func (p Platform) Proxy() Platform {
 	upstream := Input{
 		Name:        "upstream",
-		Description: "The URL of the API to which requests are forwarded, with or without a path.",
+		Description: "The URL of the API that the proxy forwards requests to, with or without a path.",
 		URL:         true,
 		OneToken:    true,
 		Optional:    p.Upstream != "",
@@ -35,14 +35,14 @@ func (p Platform) Proxy() Platform {
 	for i, in := range p.Inputs {
 		if in.is(MinValidity) {
 			p.Inputs[i].Default = "1m"
-			p.Inputs[i].Description = "The least time that the token on a request must still be valid, such as `1m`; at most `24h`. A platform may grant less: then a token is used for nine tenths of its life."
+			p.Inputs[i].Description = "The least time that the token on a request must still be valid, such as `1m`; at most `24h`. If the platform grants less, the proxy uses each token for nine tenths of its lifetime."
 		}
 	}
 	p.Outputs, p.thing = nil, "API proxy"
 	return p
 }
 
-// UpstreamURL is where a proxy with the settings forwards to.
+// UpstreamURL returns the URL that a proxy with these settings forwards to.
 func (p Platform) UpstreamURL(found Settings) string {
 	if found.has("upstream") {
 		return found.Text("upstream")
@@ -50,13 +50,13 @@ func (p Platform) UpstreamURL(found Settings) string {
 	return found.Text(p.Upstream)
 }
 
-// ExplainNoListener is about a proxy that could not listen.
+// ExplainNoListener returns the error of a proxy that cannot listen.
 func (p Platform) ExplainNoListener(err error) Message {
 	const why = "no port to listen on"
 	return Message{Summary: p.None(why), Detail: Sentence(err.Error()) + " The proxy listens on 127.0.0.1, on a port that the system chooses. Check whether something on this machine forbids that." + More(why)}
 }
 
-// ExplainNoAnswer is about an API that has not answered, for the program that has sent the request.
+// ExplainNoAnswer returns the error for a program whose request the API has not answered.
 func (p Platform) ExplainNoAnswer(cause string, terms Terms) Message {
 	const why = "no answer from the API"
 	places := []string{"upstream"}
@@ -69,7 +69,7 @@ func (p Platform) ExplainNoAnswer(cause string, terms Terms) Message {
 	}
 }
 
-// RemarkOnRefusals is about an API that has answered 401 although the token was fresh.
+// RemarkOnRefusals returns the warning about an API that has answered 401 to fresh tokens.
 func (p Platform) RemarkOnRefusals(times int) Message {
-	return warn("The "+p.Title+" API", "refused fresh tokens", fmt.Sprintf("It answered 401 so often to a token that was obtained within the last minute: %d. A new token does not help then, and the proxy asks for one at most once a minute. Check that upstream belongs to the platform and the environment that issue the token, and what the client may do there.", times))
+	return warn("The "+p.Title+" API", "refused fresh tokens", fmt.Sprintf("Number of answers with 401 to a token that was less than a minute old: %d. A new token does not help then, and the proxy obtains one at most once a minute. Check that upstream belongs to the platform and the environment that issue the token, and what the client may do there.", times))
 }

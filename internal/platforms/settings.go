@@ -13,40 +13,43 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// Value is what one source says about an input. The zero value: nothing, as null, "" and [] do.
+// Value is the value of an input in one source. The zero value means that the source does not set the input. Null, "" and
+// [] become the zero value.
 type Value struct {
-	Secret  clients.Secret // a list is joined by blanks, as the wire has it
-	Unknown bool           // it is decided later, as Terraform decides values that are known after apply
+	Secret  clients.Secret // the items of a list are joined by blanks, as requests have them
+	Unknown bool           // the value is not known yet, such as one that Terraform knows after apply
 }
 
-// Text is a value of one text.
+// Text returns the value of a text.
 func Text(text string, unknown bool) Value { return Value{clients.NewSecret(text), unknown} }
 
-// List is a value of several texts; empty ones are left out.
+// List returns the value of a list of texts. Empty texts are left out.
 func List(items []string, unknown bool) Value {
 	items = slices.DeleteFunc(items, func(item string) bool { return item == "" })
 	return Text(strings.Join(items, " "), unknown)
 }
 
-// Map is a value of several texts with names; empty ones are left out.
+// Map returns the value of a map of texts. Empty texts are left out.
 func Map(items map[string]string, unknown bool) Value { return Value{clients.Pairs(items), unknown} }
 
-// Source is a place in which values may be set.
+// Source is a place that sets values.
 type Source struct {
 	Origin Origin
 	Value  func(Input) Value
 }
 
-// Origin is a source in the words of a message.
+// Origin names a source in messages.
 type Origin string
 
-// The sources that every front end has.
+// The origins that every front end has.
 const (
 	FromEnvironment Origin = "the environment"
 	FromDefault     Origin = "the default"
+	FromOthers      Origin = "the other settings" // of a grant type that follows from them
+	FromHCP         Origin = "HCP Terraform"
 )
 
-// Environment is the source that reads the variables of the inputs.
+// Environment returns the source that reads the environment variables of the inputs.
 func Environment(getenv func(string) string) Source {
 	return Source{FromEnvironment, func(in Input) Value {
 		if in.Environment == "" {
@@ -56,7 +59,7 @@ func Environment(getenv func(string) string) Source {
 	}}
 }
 
-// Defaults is the source that comes last.
+// Defaults returns the source of the defaults. It comes last.
 func Defaults() Source {
 	return Source{FromDefault, func(in Input) Value { return Value{Secret: clients.NewSecret(in.Default)} }}
 }
@@ -64,54 +67,44 @@ func Defaults() Source {
 // Settings are the values of a platform's inputs for one token.
 type Settings map[string]Setting
 
-// Setting is a value and where it comes from. All values are kept as secrets: what cannot be printed need not be told
-// apart.
+// Setting is a value, and the source that set it. All values are kept as secrets, so that none of them can be printed.
 type Setting struct {
 	Value clients.Secret
 	From  Origin
 }
 
-// Secret is the value of an input; zero: it has none.
+// Secret returns the value of an input; zero: it has none.
 func (s Settings) Secret(name string) clients.Secret { return s[name].Value }
 
-// Text is the value of an input in clear.
+// Text returns the value of an input in clear; empty: it has none.
 func (s Settings) Text(name string) string { return s[name].Value.Reveal() }
 
 func (s Settings) has(name string) bool { return !s[name].Value.IsZero() }
 
-// GrantType is the one that is set, or the one that follows from what is set. The password grant never follows.
-func (s Settings) GrantType() string {
-	switch {
-	case s.has("grant_type"):
-		return s.Text("grant_type")
-	case s.has("previous_refresh_token"):
-		return clients.RefreshToken
-	default:
-		return clients.ClientCredentials
-	}
-}
+// GrantType returns the grant type. A platform without a choice has the client credentials grant.
+func (s Settings) GrantType() string { return cmp.Or(s.Text("grant_type"), clients.ClientCredentials) }
 
-// MinValidity is min_validity, which has been checked.
+// MinValidity returns min_validity, which has been checked.
 func (s Settings) MinValidity() time.Duration {
 	least, _ := time.ParseDuration(s.Text(MinValidity.Name))
 	return least
 }
 
-// Problems are what keeps settings from being complete. Each list becomes one message.
+// Problems are the reasons why settings cannot be used. Each list becomes one message.
 type Problems struct {
-	Missing []Input // required, and set nowhere
-	Unknown []Input // decided later
+	Missing []Input // required, and not set in any source
+	Unknown []Input // not known yet
 	Invalid []Invalid
 }
 
-// Invalid is what is wrong with one input's value.
+// Invalid says what is wrong with the value of an input.
 type Invalid struct {
 	Input Input
 	From  Origin
 	Text  string
 }
 
-// LookUp returns the first value that is set, or is to be decided later, in the order of the sources.
+// LookUp returns the first value in the order of the sources. unknown reports that it is set, but not known yet.
 func LookUp(in Input, sources ...Source) (found Setting, unknown bool) {
 	for _, source := range sources {
 		if value := source.Value(in); value.Unknown || !value.Secret.IsZero() {
@@ -121,60 +114,105 @@ func LookUp(in Input, sources ...Source) (found Setting, unknown bool) {
 	return Setting{}, false
 }
 
-// sourcesOf are the sources of an input: all of them, or the first that sets the input or its rival.
-func (p Platform) sourcesOf(in Input, sources []Source) []Source {
-	other := p.rival(in)
-	if other.Name == "" {
-		return sources
-	}
-	for i, source := range sources {
-		for _, one := range []Input{in, other} {
-			if value := source.Value(one); value.Unknown || !value.Secret.IsZero() {
-				return sources[i : i+1]
-			}
+// decides reports whether the source sets the input, to a value that is known or not known yet.
+func (s Source) decides(in Input) bool {
+	value := s.Value(in)
+	return value.Unknown || !value.Secret.IsZero()
+}
+
+// lookUp is LookUp for an input that others may replace. Only the first source that sets one of them counts.
+func (p Platform) lookUp(in Input, sources []Source) (found Setting, unknown bool) {
+	group := append(p.rivals(in), in)
+	for _, source := range sources {
+		if slices.ContainsFunc(group, source.decides) {
+			return LookUp(in, source)
 		}
 	}
-	return nil
-}
-
-// clash is what is wrong with an input that is set beside the one that it replaces; "": nothing is.
-func (in Input) clash(set Settings) string {
-	if in.Replaces == "" || !set.has(in.Name) || !set.has(in.Replaces) {
-		return ""
+	for _, holder := range in.Holders {
+		if found, _ := LookUp(Input{Environment: holder}, sources...); !found.Value.IsZero() {
+			return Setting{clients.NewSecret(holder), FromHCP}, false
+		}
 	}
-	return "is set beside " + in.Replaces + ", which it replaces: leave out one of the two"
+	return Setting{}, false
 }
 
-// Resolve looks up every input, and checks what the grant type uses.
+// clash returns what is wrong with an input that is set together with a rival; "": nothing.
+func (p Platform) clash(in Input, set Settings) string {
+	rivals := p.rivals(in)
+	for _, other := range p.Inputs {
+		switch {
+		case other.is(in): // a clash with a later input is reported for that input
+			return ""
+		case set.has(in.Name) && set.has(other.Name) && slices.ContainsFunc(rivals, other.is):
+			return "is set beside " + other.Name + ": leave out one of the two"
+		}
+	}
+	return ""
+}
+
+// inferGrantType sets the grant type if no source sets it. The first source that sets an input of only one grant decides.
+// So an identity token in the environment does not hide a client secret in a block. The password grant is never inferred.
+func (p Platform) inferGrantType(found Settings, sources []Source) {
+	if found.has("grant_type") {
+		return
+	}
+	for _, source := range sources {
+		for _, in := range p.Inputs {
+			if in.impliesGrant() && source.decides(in) {
+				found["grant_type"] = Setting{clients.NewSecret(in.Grant), FromOthers}
+				return
+			}
+		}
+		if slices.ContainsFunc(p.Inputs, func(in Input) bool { return in.Secret && in.Except != "" && source.decides(in) }) {
+			break
+		}
+	}
+	found["grant_type"] = Setting{clients.NewSecret(clients.ClientCredentials), FromOthers}
+}
+
+// impliesGrant reports whether the input's grant is used if the input is set.
+func (in Input) impliesGrant() bool {
+	return in.Default == "" && (in.Grant == clients.RefreshToken || in.Grant == clients.TokenExchange)
+}
+
+// usedBy reports whether the grant uses the input.
+func (in Input) usedBy(grantType string) bool {
+	return (in.Grant == "" || in.Grant == grantType) && in.Except != grantType
+}
+
+// Resolve looks up every input, and checks the inputs that the grant type uses.
 func (p Platform) Resolve(sources ...Source) (Settings, Problems) {
 	found := Settings{}
 	var bad Problems
 	for _, in := range p.Inputs {
-		value, unknown := LookUp(in, p.sourcesOf(in, sources)...)
+		value, unknown := p.lookUp(in, sources)
 		if unknown {
 			bad.Unknown = append(bad.Unknown, in)
 		}
 		found[in.Name] = value
 	}
+	p.inferGrantType(found, sources)
 	grantType := found.GrantType()
+	bad.Unknown = slices.DeleteFunc(bad.Unknown, func(in Input) bool { return !in.usedBy(grantType) })
+	later := func(in Input) bool { return slices.ContainsFunc(bad.Unknown, in.is) }
 	for _, in := range p.Inputs {
-		switch used := in.Grant == "" || in.Grant == grantType; {
-		case !used:
+		switch {
+		case !in.usedBy(grantType):
 			delete(found, in.Name)
 		case found.has(in.Name):
-			if text := cmp.Or(in.Check(found.Secret(in.Name)), in.clash(found)); text != "" {
+			if text := cmp.Or(in.Check(found.Secret(in.Name)), p.clash(in, found)); text != "" {
 				bad.Invalid = append(bad.Invalid, Invalid{in, found[in.Name].From, text})
 			}
-		case found.has(p.rival(in).Name) || slices.ContainsFunc(bad.Unknown, p.rival(in).is): // the other one counts
-		case !in.Optional && !slices.ContainsFunc(bad.Unknown, in.is):
+		case in.Optional || later(in):
+		case slices.ContainsFunc(p.rivals(in), func(other Input) bool { return found.has(other.Name) || later(other) }):
+		default:
 			bad.Missing = append(bad.Missing, in)
 		}
 	}
-	bad.Unknown = slices.DeleteFunc(bad.Unknown, func(in Input) bool { return in.Grant != "" && in.Grant != grantType })
 	return found, bad
 }
 
-// Wrong is what is wrong with a value, as far as it is known; "": nothing.
+// Wrong returns what is wrong with a value; "": nothing, or the value is not known yet.
 func (in Input) Wrong(value Value) string {
 	if value.Unknown || value.Secret.IsZero() {
 		return ""
@@ -184,14 +222,14 @@ func (in Input) Wrong(value Value) string {
 
 func (in Input) is(other Input) bool { return in.Name == other.Name }
 
-// Validate finds what is wrong with the values of one source alone, as far as they are known. decided reports whether the
-// grant type is among those.
+// Validate finds what is wrong with the values of one source, as far as they are known. decided reports whether the grant
+// type is known.
 func (p Platform) Validate(source Source) (set Settings, faults []Invalid, decided bool) {
 	set, decided = Settings{}, true
 	for _, in := range p.Inputs {
 		value := source.Value(in)
 		if value.Unknown {
-			decided = decided && in.Name != "grant_type" && in.Name != "previous_refresh_token"
+			decided = decided && in.Name != "grant_type" && !in.impliesGrant()
 			continue
 		}
 		set[in.Name] = Setting{value.Secret, source.Origin}
@@ -202,14 +240,23 @@ func (p Platform) Validate(source Source) (set Settings, faults []Invalid, decid
 	if !decided || len(faults) > 0 {
 		return set, faults, decided
 	}
-	grantType := set.GrantType()
+	p.inferGrantType(set, []Source{source})
 	for _, in := range p.Inputs {
-		if text := in.clash(set); text != "" {
+		if text := cmp.Or(p.clash(in, set), in.unused(set)); text != "" {
 			faults = append(faults, Invalid{in, source.Origin, text})
-		}
-		if in.Grant != "" && in.Grant != grantType && set.has(in.Name) {
-			faults = append(faults, Invalid{in, source.Origin, fmt.Sprintf("is for grant_type = %q alone, and the grant type here is %q", in.Grant, grantType)})
 		}
 	}
 	return set, faults, decided
+}
+
+// unused returns what is wrong with an input that the grant type does not use; "": nothing.
+func (in Input) unused(set Settings) string {
+	grantType := set.GrantType()
+	switch {
+	case in.Name == "grant_type" || !set.has(in.Name) || in.usedBy(grantType):
+		return ""
+	case in.Except != "":
+		return fmt.Sprintf("is not used by grant_type = %q, which needs no client credentials: leave it out, or leave out what is for that grant type", grantType)
+	}
+	return fmt.Sprintf("is for grant_type = %q alone, and the grant type here is %q", in.Grant, grantType)
 }

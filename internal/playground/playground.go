@@ -5,7 +5,11 @@
 // server, and the environment variables that the examples read.
 package playground
 
-import "github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+import (
+	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+)
 
 // Playground is the servers that the examples use, on loopback.
 type Playground struct {
@@ -34,6 +38,10 @@ func (p *Playground) Close() error {
 // default or whose default is the URL of a real platform.
 func (p *Playground) Environment() []string {
 	lab := p.Equinix.Credentials() // the simulator has only one account, so both accounts of the example are the same
+	idToken, err := p.Issuer.Token(24 * time.Hour)
+	if err != nil {
+		panic(err) // signing fails only if the machine has no random numbers
+	}
 	return append(p.Simulator.Environment(),
 		"VAULT_ADDR="+p.Vault.server.URL,
 		"VAULT_TOKEN="+p.Vault.token,
@@ -43,5 +51,7 @@ func (p *Playground) Environment() []string {
 		"TF_VAR_port="+simulator.EquinixPort,
 		"TF_VAR_lab_client_id="+lab.ClientID,
 		"TF_VAR_lab_client_secret="+lab.ClientSecret,
+		"EQUINIX_ID_TOKEN="+idToken, // as in a pipeline whose identity the platforms trust
+		"OAUTH2_ID_TOKEN="+idToken,
 	)
 }

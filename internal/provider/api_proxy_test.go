@@ -234,7 +234,7 @@ func TestRefusedFreshTokensAreReported(t *testing.T) {
 	get(t, proxy+"/api/services") // twice, with two tokens
 	get(t, proxy+"/api/services")
 	d := s.close("cloudlx_api_proxy", private)
-	if len(d) != 1 || d[0].Severity != tfprotov6.DiagnosticSeverityWarning || d[0].Summary != "The CloudLX API refused fresh tokens" || !strings.Contains(d[0].Detail, "within the last minute: 3.") {
+	if len(d) != 1 || d[0].Severity != tfprotov6.DiagnosticSeverityWarning || d[0].Summary != "The CloudLX API refused fresh tokens" || !strings.Contains(d[0].Detail, "less than a minute old: 3.") {
 		t.Errorf("%v", d)
 	}
 	if got := grants(all.CloudLX); got != 2 {

@@ -5,7 +5,7 @@ package provider
 
 import (
 	"context"
-	"crypto/md5" //nolint:gosec // an encoding that the platform requires; it protects nothing
+	"crypto/md5" //nolint:gosec // the platform's encoding, not protection
 	"encoding/base64"
 
 	"github.com/hashicorp/terraform-plugin-framework/function"
@@ -21,9 +21,9 @@ func (md5Base64) Metadata(_ context.Context, _ function.MetadataRequest, resp *f
 func (md5Base64) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
 		Summary:             "Encodes a password for password_encoding = \"md5-b64\"",
-		MarkdownDescription: "Returns the MD5 digest of a password, 16 bytes, in base64 (RFC 4648, section 4). Equinix calls this encoding `md5-b64`. The encoding protects nothing: anyone who has the encoded password can log in with it.",
+		MarkdownDescription: "Returns the base64 (RFC 4648, section 4) of the 16 bytes of a password's MD5 digest. Equinix calls this `md5-b64`. It does not protect the password: the result is enough to log in.",
 		Parameters: []function.Parameter{
-			function.StringParameter{Name: "password", MarkdownDescription: "The password as the user types it."},
+			function.StringParameter{Name: "password", MarkdownDescription: "The password, as the user types it."},
 		},
 		Return: function.StringReturn{},
 	}

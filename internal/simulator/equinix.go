@@ -7,6 +7,7 @@ import (
 	"crypto/md5"
 	"encoding/base64"
 	"net/http"
+	"regexp"
 	"strconv"
 	"time"
 )
@@ -16,6 +17,7 @@ const (
 	equinixTokenPath   = "/oauth2/v1/token"
 	equinixRefreshPath = "/oauth2/v1/refreshaccesstoken"
 	equinixPortsPath   = "/fabric/v4/ports"
+	equinixSTSPath     = "/v1/token" // on a host of its own: "Workload Identity Federation"
 )
 
 // equinixAttempts is from the OpenAPI document of the access token API: "The user account will get locked after 5
@@ -100,7 +102,7 @@ func newEquinix(now func() time.Time) *Platform {
 		apiPath: equinixPortsPath,
 		variables: variables{
 			url: "EQUINIX_API_ENDPOINT", clientID: "EQUINIX_API_CLIENTID", clientSecret: "EQUINIX_API_CLIENTSECRET",
-			userName: "EQUINIX_USER_NAME", userPassword: "EQUINIX_USER_PASSWORD",
+			userName: "EQUINIX_USER_NAME", userPassword: "EQUINIX_USER_PASSWORD", sts: "EQUINIX_STS_ENDPOINT",
 		},
 		now: now,
 		// "3600" and "5184000" seconds.
@@ -121,6 +123,8 @@ func (eq *equinix) grant(q request) string {
 	switch q.URL.EscapedPath() {
 	case equinixRefreshPath:
 		return grantRefreshToken
+	case equinixSTSPath:
+		return q.grantType()
 	case equinixTokenPath:
 		sent, err := q.parameters()
 		if err == nil && sent["grant_type"] == "" {
@@ -135,6 +139,8 @@ func (eq *equinix) answer(q request) answer {
 	switch q.URL.EscapedPath() {
 	case equinixTokenPath:
 		return route(q, http.MethodPost, eq.token, equinixRefusal(http.StatusMethodNotAllowed))
+	case equinixSTSPath:
+		return route(q, http.MethodPost, eq.sts, answer{status: http.StatusMethodNotAllowed})
 	case equinixRefreshPath:
 		return route(q, http.MethodPost, eq.refresh, equinixRefusal(http.StatusMethodNotAllowed))
 	case equinixPortsPath:
@@ -221,6 +227,25 @@ func (eq *equinix) refresh(q request) answer {
 	}
 	return eq.issue(family, true)
 }
+
+// sts is the security token service. Its scopes are in "Workload Identity Federation": what is asked for is the scope of one
+// organization or project.
+func (eq *equinix) sts(q request) answer {
+	sent, err := q.parameters()
+	switch {
+	case err != nil || q.mediaType() != formType || q.queries() || sent["grant_type"] != grantTokenExchange || !sent.only("grant_type", "scope", "subject_token", "subject_token_type"):
+		return oauth2Refusal("invalid_request", "The request is not that of a token exchange.")
+	case !equinixScope.MatchString(sent["scope"]):
+		return oauth2Refusal("invalid_scope", "There is no such scope.")
+	}
+	return eq.exchange(q, sent, func() string {
+		token := randomString(equinixTokenLength)
+		eq.ledger.issueAccess(token, &family{})
+		return token
+	})
+}
+
+var equinixScope = regexp.MustCompile(`^(ern:|roleassignments:|projectpolicies:|orgpolicies:)\S+( (ern:|roleassignments:|projectpolicies:|orgpolicies:)\S+)?$`)
 
 // equinixParameters returns those of a request to either endpoint, or the status that refuses it.
 func equinixParameters(q request) (sent parameters, status int) {

@@ -159,7 +159,7 @@ func interxionScope(asked string) (granted string, ok bool) {
 }
 
 func (ix *interxion) issue(scope string) answer {
-	value, err := ix.signer.sign(ix.claims(scope))
+	value, err := ix.signer.sign("at+jwt", ix.claims(scope))
 	if err != nil {
 		return interxionAnswer(http.StatusInternalServerError, interxionError{"server_error"})
 	}

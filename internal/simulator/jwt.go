@@ -72,11 +72,12 @@ func signed(c claims) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return s.sign(c)
+	return s.sign("at+jwt", c)
 }
 
-func (s signer) sign(c claims) (string, error) {
-	head, err := encodePart(header{Algorithm: "RS256", KeyID: s.keyID(), Type: "at+jwt"})
+// sign returns a JSON Web Token of the type (RFC 7519, section 5.1).
+func (s signer) sign(kind string, c any) (string, error) {
+	head, err := encodePart(header{Algorithm: "RS256", KeyID: s.keyID(), Type: kind})
 	if err != nil {
 		return "", err
 	}

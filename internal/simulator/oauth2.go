@@ -71,6 +71,12 @@ func (o *oauth2) token(q request) answer {
 	switch {
 	case err != nil || q.mediaType() != formType || q.queries() || !sent.has("grant_type"):
 		return oauth2Refusal("invalid_request", "The request has no form, or no grant_type.")
+	case sent["grant_type"] == grantTokenExchange:
+		return o.exchange(q, sent, func() string {
+			token := randomString(43)
+			o.ledger.issueAccess(token, &family{})
+			return token
+		})
 	case q.authenticates() && sent.has("client_secret"):
 		return oauth2Refusal("invalid_request", "The client authenticates in two ways.")
 	case q.authenticates() && !o.isBasicClient(q):

@@ -112,6 +112,15 @@ func newAuthority() (authority, error) {
 	}, nil
 }
 
+// client returns an HTTP client that trusts the authority.
+func (a authority) client() *http.Client {
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM([]byte(a.certificatePEM))
+	return &http.Client{Timeout: time.Minute, Transport: &http.Transport{
+		DisableKeepAlives: true, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+	}}
+}
+
 func template(name string) *x509.Certificate {
 	return &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()),

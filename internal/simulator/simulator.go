@@ -21,8 +21,8 @@ import (
 // maxBody is the longest request body, in bytes, that a platform reads.
 const maxBody = 64 << 10
 
-// grants are the grant types of RFC 6749. Requests does not show any other text, because it might be a secret.
-var grants = []string{grantClientCredentials, grantPassword, grantRefreshToken, grantAuthorizationCode}
+// grants are the grant types of RFC 6749 and RFC 8693. Requests does not show any other text, because it might be a secret.
+var grants = []string{grantClientCredentials, grantPassword, grantRefreshToken, grantAuthorizationCode, grantTokenExchange}
 
 const (
 	grantClientCredentials = "client_credentials"
@@ -36,6 +36,9 @@ type Simulator struct {
 	Interxion, Equinix, CloudLX, DigitalRealty, Megaport, IXAPI, OAuth2 *Platform
 
 	all []*Platform
+
+	// Issuer issues identity tokens, which Equinix and OAuth2 exchange.
+	Issuer *Issuer
 
 	// CAPEM is the certificate of the authority that signed the platforms' certificates; empty without TLS.
 	CAPEM string
@@ -65,8 +68,17 @@ func Start(options Options) (*Simulator, error) {
 		return nil, err
 	}
 	all := []*Platform{interxion, newEquinix(options.Now), newCloudLX(options.Now), newDigitalRealty(options.Now), newMegaport(options.Now), newIXAPI(options.Now), newOAuth2(options.Now)}
-	s := &Simulator{Interxion: all[0], Equinix: all[1], CloudLX: all[2], DigitalRealty: all[3], Megaport: all[4], IXAPI: all[5], OAuth2: all[6], all: all, CAPEM: authority.certificatePEM}
+	issuer, err := newIssuer(options.Now)
+	if err != nil {
+		return nil, err
+	}
+	s := &Simulator{Issuer: issuer, Interxion: all[0], Equinix: all[1], CloudLX: all[2], DigitalRealty: all[3], Megaport: all[4], IXAPI: all[5], OAuth2: all[6], all: all, CAPEM: authority.certificatePEM}
+	if issuer.server, err = listen(authority.server); err != nil {
+		return nil, err
+	}
+	issuer.server.serve(issuer)
 	for _, p := range all {
+		p.trust = trust{issuer, authority.client()}
 		if p.server, err = listen(authority.server); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -78,7 +90,7 @@ func Start(options Options) (*Simulator, error) {
 // Close closes all listeners and connections and waits for their goroutines. Therefore an interceptor that blocks must return
 // when the context of its request ends.
 func (s *Simulator) Close() error {
-	var errs []error
+	errs := []error{s.Issuer.server.close()}
 	for _, p := range s.Platforms() {
 		errs = append(errs, p.server.close())
 	}
@@ -97,6 +109,7 @@ type Platform struct {
 	service   service
 	now       func() time.Time
 	server    *server
+	trust     trust
 
 	mu        sync.Mutex
 	account   Credentials
@@ -147,7 +160,7 @@ func (p *Platform) Credentials() Credentials { return p.account }
 
 // variables has the names of the environment variables for the URL and the credentials; empty: there is no such variable.
 // path is appended to the platform's URL in the variable url.
-type variables struct{ url, path, clientID, clientSecret, userName, userPassword string }
+type variables struct{ url, path, clientID, clientSecret, userName, userPassword, sts string }
 
 // Environment returns the provider's environment variables for the URL and the credentials, as "NAME=value".
 func (p *Platform) Environment() []string {
@@ -158,6 +171,7 @@ func (p *Platform) Environment() []string {
 		{p.variables.clientSecret, p.account.ClientSecret},
 		{p.variables.userName, p.account.UserName},
 		{p.variables.userPassword, p.account.UserPassword},
+		{p.variables.sts, p.URL()},
 	} {
 		if variable[0] != "" {
 			set = append(set, variable[0]+"="+variable[1])

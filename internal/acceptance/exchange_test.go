@@ -1,0 +1,229 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package acceptance
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+)
+
+// exchanged is a block of each platform that exchanges an identity token, of the kind, with further arguments.
+func exchanged(kind, arguments string) string {
+	return kind + ` "equinix_access_token" "t" {
+  provider             = ixtoken
+  token_exchange_scope = "roleassignments:1"
+  ` + arguments + `
+}
+` + kind + ` "oauth2_access_token" "t" {
+  provider   = ixtoken
+  grant_type = "token_exchange"
+  ` + arguments + `
+}
+`
+}
+
+// use hands the tokens to a provisioner, so that a CLI needs them in the apply too.
+const use = `resource "terraform_data" "use" {
+  provisioner "local-exec" {
+    command     = "exit 0"
+    environment = { A = ephemeral.equinix_access_token.t.authorization, B = ephemeral.oauth2_access_token.t.authorization }
+  }
+}
+`
+
+// Each source of an identity token gives a token in the plan and in the apply, without client credentials, and the identity
+// token is in no file.
+func TestIdentityTokensOfEachSource(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		arguments string
+		prepare   func(s *stage, idToken string)
+	}{
+		"value":    {`token_exchange_subject_token = var.id_token`, func(s *stage, idToken string) { s.setenv("TF_VAR_id_token", idToken) }},
+		"variable": {`token_exchange_subject_token_env_var = "CI_ID_TOKEN"`, func(s *stage, idToken string) { s.setenv("CI_ID_TOKEN", idToken) }},
+		"file": {`token_exchange_subject_token_file = "${path.module}/../id-token"`, func(s *stage, idToken string) {
+			if err := os.WriteFile(filepath.Join(s.Dir, "..", "id-token"), []byte(idToken+"\n"), 0o600); err != nil {
+				s.t.Fatal(err)
+			}
+		}},
+		"GitHub Actions": {`token_exchange_audience = "` + simulator.Audience + `"`, func(s *stage, _ string) { s.Env = append(s.Env, s.Issuer.Environment()...) }},
+		"HCP Terraform":  {`grant_type = "token_exchange"`, func(s *stage, idToken string) { s.setenv("TFC_WORKLOAD_IDENTITY_TOKEN", idToken) }},
+		"HCP Terraform, tagged": {`grant_type = "token_exchange"`, func(s *stage, idToken string) {
+			s.setenv("TFC_WORKLOAD_IDENTITY_TOKEN", "of another audience")
+			s.setenv("TFC_WORKLOAD_IDENTITY_TOKEN_EQUINIX", idToken)
+			s.setenv("TFC_WORKLOAD_IDENTITY_TOKEN_OAUTH2", idToken)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStageWith(t, simulator.Options{TLS: true}) // GitHub is asked by https alone
+			idToken, err := s.Issuer.Token(time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			row.prepare(s, idToken)
+			for _, name := range []string{"EQUINIX_API_CLIENTID", "EQUINIX_API_CLIENTSECRET", "OAUTH2_CLIENT_ID", "OAUTH2_CLIENT_SECRET"} {
+				s.setenv(name, "")
+			}
+			s.setenv("TF_VAR_ca", s.CAPEM)
+			blocks := strings.Replace(exchanged("ephemeral", row.arguments), "grant_type = \"token_exchange\"\n  grant_type", "grant_type", 1)
+			s.configure("variable \"ca\" { type = string }\nvariable \"id_token\" {\n  type      = string\n  default   = \"\"\n  ephemeral = true\n}\nprovider \"ixtoken\" { ca_cert_pem = var.ca }\n" + blocks + use)
+			s.must("apply", "-auto-approve")
+			for _, p := range []*simulator.Platform{s.Equinix, s.OAuth2} {
+				if got := len(p.Issued()); got != 2 {
+					t.Errorf("%s has issued %d tokens, want one for the plan and one for the apply", p.Name(), got)
+				}
+			}
+			s.wantAbsent(append(s.Issuer.Issued(), append(s.Equinix.Issued(), s.OAuth2.Issued()...)...)...)
+		})
+	}
+}
+
+// What is wrong with a token exchange is one diagnostic for each block, and nothing is sent.
+func TestWrongSettingsOfATokenExchange(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		arguments string
+		env       []string
+		want      string
+	}{
+		"a secret too":        {`token_exchange_audience = "a"` + "\n  client_secret = \"" + canary + "\"", nil, `client_secret (EQUINIX_API_CLIENTSECRET) is not used by grant_type = "token_exchange"`},
+		"two sources":         {`token_exchange_audience = "a"` + "\n  token_exchange_subject_token_env_var = \"CI_ID_TOKEN\"", nil, "token_exchange_audience is set beside token_exchange_subject_token_env_var: leave out one"},
+		"no source":           {``, nil, "token_exchange_subject_token (EQUINIX_TOKEN_EXCHANGE_SUBJECT_TOKEN), or"},
+		"an empty variable":   {`token_exchange_subject_token_env_var = "CI_ID_TOKEN"`, nil, "the identity token in the environment variable CI_ID_TOKEN is empty"},
+		"a token for a name":  {`token_exchange_subject_token_env_var = "eyJ` + canary + `.e30.x"`, nil, "is not the name of an environment variable"},
+		"a token for a file":  {`token_exchange_subject_token_file = "eyJ` + canary + `.e30.x"`, nil, "is an identity token: write the path of a file"},
+		"no file":             {`token_exchange_subject_token_file = "missing"`, nil, `the identity token in the file "missing" cannot be read`},
+		"a directory":         {`token_exchange_subject_token_file = "."`, nil, "cannot be read (it is a directory)"},
+		"an opaque token":     {`token_exchange_subject_token = "` + canary + `"`, nil, "is not a JSON Web Token"},
+		"not a job of GitHub": {`token_exchange_audience = "a"`, nil, "permissions: id-token: write"},
+		"GitHub without TLS":  {`token_exchange_audience = "a"`, []string{"ACTIONS_ID_TOKEN_REQUEST_URL=http://127.0.0.1:1/?" + canary, "ACTIONS_ID_TOKEN_REQUEST_TOKEN=" + canary}, "must start with https://"},
+		"a URL with a query":  {`token_exchange_audience = "a"` + "\n  sts_url = \"https://sts.example/?" + canary + "\"", nil, "sts_url (EQUINIX_STS_ENDPOINT) is not accepted"},
+		"an expired token":    {`token_exchange_subject_token_env_var = "EXPIRED"`, nil, ` ago (iss "http://127.0.0.1`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			s.Env = append(s.Env, row.env...)
+			expired, err := s.Issuer.Token(-time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.setenv("EXPIRED", expired)
+			s.configure(`ephemeral "equinix_access_token" "t" {
+  provider             = ixtoken
+  grant_type           = "token_exchange"
+  token_exchange_scope = "roleassignments:1"
+  ` + row.arguments + `
+}
+`)
+			r := s.report("plan")
+			if len(r.errors) != 1 || !strings.Contains(r.errors[0].text(), row.want) || len(r.warnings) != 0 {
+				t.Errorf("status %d, warnings %v, errors %v; want %q", r.Status, r.warnings, r.errors, row.want)
+			}
+			for _, d := range r.errors {
+				if strings.Contains(d.text(), canary) || strings.Contains(d.text(), expired) {
+					t.Errorf("a secret is shown: %s", d.text())
+				}
+			}
+			if got := len(s.Equinix.Requests()); got != 0 || s.Issuer.Asked() != 0 {
+				t.Errorf("%d requests were sent", got)
+			}
+		})
+	}
+}
+
+// A scope of a token exchange in the environment, as the official provider reads it, never leads to a login with the client
+// secret.
+func TestAScopeWithoutAnIdentityTokenIsAnError(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"ephemeral", "data"} {
+		s := newStage(t)
+		s.setenv("EQUINIX_TOKEN_EXCHANGE_SCOPE", "roleassignments:1")
+		s.configure(kind + ` "equinix_access_token" "t" { provider = ixtoken }`)
+		r := s.report("plan")
+		if len(r.errors) != 1 || !strings.Contains(r.errors[0].text(), "token_exchange_subject_token (EQUINIX_TOKEN_EXCHANGE_SUBJECT_TOKEN") {
+			t.Errorf("%s: status %d, errors %v", kind, r.Status, r.errors)
+		}
+		s.wantRequests(0, 0, 0)
+		s.configure(kind + ` "equinix_access_token" "t" {
+  provider   = ixtoken
+  grant_type = "client_credentials"
+}
+`)
+		s.must("plan")
+		s.wantRequests(0, 1, 0)
+	}
+}
+
+// An identity token that the platform does not accept is sent once, whatever the blocks ask for. The error says what the
+// platform has seen.
+func TestARejectedIdentityTokenIsSentOnce(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	idToken, err := s.Issuer.TokenFor("another audience", simulator.Subject, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.setenv("CI_ID_TOKEN", idToken)
+	const source = "\n  token_exchange_subject_token_env_var = \"CI_ID_TOKEN\""
+	s.configure(separate(20, "ephemeral", "equinix_access_token", `token_exchange_scope = "roleassignments:1"`+source) + `ephemeral "equinix_access_token" "another_scope" {
+  provider             = ixtoken
+  token_exchange_scope = "roleassignments:2"` + source + `
+}
+`)
+	r := s.report("plan")
+	if len(r.errors) != 21 {
+		t.Errorf("%d errors, want 21: %v", len(r.errors), r.errors)
+	}
+	for _, d := range r.errors {
+		want := `(iss "` + s.Issuer.URL() + `", aud "another audience", sub "` + simulator.Subject + `")`
+		if !strings.Contains(d.Summary, "identity token rejected") || !strings.Contains(d.Detail, want) || strings.Contains(d.text(), idToken) {
+			t.Errorf("%s; want %q", d.text(), want)
+		}
+	}
+	s.wantRequests(0, 1, 0)
+}
+
+// A data source and an API proxy exchange identity tokens too.
+func TestDataSourcesAndProxiesExchangeIdentityTokens(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.setenv("TF_VAR_upstream", s.Equinix.URL())
+	s.configure(`variable "upstream" { type = string }
+provider "ixtoken" {
+  equinix = { token_exchange_scope = "roleassignments:1", token_exchange_subject_token_env_var = "EQUINIX_ID_TOKEN" }
+}
+data "equinix_access_token" "t" { provider = ixtoken }
+ephemeral "equinix_api_proxy" "t" {
+  provider = ixtoken
+  upstream = var.upstream
+}
+resource "terraform_data" "use" {
+  provisioner "local-exec" {
+    command     = "curl --silent --fail --output ports.json \"$URL/fabric/v4/ports\""
+    environment = { URL = ephemeral.equinix_api_proxy.t.url }
+  }
+}
+`)
+	s.must("apply", "-auto-approve")
+	calls := 0
+	for _, request := range s.Equinix.Requests() {
+		if request.Path == "/v1/token" && request.Status != http.StatusOK || request.Path == "/oauth2/v1/token" {
+			t.Errorf("%s was answered %d", request.Path, request.Status)
+		}
+		if request.Path == "/fabric/v4/ports" && request.Status == http.StatusOK {
+			calls++
+		}
+	}
+	if calls != 1 {
+		t.Errorf("the API was called %d times through the proxy, want once", calls)
+	}
+}

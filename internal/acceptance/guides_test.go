@@ -1,0 +1,117 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package acceptance
+
+import (
+	"strings"
+	"testing"
+)
+
+// section is the part of a page below a heading.
+func section(t *testing.T, page, heading string) string {
+	t.Helper()
+	_, text, found := strings.Cut(read(t, page), "\n"+heading+"\n")
+	if !found {
+		t.Fatalf("%s has no section %q", page, heading)
+	}
+	text, _, _ = strings.Cut(text, "\n## ")
+	return text
+}
+
+// The guide quotes what the CLI itself says of mistakes that users of this provider make.
+func TestTheGuideExplainsWhatTheCLISays(t *testing.T) {
+	t.Parallel()
+	const token = "ephemeral.equinix_access_token.t.authorization"
+	page := strings.Join(strings.Fields(section(t, "docs/guides/troubleshooting.md", "## Errors of Terraform and OpenTofu")), " ")
+	beside := strings.Replace(preamble, "ixtoken =", `equinix = { source = "equinix/equinix" }`+"\n    ixtoken =", 1)
+	for name, config := range map[string]string{
+		"the line is missing beside the official provider": beside + `ephemeral "equinix_access_token" "t" {}`,
+		"so is it in a data source":                        beside + `data "equinix_access_token" "t" {}`,
+		"a data source takes no secret":                    preamble + "data \"equinix_access_token\" \"t\" {\n  provider = ixtoken\n  client_secret = \"\"\n}",
+		"a reference lacks its first word":                 preamble + equinixBlock("") + `locals { t = equinix_access_token.t.authorization }`,
+		"an argument":                                      preamble + equinixBlock("") + `resource "terraform_data" "t" { input = ` + token + ` }`,
+		"an output":                                        preamble + equinixBlock("") + `output "t" { value = ` + token + ` }`,
+		"an ephemeral output of the root module":           preamble + equinixBlock("") + "output \"t\" {\n  ephemeral = true\n  value = " + token + "\n}",
+		"a number of blocks":                               preamble + equinixBlock("count = terraform.applying ? 1 : 0"),
+		"a step of destroy":                                preamble + equinixBlock("") + "resource \"terraform_data\" \"t\" {\n  provisioner \"local-exec\" {\n    when = destroy\n    command = " + token + "\n  }\n}",
+		"a message with a value": preamble + equinixBlock("") + `resource "terraform_data" "t" {
+  lifecycle {
+    precondition {
+      condition     = ephemeral.equinix_access_token.t.expires_in > 1e9
+      error_message = "${ephemeral.equinix_access_token.t.expires_in} is too short"
+    }
+  }
+}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			if err := s.Write("main.tf", config); err != nil {
+				t.Fatal(err)
+			}
+			r := s.report("plan")
+			if len(r.errors) == 0 {
+				t.Errorf("no error: %s", r.Stdout)
+			}
+			for _, d := range append(r.errors, r.warnings...) {
+				if d.Summary != "Resource precondition failed" && !strings.Contains(page, "Error: "+d.Summary+" ") &&
+					!strings.Contains(page, "`"+d.Summary+"`") && !strings.Contains(page, "### "+d.Summary+" ") {
+					t.Errorf("the guide does not quote %q", d.Summary)
+				}
+			}
+		})
+	}
+}
+
+// With the recipe, the plan needs no credentials, and the apply obtains one token.
+func TestTheRecipeForTheApplyAloneWorks(t *testing.T) {
+	t.Parallel()
+	recipe := fenced.FindStringSubmatch(section(t, "docs/guides/recipes.md", "## Obtain a token in the apply alone"))[1]
+	s := newStage(t)
+	s.configure(recipe + `
+resource "terraform_data" "use" {
+  triggers_replace = plantimestamp()
+  provisioner "local-exec" {
+    command     = "exit 0"
+    environment = { AUTHORIZATION = ephemeral.equinix_access_token.main.authorization }
+  }
+}`)
+	id, secret := s.Equinix.Credentials().ClientID, s.Equinix.Credentials().ClientSecret
+	s.setenv("EQUINIX_API_CLIENTID", "")
+	s.setenv("EQUINIX_API_CLIENTSECRET", "")
+	s.must("plan", "-out=saved")
+	if got := len(tokenRequests(s.Equinix)); got != 0 {
+		t.Errorf("the plan made %d token requests", got)
+	}
+	s.setenv("EQUINIX_API_CLIENTID", id)
+	s.setenv("EQUINIX_API_CLIENTSECRET", secret)
+	s.must("apply", "saved")
+	if got := len(tokenRequests(s.Equinix)); got != 1 {
+		t.Errorf("the apply made %d token requests, want 1", got)
+	}
+}
+
+// The two files of the recipe make a test that passes without credentials.
+func TestTheRecipeForTestsWorks(t *testing.T) {
+	t.Parallel()
+	files := fenced.FindAllStringSubmatch(section(t, "docs/guides/recipes.md", "## Test without credentials"), -1)
+	if len(files) != 2 {
+		t.Fatalf("the recipe has %d files", len(files))
+	}
+	s := newStage(t)
+	s.Env = nil
+	put(t, s.Dir+"/ports/main.tf", files[0][1]+`
+resource "terraform_data" "use" {
+  provisioner "local-exec" {
+    command     = "exit 0"
+    environment = { AUTHORIZATION = var.header }
+  }
+}`)
+	put(t, s.Dir+"/tests/ports.tftest.hcl", files[1][1])
+	put(t, s.Dir+"/main.tf", "")
+	s.must("init")
+	if r := s.must("test", "-no-color"); !strings.Contains(r.Stdout, "1 passed, 0 failed") {
+		t.Error(r.Stdout)
+	}
+}

@@ -1,0 +1,109 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package clients
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// TokenExchange is the grant type of RFC 8693, as users write it. The request has its full name.
+const TokenExchange = "token_exchange"
+
+// The parameters of a token exchange (RFC 8693, sections 2.1 and 3).
+const (
+	exchangeGrantType = "urn:ietf:params:oauth:grant-type:token-exchange"
+	idTokenType       = "urn:ietf:params:oauth:token-type:id_token" //nolint:gosec // a name
+)
+
+// exchange is what a request for a token exchange has instead of credentials.
+type exchange struct {
+	identity Identity
+	// body returns the encoded body with the given subject token.
+	body func(subjectToken string) Secret
+}
+
+// exchanges makes r a token exchange with these fields, and with the identity token that is read when r is sent. A
+// platform may accept an identity token once only, so r is sent once if its outcome stays unknown.
+func (r *request) exchanges(identity Identity, fields map[string]string, encode func(map[string]string) (contentType string, body Secret)) {
+	fields = maps.Clone(fields)
+	fields["grant_type"] = exchangeGrantType
+	fields["subject_token_type"] = cmp.Or(fields["subject_token_type"], idTokenType)
+	r.sendOnce = true
+	r.exchange = &exchange{identity, func(subjectToken string) Secret {
+		complete := maps.Clone(fields)
+		complete["subject_token"] = subjectToken
+		_, body := encode(complete)
+		return body
+	}}
+	contentType, _ := encode(fields)
+	r.sends(contentType, r.exchange.body(identity.source()+"\n"+identity.Token.Reveal()))
+}
+
+// exchanger reads the identity token of a token exchange.
+type exchanger struct {
+	sources identitySources
+	next    *refresher
+
+	mu   sync.Mutex
+	last map[digest]request // the last complete request, by the key of the request without an identity token
+}
+
+// obtain reads the identity token if r needs one. The identity token is read anew for each flight, because it may last
+// for only five minutes.
+func (s *exchanger) obtain(ctx context.Context, r request, minValidity time.Duration) (Token, *Error) {
+	if r.exchange == nil {
+		return s.next.obtain(ctx, r, minValidity)
+	}
+	complete, err := s.complete(ctx, r)
+	if err != nil {
+		return Token{}, err
+	}
+	s.mu.Lock()
+	s.last[r.key()] = complete
+	s.mu.Unlock()
+	return s.next.obtain(ctx, complete, minValidity)
+}
+
+// lastOf returns r as it was last sent.
+func (s *exchanger) lastOf(r request) request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if complete, ok := s.last[r.key()]; ok {
+		return complete
+	}
+	return r
+}
+
+// complete returns r with an identity token. The key of the result has the issuer and the subject in the place of the
+// identity token, so that all identity tokens of one identity share one token.
+func (s *exchanger) complete(ctx context.Context, r request) (request, *Error) {
+	ctx, cancel := context.WithTimeout(ctx, budget)
+	defer cancel()
+	token, credential, err := s.sources.read(ctx, r.exchange.identity)
+	if err != nil {
+		err.Platform = r.platform
+		return request{}, err
+	}
+	identity, problem := readIdentity(token)
+	if problem == nil && identity.expired(time.Now()) {
+		problem = errors.New(identity.describe(time.Now()))
+	}
+	if problem != nil {
+		return request{}, &Error{Platform: r.platform, Kind: NoIdentityToken, Description: r.exchange.identity.String() + " " + problem.Error()}
+	}
+	r.identityToken, r.identity = token, &identity
+	r.body = r.exchange.body(token.Reveal())
+	r.lasting = r.exchange.body(r.exchange.identity.source() + " " + identity.key)
+	r.credential = []Secret{credential}
+	r.secrets = append(slices.Clip(r.secrets), credential) // not the identity token: another process may have another one
+	r.digest = digest{}
+	r.digest = r.key()
+	return r, nil
+}

@@ -1,0 +1,72 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package command
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+)
+
+// The command takes an identity token from a file, from a variable, from HCP Terraform and from GitHub; never from its
+// arguments, and never together with a client secret.
+func TestTheCommandExchangesIdentityTokens(t *testing.T) {
+	t.Parallel()
+	s := newFixtureWith(t, simulator.Options{TLS: true})
+	idToken, err := s.Issuer.Token(time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(name, text string) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	ca := put("ca.pem", s.CAPEM)
+	s.setenv("CI_ID_TOKEN", idToken)
+	s.env = append(s.env, s.Issuer.Environment()...)
+	scope, file := "--token-exchange-scope=roleassignments:1", put("token", idToken+"\n")
+	for _, c := range []struct {
+		args []string
+		want int
+		said string
+	}{
+		{[]string{scope, "--token-exchange-subject-token-file", file}, statusOK, ""},
+		{[]string{scope, "--token-exchange-subject-token-env-var", "CI_ID_TOKEN"}, statusOK, ""},
+		{[]string{scope, "--token-exchange-audience", simulator.Audience}, statusOK, ""},
+		{[]string{scope, "--token-exchange-audience", "another"}, statusRejected, "identity token rejected"},
+		{[]string{scope, "--token-exchange-subject-token-file", "-"}, statusUsage, "is standard input, which cannot be read for each exchange"},
+		{[]string{scope, "--token-exchange-subject-token-file", "missing"}, statusUsage, "cannot be read"},
+		{[]string{scope, "--token-exchange-subject-token", idToken}, statusUsage, "--token-exchange-subject-token is not accepted"},
+		{[]string{scope, "--token-exchange-subject-token-env-var", "MISSING"}, statusUsage, "the environment variable MISSING is empty"},
+		{[]string{scope, "--token-exchange-audience", "a", "--client-secret-file", file}, statusUsage, "--client-secret-file (EQUINIX_API_CLIENTSECRET) is not used by grant_type"},
+		{[]string{scope}, statusUsage, "token_exchange_subject_token ("},
+		{[]string{"--token-exchange-audience", "a"}, statusUsage, "token_exchange_scope ("},
+	} {
+		before := s.sent()
+		r := s.run(append([]string{"token", "equinix", "--ca-cert-file", ca}, c.args...)...)
+		if r.status != c.want || !strings.Contains(r.stderr, c.said) {
+			t.Errorf("%q: status %d, want %d and %q: %s", c.args[1:], r.status, c.want, c.said, r.stderr)
+		}
+		if sent := s.sent() - before; (c.want == statusUsage) != (sent == 0) {
+			t.Errorf("%q: %d requests", c.args[1:], sent)
+		}
+	}
+	s.setenv("TFC_WORKLOAD_IDENTITY_TOKEN", idToken)
+	r := s.run("check", "equinix", "--ca-cert-file", ca, scope)
+	for _, want := range []string{"token_exchange ", "from the other settings", "TFC_WORKLOAD_IDENTITY_TOKEN", "from HCP Terraform", "/v1/token, after "} {
+		if r.status != 0 || !strings.Contains(r.stdout, want) {
+			t.Errorf("status %d, want %q: %s%s", r.status, want, r.stdout, r.stderr)
+		}
+	}
+	if r := s.run("check", "equinix", "--offline", "--ca-cert-file", ca, scope, "--token-exchange-audience", "a"); r.status != 0 || !strings.Contains(r.stdout, "Nothing was sent") {
+		t.Errorf("--offline: status %d: %s%s", r.status, r.stdout, r.stderr)
+	}
+}
