@@ -41,14 +41,14 @@ func TestCheckSaysWhereSettingsComeFrom(t *testing.T) {
 		if strings.Contains(first, "the cache") || !strings.Contains(second, "from   the cache, obtained ") {
 			t.Errorf("%s: %s%s", p.Name(), first, second)
 		}
-		s.keep(first + second + offline) // to be searched for secrets
+		s.keep(first + second + offline) // for the search for secrets
 	}
 	if said := s.must("check", "interxion", "--scopes=ixapi.read"); !strings.Contains(said, "scope  ixapi.read") || !strings.Contains(said, "aud    ixapi (read from the token, not verified)") || !strings.Contains(said, "from the command line (--scopes)") {
 		t.Error(said)
 	}
 }
 
-// Where there is no token, standard output is empty; a person sees the settings all the same, and the error.
+// If there is no token, standard output is empty. Standard error has the settings and the error.
 func TestACheckThatFailsShowsTheSettings(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -72,7 +72,7 @@ func TestACheckThatFailsShowsTheSettings(t *testing.T) {
 	s.refused(5, []string{"--strict"}, "check", "cloudlx", "--strict", "--min-validity=2h")
 }
 
-// A token's claims are text from outside: whatever it is, it stays in its line.
+// A token's claims are text from outside. Each claim stays on its line, whatever it contains.
 func TestClaimsOfAHostileToken(t *testing.T) {
 	t.Parallel()
 	jwt := func(payload string) clients.Token {
@@ -120,7 +120,7 @@ func TestTheCacheIsListedAndCleared(t *testing.T) {
 		s.must("token", platformName(p))
 	}
 	s.setenv("CLOUDLX_CLIENT_SECRET", "wrong")
-	s.refused(3, nil, "token", "cloudlx") // a rejection is an entry too
+	s.refused(3, nil, "token", "cloudlx") // the cache stores the rejection as an entry
 	other := filepath.Join(dir, "notes.txt")
 	if err := os.WriteFile(other, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
@@ -151,7 +151,7 @@ func TestTheCacheIsListedAndCleared(t *testing.T) {
 	s.refused(2, []string{"The token cache cannot be used"}, "cache", "clear")
 }
 
-// An entry that another process is about to write is left.
+// An entry that another process has locked is not removed.
 func TestAnEntryInUseIsNotRemoved(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)

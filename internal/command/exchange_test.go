@@ -13,8 +13,8 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// The command takes an identity token from a file, from a variable, from HCP Terraform and from GitHub; never from its
-// arguments, and never together with a client secret.
+// The command takes an identity token from a file, a variable, HCP Terraform or GitHub. It does not accept one in its
+// arguments, or together with a client secret.
 func TestTheCommandExchangesIdentityTokens(t *testing.T) {
 	t.Parallel()
 	s := newFixtureWith(t, simulator.Options{TLS: true})

@@ -46,7 +46,7 @@ func TestExecRunsTheCommandWithTokens(t *testing.T) {
 	}
 }
 
-// The secrets that obtained the token are of no use to the command.
+// The command does not need the secrets of the token request.
 func TestExecRemovesTheCredentials(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -73,7 +73,7 @@ func TestExecRemovesTheCredentials(t *testing.T) {
 	}
 }
 
-// The command's streams and its end are those of exec.
+// exec has the streams and the exit status of the command.
 func TestExecReplacesTheProcess(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -97,7 +97,7 @@ func TestExecReplacesTheProcess(t *testing.T) {
 	}
 }
 
-// X04: signals reach the command, which decides about them; so does a second Ctrl-C.
+// X04: signals reach the command, which handles them. A second Ctrl-C does too.
 func TestSignalsReachTheCommand(t *testing.T) {
 	t.Parallel()
 	needSignals(t)
@@ -120,7 +120,7 @@ func TestSignalsReachTheCommand(t *testing.T) {
 		}
 	}
 	next("ready")
-	// The terminal sends to the group, everyone else to the process.
+	// A terminal sends signals to the process group, other programs to the process.
 	for i, send := range []struct {
 		to     int
 		signal syscall.Signal
@@ -142,7 +142,7 @@ func TestSignalsReachTheCommand(t *testing.T) {
 	}
 }
 
-// needSignals skips the test where signals are ignored from the beginning: no shell can trap those.
+// needSignals skips the test if signals were ignored at the start of this process: a shell cannot trap these.
 func needSignals(t *testing.T) {
 	t.Helper()
 	for _, needed := range []os.Signal{syscall.SIGINT, syscall.SIGHUP, syscall.SIGTERM} {
@@ -152,7 +152,7 @@ func needSignals(t *testing.T) {
 	}
 }
 
-// nohup and background jobs ignore these signals for all that they start. Go heeds that for no others.
+// nohup and background jobs ignore these signals for the programs that they start. Go preserves this for no other signal.
 func TestAnIgnoredSignalStaysIgnored(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -217,7 +217,7 @@ func TestCtrlCEndsEveryWait(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends the wait for a pipe that should bring a secret.
+// Ctrl-C ends the wait for a pipe from which a secret is read.
 func TestCtrlCEndsTheWaitForASecret(t *testing.T) {
 	t.Parallel()
 	needSignals(t)
@@ -238,11 +238,11 @@ func TestCtrlCEndsTheWaitForASecret(t *testing.T) {
 		}
 		if path != "-" {
 			writer.Close()
-			if writer, err = os.OpenFile(path, os.O_WRONLY, 0); err != nil { // waits for the reader
+			if writer, err = os.OpenFile(path, os.O_WRONLY, 0); err != nil { // blocks until the command opens the pipe
 				t.Fatal(err)
 			}
 		}
-		if _, err := writer.Write(make([]byte, 200<<10)); err != nil { // more than a pipe holds: it is being read
+		if _, err := writer.Write(make([]byte, 200<<10)); err != nil { // larger than a pipe's buffer, so the command is reading
 			t.Fatal(err)
 		}
 		pressed := time.Now()
@@ -256,7 +256,7 @@ func TestCtrlCEndsTheWaitForASecret(t *testing.T) {
 	}
 }
 
-// H09: neither the arguments of a process nor its files hold a secret while it works.
+// H09: while the process works, neither its arguments nor its files contain a secret.
 func TestOtherProcessesSeeNoSecret(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)

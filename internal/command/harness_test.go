@@ -24,7 +24,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// binary is the program, under the name that it has on a path.
+// binary is the path of the program, with the name of the installed command.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -46,8 +46,8 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// fixture is the simulator, and processes that have its credentials in their environment. What they print besides results is
-// searched for secrets in the end.
+// fixture is a simulator, and an environment with its credentials in which processes run. At the end, the test searches
+// their standard error for secrets.
 type fixture struct {
 	*simulator.Simulator
 	t   *testing.T
@@ -81,7 +81,7 @@ func newFixtureWith(t *testing.T, options simulator.Options) *fixture {
 	return s
 }
 
-// secrets are all that must not be seen, by name.
+// secrets returns everything that must not be printed, by name.
 func (s *fixture) secrets() map[string]string {
 	known := maps.Clone(s.more)
 	for i, token := range s.Issuer.Issued() {
@@ -99,7 +99,7 @@ func (s *fixture) secrets() map[string]string {
 	return known
 }
 
-// searchForSecrets looks for secrets in what was said, and in the files.
+// searchForSecrets searches the kept output and the files of the fixture for secrets.
 func (s *fixture) searchForSecrets() {
 	s.t.Helper()
 	scanner := leak.New(s.secrets())
@@ -115,23 +115,23 @@ func (s *fixture) searchForSecrets() {
 
 func (s *fixture) setenv(name, value string) { s.env = append(s.env, name+"="+value) }
 
-// result is what a process did.
+// result is the output and the exit status of a process.
 type result struct {
 	stdout, stderr string
-	status         int // -1: a signal ended it
+	status         int // -1: a signal ended the process
 }
 
-// command is a process for further settings.
+// command returns a process that is not started yet.
 func (s *fixture) command(args ...string) *exec.Cmd {
 	command := exec.Command(binary, args...)
 	command.Dir, command.Env = s.dir, s.env
 	return command
 }
 
-// run runs a process to its end.
+// run runs a process and waits for its end.
 func (s *fixture) run(args ...string) result { s.t.Helper(); return s.runWith("", args...) }
 
-// runWith gives the process something to read.
+// runWith does the same, with stdin as standard input.
 func (s *fixture) runWith(stdin string, args ...string) result {
 	s.t.Helper()
 	command := s.command(args...)
@@ -139,7 +139,7 @@ func (s *fixture) runWith(stdin string, args ...string) result {
 	return s.finish(command)
 }
 
-// finish runs a command to its end, and keeps what it says.
+// finish runs a command, waits for its end, and keeps its standard error for the search for secrets.
 func (s *fixture) finish(command *exec.Cmd) result {
 	s.t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -171,7 +171,7 @@ func (s *fixture) finish(command *exec.Cmd) result {
 
 var section = regexp.MustCompile(`\nMore: \S+/troubleshooting\.md#(\S+)`)
 
-// wantSections fails the test unless each message leads to a section of the guide that is there.
+// wantSections fails the test unless each message links to a section that exists in the guide.
 func (s *fixture) wantSections(said string) {
 	s.t.Helper()
 	text, err := os.ReadFile("../../templates/guides/troubleshooting.md.tmpl")

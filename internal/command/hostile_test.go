@@ -15,7 +15,7 @@ import (
 	"unicode"
 )
 
-// What a platform answers, or something in its place, reaches neither standard output nor the terminal as it is.
+// The answer of a platform, or of a server in its place, never reaches standard output or the terminal unescaped.
 func TestHostileAnswers(t *testing.T) {
 	t.Parallel()
 	var bomb bytes.Buffer
@@ -77,7 +77,7 @@ func TestHostileAnswers(t *testing.T) {
 	}
 }
 
-// F12: a disk on which no entry can be written costs the cache, and not the token.
+// F12: if no cache entry can be written, the token is printed all the same.
 func TestAFullDiskDoesNotPreventAToken(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)

@@ -56,7 +56,7 @@ func TestEveryPlatformPrintsAToken(t *testing.T) {
 	}
 }
 
-// Flags, their help and their variables come from the inputs, so a platform that is added has its commands.
+// Flags, their help and their variables come from the inputs, so a new platform has its commands at once.
 func TestEveryInputHasAFlag(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -82,7 +82,7 @@ func TestEveryInputHasAFlag(t *testing.T) {
 	}
 }
 
-// Flags come before the environment.
+// A flag overrides the environment.
 func TestFlagsOverrideTheEnvironment(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -101,7 +101,7 @@ func TestASecretComesFromAFileOrFromStandardInput(t *testing.T) {
 	secret := s.Equinix.Credentials().ClientSecret
 	s.setenv("EQUINIX_API_CLIENTSECRET", "")
 	file := filepath.Join(t.TempDir(), "secret")
-	for ending, status := range map[string]int{"": 0, "\n": 0, "\r\n": 0, "\n\n": 3, " ": 3} { // one line break is the editor's
+	for ending, status := range map[string]int{"": 0, "\n": 0, "\r\n": 0, "\n\n": 3, " ": 3} { // only one line break is dropped
 		if err := os.WriteFile(file, []byte(secret+ending), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +124,7 @@ func TestASecretComesFromAFileOrFromStandardInput(t *testing.T) {
 	}
 }
 
-// A map's pairs come from a file, or as arguments where they are no secrets.
+// The pairs of a map come from a file or, if they are not secret, from arguments.
 func TestPairsComeFromAFileOrFromArguments(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -183,7 +183,7 @@ func TestPairsComeFromAFileOrFromArguments(t *testing.T) {
 	}
 }
 
-// A secret is never taken from the command line, and what looks like one is not repeated.
+// No secret is accepted on the command line. Errors repeat nothing that looks like a secret.
 func TestNoSecretIsTakenFromTheCommandLine(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -222,7 +222,7 @@ func TestNoSecretIsTakenFromTheCommandLine(t *testing.T) {
 	} {
 		s.refused(2, []string{"Error: ", "Nothing was sent"}, append([]string{"token", "equinix"}, args...)...)
 	}
-	s.refused(2, []string{"Error: The command is not understood", "Nothing was sent"}, "completion", "bash", secret) // the library's own
+	s.refused(2, []string{"Error: The command is not understood", "Nothing was sent"}, "completion", "bash", secret) // cobra's own command
 	for _, args := range [][]string{{secret}, {"token", secret}, {"help", secret}, {"cache", secret}, {"completion", secret}, {"exec", "equinix", secret}, {"exec", "equinix," + secret, "--", "true"}} {
 		if r := s.run(args...); strings.Contains(r.stdout, secret) || r.status > 2 {
 			t.Errorf("%q: status %d: %s", args, r.status, r.stdout)
@@ -233,7 +233,7 @@ func TestNoSecretIsTakenFromTheCommandLine(t *testing.T) {
 	}
 }
 
-// Each exit status has its case. Pipelines rely on them.
+// There is a case for each exit status. Pipelines rely on them.
 func TestExitStatuses(t *testing.T) {
 	t.Parallel()
 	status := func(code int) func(http.ResponseWriter, *http.Request) bool {
@@ -317,7 +317,7 @@ func TestExitStatuses(t *testing.T) {
 	}
 }
 
-// F12: what the operating system refuses to write is no success.
+// F12: a result that cannot be written is an error.
 func TestAFullDiskIsAnError(t *testing.T) {
 	t.Parallel()
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
@@ -370,7 +370,7 @@ func TestVersionAndHelp(t *testing.T) {
 	}
 }
 
-// K07: many processes with a cold cache are one token request; many with a wrong secret are one login.
+// K07: many processes with an empty cache send one token request. Many processes with a wrong secret send one login.
 func TestManyProcessesShareOneRequest(t *testing.T) {
 	t.Parallel()
 	const processes = 50

@@ -33,7 +33,7 @@ func TestCloseLetsRequestsFinish(t *testing.T) {
 	closed := make(chan struct{})
 	go func() { s.Close(); close(closed) }()
 	<-s.closing
-	for { // the listener ends at once
+	for { // until the listener is closed, which Close does at once
 		connection, err := net.Dial("tcp", s.address())
 		if err != nil {
 			break
@@ -54,7 +54,7 @@ func TestCloseWaitsForFiveSecondsAtMost(t *testing.T) {
 	t.Parallel()
 	arrived := make(chan struct{}, 2)
 	s := newFixture(t, func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // net/http sees the end of a connection only then
+		_, _ = io.Copy(io.Discard, r.Body) // otherwise net/http does not notice that the connection was closed
 		arrived <- struct{}{}
 		<-r.Context().Done()
 	})
@@ -126,13 +126,13 @@ func TestFurtherRequestsWait(t *testing.T) {
 	all.Wait()
 }
 
-// descriptors counts those of this process; 0: that cannot be known here.
+// descriptors counts the open file descriptors of this process; 0: unknown on this system.
 func descriptors() int {
 	entries, _ := os.ReadDir("/proc/self/fd")
 	return len(entries)
 }
 
-// waitForCount waits until what ends by itself has ended.
+// waitForCount waits until count returns at most want, and returns the last value. It gives up after a while.
 func waitForCount(t *testing.T, count func() int, want int) int {
 	t.Helper()
 	for range 200 {
@@ -147,7 +147,7 @@ func waitForCount(t *testing.T, count func() int, want int) int {
 	return count()
 }
 
-func TestCloseLeavesNothingBehind(t *testing.T) { // not parallel: it counts
+func TestCloseLeavesNothingBehind(t *testing.T) { // not parallel, because it counts goroutines and descriptors
 	s := newFixture(t, echo)
 	s.Close()
 	plainTransport.CloseIdleConnections()

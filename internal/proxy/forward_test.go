@@ -52,8 +52,7 @@ func TestRequestsAreForwardedUnchanged(t *testing.T) {
 	s.wantTokenRequests(1)
 }
 
-// The API sees a request of its own: what the caller says of itself, and of the connection, is replaced or left out, and
-// nothing is added.
+// Headers about the caller and the connection are replaced or removed. No header is added.
 func TestHeadersAreReplacedOrLeftOut(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t, nil)
@@ -92,7 +91,7 @@ func TestAnswersAreForwardedUnchanged(t *testing.T) {
 	}
 }
 
-// net/http makes up a content type unless it is kept from it.
+// By default, net/http guesses a content type.
 func TestNoContentTypeIsAdded(t *testing.T) {
 	t.Parallel()
 	recorder := httptest.NewRecorder()
@@ -117,7 +116,7 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 	}
 }
 
-// Each part goes on before the next one has come, in both directions.
+// Each part is forwarded before the next part has arrived, in both directions.
 func TestBodiesAreStreamed(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
@@ -154,7 +153,7 @@ func TestBodiesAreStreamed(t *testing.T) {
 	out.Close()
 }
 
-// A part of an answer goes on at once, also where the length of the whole is known.
+// Each part of an answer is forwarded at once, even if the answer has a Content-Length.
 func TestASlowAnswerArrivesInParts(t *testing.T) {
 	t.Parallel()
 	read := make(chan struct{})
@@ -184,7 +183,7 @@ func TestASlowAnswerArrivesInParts(t *testing.T) {
 	close(read)
 }
 
-// An API may answer before it has read the request. The caller gets the answer, and the connection stays of use.
+// An API may answer before it has read the request. The caller gets the answer, and can use the connection again.
 func TestAnEarlyAnswerArrives(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t, answers(http.StatusForbidden, "no"))
@@ -198,7 +197,7 @@ func TestAnEarlyAnswerArrives(t *testing.T) {
 	}
 }
 
-// A caller that waits for permission to send a body gets it from the API, or is told why not.
+// A caller that sends Expect: 100-continue gets the API's 100 or its error.
 func TestExpectContinue(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
@@ -229,7 +228,7 @@ func TestExpectContinue(t *testing.T) {
 	}
 }
 
-// An answer that breaks off does not look whole.
+// If the API's answer is cut off, the caller's is cut off too.
 func TestABrokenAnswerIsBroken(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -248,7 +247,7 @@ func TestABrokenAnswerIsBroken(t *testing.T) {
 	}
 }
 
-// An API that switches protocols without being asked gets no tunnel.
+// If an API switches protocols without a request, the proxy opens no tunnel.
 func TestNoTunnelIsOpened(t *testing.T) {
 	t.Parallel()
 	for _, header := range []string{"", "Connection: Upgrade\r\nUpgrade: own\r\n"} {
@@ -281,7 +280,7 @@ func TestAnAPIThatDoesNotAnswerIsExplained(t *testing.T) {
 	}
 }
 
-// It trusts what it is told to trust, in addition to nothing else.
+// The proxy trusts only the given certificate authorities.
 func TestTheCertificateIsChecked(t *testing.T) {
 	t.Parallel()
 	s := newPlatform(t)
@@ -297,7 +296,7 @@ func TestTheCertificateIsChecked(t *testing.T) {
 	s.get("/x", 200)
 }
 
-// Whoever has no token is not let through without one.
+// Without a token, nothing is forwarded.
 func TestWithoutATokenTheAPIIsNotAsked(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -316,7 +315,7 @@ func TestWithoutATokenTheAPIIsNotAsked(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := newFixture(t, nil)
-			s.tokens.noteRefusal(s.tokens.held) // so that another one is needed
+			s.tokens.noteRefusal(s.tokens.held) // so that the proxy needs another token
 			s.platform.Intercept(func(w http.ResponseWriter, r *http.Request) bool { test.answer(w, r); return true })
 			for range 20 {
 				answer, body := s.do(http.MethodPost, "/x", strings.NewReader("x"))
@@ -330,12 +329,12 @@ func TestWithoutATokenTheAPIIsNotAsked(t *testing.T) {
 	}
 }
 
-// A platform that is down for the moment does no harm as long as the last token is valid.
+// If the platform is temporarily down, the last token is used while it is valid.
 func TestTheLastValidTokenIsUsedDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t, nil, func(o *Options) { o.MinValidity = 50 * time.Minute })
-	s.tokens.options.MinValidity = 59*time.Minute + 59*time.Second // the token at hand is no longer enough
-	another := clients.New(clients.Options{MaxAttempts: 1})        // it shares no token that is new
+	s.tokens.options.MinValidity = 59*time.Minute + 59*time.Second // more than the last token has left
+	another := clients.New(clients.Options{MaxAttempts: 1})        // has no token in memory
 	s.tokens.options.Token = func(ctx context.Context, _ time.Duration) (clients.Token, error) {
 		return another.Token(ctx, s.grant, 2*time.Hour)
 	}
@@ -348,7 +347,7 @@ func TestTheLastValidTokenIsUsedDuringAnOutage(t *testing.T) {
 	s.wantAPIRequests(1)
 }
 
-// refusingAPI is an API that takes no token of those that are counted as refused.
+// refusingAPI is an API that answers some tokens with an error.
 type refusingAPI struct {
 	mu      sync.Mutex
 	refused map[string]bool
@@ -367,7 +366,7 @@ func (a *refusingAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	echo(w, r)
 }
 
-// refuseIssued refuses the tokens issued so far.
+// refuseIssued makes the API refuse all tokens that were issued so far.
 func (a *refusingAPI) refuseIssued(s *fixture) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -414,7 +413,7 @@ func TestARefusedTokenIsReplacedOnce(t *testing.T) {
 	}
 }
 
-// body is a body to send; "": none.
+// body returns a request body; nil for an empty text.
 func body(text string) io.Reader {
 	if text == "" {
 		return nil
@@ -422,8 +421,8 @@ func body(text string) io.Reader {
 	return bytes.NewReader([]byte(text))
 }
 
-// An API that refuses every token costs no token request for each of its answers, whether the platform hands out new
-// tokens or the same one again.
+// If an API refuses every token, not each of its answers causes a token request. It does not matter whether the platform
+// issues new tokens or the same token again.
 func TestThereIsNoLoopOfTokenRequests(t *testing.T) {
 	t.Parallel()
 	for _, same := range []bool{false, true} {
@@ -495,7 +494,7 @@ func TestForbiddenDoesNotDiscardTheToken(t *testing.T) {
 	}
 }
 
-// The new token that a refused GET needs cannot be had: the caller is told why.
+// If no new token can be obtained after a refused GET, the caller gets the reason.
 func TestAFailedReplacementIsExplained(t *testing.T) {
 	t.Parallel()
 	api := newRefusingAPI()
@@ -531,7 +530,7 @@ func TestTheProxyAnswersTokenRequests(t *testing.T) {
 	}
 }
 
-// The log has method and status, and nothing of what a request carries.
+// The log shows the method and the status of a request, but no other part of it.
 func TestTheLogShowsOnlyMethodAndStatus(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t, answers(200, "CANARY-answer"))
@@ -550,7 +549,8 @@ func TestTheLogShowsOnlyMethodAndStatus(t *testing.T) {
 	}
 }
 
-// As many connections are kept as there may be requests. With two, which is the default, a busy machine runs out of ports.
+// The transport keeps one idle connection for each possible request. With the default, which is two, a busy machine runs out
+// of ports.
 func TestConnectionsAreKept(t *testing.T) {
 	t.Parallel()
 	var opened atomic.Int32
@@ -578,7 +578,7 @@ func TestConnectionsAreKept(t *testing.T) {
 	}
 }
 
-// The environment's proxy is used for the API as for tokens. For loopback it never is.
+// HTTPS_PROXY is used for the API as it is for token requests. It is never used for loopback.
 func TestTheEnvironmentsProxyIsUsed(t *testing.T) {
 	t.Parallel()
 	if newFixture(t, nil).transport.Proxy == nil {

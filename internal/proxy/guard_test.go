@@ -14,7 +14,7 @@ import (
 func TestTheSecretIsLongAndNeverTheSame(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t, nil)
-	shape := regexp.MustCompile(`^http://127\.0\.0\.1:\d+/([A-Z2-7]{26,})$`) // 5 bits a character
+	shape := regexp.MustCompile(`^http://127\.0\.0\.1:\d+/([A-Z2-7]{26,})$`) // 5 bits per character, at least 130 bits
 	first := shape.FindStringSubmatch(s.URL().Reveal())
 	s.open()
 	second := shape.FindStringSubmatch(s.URL().Reveal())
@@ -65,7 +65,7 @@ func TestWithoutTheSecretNothingIsForwarded(t *testing.T) {
 	s.wantAPIRequests(0)
 }
 
-// Each guard has a request here that only this guard refuses.
+// For each guard there is a request that only this guard rejects.
 func TestGuards(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t, nil)
@@ -127,7 +127,7 @@ func TestGuards(t *testing.T) {
 	s.wantTokenRequests(1)
 }
 
-// What the guards let through looks much like what they refuse.
+// The requests look similar to those that the guards reject.
 func TestGuardsAcceptHarmlessRequests(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t, nil)
@@ -145,7 +145,7 @@ func TestGuardsAcceptHarmlessRequests(t *testing.T) {
 	}
 }
 
-// What may not stand in a path is escaped. What is escaped already stays as it is, whatever stands beside it.
+// Characters that are not allowed in a path are escaped. Existing escapes stay unchanged, also beside such characters.
 func TestOddCharactersAreEscaped(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t, nil)
@@ -169,7 +169,7 @@ func TestAnUpstreamWithoutAPathIsAskedForTheRoot(t *testing.T) {
 	}
 }
 
-// A caller that sends no header, or headers without an end, is not waited for without a limit.
+// The proxy waits only for a limited time for headers, and reads only a limited size.
 func TestHeadersHaveLimits(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t, nil)

@@ -25,7 +25,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// fixture is a proxy in front of an API on loopback, with tokens of a simulated platform.
+// fixture is a proxy for an API on loopback, with tokens of a simulated platform.
 type fixture struct {
 	*Proxy
 	t        testing.TB
@@ -36,16 +36,16 @@ type fixture struct {
 	log      bytes.Buffer
 
 	mu    sync.Mutex
-	asked []*http.Request // by the proxy
+	asked []*http.Request // that have reached the API
 }
 
-// reply is an answer whose body has been read.
+// reply is an answer. Its body was read already.
 type reply struct {
 	StatusCode      int
 	Header, Trailer http.Header
 }
 
-// newFixture starts all of it. The API answers with handler; nil: with 200.
+// newFixture starts a platform, an API and a proxy. The API answers with handler; nil: with 200.
 func newFixture(t testing.TB, handler http.HandlerFunc, change ...func(*Options)) *fixture {
 	t.Helper()
 	s := newPlatform(t)
@@ -60,7 +60,7 @@ func newFixture(t testing.TB, handler http.HandlerFunc, change ...func(*Options)
 	return s
 }
 
-// newPlatform is a scene without a proxy.
+// newPlatform returns a fixture with a platform only.
 func newPlatform(t testing.TB) *fixture {
 	t.Helper()
 	all, err := simulator.Start(simulator.Options{})
@@ -74,7 +74,7 @@ func newPlatform(t testing.TB) *fixture {
 	}}
 }
 
-// options are those of a proxy in front of the API.
+// options returns the options of a proxy for the API at upstream.
 func (s *fixture) options(upstream string) Options {
 	s.t.Helper()
 	u, err := url.Parse(upstream)
@@ -109,21 +109,21 @@ func (s *fixture) open(change ...func(*Options)) {
 	s.t.Cleanup(func() { s.Close() })
 }
 
-// record keeps a request without keeping what streams.
+// record keeps a request without its body.
 func (s *fixture) record(r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked = append(s.asked, r)
 }
 
-// requests are those that the API has seen.
+// requests returns the requests that have reached the API.
 func (s *fixture) requests() []*http.Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.asked)
 }
 
-// wantAPIRequests fails the test unless the API has seen so many requests.
+// wantAPIRequests fails the test unless that many requests have reached the API.
 func (s *fixture) wantAPIRequests(want int) {
 	s.t.Helper()
 	if got := len(s.requests()); got != want {
@@ -131,7 +131,7 @@ func (s *fixture) wantAPIRequests(want int) {
 	}
 }
 
-// wantTokenRequests fails the test unless the platform has seen so many requests for tokens.
+// wantTokenRequests fails the test unless the platform has received that many token requests.
 func (s *fixture) wantTokenRequests(want int) {
 	s.t.Helper()
 	if got := len(s.platform.Requests()); got != want {
@@ -139,16 +139,16 @@ func (s *fixture) wantTokenRequests(want int) {
 	}
 }
 
-// url is the URL of a path through the proxy.
+// url returns the URL of a path through the proxy.
 func (s *fixture) url(path string) string { return s.URL().Reveal() + path }
 
-// address is the host and port that the proxy listens on.
+// address returns the host and port of the proxy.
 func (s *fixture) address() string { return s.host }
 
-// plainTransport sends requests as they are: it follows no redirect, and adds nothing.
+// plainTransport sends requests unchanged. It follows no redirects.
 var plainTransport = &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256}
 
-// do sends a request through the proxy and returns the answer with its body.
+// do sends a request through the proxy, and returns the answer and its body.
 func (s *fixture) do(method, path string, body io.Reader, header ...string) (reply, string) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), method, s.url(path), body)
@@ -170,7 +170,7 @@ func (s *fixture) do(method, path string, body io.Reader, header ...string) (rep
 	return reply{answer.StatusCode, answer.Header, answer.Trailer}, string(text)
 }
 
-// get fails the test unless a GET is answered with the status.
+// get sends a GET, and fails the test unless the answer has the status want.
 func (s *fixture) get(path string, want int) string {
 	s.t.Helper()
 	answer, body := s.do(http.MethodGet, path, nil)
@@ -180,7 +180,7 @@ func (s *fixture) get(path string, want int) string {
 	return body
 }
 
-// sendRaw writes what is no request of net/http's, and returns the answer.
+// sendRaw sends text, which net/http might not send, and returns the answer.
 func (s *fixture) sendRaw(text string) (reply, string) {
 	s.t.Helper()
 	connection, err := net.Dial("tcp", s.address())
@@ -201,12 +201,12 @@ func (s *fixture) sendRaw(text string) (reply, string) {
 	return reply{answer.StatusCode, answer.Header, answer.Trailer}, string(body)
 }
 
-// rawRequest is a raw request for a target, with the right Host and further header lines.
+// rawRequest returns the text of a request for target, with the right Host and further header lines.
 func (s *fixture) rawRequest(method, target string, lines ...string) string {
 	return fmt.Sprintf("%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s\r\n", method, target, s.address(), strings.Join(append(lines, ""), "\r\n"))
 }
 
-// problem reads an answer of the proxy's own.
+// problem decodes an error of the proxy itself.
 func problem(t testing.TB, answer reply, body string) Problem {
 	t.Helper()
 	var found Problem
@@ -219,7 +219,7 @@ func problem(t testing.TB, answer reply, body string) Problem {
 	return found
 }
 
-// hasIssuedToken reports whether the platform has issued the request's token.
+// hasIssuedToken reports whether the request has a token that the platform has issued.
 func (s *fixture) hasIssuedToken(r *http.Request) bool {
 	values := r.Header.Values("Authorization")
 	return len(values) == 1 && slices.Contains(s.platform.Issued(), strings.TrimPrefix(values[0], "Bearer "))

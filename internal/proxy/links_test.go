@@ -13,7 +13,7 @@ import (
 
 const proxyURL = "http://127.0.0.1:1/SECRET"
 
-// linksOf are those of an answer to a request for a path below an upstream.
+// linksOf returns the links of an answer to a request for asked below upstream.
 func linksOf(t testing.TB, upstream, asked string) *links {
 	t.Helper()
 	to, err := url.Parse(upstream)
@@ -42,7 +42,7 @@ func TestLinksPointToTheProxy(t *testing.T) {
 		"../links/3":                               proxyURL + "/links/3",
 		"?page=2":                                  proxyURL + "/ports/1?page=2",
 		"#here":                                    proxyURL + "/ports/1?x=1#here",
-		// Elsewhere, or not below the path.
+		// To another host, or not below the path.
 		"http://api.example/v2/ports":       "http://api.example/v2/ports",
 		"https://api.example:8443/v2/ports": "https://api.example:8443/v2/ports",
 		"https://api.example.evil/v2/ports": "https://api.example.evil/v2/ports",
@@ -52,7 +52,7 @@ func TestLinksPointToTheProxy(t *testing.T) {
 		"https://api.example/":              "https://api.example/",
 		"/v1/ports":                         "/v1/ports",
 		"../../v1":                          "../../v1",
-		"/v2/a%2Fb":                         "/v2/a%2Fb", // the proxy would refuse it
+		"/v2/a%2Fb":                         "/v2/a%2Fb", // the proxy would reject it
 		"/v2/a%2Fb{":                        "/v2/a%2Fb{",
 		"mailto:a@api.example":              "mailto:a@api.example",
 		"https://api.example/%zz":           "https://api.example/%zz",
@@ -82,7 +82,7 @@ func TestEachTargetOfALinkHeaderPointsToTheProxy(t *testing.T) {
 	}
 }
 
-// In an answer, and in an informational one before it.
+// Links are rewritten in an answer, and in an informational answer before it.
 func TestLinksOfAnswersPointToTheProxy(t *testing.T) {
 	t.Parallel()
 	var base string

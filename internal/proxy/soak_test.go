@@ -25,7 +25,7 @@ import (
 	"time"
 )
 
-// soakTest is for what takes long, or needs a machine without other work.
+// soakTest marks a test that takes long or needs an idle machine. It is skipped unless IXTOKEN_SOAK is set.
 func soakTest(t *testing.T) {
 	t.Helper()
 	if os.Getenv("IXTOKEN_SOAK") == "" {
@@ -33,7 +33,7 @@ func soakTest(t *testing.T) {
 	}
 }
 
-// plainProxy is what the proxy is compared with: a ReverseProxy that does nothing else.
+// plainProxy starts a bare ReverseProxy, for comparison.
 func plainProxy(t testing.TB, s *fixture) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(&httputil.ReverseProxy{
@@ -44,13 +44,13 @@ func plainProxy(t testing.TB, s *fixture) *httptest.Server {
 	return server
 }
 
-// smallAnswer answers as an API does.
+// smallAnswer answers with a small body, as an API does.
 func smallAnswer(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, `{"id":"1","state":"production"}`)
 }
 
-// fetch asks a URL and throws the answer away.
+// fetch sends a GET and discards the answer.
 func fetch(t testing.TB, url string) {
 	answer, err := plainTransport.RoundTrip(httptest.NewRequestWithContext(t.Context(), http.MethodGet, url, nil))
 	if err != nil {
@@ -64,7 +64,7 @@ func fetch(t testing.TB, url string) {
 	}
 }
 
-// rate is how many requests a second are answered on so many connections.
+// rate measures the answers per second on a number of connections.
 func rate(t testing.TB, url string, connections int, span time.Duration) float64 {
 	var count atomic.Int64
 	var all sync.WaitGroup
@@ -81,7 +81,7 @@ func rate(t testing.TB, url string, connections int, span time.Duration) float64
 	return float64(count.Load()) / time.Since(began).Seconds()
 }
 
-// newFixtureWithoutRecord is a scene whose API keeps no requests.
+// newFixtureWithoutRecord returns a fixture that does not record requests.
 func newFixtureWithoutRecord(t testing.TB, handler http.HandlerFunc) *fixture {
 	t.Helper()
 	s := newPlatform(t)
@@ -101,7 +101,7 @@ func TestThroughputAtSixtyFourConnections(t *testing.T) {
 	s := newFixtureWithoutRecord(t, smallAnswer)
 	other := plainProxy(t, s)
 	var ratios, ours, theirs []float64
-	for range 9 { // in turns, so that other work on the machine meets both
+	for range 9 { // in turns, so that other load on the machine affects both
 		a := rate(t, s.url("/accounts"), 64, time.Second)
 		b := rate(t, other.URL+"/accounts", 64, time.Second)
 		ours, theirs, ratios = append(ours, a), append(theirs, b), append(ratios, a/b)
@@ -129,7 +129,7 @@ func TestAddedLatency(t *testing.T) {
 	}
 }
 
-// endless yields so many bytes.
+// endless is a reader of a given number of bytes.
 type endless struct {
 	left int64
 	sum  hash.Hash
@@ -206,8 +206,9 @@ func TestAGibibyteEachWay(t *testing.T) {
 	}
 }
 
-// Ten thousand requests at two hundred at once: a third of the answers is slow, some break off, and none is another's.
-func TestManyRequestsAtOnce(t *testing.T) { // not parallel: it counts
+// Ten thousand requests, two hundred at the same time. A third of the answers are slow, and some are cut off. Each caller gets
+// its own answer.
+func TestManyRequestsAtOnce(t *testing.T) { // not parallel, because it counts goroutines and descriptors
 	requests := 2000
 	if os.Getenv("IXTOKEN_SOAK") != "" {
 		requests = 10_000

@@ -54,7 +54,7 @@ func TestAThousandRequestsCostOneTokenRequest(t *testing.T) {
 	}
 }
 
-// A token whose lifetime nobody knows is used until the API refuses it.
+// A token of unknown lifetime is used until the API refuses it.
 func TestATokenOfUnknownLifetimeIsReplacedWhenRefused(t *testing.T) {
 	t.Parallel()
 	api := newRefusingAPI()
@@ -78,20 +78,20 @@ func TestATokenOfUnknownLifetimeIsReplacedWhenRefused(t *testing.T) {
 	s.wantTokenRequests(3)
 }
 
-// inVirtualTime runs f in virtual time with the tokens of a proxy that is asked by nobody. The platform lives in real time.
+// inVirtualTime runs f in virtual time, with the tokens of a proxy that gets no requests. The platform uses real time.
 func inVirtualTime(t *testing.T, lifetime, minValidity time.Duration, f func(t *testing.T, s *fixture, all *tokens)) {
 	t.Helper()
 	s := newPlatform(t)
 	s.platform.SetLifetime(lifetime, 0)
 	synctest.Test(t, func(t *testing.T) {
-		s.client = clients.New(clients.Options{}) // its clock is the virtual one
+		s.client = clients.New(clients.Options{}) // made here, so that it uses virtual time
 		options := s.options("http://127.0.0.1")
 		options.MinValidity = minValidity
 		f(t, s, newTokens(options))
 	})
 }
 
-// currentToken is the token for a request at this moment.
+// currentToken returns the token for a request at this moment.
 func currentToken(t *testing.T, all *tokens) clients.Token {
 	t.Helper()
 	token, err := all.current(t.Context())
@@ -101,10 +101,10 @@ func currentToken(t *testing.T, all *tokens) clients.Token {
 	return token
 }
 
-// elapse lets virtual time pass.
+// elapse waits in virtual time.
 func elapse(d time.Duration) { <-time.After(d) }
 
-// What decides is the time that is left at each request, not a timer.
+// Each request looks at the remaining lifetime. There is no timer.
 func TestTheRemainingLifetimeDecides(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -113,13 +113,13 @@ func TestTheRemainingLifetimeDecides(t *testing.T) {
 		{time.Hour, time.Minute, 59 * time.Minute},
 		{time.Hour, 30 * time.Minute, 30 * time.Minute},
 		{time.Hour, 0, time.Hour},
-		{3 * time.Second, time.Minute, 2700 * time.Millisecond}, // less than is asked for: nine tenths
+		{3 * time.Second, time.Minute, 2700 * time.Millisecond}, // shorter than min_validity: used for nine tenths of its lifetime
 		{time.Minute, time.Minute, 54 * time.Second},
 		{10 * time.Second, 2 * time.Second, 8 * time.Second},
 	} {
 		inVirtualTime(t, test.lifetime, test.minValidity, func(t *testing.T, s *fixture, all *tokens) {
 			first := currentToken(t, all)
-			before := first.Obtained().Add(test.lifetime).Sub(first.Expiry) // of a token's life, which its own clock rounds
+			before := first.Obtained().Add(test.lifetime).Sub(first.Expiry) // the rounding of the token's expiry
 			elapse(test.until - 100*time.Millisecond - before)
 			if currentToken(t, all).AccessToken != first.AccessToken {
 				t.Errorf("%v: a token was replaced early", test)
@@ -129,7 +129,7 @@ func TestTheRemainingLifetimeDecides(t *testing.T) {
 			if second.AccessToken == first.AccessToken {
 				t.Errorf("%v: a token was used for too long", test)
 			}
-			elapse(24 * time.Hour) // the machine sleeps
+			elapse(24 * time.Hour) // as if the machine were asleep
 			if currentToken(t, all).AccessToken == second.AccessToken {
 				t.Errorf("%v: a token of yesterday is used", test)
 			}
@@ -138,7 +138,7 @@ func TestTheRemainingLifetimeDecides(t *testing.T) {
 	}
 }
 
-// An API that goes on refusing costs one token request a minute.
+// An API that refuses every token causes one token request per minute.
 func TestRefusedTokensAreReplacedOnceAMinute(t *testing.T) {
 	t.Parallel()
 	inVirtualTime(t, time.Hour, time.Minute, func(t *testing.T, s *fixture, all *tokens) {
@@ -153,7 +153,7 @@ func TestRefusedTokensAreReplacedOnceAMinute(t *testing.T) {
 	})
 }
 
-// A token that has served for a while and is refused then was revoked. It is replaced at once, and nobody is warned.
+// An older token that the API refuses was revoked. It is replaced at once, without a warning.
 func TestAnOlderRefusedTokenIsReplacedAtOnce(t *testing.T) {
 	t.Parallel()
 	inVirtualTime(t, time.Hour, time.Minute, func(t *testing.T, s *fixture, all *tokens) {
@@ -175,7 +175,7 @@ func TestAnOlderRefusedTokenIsReplacedAtOnce(t *testing.T) {
 	})
 }
 
-// A platform may hand out the refused token again. Requests that were under way with it do not end it once more.
+// A platform may issue the refused token again. Requests that are still in progress with it do not discard it once more.
 func TestARefusedTokenThatComesAgainIsNotDiscardedTwice(t *testing.T) {
 	t.Parallel()
 	inVirtualTime(t, time.Hour, time.Minute, func(t *testing.T, s *fixture, all *tokens) {
@@ -194,7 +194,7 @@ func TestARefusedTokenThatComesAgainIsNotDiscardedTwice(t *testing.T) {
 	})
 }
 
-// A refusal of a token that was replaced meanwhile ends nothing.
+// A late refusal of a token that was replaced already does not discard the new token.
 func TestALateRefusalKeepsTheNewToken(t *testing.T) {
 	t.Parallel()
 	inVirtualTime(t, time.Hour, time.Minute, func(t *testing.T, s *fixture, all *tokens) {
