@@ -17,7 +17,7 @@ func TestOneRequestForAllPhases(t *testing.T) {
 	for _, kind := range []string{"ephemeral", "data"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(t.TempDir(), "cache"))
 			reference := map[string]string{"ephemeral": "ephemeral.", "data": "data."}[kind] + "cloudlx_access_token.t.authorization"
 			s.configure(kind + ` "cloudlx_access_token" "t" { provider = ixtoken }
@@ -40,7 +40,7 @@ resource "terraform_data" "use" {
 // The second opening finds what the first obtained for a refresh token that the platform rotated.
 func TestARefreshTokenServesPlanAndApplyWithTheCache(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(t.TempDir(), "cache"))
 	s.setenv("TF_VAR_previous", cloudLXRefreshToken(s))
 	s.configure(refreshVariable + `ephemeral "cloudlx_access_token" "t" {
@@ -69,7 +69,7 @@ resource "terraform_data" "use" {
 }
 
 // F06, H21: a directory in which others could write is refused, and the token delivered all the same.
-func TestADirectoryOfOthersIsRefused(t *testing.T) {
+func TestADirectoryThatOthersCanWriteIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(dir string) error{
 		"F06 others may write": func(dir string) error {
@@ -84,7 +84,7 @@ func TestADirectoryOfOthersIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			dir := t.TempDir()
 			if err := prepare(dir); err != nil {
 				t.Fatal(err)
@@ -112,7 +112,7 @@ func TestANameThatNothingExpandsIsRefused(t *testing.T) {
 	} {
 		t.Run(want+" "+name[:2], func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			s.setenv("HOME", "")
 			s.setenv("IXTOKEN_CACHE_DIR", name)
 			s.configure(interxionBlock)
@@ -152,9 +152,9 @@ func entries(t *testing.T, dir string) (names []string) {
 }
 
 // F02: an entry that somebody has changed is a warning in the log, without a path and without a secret.
-func TestAChangedEntryIsToldInTheLog(t *testing.T) {
+func TestAChangedEntryIsLogged(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	log, cache := filepath.Join(t.TempDir(), "log"), filepath.Join(t.TempDir(), "cache")
 	s.setenv("IXTOKEN_CACHE_DIR", cache)
 	s.setenv("TF_LOG_PROVIDER", "WARN")
@@ -187,9 +187,9 @@ func TestAChangedEntryIsToldInTheLog(t *testing.T) {
 }
 
 // The log says where a token comes from, and why.
-func TestTheLogTellsHitsAndMisses(t *testing.T) {
+func TestTheLogShowsHitsAndMisses(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	log := filepath.Join(t.TempDir(), "log")
 	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(t.TempDir(), "cache"))
 	s.setenv("TF_LOG_PROVIDER", "DEBUG")

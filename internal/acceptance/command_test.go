@@ -12,10 +12,10 @@ import (
 )
 
 // K07: the command and the provider share tokens: fifty processes and an apply are one request.
-func TestCommandsAndAnApplyAreOneRequest(t *testing.T) {
+func TestCommandsAndAnApplyShareOneRequest(t *testing.T) {
 	t.Parallel()
 	const commands = 50
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(t.TempDir(), "cache"))
 	s.configure(`ephemeral "equinix_access_token" "t" { provider = ixtoken }
 resource "terraform_data" "use" {

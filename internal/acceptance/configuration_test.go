@@ -150,7 +150,7 @@ password_encoding = "md5-b64"`), want: []string{"user_password", "md5_b64"}},
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			s.Env = append(s.Env, test.env...)
 			s.configure(test.config)
 			r := s.report("plan")
@@ -176,7 +176,7 @@ password_encoding = "md5-b64"`), want: []string{"user_password", "md5_b64"}},
 // C11: what the CLI or the framework says of a wrong type shows no value.
 func TestAWrongTypeShowsNoValue(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure(equinixBlock(`client_secret = ["` + canary + `"]`))
 	r := s.report("plan")
 	if r.Status == 0 || len(r.errors) != 1 || strings.Contains(r.errors[0].text(), canary) {
@@ -191,7 +191,7 @@ func TestInvalidSecretsFromVariablesAreNotShown(t *testing.T) {
 	for _, name := range []string{"client_secret", "user_password", "previous_refresh_token"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			s.setenv("TF_VAR_secret", canary+strings.Repeat("x", 9000))
 			grant := map[string]string{"user_password": "grant_type = \"password\"\nuser_name = \"u\""}[name]
 			s.configure("variable \"secret\" {\n  type = string\n  ephemeral = true\n}\n" + equinixBlock(grant+"\n"+name+" = var.secret"))
@@ -209,7 +209,7 @@ func TestInvalidSecretsFromVariablesAreNotShown(t *testing.T) {
 // C01
 func TestAnUnusedPlatformNeedsNoSettings(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.Env = nil
 	s.configure(`provider "ixtoken" {}
 output "encoded" { value = provider::ixtoken::md5_b64("x") }
@@ -218,7 +218,7 @@ output "encoded" { value = provider::ixtoken::md5_b64("x") }
 	s.wantRequests(0, 0, 0)
 }
 
-const later = `resource "terraform_data" "later" { input = "known after apply" }
+const laterValue = `resource "terraform_data" "later" { input = "known after apply" }
 `
 
 // C03: Terraform and OpenTofu defer a block by themselves whose own arguments are not known yet.
@@ -227,8 +227,8 @@ func TestABlockWithUnknownArgumentsIsDeferred(t *testing.T) {
 	for _, kind := range []string{"ephemeral", "data"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
-			s.configure(later + kind + ` "equinix_access_token" "t" {
+			s := newFixture(t)
+			s.configure(laterValue + kind + ` "equinix_access_token" "t" {
   provider  = ixtoken
   client_id = replace(terraform_data.later.output, "known after apply", "` + s.Equinix.Credentials().ClientID + `")
 }
@@ -262,8 +262,8 @@ func TestAnUnknownValueInTheProviderBlockIsNamed(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
-			s.configure(later + "provider \"ixtoken\" {\n  " + test.provider + "\n}\n" + test.kind + " \"equinix_access_token\" \"t\" { provider = ixtoken }\n")
+			s := newFixture(t)
+			s.configure(laterValue + "provider \"ixtoken\" {\n  " + test.provider + "\n}\n" + test.kind + " \"equinix_access_token\" \"t\" { provider = ixtoken }\n")
 			r := s.report("plan")
 			s.wantRequests(0, 0, 0)
 			if len(r.errors) != 1 {
@@ -284,8 +284,8 @@ func TestAnUnknownValueInTheProviderBlockIsNamed(t *testing.T) {
 // C03: a platform that is not used may have unknown settings.
 func TestUnknownSettingsOfAnUnusedPlatformDoNoHarm(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	s.configure(later + `provider "ixtoken" {
+	s := newFixture(t)
+	s.configure(laterValue + `provider "ixtoken" {
   equinix = { client_secret = terraform_data.later.output }
 }
 ephemeral "cloudlx_access_token" "t" { provider = ixtoken }
@@ -325,7 +325,7 @@ func TestAnOddCredentialIsSentUnchangedWithAWarning(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			var sent string
 			intercept := func(_ http.ResponseWriter, r *http.Request) bool {
 				body, _ := io.ReadAll(r.Body)
@@ -358,9 +358,9 @@ func TestAnOddCredentialIsSentUnchangedWithAWarning(t *testing.T) {
 }
 
 // C06: an odd refresh token is replaced by the client credentials as any other that the platform does not take.
-func TestAnOddRefreshTokenIsToldToo(t *testing.T) {
+func TestAnOddRefreshTokenCausesAWarning(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure("ephemeral \"cloudlx_access_token\" \"t\" {\n  provider = ixtoken\n  previous_refresh_token = \"" + canary + "\\r\"\n}\n")
 	r := s.report("plan")
 	if r.Status != 0 || len(r.warnings) != 2 || !strings.Contains(r.warnings[0].Summary, "previous_refresh_token ends in a carriage return") {
@@ -371,7 +371,7 @@ func TestAnOddRefreshTokenIsToldToo(t *testing.T) {
 // C18
 func TestTheBlockWinsOverTheProviderBlockOverTheEnvironment(t *testing.T) {
 	t.Parallel()
-	right := func(s *stage) simulator.Credentials { return s.Interxion.Credentials() }
+	right := func(s *fixture) simulator.Credentials { return s.Interxion.Credentials() }
 	tests := []struct {
 		name            string
 		block, provider string
@@ -384,7 +384,7 @@ func TestTheBlockWinsOverTheProviderBlockOverTheEnvironment(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			value := func(which string) string {
 				if which == "right" {
 					return right(s).ClientID
@@ -409,7 +409,7 @@ ephemeral "interxion_access_token" "t" {
 // C16: the URL of one platform given to another.
 func TestAnotherPlatformsURLIsHintedAt(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure(`ephemeral "cloudlx_access_token" "t" {
   provider = ixtoken
   base_url = "` + s.Interxion.URL() + `"
@@ -430,7 +430,7 @@ func TestAnOlderCLIHasTheDataSource(t *testing.T) {
 	if path == "" {
 		t.Skip("IXTOKEN_OLD_CLI names no CLI without ephemeral resources")
 	}
-	s := newStage(t)
+	s := newFixture(t)
 	workspace, err := cli.Open(t.TempDir(), path, plugins)
 	if err != nil {
 		t.Fatal(err)

@@ -32,8 +32,8 @@ type attributeSchema struct {
 	} `json:"nested_type"`
 }
 
-// odd are values of each type that a conversion might stumble over, and that the CLI itself takes.
-var odd = map[string][]string{
+// oddValues are values of each type that a conversion might stumble over, and that the CLI itself takes.
+var oddValues = map[string][]string{
 	`"number"`:          {"1.5", "1e30", "-1e30", "1e400", "0.1", "3.00000000000000000000000000001", `"1.5"`, "log(0, 10)", "null", "9223372036854775808"},
 	`"string"`:          {"null", "1e30", "true", `""`, `"\u0000"`, `"\ufeff"`},
 	`["list","string"]`: {"null", "[]", "[null]", `["a", null]`, `[""]`, `["\u0000"]`, "[1e30, true]"},
@@ -44,7 +44,7 @@ var odd = map[string][]string{
 // Whatever the CLI lets through reaches the checks: no conversion of the framework stands before them.
 func TestNoConversionStandsBeforeTheChecks(t *testing.T) { // C09, C11
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure("")
 	var all struct {
 		Providers map[string]schemas `json:"provider_schemas"`
@@ -69,7 +69,7 @@ func TestNoConversionStandsBeforeTheChecks(t *testing.T) { // C09, C11
 				s.configure(config)
 				r := s.report("plan")
 				for i, d := range append(r.errors, r.warnings...) {
-					if !guided(d.Summary) {
+					if !fromProvider(d.Summary) {
 						t.Errorf("not one of the provider's diagnostics: %s\nof %s", d.text(), config)
 					}
 					if i < len(r.errors) && slices.ContainsFunc(r.errors[:i], func(other diagnostic) bool { return other.text() == d.text() && other.Address == d.Address }) {
@@ -79,8 +79,8 @@ func TestNoConversionStandsBeforeTheChecks(t *testing.T) { // C09, C11
 			}
 		}
 	}
-	if len(tried) != len(odd) {
-		t.Errorf("of the types %v, only %v were tried", odd, tried)
+	if len(tried) != len(oddValues) {
+		t.Errorf("of the types %v, only %v were tried", oddValues, tried)
 	}
 }
 
@@ -94,7 +94,7 @@ func setOdd(t *testing.T, tried map[string]bool, round int, attributes map[strin
 		if err != nil {
 			t.Fatal(err)
 		}
-		values := odd[string(kind)]
+		values := oddValues[string(kind)]
 		if attribute.NestedType != nil {
 			values = []string{"null", "{}", "{\n" + setOdd(t, tried, round, attribute.NestedType.Attributes) + "}"}
 		}
@@ -116,7 +116,7 @@ func TestAnOddNumberIsOneErrorOfTheProvider(t *testing.T) { // C09
 	for _, number := range []string{"1.5", "1e30", "-1", "11", "3.00000000000000000000000000001", "log(0, 10)", `"0.5"`} {
 		t.Run(number, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			s.configure("provider \"ixtoken\" {\n  max_retries = " + number + "\n}\n" + interxionBlock)
 			r := s.report("plan")
 			if len(r.errors) != 1 || r.errors[0].Summary != "Invalid provider configuration: max_retries" || !strings.Contains(r.errors[0].Detail, "whole number from 0 to 10") {

@@ -23,9 +23,9 @@ import (
 const examples = "../../examples"
 
 // newExample is a stage with a copy of an example.
-func newExample(t *testing.T, dir string) *stage {
+func newExample(t *testing.T, dir string) *fixture {
 	t.Helper()
-	s := newStage(t)
+	s := newFixture(t)
 	if err := os.CopyFS(s.Dir, os.DirFS(filepath.Join(examples, dir))); err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestEveryExampleWorks(t *testing.T) {
 }
 
 // wantJSON fails the test unless the CLI shows as JSON a plan, or the state where there is no file.
-func (s *stage) wantJSON(file ...string) {
+func (s *fixture) wantJSON(file ...string) {
 	s.t.Helper()
 	output := s.must(append([]string{"show", "-json"}, file...)...).Stdout
 	var shown struct {
@@ -144,7 +144,7 @@ func TestTheConfigurationsOfTheFirstPagesWork(t *testing.T) {
 	if !strings.HasSuffix(index[1], readme[0][1]) {
 		t.Errorf("the index shows another use of a token than the README:\n%s", index[1])
 	}
-	s := newStage(t)
+	s := newFixture(t)
 	s.apply(strings.ReplaceAll(index[1], "https://ix-api.example", s.Interxion.URL()) + `
 resource "restapi_object" "contact" {
   path = "/contacts"
@@ -157,7 +157,7 @@ resource "restapi_object" "contact" {
 	if !created {
 		t.Error("no contact was created")
 	}
-	s = newStage(t)
+	s = newFixture(t)
 	s.apply(readme[1][1])
 	if got := len(tokenRequests(s.Equinix)); got != 2 {
 		t.Errorf("%d token requests, want one in the plan and one in the apply", got)
@@ -165,7 +165,7 @@ resource "restapi_object" "contact" {
 }
 
 // apply applies a configuration.
-func (s *stage) apply(text string) {
+func (s *fixture) apply(text string) {
 	s.t.Helper()
 	if err := s.Write("main.tf", text); err != nil {
 		s.t.Fatal(err)
@@ -216,7 +216,7 @@ func TestARefreshTokenIsKeptInASecretStore(t *testing.T) {
 }
 
 // wantAbsent looks for secrets in each file that the commands have left.
-func (s *stage) wantAbsent(secrets ...string) {
+func (s *fixture) wantAbsent(secrets ...string) {
 	s.t.Helper()
 	if len(secrets) == 0 {
 		s.t.Fatal("nothing to look for")
@@ -285,7 +285,7 @@ func usesATokenType(t *testing.T, dir string) bool {
 
 func TestEveryExampleIsFormatted(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	if err := os.CopyFS(s.Dir, os.DirFS(examples)); err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func TestTheGuideExplainsWhatTheCLISays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			if err := s.Write("main.tf", config); err != nil {
 				t.Fatal(err)
 			}
@@ -68,7 +68,7 @@ func TestTheGuideExplainsWhatTheCLISays(t *testing.T) {
 func TestTheRecipeForTheApplyAloneWorks(t *testing.T) {
 	t.Parallel()
 	recipe := fenced.FindStringSubmatch(section(t, "docs/guides/recipes.md", "## Obtain a token in the apply alone"))[1]
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure(recipe + `
 resource "terraform_data" "use" {
   triggers_replace = plantimestamp()
@@ -99,7 +99,7 @@ func TestTheRecipeForTestsWorks(t *testing.T) {
 	if len(files) != 2 {
 		t.Fatalf("the recipe has %d files", len(files))
 	}
-	s := newStage(t)
+	s := newFixture(t)
 	s.Env = nil
 	put(t, s.Dir+"/ports/main.tf", files[0][1]+`
 resource "terraform_data" "use" {

@@ -87,19 +87,19 @@ func openTofu(t *testing.T) bool {
 	return strings.Contains(string(output), "OpenTofu v")
 }
 
-// stage is the simulator with what else examples ask, and a workspace with the credentials in the environment.
-type stage struct {
+// fixture is the simulator with what else examples ask, and a workspace with the credentials in the environment.
+type fixture struct {
 	*cli.Workspace
 	*playground.Playground
 	t *testing.T
 }
 
-func newStage(t *testing.T) *stage {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	return newStageWith(t, simulator.Options{})
+	return newFixtureWith(t, simulator.Options{})
 }
 
-func newStageWith(t *testing.T, options simulator.Options) *stage {
+func newFixtureWith(t *testing.T, options simulator.Options) *fixture {
 	t.Helper()
 	platforms, err := playground.Start(options)
 	if err != nil {
@@ -114,14 +114,14 @@ func newStageWith(t *testing.T, options simulator.Options) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{workspace, platforms, t}
+	s := &fixture{workspace, platforms, t}
 	// The race detector lets each process linger for a second when it ends.
 	s.Env = append(platforms.Environment(), "GORACE=atexit_sleep_ms=0")
 	return s
 }
 
 // setenv sets a variable for the commands to come, over what was set before.
-func (s *stage) setenv(name, value string) { s.Env = append(s.Env, name+"="+value) }
+func (s *fixture) setenv(name, value string) { s.Env = append(s.Env, name+"="+value) }
 
 const preamble = `
 terraform {
@@ -132,7 +132,7 @@ terraform {
 `
 
 // configure writes the configuration.
-func (s *stage) configure(text string) {
+func (s *fixture) configure(text string) {
 	s.t.Helper()
 	if err := s.Write("main.tf", preamble+text); err != nil {
 		s.t.Fatal(err)
@@ -140,7 +140,7 @@ func (s *stage) configure(text string) {
 }
 
 // run runs a command to its end. Colours are off; nothing is asked.
-func (s *stage) run(args ...string) cli.Result {
+func (s *fixture) run(args ...string) cli.Result {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 4*time.Minute)
 	defer cancel()
@@ -160,7 +160,7 @@ func (s *stage) run(args ...string) cli.Result {
 }
 
 // must runs a command that is to succeed.
-func (s *stage) must(args ...string) cli.Result {
+func (s *fixture) must(args ...string) cli.Result {
 	s.t.Helper()
 	result := s.run(args...)
 	if result.Status != 0 {
@@ -188,13 +188,13 @@ type report struct {
 	errors, warnings []diagnostic
 }
 
-// guided reports whether a diagnostic is the provider's, all of which lead to a section of the guide.
-func guided(summary string) bool {
+// fromProvider reports whether a diagnostic is the provider's, all of which lead to a section of the guide.
+func fromProvider(summary string) bool {
 	return strings.Contains(summary, "access token") || strings.Contains(summary, "API proxy") || strings.Contains(summary, "provider configuration: ")
 }
 
 // report runs a command with -json and sorts its diagnostics; those about development overrides are left out.
-func (s *stage) report(args ...string) report {
+func (s *fixture) report(args ...string) report {
 	s.t.Helper()
 	r := report{Result: s.run(append(args, "-json")...)}
 	lines := bufio.NewScanner(bytes.NewReader([]byte(r.Stdout)))
@@ -207,7 +207,7 @@ func (s *stage) report(args ...string) report {
 		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Diagnostic == nil {
 			continue
 		}
-		if guided(line.Diagnostic.Summary) && !strings.Contains(line.Diagnostic.Detail, "\n\nMore: https://") {
+		if fromProvider(line.Diagnostic.Summary) && !strings.Contains(line.Diagnostic.Detail, "\n\nMore: https://") {
 			s.t.Errorf("no link to the guide: %s", line.Diagnostic.text())
 		}
 		switch d := *line.Diagnostic; {
@@ -220,9 +220,9 @@ func (s *stage) report(args ...string) report {
 	return r
 }
 
-// separate are so many blocks with the same arguments, each written out in a place of its own. Instances of one block will
+// separateBlocks are so many blocks with the same arguments, each written out in a place of its own. Instances of one block will
 // not do to count diagnostics: the plan of Terraform 1.12 and newer shows one of several that are equal in text and place.
-func separate(number int, kind, of, arguments string) string {
+func separateBlocks(number int, kind, of, arguments string) string {
 	var text strings.Builder
 	for i := range number {
 		fmt.Fprintf(&text, "%s %q \"separate_%d\" {\n  provider = ixtoken\n  %s\n}\n", kind, of, i, arguments)
@@ -262,7 +262,7 @@ func tokenRequests(p *simulator.Platform) []simulator.Request {
 }
 
 // wantRequests fails the test unless the platforms have seen so many requests for tokens, and all others none.
-func (s *stage) wantRequests(interxion, equinix, cloudlx int) {
+func (s *fixture) wantRequests(interxion, equinix, cloudlx int) {
 	s.t.Helper()
 	wanted := map[*simulator.Platform]int{s.Interxion: interxion, s.Equinix: equinix, s.CloudLX: cloudlx}
 	for _, p := range s.Platforms() {

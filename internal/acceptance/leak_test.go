@@ -35,10 +35,10 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// scene is a stage of which everything is kept that the runs print and write. In the end it is looked through for every
+// leakFixture is a stage of which everything is kept that the runs print and write. In the end it is looked through for every
 // secret. The configuration holds none: they come from the environment, where the CLI prints them at no level.
-type scene struct {
-	*stage
+type leakFixture struct {
+	*fixture
 	temporary string            // the directory for temporary files
 	secrets   map[string]string // by name; those of the platforms are added when they are looked for
 	printed   []printed
@@ -48,25 +48,25 @@ type scene struct {
 // printed is what a run has printed.
 type printed struct{ what, text string }
 
-func newScene(t *testing.T, options simulator.Options) *scene {
+func newLeakFixture(t *testing.T, options simulator.Options) *leakFixture {
 	t.Helper()
 	temporary, err := os.MkdirTemp("", "s") //nolint:usetesting // a short path: it holds the plugins' sockets
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(temporary) })
-	s := &scene{stage: newStageWith(t, options), temporary: temporary, secrets: map[string]string{}}
+	s := &leakFixture{fixture: newFixtureWith(t, options), temporary: temporary, secrets: map[string]string{}}
 	s.setenv("TMPDIR", temporary)
 	user := s.Equinix.Credentials()
 	s.setenv("EQUINIX_USER_NAME", user.UserName)
 	s.setenv("EQUINIX_USER_PASSWORD", user.UserPassword)
 	s.setSecret("password", user.UserPassword)
 	s.setSecret("interxion_client_secret", s.Interxion.Credentials().ClientSecret)
-	s.setSecret("equinix_spent", awkward(t))
-	s.setSecret("cloudlx_spent", awkward(t))
-	s.setSecret("oauth2_parameter", awkward(t))
-	s.setSecret("oauth2_header", visible(awkward(t)))
-	s.setSecret("ixapi_spent", awkward(t))
+	s.setSecret("equinix_spent", awkwardSecret(t))
+	s.setSecret("cloudlx_spent", awkwardSecret(t))
+	s.setSecret("oauth2_parameter", awkwardSecret(t))
+	s.setSecret("oauth2_header", headerSafe(awkwardSecret(t)))
+	s.setSecret("ixapi_spent", awkwardSecret(t))
 	idToken, err := s.Issuer.Token(24 * time.Hour)
 	if err != nil {
 		t.Fatal(err)
@@ -78,8 +78,8 @@ func newScene(t *testing.T, options simulator.Options) *scene {
 	return s
 }
 
-// awkward is a random secret that no platform knows, with every character that needs an escape somewhere.
-func awkward(t *testing.T) string {
+// awkwardSecret is a random secret that no platform knows, with every character that needs an escape somewhere.
+func awkwardSecret(t *testing.T) string {
 	t.Helper()
 	random, err := simulator.Start(simulator.Options{})
 	if err != nil {
@@ -89,8 +89,8 @@ func awkward(t *testing.T) string {
 	return random.CloudLX.Credentials().ClientSecret
 }
 
-// visible is what a header may hold of a text.
-func visible(text string) string {
+// headerSafe is what a header may hold of a text.
+func headerSafe(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r <= ' ' || r > '~' {
 			return -1
@@ -100,29 +100,29 @@ func visible(text string) string {
 }
 
 // setSecret gives a variable of the configuration a value that is looked for.
-func (s *scene) setSecret(variable, value string) {
+func (s *leakFixture) setSecret(variable, value string) {
 	s.setenv("TF_VAR_"+variable, value)
 	s.secrets["variable "+variable] = value
 }
 
 // root is the directory that holds all that is written but temporary files.
-func (s *scene) root() string { return filepath.Dir(s.Dir) }
+func (s *leakFixture) root() string { return filepath.Dir(s.Dir) }
 
 // trace sets the level of a logger, and a file for what it logs from now on.
-func (s *scene) trace(variable string) {
+func (s *leakFixture) trace(variable string) {
 	s.setenv(variable, "TRACE")
 	s.setenv("TF_LOG_PATH", filepath.Join(s.root(), fmt.Sprintf("%s-%d.log", variable, s.runs)))
 }
 
 // run keeps what is printed.
-func (s *scene) run(command string, more ...string) cli.Result {
+func (s *leakFixture) run(command string, more ...string) cli.Result {
 	s.t.Helper()
-	r := s.stage.run(append(strings.Fields(command), more...)...)
+	r := s.fixture.run(append(strings.Fields(command), more...)...)
 	s.keep(command, r.Stdout, r.Stderr)
 	return r
 }
 
-func (s *scene) must(command string) cli.Result {
+func (s *leakFixture) must(command string) cli.Result {
 	s.t.Helper()
 	r := s.run(command)
 	if r.Status != 0 {
@@ -131,13 +131,13 @@ func (s *scene) must(command string) cli.Result {
 	return r
 }
 
-func (s *scene) keep(command, stdout, stderr string) {
+func (s *leakFixture) keep(command, stdout, stderr string) {
 	s.runs++
 	s.printed = append(s.printed, printed{"output of " + command, stdout}, printed{"errors of " + command, stderr})
 }
 
 // console evaluates expressions, one a line.
-func (s *scene) console(expressions ...string) string {
+func (s *leakFixture) console(expressions ...string) string {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
@@ -152,8 +152,8 @@ func (s *scene) console(expressions ...string) string {
 	return stdout.String()
 }
 
-// known are all secrets by name, with the tokens that the platforms have issued by now.
-func (s *scene) known() map[string]string {
+// knownSecrets are all secrets by name, with the tokens that the platforms have issued by now.
+func (s *leakFixture) knownSecrets() map[string]string {
 	known := maps.Clone(s.secrets)
 	for i, token := range s.Issuer.Issued() {
 		known[fmt.Sprintf("identity token %d", i)] = token[strings.LastIndex(token, ".")+1:]
@@ -184,9 +184,9 @@ func kindOf(t *testing.T, p *simulator.Platform, token string) string {
 
 // wantNoLeak looks through all that the runs have printed and left, and fails the test if a secret is found, apart from
 // where it may be.
-func (s *scene) wantNoLeak(allowed ...func(leak.Finding) bool) {
+func (s *leakFixture) wantNoLeak(allowed ...func(leak.Finding) bool) {
 	s.t.Helper()
-	scanner := leak.New(s.known())
+	scanner := leak.New(s.knownSecrets())
 	var found []leak.Finding
 	for _, p := range s.printed {
 		found = append(found, scanner.Text(p.what, []byte(p.text))...)
@@ -341,7 +341,7 @@ var everyGrantOnce = []int{1, 6, 3, 1, 1, 3, 3}
 // H01, H02
 func TestEphemeralResourcesLeaveNoSecretAnywhere(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, simulator.Options{})
+	s := newLeakFixture(t, simulator.Options{})
 	s.configure(everyGrant)
 	commands := []string{
 		"validate", "validate -json", "plan -no-color", "plan -json",
@@ -367,7 +367,7 @@ func TestEphemeralResourcesLeaveNoSecretAnywhere(t *testing.T) {
 // F20: what the cache keeps for the next process is encrypted, and nothing else is left of it.
 func TestTheCacheHoldsNoSecretInClear(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, simulator.Options{})
+	s := newLeakFixture(t, simulator.Options{})
 	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(s.root(), "cache"))
 	s.configure(everyGrant)
 	s.trace("TF_LOG")
@@ -384,7 +384,7 @@ func TestTheCacheHoldsNoSecretInClear(t *testing.T) {
 // H02: with init, a module and a backend there is a .terraform directory.
 func TestAnInstalledProviderLeavesNoSecretAnywhere(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, simulator.Options{})
+	s := newLeakFixture(t, simulator.Options{})
 	mirror := t.TempDir()
 	const source = "providers.example/ixtoken/ixtoken" // a host of its own, so that each CLI looks in the same place
 	dir := filepath.Join(mirror, filepath.FromSlash(source), "1.0.0")
@@ -454,9 +454,9 @@ output "token_type" { value = data.equinix_access_token.t.token_type }
 
 // H01, H02: of a data source its own access token is in the state, in plans and in what shows them as JSON, and nothing
 // else is anywhere.
-func TestADataSourceLeavesItsAccessTokenAlone(t *testing.T) {
+func TestADataSourceStoresOnlyItsAccessToken(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, simulator.Options{})
+	s := newLeakFixture(t, simulator.Options{})
 	s.configure(everyDataSource)
 	commands := []string{
 		"validate", "plan -no-color", "plan -json", "plan -out=saved", "show saved", "apply saved", "show", "output -json",
@@ -487,13 +487,13 @@ func TestADataSourceLeavesItsAccessTokenAlone(t *testing.T) {
 
 // wantOnlyAccessTokens fails the test unless what the platforms have issued stands in two attributes alone, both marked
 // as sensitive.
-func wantOnlyAccessTokens(t *testing.T, s *scene, command string) {
+func wantOnlyAccessTokens(t *testing.T, s *leakFixture, command string) {
 	t.Helper()
 	var shown any
 	if err := json.Unmarshal([]byte(s.must(command).Stdout), &shown); err != nil {
 		t.Fatal(err)
 	}
-	known, found := s.known(), map[string]int{}
+	known, found := s.knownSecrets(), map[string]int{}
 	walk(shown, "", func(name, text string) {
 		if text == "true" {
 			found[name+" is sensitive"]++
@@ -539,7 +539,7 @@ func walk(value any, name string, visit func(name, text string)) {
 // H04
 func TestNoLoggerWritesASecret(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, simulator.Options{})
+	s := newLeakFixture(t, simulator.Options{})
 	s.configure(everyGrant)
 	plain := s.Env
 	for _, logger := range []string{"TF_LOG", "TF_LOG_CORE", "TF_LOG_PROVIDER", "TF_LOG_SDK", "TF_LOG_SDK_PROTO", "TF_LOG_SDK_FRAMEWORK", "TF_LOG_PROVIDER_IXTOKEN"} {
@@ -556,7 +556,7 @@ func TestNoLoggerWritesASecret(t *testing.T) {
 // H04: the protocol dump would hold every secret, in clear.
 func TestTheProtocolDumpIsSwitchedOff(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, simulator.Options{})
+	s := newLeakFixture(t, simulator.Options{})
 	dump := filepath.Join(s.root(), "dump")
 	if err := os.Mkdir(dump, 0o700); err != nil {
 		t.Fatal(err)
@@ -592,9 +592,9 @@ var forms = []func(string) string{
 	func(s string) string { return "'" + s[:len(s)*2/3] + "…'" },
 }
 
-// echoes answers with an error that holds the secrets sent, in many forms, as its description and, where that is not
+// echoingError answers with an error that holds the secrets sent, in many forms, as its description and, where that is not
 // given, as its code.
-func echoes(status int, code string) func(http.ResponseWriter, *http.Request) bool {
+func echoingError(status int, code string) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		secrets, _ := sentIn(r)
 		var said []string
@@ -637,16 +637,16 @@ func sentIn(r *http.Request) (secrets []string, body string) {
 	return secrets, string(text)
 }
 
-// page answers with a page that shows what was sent.
-func page(status int) func(http.ResponseWriter, *http.Request) bool {
+// pageWithSecrets answers with a page that shows what was sent.
+func pageWithSecrets(status int) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		secrets, body := sentIn(r)
 		return answers(status, "text/html; charset=utf-8", "<html><title>"+strings.Join(secrets, " ")+"</title>"+body+"</html>")(w, r)
 	}
 }
 
-// elsewhere answers with a redirect that carries along what was sent.
-func elsewhere(w http.ResponseWriter, r *http.Request) bool {
+// redirectWithSecrets answers with a redirect that carries along what was sent.
+func redirectWithSecrets(w http.ResponseWriter, r *http.Request) bool {
 	secrets, body := sentIn(r)
 	host := hex.EncodeToString([]byte(secrets[0]))[:40] + ".example"
 	w.Header().Set("Location", "https://u:"+url.QueryEscape(secrets[0])+"@"+host+"/?"+url.QueryEscape(body))
@@ -654,8 +654,8 @@ func elsewhere(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// noise answers with what was sent and no HTTP.
-func noise(w http.ResponseWriter, r *http.Request) bool {
+// answerWithoutHTTP answers with what was sent and no HTTP.
+func answerWithoutHTTP(w http.ResponseWriter, r *http.Request) bool {
 	connection, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return false
@@ -667,28 +667,28 @@ func noise(w http.ResponseWriter, r *http.Request) bool {
 }
 
 // H01, I2: whatever a platform answers, and however much of the request is in it, no secret is told.
-func TestFailuresTellNoSecret(t *testing.T) {
+func TestFailuresShowNoSecret(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
 		answer func(http.ResponseWriter, *http.Request) bool
 		want   string
 	}{
-		{"a rejection that echoes the request", echoes(http.StatusBadRequest, "invalid_client"), "[redacted]"},
-		{"a rejection whose code is the secret", echoes(http.StatusBadRequest, ""), "[redacted]"},
-		{"a failure that echoes the request", echoes(http.StatusInternalServerError, "S1006"), "[redacted]"},
-		{"a success that echoes the request", echoes(http.StatusOK, "invalid_grant"), "[redacted]"},
-		{"an overload that echoes the request", echoes(http.StatusTooManyRequests, ""), "[redacted]"},
-		{"a page that echoes the request", page(http.StatusOK), "HTML"},
-		{"a firewall's page that echoes the request", page(http.StatusForbidden), "text/html"},
-		{"a gateway's page that echoes the request", page(http.StatusBadGateway), "text/html"},
-		{"a redirect that echoes the request", elsewhere, "a redirect to [redacted], which"},
-		{"a status line that echoes the request", noise, "not HTTP/1.1"},
+		{"a rejection that echoes the request", echoingError(http.StatusBadRequest, "invalid_client"), "[redacted]"},
+		{"a rejection whose code is the secret", echoingError(http.StatusBadRequest, ""), "[redacted]"},
+		{"a failure that echoes the request", echoingError(http.StatusInternalServerError, "S1006"), "[redacted]"},
+		{"a success that echoes the request", echoingError(http.StatusOK, "invalid_grant"), "[redacted]"},
+		{"an overload that echoes the request", echoingError(http.StatusTooManyRequests, ""), "[redacted]"},
+		{"a page that echoes the request", pageWithSecrets(http.StatusOK), "HTML"},
+		{"a firewall's page that echoes the request", pageWithSecrets(http.StatusForbidden), "text/html"},
+		{"a gateway's page that echoes the request", pageWithSecrets(http.StatusBadGateway), "text/html"},
+		{"a redirect that echoes the request", redirectWithSecrets, "a redirect to [redacted], which"},
+		{"a status line that echoes the request", answerWithoutHTTP, "not HTTP/1.1"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newScene(t, simulator.Options{})
+			s := newLeakFixture(t, simulator.Options{})
 			for _, p := range s.Platforms() {
 				p.Intercept(test.answer)
 			}
@@ -707,11 +707,11 @@ func TestFailuresTellNoSecret(t *testing.T) {
 }
 
 // H01: connections that fail, and a proxy whose password is in the environment (T21).
-func TestFailuresOfTheConnectionTellNoSecret(t *testing.T) {
+func TestFailuresOfTheConnectionShowNoSecret(t *testing.T) {
 	t.Parallel()
 	t.Run("an authority that is not trusted", func(t *testing.T) {
 		t.Parallel()
-		s := newScene(t, simulator.Options{TLS: true})
+		s := newLeakFixture(t, simulator.Options{TLS: true})
 		s.configure(everyGrant)
 		s.trace("TF_LOG")
 		if r := s.run("plan -no-color"); r.Status == 0 || !strings.Contains(r.Stderr, "connection not trusted") {
@@ -730,12 +730,12 @@ func TestFailuresOfTheConnectionTellNoSecret(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newScene(t, simulator.Options{})
+			s := newLeakFixture(t, simulator.Options{})
 			platform := httptest.NewTLSServer(s.Equinix)
 			t.Cleanup(platform.Close)
 			proxy := httptest.NewServer(test.proxy(platform.Listener.Addr().String()))
 			t.Cleanup(proxy.Close)
-			s.secrets["the proxy's password"] = awkward(t)
+			s.secrets["the proxy's password"] = awkwardSecret(t)
 			user := url.UserPassword("user", s.secrets["the proxy's password"])
 			s.setenv("HTTPS_PROXY", "http://"+user.String()+"@"+proxy.Listener.Addr().String())
 			s.setenv("EQUINIX_API_ENDPOINT", "https://example.com") // the host in httptest's certificate; a proxy is asked for no loopback address
@@ -757,8 +757,8 @@ ephemeral "equinix_access_token" "t" { provider = ixtoken }
 	}
 	t.Run("a proxy whose URL cannot be read", func(t *testing.T) {
 		t.Parallel()
-		s := newScene(t, simulator.Options{})
-		s.secrets["the proxy's password"] = awkward(t)
+		s := newLeakFixture(t, simulator.Options{})
+		s.secrets["the proxy's password"] = awkwardSecret(t)
 		s.setenv("HTTPS_PROXY", "http://user:"+s.secrets["the proxy's password"]+"@[proxy")
 		s.setenv("EQUINIX_API_ENDPOINT", "https://proxied.invalid")
 		s.configure(`ephemeral "equinix_access_token" "t" { provider = ixtoken }`)
@@ -810,8 +810,8 @@ func refuse(status int) func(string) http.Handler {
 // C10, H15: a secret that is not accepted, or stands where none belongs, is in no log either.
 func TestInvalidValuesAreInNoArtefact(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, simulator.Options{})
-	odd := awkward(t)
+	s := newLeakFixture(t, simulator.Options{})
+	odd := awkwardSecret(t)
 	s.setSecret("odd", odd)
 	s.setSecret("huge", strings.Repeat(odd, 400))
 	s.setenv("TF_VAR_url", "https://u:"+url.QueryEscape(odd)+"@h.example/?key="+url.QueryEscape(odd))
@@ -861,7 +861,7 @@ func TestTheCLIsOwnRulesHold(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newScene(t, simulator.Options{})
+			s := newLeakFixture(t, simulator.Options{})
 			kind := "ephemeral"
 			if strings.Contains(test.config, "data.") {
 				kind = "data"
@@ -876,7 +876,7 @@ func TestTheCLIsOwnRulesHold(t *testing.T) {
 	}
 	t.Run("a sensitive output of a data source", func(t *testing.T) {
 		t.Parallel()
-		s := newScene(t, simulator.Options{})
+		s := newLeakFixture(t, simulator.Options{})
 		s.configure(`data "cloudlx_access_token" "t" { provider = ixtoken }
 output "o" {
   value     = data.cloudlx_access_token.t.access_token

@@ -82,7 +82,7 @@ func (f fence) scripts() []string {
 
 // runner runs the shell lines of the pages, in the place of a pipeline's.
 type runner struct {
-	*stage
+	*fixture
 	path    []string // before the system's
 	release string   // a directory that stands for the releases on GitHub
 	env     []string // what steps have set
@@ -101,7 +101,7 @@ func newRunnerWith(t *testing.T, options simulator.Options) *runner {
 			t.Skip(err)
 		}
 	}
-	r := &runner{stage: newStageWith(t, options), release: t.TempDir()}
+	r := &runner{fixture: newFixtureWith(t, options), release: t.TempDir()}
 	if err := r.Install(t.Context()); err != nil {
 		t.Fatal(err)
 	}

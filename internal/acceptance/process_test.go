@@ -32,20 +32,20 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// gone is how long the provider may outlive the CLI, or a signal that ends it.
-const gone = 5 * time.Second
+// endTimeout is how long the provider may outlive the CLI, or a signal that ends it.
+const endTimeout = 5 * time.Second
 
-// watched is a scene whose providers are started by a script that notes their process numbers, and keeps what they
+// processFixture is a scene whose providers are started by a script that notes their process numbers, and keeps what they
 // write to standard error apart from what the CLI makes of it.
-type watched struct {
-	*scene
+type processFixture struct {
+	*leakFixture
 	notes string // a directory in the scene's root
 }
 
-func newWatched(t *testing.T, options simulator.Options, exports ...string) *watched {
+func newProcessFixture(t *testing.T, options simulator.Options, exports ...string) *processFixture {
 	t.Helper()
-	s := newScene(t, options)
-	w := &watched{s, filepath.Join(s.root(), "notes")}
+	s := newLeakFixture(t, options)
+	w := &processFixture{s, filepath.Join(s.root(), "notes")}
 	starters := filepath.Join(s.root(), "starters")
 	for _, dir := range []string{w.notes, starters} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
@@ -67,7 +67,7 @@ func newWatched(t *testing.T, options simulator.Options, exports ...string) *wat
 }
 
 // stderrOfProviders is what the providers have written to standard error.
-func (w *watched) stderrOfProviders() string {
+func (w *processFixture) stderrOfProviders() string {
 	w.t.Helper()
 	text, err := os.ReadFile(filepath.Join(w.notes, "stderr"))
 	if err != nil {
@@ -83,7 +83,7 @@ type process struct {
 }
 
 // providers are those that run now.
-func (w *watched) providers() []process {
+func (w *processFixture) providers() []process {
 	w.t.Helper()
 	text, err := os.ReadFile(filepath.Join(w.notes, "pids"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -129,18 +129,18 @@ func (p process) ended(limit time.Duration) bool {
 	}
 }
 
-// held is a run whose request for a token waits for an answer.
-type held struct {
-	*watched
+// pendingRun is a run whose request for a token waits for an answer.
+type pendingRun struct {
+	*processFixture
 	cli            *os.Process
 	provider       process
 	stdout, stderr bytes.Buffer  // to be read when the run has ended
 	ended          chan struct{} // is closed then
 }
 
-// hold starts a plan, under another program if one is named, and returns once its request has arrived at CloudLX, which
+// startPending starts a plan, under another program if one is named, and returns once its request has arrived at CloudLX, which
 // does not answer.
-func (w *watched) hold(under ...string) *held {
+func (w *processFixture) startPending(under ...string) *pendingRun {
 	w.t.Helper()
 	arrived := make(chan struct{}, 1)
 	w.CloudLX.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
@@ -149,7 +149,7 @@ func (w *watched) hold(under ...string) *held {
 		return true
 	})
 	w.configure(`ephemeral "cloudlx_access_token" "t" { provider = ixtoken }`)
-	h := &held{watched: w, ended: make(chan struct{})}
+	h := &pendingRun{processFixture: w, ended: make(chan struct{})}
 	command := w.Command(w.t.Context(), "plan", "-no-color")
 	if len(under) > 0 {
 		command.Path, command.Args = under[0], slices.Concat(under, []string{cliPath}, command.Args[1:])
@@ -182,10 +182,10 @@ func (w *watched) hold(under ...string) *held {
 }
 
 // wantEnd waits for the end of the provider and of the CLI, and keeps what the latter has printed.
-func (h *held) wantEnd() {
+func (h *pendingRun) wantEnd() {
 	h.t.Helper()
-	if !h.provider.ended(gone) {
-		h.t.Errorf("the provider has not ended within %s", gone)
+	if !h.provider.ended(endTimeout) {
+		h.t.Errorf("the provider has not ended within %s", endTimeout)
 		signalled(h.t, h.provider.signal(syscall.SIGKILL))
 	}
 	<-h.ended
@@ -202,19 +202,19 @@ func signalled(t *testing.T, err error) {
 // X04
 func TestTheProviderEndsOnSignals(t *testing.T) {
 	t.Parallel()
-	for name, send := range map[string]func(*held) error{
-		"terminated": func(h *held) error { return h.provider.signal(syscall.SIGTERM) },
-		"interrupted twice": func(h *held) error {
+	for name, send := range map[string]func(*pendingRun) error{
+		"terminated": func(h *pendingRun) error { return h.provider.signal(syscall.SIGTERM) },
+		"interrupted twice": func(h *pendingRun) error {
 			return errors.Join(h.provider.signal(syscall.SIGINT), h.provider.signal(syscall.SIGINT))
 		},
-		"everything interrupted twice": func(h *held) error {
+		"everything interrupted twice": func(h *pendingRun) error {
 			return errors.Join(syscall.Kill(-h.cli.Pid, syscall.SIGINT), syscall.Kill(-h.cli.Pid, syscall.SIGINT))
 		},
-		"everything terminated": func(h *held) error { return syscall.Kill(-h.cli.Pid, syscall.SIGTERM) },
+		"everything terminated": func(h *pendingRun) error { return syscall.Kill(-h.cli.Pid, syscall.SIGTERM) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newWatched(t, simulator.Options{}).hold()
+			h := newProcessFixture(t, simulator.Options{}).startPending()
 			signalled(t, send(h))
 			h.wantEnd()
 			h.wantRequests(0, 0, 1)
@@ -226,7 +226,7 @@ func TestTheProviderEndsOnSignals(t *testing.T) {
 // X05
 func TestTheProviderEndsWithTheCLI(t *testing.T) {
 	t.Parallel()
-	h := newWatched(t, simulator.Options{}).hold()
+	h := newProcessFixture(t, simulator.Options{}).startPending()
 	signalled(t, h.cli.Kill())
 	h.wantEnd()
 	h.wantNoLeak()
@@ -235,7 +235,7 @@ func TestTheProviderEndsWithTheCLI(t *testing.T) {
 // X06
 func TestAKilledProviderFailsOneRun(t *testing.T) {
 	t.Parallel()
-	h := newWatched(t, simulator.Options{}).hold()
+	h := newProcessFixture(t, simulator.Options{}).startPending()
 	signalled(t, h.provider.signal(syscall.SIGKILL))
 	h.wantEnd()
 	if !strings.Contains(h.stderr.String(), "Error: ") {
@@ -252,9 +252,9 @@ func TestACrashLeavesNoCoreDumpAndNoSecret(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGABRT, syscall.SIGQUIT} {
 		t.Run(sig.String(), func(t *testing.T) {
 			t.Parallel()
-			w := newWatched(t, simulator.Options{})
+			w := newProcessFixture(t, simulator.Options{})
 			w.setenv("GOTRACEBACK", "crash")
-			h := w.hold("/bin/sh", "-c", `ulimit -c "$(ulimit -H -c)" && exec "$@"`, "sh")
+			h := w.startPending("/bin/sh", "-c", `ulimit -c "$(ulimit -H -c)" && exec "$@"`, "sh")
 			limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", h.provider.pid))
 			if err != nil || !noCore.Match(limits) {
 				t.Errorf("core dumps are not forbidden: error %v\n%s", err, limits)
@@ -291,8 +291,8 @@ func wantNoFile(t *testing.T, dir, prefix string) {
 // H09
 func TestNoProcessShowsASecretOrHasMoreThanItWasGiven(t *testing.T) {
 	t.Parallel()
-	h := newWatched(t, simulator.Options{}).hold()
-	scanner := leak.New(h.known())
+	h := newProcessFixture(t, simulator.Options{}).startPending()
+	scanner := leak.New(h.knownSecrets())
 	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil || len(all) == 0 {
 		t.Fatalf("%d processes, error %v", len(all), err)
@@ -332,7 +332,7 @@ func TestNoProcessShowsASecretOrHasMoreThanItWasGiven(t *testing.T) {
 // TF_LOG_PROVIDER alone leads.
 func TestHTTP2DebuggingShowsNoSecret(t *testing.T) {
 	t.Parallel()
-	w := newWatched(t, simulator.Options{TLS: true})
+	w := newProcessFixture(t, simulator.Options{TLS: true})
 	w.setenv("TF_VAR_ca_cert_pem", w.CAPEM)
 	w.setenv("GODEBUG", "http2debug=2")
 	w.setenv("TF_LOG_PROVIDER", "TRACE")
@@ -360,7 +360,7 @@ func TestOtherDebuggingHasNoEffect(t *testing.T) {
 		}
 	}()
 	keys := filepath.Join(t.TempDir(), "keys")
-	w := newWatched(t, simulator.Options{TLS: true}, // for the provider alone: the CLI itself does send traces
+	w := newProcessFixture(t, simulator.Options{TLS: true}, // for the provider alone: the CLI itself does send traces
 		"export SSLKEYLOGFILE='"+keys+"'",
 		"export OTEL_TRACES_EXPORTER=otlp OTEL_METRICS_EXPORTER=otlp OTEL_LOGS_EXPORTER=otlp OTEL_EXPORTER_OTLP_INSECURE=true",
 		"export OTEL_EXPORTER_OTLP_ENDPOINT='http://"+collector.Addr().String()+"'",
@@ -391,7 +391,7 @@ func TestAProviderKilledAtAnyMomentLeavesNoSecret(t *testing.T) {
 	case raceFlags != nil:
 		kills = 10 // every start takes ten times as long
 	}
-	w := newWatched(t, simulator.Options{})
+	w := newProcessFixture(t, simulator.Options{})
 	w.setenv("IXTOKEN_CACHE_DIR", filepath.Join(w.root(), "cache"))
 	w.CloudLX.SetLifetime(10*time.Second, time.Hour) // less than min_validity, and new for a second: every run asks and stores again
 	w.configure(`ephemeral "interxion_access_token" "t" { provider = ixtoken }
@@ -550,7 +550,7 @@ var reattach = regexp.MustCompile(`TF_REATTACH_PROVIDERS='([^']+)'`)
 // A provider that a debugger has started serves the CLI that is told of it, and ends on Ctrl-C.
 func TestADebuggedProviderServesTheCLI(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure(interxionBlock)
 	debugged := exec.CommandContext(t.Context(), provider(), "-debug")
 	debugged.Env = append(os.Environ(), s.Env...)
@@ -581,7 +581,7 @@ func TestADebuggedProviderServesTheCLI(t *testing.T) {
 // X06: a provider that is killed takes its proxies with it, and the run ends.
 func TestAKilledProviderTakesItsProxiesWithIt(t *testing.T) {
 	t.Parallel()
-	w := newWatched(t, simulator.Options{})
+	w := newProcessFixture(t, simulator.Options{})
 	file := filepath.Join(t.TempDir(), "url")
 	arrived := make(chan struct{}, 1)
 	w.Equinix.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
@@ -592,7 +592,7 @@ func TestAKilledProviderTakesItsProxiesWithIt(t *testing.T) {
 		<-r.Context().Done()
 		return true
 	})
-	w.configure(everyProxy(w.stage) + consumer(w.Equinix, "one", `echo "$PROXY" >'`+file+`'; exec curl -s "$PROXY$API"`))
+	w.configure(everyProxy(w.fixture) + consumer(w.Equinix, "one", `echo "$PROXY" >'`+file+`'; exec curl -s "$PROXY$API"`))
 	run := w.Command(t.Context(), "apply", "-auto-approve", "-no-color")
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
@@ -605,7 +605,7 @@ func TestAKilledProviderTakesItsProxiesWithIt(t *testing.T) {
 	if err := run.Wait(); err == nil {
 		t.Error("the run succeeded")
 	}
-	if took := time.Since(killed); took > gone {
+	if took := time.Since(killed); took > endTimeout {
 		t.Errorf("the run ended %s later", took)
 	}
 	wantGone(t, address(t, file))

@@ -22,10 +22,10 @@ import (
 )
 
 // everyProxy opens a proxy for each platform. Those of Equinix and CloudLX forward to the default.
-func everyProxy(s *stage) string {
+func everyProxy(s *fixture) string {
 	text := ""
 	for _, p := range s.Platforms() {
-		text += fmt.Sprintf("ephemeral \"%s_api_proxy\" \"p\" {\n  provider = ixtoken\n", described(p).Name)
+		text += fmt.Sprintf("ephemeral \"%s_api_proxy\" \"p\" {\n  provider = ixtoken\n", platformOf(p).Name)
 		if p != s.Equinix && p != s.CloudLX {
 			text += fmt.Sprintf("  upstream = %q\n", p.URL())
 		}
@@ -44,7 +44,7 @@ resource "terraform_data" "%s_%s" {
     environment = { PROXY = ephemeral.%[1]s_api_proxy.p.url, API = %[4]q }
   }
 }
-`, described(p).Name, name, script, path)
+`, platformOf(p).Name, name, script, path)
 }
 
 // apiCalls are the statuses with which a platform's API has answered.
@@ -59,18 +59,18 @@ func apiCalls(p *simulator.Platform) map[int]int {
 }
 
 // An apply that takes several times as long as a token lasts: every call is accepted, and each token is asked for once.
-func TestAnApplyOutlivesItsTokens(t *testing.T) {
+func TestAnApplyLastsLongerThanItsTokens(t *testing.T) {
 	t.Parallel()
 	lifetime, seconds := 2*time.Second, 6
 	if os.Getenv("IXTOKEN_SOAK") != "" {
 		lifetime, seconds = 3*time.Second, 12
 	}
-	s := newStage(t)
+	s := newFixture(t)
 	text := everyProxy(s)
 	for _, p := range s.Platforms() {
 		p.SetLifetime(lifetime, 0)
 		for _, name := range []string{"one", "two"} {
-			text += consumer(p, name, fmt.Sprintf(`for i in $(seq %d); do curl -s -o /dev/null -w '%%%%{http_code} ' "$PROXY$API" >>%s-%s; sleep 0.2; done`, seconds*5, described(p).Name, name))
+			text += consumer(p, name, fmt.Sprintf(`for i in $(seq %d); do curl -s -o /dev/null -w '%%%%{http_code} ' "$PROXY$API" >>%s-%s; sleep 0.2; done`, seconds*5, platformOf(p).Name, name))
 		}
 	}
 	s.configure(text)
@@ -86,7 +86,7 @@ func TestAnApplyOutlivesItsTokens(t *testing.T) {
 		calls, tokens := apiCalls(p), len(tokenRequests(p))-planned[p]
 		t.Logf("%s: apply of %.1f s on tokens of %s: API calls by status %v, %d token requests", p.Name(), took.Seconds(), lifetime, calls, tokens)
 		for _, name := range []string{"one", "two"} { // on a busy machine a token may end on its way; then the proxy repeats the call
-			got, err := os.ReadFile(filepath.Join(s.Dir, described(p).Name+"-"+name))
+			got, err := os.ReadFile(filepath.Join(s.Dir, platformOf(p).Name+"-"+name))
 			if err != nil || string(got) != strings.Repeat("200 ", 5*seconds) {
 				t.Errorf("%s: %v, a consumer was answered %s", p.Name(), err, got)
 			}
@@ -101,7 +101,7 @@ func TestAnApplyOutlivesItsTokens(t *testing.T) {
 // A thousand requests within the life of a token cost one token request, whoever sends them.
 func TestAThousandRequestsOfAnApplyShareAToken(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	script := `for i in $(seq 50); do echo "url = \"$PROXY$API\""; echo 'output = "/dev/null"'; done | curl -s --config -`
 	text := everyProxy(s)
 	for i := range 20 {
@@ -143,7 +143,7 @@ func wantGone(t *testing.T, address string) {
 // X11: each command opens proxies and ends with none, and a consumer that fails changes nothing about that.
 func TestNoProxyOutlivesItsRun(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	file := filepath.Join(t.TempDir(), "url")
 	good := everyProxy(s) + consumer(s.Equinix, "one", `echo "$PROXY" >'`+file+`'; curl -sf "$PROXY$API" >/dev/null`)
 	s.configure(good)
@@ -167,7 +167,7 @@ func TestNoProxyOutlivesItsRun(t *testing.T) {
 // X01: Ctrl-C while a request is under way ends the run, and the proxy with it.
 func TestCtrlCEndsARunWithARequestUnderWay(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	file := filepath.Join(t.TempDir(), "url")
 	arrived := make(chan struct{}, 1)
 	s.Equinix.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
@@ -223,11 +223,11 @@ func TestAnotherProviderUsesTheProxy(t *testing.T) {
 // The authorities in ca_cert_pem are trusted for the API too, and no others.
 func TestAProxyTrustsTheConfiguredAuthorities(t *testing.T) {
 	t.Parallel()
-	s := newStageWith(t, simulator.Options{TLS: true})
+	s := newFixtureWith(t, simulator.Options{TLS: true})
 	if err := s.Write("ca.pem", s.CAPEM); err != nil {
 		t.Fatal(err)
 	}
-	own := newStageWith(t, simulator.Options{TLS: true}) // of another authority
+	own := newFixtureWith(t, simulator.Options{TLS: true}) // of another authority
 	s.configure(`provider "ixtoken" { ca_cert_pem = file("ca.pem") }
 ephemeral "equinix_api_proxy" "p" { provider = ixtoken }
 ephemeral "equinix_api_proxy" "other" {
@@ -258,7 +258,7 @@ func TestTheGuideMendsAnApplyThatIsTooLong(t *testing.T) {
 		"  headers = {\n    Authorization = ephemeral.interxion_access_token.main.authorization\n  }\n", "",
 	).Replace(before)
 	for config, want := range map[string]int{before: 1, after: 0} {
-		s := newStage(t)
+		s := newFixture(t)
 		s.Interxion.SetLifetime(2*time.Second, 0)
 		text := `terraform {
   required_providers {
@@ -289,9 +289,9 @@ resource "restapi_object" "late" {
 // in what the proxy answers.
 func TestAProxyLeavesNoSecretAnywhere(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, simulator.Options{})
+	s := newLeakFixture(t, simulator.Options{})
 	urls := filepath.Join(t.TempDir(), "urls") // is not looked through
-	text := everyProxy(s.stage)
+	text := everyProxy(s.fixture)
 	for _, p := range s.Platforms() {
 		text += consumer(p, "good", `echo "$PROXY" >>'`+urls+`'; curl -si "$PROXY$API" >>answers`) +
 			consumer(p, "bad", strings.Join([]string{

@@ -75,7 +75,7 @@ func (r release) archived(t *testing.T) map[string]*zip.File {
 }
 
 // Registries take a release whose checksums list the archives and the manifest, nothing else, and are signed.
-func TestReleaseIsWhatRegistriesTake(t *testing.T) {
+func TestReleaseMeetsTheRegistriesRules(t *testing.T) {
 	r := newRelease(t)
 	sums, err := os.Open(r.path("SHA256SUMS"))
 	if err != nil {
@@ -173,9 +173,9 @@ func TestReleaseBillOfMaterialsIsComplete(t *testing.T) {
 }
 
 // install makes "init" find the release, and returns a workspace that uses it.
-func (r release) install(t *testing.T) *stage {
+func (r release) install(t *testing.T) *fixture {
 	t.Helper()
-	s := newStage(t)
+	s := newFixture(t)
 	mirror := t.TempDir()
 	shelf := filepath.Join(mirror, "example.com", "ixtoken", "ixtoken")
 	if err := os.MkdirAll(shelf, 0o700); err != nil {
@@ -212,7 +212,7 @@ ephemeral "equinix_access_token" "t" { provider = ixtoken }
 }
 
 // run runs the binary that "init" has installed in a workspace.
-func (r release) run(t *testing.T, s *stage, argument string) string {
+func (r release) run(t *testing.T, s *fixture, argument string) string {
 	t.Helper()
 	installed := filepath.Join(s.Dir, ".terraform", "providers", "example.com", "ixtoken", "ixtoken", r.version, target)
 	output, err := exec.CommandContext(t.Context(), filepath.Join(installed, "terraform-provider-ixtoken_v"+r.version+cli.Suffix), argument).CombinedOutput()
@@ -305,7 +305,7 @@ func (r release) offers(t *testing.T) map[string][]string {
 // A build of one's own is installed without any setting, beside others and over one that runs, and used as a release is.
 func TestInstalledBuildIsFoundByInit(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure(interxionBlock)
 	home := filepath.Dir(s.Dir)
 	install := func() string {

@@ -12,12 +12,12 @@ import (
 )
 
 // K01
-func TestAThousandBlocksAreOneRequestAProcess(t *testing.T) {
+func TestAThousandBlocksShareOneRequestPerProcess(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"ephemeral", "data"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			s.configure(kind + ` "interxion_access_token" "many" {
   provider = ixtoken
   count    = 1000
@@ -36,7 +36,7 @@ func TestAThousandBlocksAreOneRequestAProcess(t *testing.T) {
 }
 
 // K03, K23, S03
-func TestARejectedCredentialIsSentOnceAProcess(t *testing.T) {
+func TestARejectedCredentialIsSentOncePerProcess(t *testing.T) {
 	t.Parallel()
 	for name, block := range map[string]string{
 		"client credentials": `client_secret = "wrong"`,
@@ -46,8 +46,8 @@ func TestARejectedCredentialIsSentOnceAProcess(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
-			s.configure(separate(100, "ephemeral", "equinix_access_token", block))
+			s := newFixture(t)
+			s.configure(separateBlocks(100, "ephemeral", "equinix_access_token", block))
 			r := s.report("plan")
 			s.wantRequests(0, 1, 0)
 			if s.Equinix.Locked() {
@@ -66,7 +66,7 @@ func TestARejectedCredentialIsSentOnceAProcess(t *testing.T) {
 // K07, without a cache between processes: each phase asks once.
 func TestEachPhaseAsksOnce(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure(`data "cloudlx_access_token" "t" { provider = ixtoken }
 resource "terraform_data" "t" { input = data.cloudlx_access_token.t.token_type }
 `)
@@ -82,7 +82,7 @@ resource "terraform_data" "t" { input = data.cloudlx_access_token.t.token_type }
 // K25, M18
 func TestAShortTokenIsHandedOutWithAWarning(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.Equinix.SetLifetime(90*time.Second, 0)
 	s.configure(`ephemeral "equinix_access_token" "short" { provider = ixtoken }
 ephemeral "equinix_access_token" "modest" {
@@ -103,7 +103,7 @@ ephemeral "equinix_access_token" "modest" {
 // K26: closing sends nothing, and says so only if the token ended while it was in use.
 func TestCloseWarnsOfATokenThatEndedWhileInUse(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.Interxion.SetLifetime(5*time.Second, 0) // a busy machine may take some of it to hand the token out
 	s.configure(`ephemeral "interxion_access_token" "t" {
   provider     = ixtoken
@@ -123,9 +123,9 @@ resource "terraform_data" "slow" {
 	s.wantRequests(2, 0, 0)
 }
 
-func TestOtherRequestsAreNotShared(t *testing.T) {
+func TestDifferentRequestsAreNotShared(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure(`ephemeral "interxion_access_token" "all" { provider = ixtoken }
 ephemeral "interxion_access_token" "same" {
   provider     = ixtoken
@@ -146,7 +146,7 @@ ephemeral "interxion_access_token" "read" {
 // Each block warns, and a person sees one warning.
 func TestTokensOfFiveMinutesAreShared(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	blocks := map[*simulator.Platform]string{s.IXAPI: "ixapi_access_token", s.Megaport: "megaport_access_token"}
 	config := ""
 	for p, kind := range blocks {
