@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// K07: with the cache, a plan, the apply of its file, another apply and a destroy are one request together.
+// K07: with the cache, a plan, the apply of its file, another apply and a destroy send one request in total.
 func TestOneRequestForAllPhases(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"ephemeral", "data"} {
@@ -37,7 +37,7 @@ resource "terraform_data" "use" {
 	}
 }
 
-// The second opening finds what the first obtained for a refresh token that the platform rotated.
+// The plan uses a refresh token, and the platform rotates it. The apply finds the plan's token in the cache.
 func TestARefreshTokenServesPlanAndApplyWithTheCache(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -68,7 +68,7 @@ resource "terraform_data" "use" {
 	}
 }
 
-// F06, H21: a directory in which others could write is refused, and the token delivered all the same.
+// F06, H21: a directory in which other users can write is not used, but the block gets its token.
 func TestADirectoryThatOthersCanWriteIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(dir string) error{
@@ -103,7 +103,7 @@ func TestADirectoryThatOthersCanWriteIsRefused(t *testing.T) {
 	}
 }
 
-// F16: no home, and names that nothing expands. No directory of such a name is made.
+// F16: no home directory, and names that nothing expands. No directory with such a name is created.
 func TestANameThatNothingExpandsIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
@@ -138,7 +138,7 @@ func TestANameThatNothingExpandsIsRefused(t *testing.T) {
 	}
 }
 
-// entries are the names in a directory.
+// entries returns the names in a directory.
 func entries(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	found, err := os.ReadDir(dir)
@@ -151,7 +151,7 @@ func entries(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// F02: an entry that somebody has changed is a warning in the log, without a path and without a secret.
+// F02: a manipulated entry causes a warning in the log, without its path and without a secret.
 func TestAChangedEntryIsLogged(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -186,7 +186,7 @@ func TestAChangedEntryIsLogged(t *testing.T) {
 	s.wantRequests(2, 0, 0)
 }
 
-// The log says where a token comes from, and why.
+// The log says where each token comes from, and why.
 func TestTheLogShowsHitsAndMisses(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)

@@ -18,7 +18,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 )
 
-// X03: Ctrl-C ends the wait for another run, which holds the lock, and disturbs neither that run nor the next.
+// X03: Ctrl-C ends the wait for a lock that another run holds. It disturbs neither that run nor the next one.
 func TestCtrlCEndsTheWaitForAnotherRun(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -49,7 +49,7 @@ func TestCtrlCEndsTheWaitForAnotherRun(t *testing.T) {
 	if err := waiter.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(time.Minute); !output.contains("cache miss"); <-time.After(time.Millisecond) { // the next thing is the lock
+	for end := time.Now().Add(time.Minute); !output.contains("cache miss"); <-time.After(time.Millisecond) { // next, it waits for the lock
 		if time.Now().After(end) {
 			t.Fatalf("the second run does not wait:\n%s", output.String())
 		}
@@ -73,7 +73,7 @@ func TestCtrlCEndsTheWaitForAnotherRun(t *testing.T) {
 	s.wantRequests(1, 0, 0)
 }
 
-// syncBuffer is output that is read while it is written.
+// syncBuffer is a buffer that can be read while another goroutine writes to it.
 type syncBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer

@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// interruptTimeout is how long a run may take to end after Ctrl-C.
+// interruptTimeout is the time limit for a run to end after Ctrl-C.
 const interruptTimeout = 2 * time.Second
 
-// X01, X02: Ctrl-C reaches every process of the terminal's group; the run ends at once and says why.
+// X01, X02: Ctrl-C reaches every process of the terminal's process group. The run ends at once and says why.
 func TestCtrlCEndsEveryWait(t *testing.T) {
 	t.Parallel()
 	hang := func(_ http.ResponseWriter, r *http.Request) bool {
@@ -47,7 +47,7 @@ func TestCtrlCEndsEveryWait(t *testing.T) {
 					run := s.Command(t.Context(), append(strings.Fields(command), "-no-color")...)
 					var output bytes.Buffer
 					run.Stdout, run.Stderr = &output, &output
-					run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // as a shell does for a job
+					run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a process group, as a shell makes for a job
 					if err := run.Start(); err != nil {
 						t.Fatal(err)
 					}
@@ -70,7 +70,7 @@ func TestCtrlCEndsEveryWait(t *testing.T) {
 	}
 }
 
-// X06 and after: a run that was interrupted leaves nothing that disturbs the next.
+// X06: an interrupted run does not disturb the next run.
 func TestTheRunAfterAnInterruptedOneWorks(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -97,7 +97,7 @@ func TestTheRunAfterAnInterruptedOneWorks(t *testing.T) {
 	s.must("apply", "-auto-approve")
 }
 
-// X11: destroy, refresh-only and test open as often as a plan does, and end.
+// X11: destroy, refresh-only and test open a block as often as a plan does, and end.
 func TestOtherCommandsOpenAndEnd(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)

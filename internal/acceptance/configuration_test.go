@@ -19,7 +19,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// canary stands in every value that must not be shown.
+// canary is part of every value that must not be shown.
 const canary = "CANARY-7f3a91d2"
 
 func equinixBlock(body string) string {
@@ -34,7 +34,7 @@ func megaportBlock(body string) string {
 	return "ephemeral \"megaport_access_token\" \"t\" {\n  provider = ixtoken\n" + body + "\n}\n"
 }
 
-// Each of these configurations is refused with one diagnostic that says what to set, and nothing is sent.
+// Each of these configurations causes one error that says what to set. Nothing is sent.
 func TestBadConfigurationIsRefused(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 1<<20)
@@ -42,7 +42,7 @@ func TestBadConfigurationIsRefused(t *testing.T) {
 		name   string
 		config string
 		env    []string
-		want   []string // in the only diagnostic
+		want   []string // texts in the only diagnostic
 	}{
 		{
 			name:   "C02 nothing is set",
@@ -173,7 +173,7 @@ password_encoding = "md5-b64"`), want: []string{"user_password", "md5_b64"}},
 	}
 }
 
-// C11: what the CLI or the framework says of a wrong type shows no value.
+// C11: the errors of the CLI and the framework about a wrong type do not show the value.
 func TestAWrongTypeShowsNoValue(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -185,7 +185,7 @@ func TestAWrongTypeShowsNoValue(t *testing.T) {
 	s.wantRequests(0, 0, 0)
 }
 
-// C10: a value from a variable is nowhere in the output, whichever secret it is for.
+// C10: the output does not show a secret from an input variable, whichever attribute it is for.
 func TestInvalidSecretsFromVariablesAreNotShown(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"client_secret", "user_password", "previous_refresh_token"} {
@@ -221,7 +221,7 @@ output "encoded" { value = provider::ixtoken::md5_b64("x") }
 const laterValue = `resource "terraform_data" "later" { input = "known after apply" }
 `
 
-// C03: Terraform and OpenTofu defer a block by themselves whose own arguments are not known yet.
+// C03: Terraform and OpenTofu defer a block if its own arguments are not known yet.
 func TestABlockWithUnknownArgumentsIsDeferred(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"ephemeral", "data"} {
@@ -247,7 +247,7 @@ resource "terraform_data" "use" {
 	}
 }
 
-// C03: in the provider block, the CLI does not wait: the provider says so, and what to do instead.
+// C03: the CLI does not wait for an unknown value in the provider block. The error says so, and what to do instead.
 func TestAnUnknownValueInTheProviderBlockIsNamed(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, kind, provider, want, advice string }{
@@ -281,7 +281,7 @@ func TestAnUnknownValueInTheProviderBlockIsNamed(t *testing.T) {
 	}
 }
 
-// C03: a platform that is not used may have unknown settings.
+// C03: an unused platform may have unknown settings.
 func TestUnknownSettingsOfAnUnusedPlatformDoNoHarm(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -298,14 +298,14 @@ ephemeral "equinix_access_token" "own" {
 	s.wantRequests(0, 1, 1)
 }
 
-// escaped writes a value as it stands in a quoted string of the configuration.
+// escaped escapes a value for a quoted string of the configuration.
 func escaped(value string) string {
 	quoted := strings.Trim(fmt.Sprintf("%q", value), `"`)
 	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(quoted)
 }
 
-// C06: what a file, a shell or a pipeline has left around a value, or in its place, is sent unchanged, with one warning.
-// Where the login is rejected, the error says it too.
+// C06: files, shells and pipelines may leave blanks or quotes around a value, or a placeholder in its place. Such a value is
+// sent unchanged, with one warning. If the login is rejected, the error mentions it too.
 func TestAnOddCredentialIsSentUnchangedWithAWarning(t *testing.T) {
 	t.Parallel()
 	const client, password = `ephemeral "cloudlx_access_token" "t" { provider = ixtoken }`, "grant_type = \"password\""
@@ -357,7 +357,7 @@ func TestAnOddCredentialIsSentUnchangedWithAWarning(t *testing.T) {
 	}
 }
 
-// C06: an odd refresh token is replaced by the client credentials as any other that the platform does not take.
+// C06: the platform rejects an odd refresh token, and the client credentials are used instead, as for any other refresh token.
 func TestAnOddRefreshTokenCausesAWarning(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -406,7 +406,7 @@ ephemeral "interxion_access_token" "t" {
 	}
 }
 
-// C16: the URL of one platform given to another.
+// C16: a platform is configured with the URL of another platform.
 func TestAnotherPlatformsURLIsHintedAt(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -422,8 +422,8 @@ func TestAnotherPlatformsURLIsHintedAt(t *testing.T) {
 	s.wantRequests(1, 0, 0)
 }
 
-// C19: with Terraform before 1.10 or OpenTofu before 1.11, which IXTOKEN_OLD_CLI names, data sources work, and the CLI itself
-// refuses ephemeral blocks.
+// C19: with Terraform before 1.10 or OpenTofu before 1.11, data sources work, and the CLI rejects ephemeral blocks.
+// IXTOKEN_OLD_CLI is the path of such a CLI.
 func TestAnOlderCLIHasTheDataSource(t *testing.T) {
 	t.Parallel()
 	path := os.Getenv("IXTOKEN_OLD_CLI")

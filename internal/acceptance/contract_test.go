@@ -13,8 +13,8 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// TestEveryPlatformKeepsThePromises holds each platform of the simulator, in both kinds, against what users may rely on.
-// A new platform is in it by itself.
+// TestEveryPlatformKeepsThePromises tests what users may rely on, for each platform of the simulator and for both kinds. It
+// includes a new platform automatically.
 func TestEveryPlatformKeepsThePromises(t *testing.T) {
 	t.Parallel()
 	for i, p := range newFixture(t).Platforms() {
@@ -44,7 +44,7 @@ func TestEveryPlatformKeepsThePromises(t *testing.T) {
 	}
 }
 
-// variables are the environment variables of a platform.
+// variables has the names of a platform's environment variables.
 type variables struct{ url, clientID, clientSecret string }
 
 func variablesOf(p *simulator.Platform) variables {
@@ -56,7 +56,7 @@ func variablesOf(p *simulator.Platform) variables {
 	return variables{names[0], names[1], names[2]}
 }
 
-// platformOf is what the front ends know of a platform of the simulator.
+// platformOf returns the description of a simulated platform.
 func platformOf(p *simulator.Platform) platforms.Platform {
 	for _, platform := range platforms.All {
 		if platform.Title == p.Name() {
@@ -66,10 +66,10 @@ func platformOf(p *simulator.Platform) platforms.Platform {
 	panic("the simulator has a platform that the provider does not know: " + p.Name())
 }
 
-// tokenType is the type of a platform's blocks.
+// tokenType returns the type of a platform's access token blocks.
 func tokenType(p *simulator.Platform) string { return platformOf(p).Name + "_access_token" }
 
-// inputOf is the input that an environment variable sets.
+// inputOf returns the input that an environment variable sets.
 func inputOf(p *simulator.Platform, variable string) platforms.Input {
 	for _, in := range platformOf(p).Inputs {
 		if in.Environment == variable {
@@ -79,7 +79,7 @@ func inputOf(p *simulator.Platform, variable string) platforms.Input {
 	panic(p.Name() + " has no input for " + variable)
 }
 
-// bothKinds has twenty blocks of each kind.
+// bothKinds returns twenty blocks of each kind.
 func bothKinds(p *simulator.Platform) string {
 	return `ephemeral "` + tokenType(p) + `" "many" {
   provider = ixtoken
@@ -136,19 +136,19 @@ resource "restapi_object" "o" {
 	if err := s.Write("main.tf", text); err != nil {
 		s.t.Fatal(err)
 	}
-	r := s.run("apply", "-auto-approve") // whatever the API makes of the object
+	r := s.run("apply", "-auto-approve") // the API may reject the object
 	calls := slices.DeleteFunc(p.Requests(), func(r simulator.Request) bool { return r.Grant != "" })
 	if len(calls) != 1 || calls[0].Path != strings.TrimPrefix(p.APIURL(), p.URL()) || calls[0].Rejected {
 		s.t.Errorf("requests %v\n%s%s", p.Requests(), r.Stdout, r.Stderr)
 	}
 }
 
-// wantRefusals fails the test unless each of forty blocks, twenty of each kind, has one error that says it all.
+// wantRefusals fails the test unless each of forty blocks, twenty of each kind, has exactly one error with all words.
 func wantRefusals(s *fixture, p *simulator.Platform, words ...string) {
 	s.t.Helper()
 	s.configure(separateBlocks(20, "ephemeral", tokenType(p), "") + separateBlocks(20, "data", tokenType(p), ""))
 	r := s.report("plan")
-	byKind := map[string][]diagnostic{} // what a data source may not have, its text says
+	byKind := map[string][]diagnostic{} // the texts for data sources differ
 	for _, d := range r.errors {
 		kind, _, _ := strings.Cut(d.Address, ".")
 		byKind[kind] = append(byKind[kind], d)

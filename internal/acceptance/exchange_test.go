@@ -14,7 +14,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// exchangeBlocks is a block of each platform that exchanges an identity token, of the kind, with further arguments.
+// exchangeBlocks returns one block of the kind for each platform with token exchange, with further arguments.
 func exchangeBlocks(kind, arguments string) string {
 	return kind + ` "equinix_access_token" "t" {
   provider             = ixtoken
@@ -29,7 +29,7 @@ func exchangeBlocks(kind, arguments string) string {
 `
 }
 
-// useTokens hands the tokens to a provisioner, so that a CLI needs them in the apply too.
+// useTokens passes the tokens to a provisioner, so that the CLI needs them in the apply too.
 const useTokens = `resource "terraform_data" "use" {
   provisioner "local-exec" {
     command     = "exit 0"
@@ -38,8 +38,8 @@ const useTokens = `resource "terraform_data" "use" {
 }
 `
 
-// Each source of an identity token gives a token in the plan and in the apply, without client credentials, and the identity
-// token is in no file.
+// With each source of an identity token, there is a token in the plan and in the apply, without client credentials. The
+// identity token is in no file.
 func TestIdentityTokensOfEachSource(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -63,7 +63,7 @@ func TestIdentityTokensOfEachSource(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newFixtureWith(t, simulator.Options{TLS: true}) // GitHub is asked by https alone
+			s := newFixtureWith(t, simulator.Options{TLS: true}) // requests to GitHub need https
 			idToken, err := s.Issuer.Token(time.Hour)
 			if err != nil {
 				t.Fatal(err)
@@ -86,7 +86,7 @@ func TestIdentityTokensOfEachSource(t *testing.T) {
 	}
 }
 
-// What is wrong with a token exchange is one diagnostic for each block, and nothing is sent.
+// Wrong settings of a token exchange cause one error for each block. Nothing is sent.
 func TestWrongSettingsOfATokenExchange(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -140,8 +140,7 @@ func TestWrongSettingsOfATokenExchange(t *testing.T) {
 	}
 }
 
-// A scope of a token exchange in the environment, as the official provider reads it, never leads to a login with the client
-// secret.
+// The official provider's variable for the scope of a token exchange is set. Then there is no login with the client secret.
 func TestAScopeWithoutAnIdentityTokenIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"ephemeral", "data"} {
@@ -163,8 +162,8 @@ func TestAScopeWithoutAnIdentityTokenIsAnError(t *testing.T) {
 	}
 }
 
-// An identity token that the platform does not accept is sent once, whatever the blocks ask for. The error says what the
-// platform has seen.
+// An identity token that the platform rejects is sent once, for all blocks. The error shows the claims that the platform has
+// seen.
 func TestARejectedIdentityTokenIsSentOnce(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)

@@ -18,7 +18,7 @@ import (
 const interxionBlock = `ephemeral "interxion_access_token" "t" { provider = ixtoken }
 `
 
-// answers makes a platform answer every request so.
+// answers returns an interceptor that gives every request the same answer.
 func answers(status int, contentType, body string) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Content-Type", contentType)
@@ -28,7 +28,7 @@ func answers(status int, contentType, body string) func(http.ResponseWriter, *ht
 	}
 }
 
-// What a platform answers becomes one error that says what was answered and what to check, without the body.
+// A platform's error becomes one diagnostic that says what the platform answered and what to check. It does not show the body.
 func TestFailuresAreExplainedOnce(t *testing.T) {
 	t.Parallel()
 	page := "<html><title>" + canary + "</title></html>"
@@ -92,7 +92,7 @@ func TestTemporaryFaultsAreRetried(t *testing.T) {
 	s.wantRequests(3, 0, 0)
 }
 
-// max_retries is what is sent after the first attempt.
+// max_retries counts the attempts after the first.
 func TestMaxRetriesIsHonoured(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -176,7 +176,7 @@ func TestScopesThatWereNotGrantedAreNamed(t *testing.T) {
 	}
 }
 
-// H19: nothing secret is in a URL or a User-Agent; the latter says who asks.
+// H19: URLs and the User-Agent header contain no secret. The header names the provider and its version.
 func TestTheRequestNamesTheProviderAndNoSecret(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)

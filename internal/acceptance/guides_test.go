@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// section is the part of a page below a heading.
+// section returns the part of a page below a heading.
 func section(t *testing.T, page, heading string) string {
 	t.Helper()
 	_, text, found := strings.Cut(read(t, page), "\n"+heading+"\n")
@@ -19,7 +19,7 @@ func section(t *testing.T, page, heading string) string {
 	return text
 }
 
-// The guide quotes what the CLI itself says of mistakes that users of this provider make.
+// The guide quotes the CLI's own messages about mistakes that users of this provider make.
 func TestTheGuideExplainsWhatTheCLISays(t *testing.T) {
 	t.Parallel()
 	const token = "ephemeral.equinix_access_token.t.authorization"
@@ -92,7 +92,7 @@ resource "terraform_data" "use" {
 	}
 }
 
-// The two files of the recipe make a test that passes without credentials.
+// The recipe's two files are a test that passes without credentials.
 func TestTheRecipeForTestsWorks(t *testing.T) {
 	t.Parallel()
 	files := fenced.FindAllStringSubmatch(section(t, "docs/guides/recipes.md", "## Test without credentials"), -1)

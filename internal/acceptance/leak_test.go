@@ -35,22 +35,22 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// leakFixture is a stage of which everything is kept that the runs print and write. In the end it is looked through for every
-// secret. The configuration holds none: they come from the environment, where the CLI prints them at no level.
+// leakFixture is a fixture that keeps everything that the runs print and write. At the end, the test searches it for every
+// secret. The configuration contains none: secrets come from the environment, which the CLI does not log.
 type leakFixture struct {
 	*fixture
 	temporary string            // the directory for temporary files
-	secrets   map[string]string // by name; those of the platforms are added when they are looked for
+	secrets   map[string]string // by name, without the secrets of the platforms
 	printed   []printed
 	runs      int
 }
 
-// printed is what a run has printed.
+// printed is the output of a run.
 type printed struct{ what, text string }
 
 func newLeakFixture(t *testing.T, options simulator.Options) *leakFixture {
 	t.Helper()
-	temporary, err := os.MkdirTemp("", "s") //nolint:usetesting // a short path: it holds the plugins' sockets
+	temporary, err := os.MkdirTemp("", "s") //nolint:usetesting // sockets of the plugins need a short path
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func newLeakFixture(t *testing.T, options simulator.Options) *leakFixture {
 	return s
 }
 
-// awkwardSecret is a random secret that no platform knows, with every character that needs an escape somewhere.
+// awkwardSecret returns a random secret that no platform accepts, with every character that needs an escape somewhere.
 func awkwardSecret(t *testing.T) string {
 	t.Helper()
 	random, err := simulator.Start(simulator.Options{})
@@ -89,7 +89,7 @@ func awkwardSecret(t *testing.T) string {
 	return random.CloudLX.Credentials().ClientSecret
 }
 
-// headerSafe is what a header may hold of a text.
+// headerSafe removes the characters that a header must not contain.
 func headerSafe(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r <= ' ' || r > '~' {
@@ -99,22 +99,22 @@ func headerSafe(text string) string {
 	}, text)
 }
 
-// setSecret gives a variable of the configuration a value that is looked for.
+// setSecret sets an input variable to a secret for which the test searches.
 func (s *leakFixture) setSecret(variable, value string) {
 	s.setenv("TF_VAR_"+variable, value)
 	s.secrets["variable "+variable] = value
 }
 
-// root is the directory that holds all that is written but temporary files.
+// root returns the directory that contains everything except temporary files.
 func (s *leakFixture) root() string { return filepath.Dir(s.Dir) }
 
-// trace sets the level of a logger, and a file for what it logs from now on.
+// trace sets the level of a logger to TRACE, and a new file for the log.
 func (s *leakFixture) trace(variable string) {
 	s.setenv(variable, "TRACE")
 	s.setenv("TF_LOG_PATH", filepath.Join(s.root(), fmt.Sprintf("%s-%d.log", variable, s.runs)))
 }
 
-// run keeps what is printed.
+// run runs a command and keeps its output.
 func (s *leakFixture) run(command string, more ...string) cli.Result {
 	s.t.Helper()
 	r := s.fixture.run(append(strings.Fields(command), more...)...)
@@ -136,7 +136,7 @@ func (s *leakFixture) keep(command, stdout, stderr string) {
 	s.printed = append(s.printed, printed{"output of " + command, stdout}, printed{"errors of " + command, stderr})
 }
 
-// console evaluates expressions, one a line.
+// console evaluates expressions, one per line.
 func (s *leakFixture) console(expressions ...string) string {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
@@ -152,24 +152,24 @@ func (s *leakFixture) console(expressions ...string) string {
 	return stdout.String()
 }
 
-// knownSecrets are all secrets by name, with the tokens that the platforms have issued by now.
+// knownSecrets returns all secrets by name, with the tokens that the platforms have issued so far.
 func (s *leakFixture) knownSecrets() map[string]string {
 	known := maps.Clone(s.secrets)
 	for i, token := range s.Issuer.Issued() {
 		known[fmt.Sprintf("identity token %d", i)] = token[strings.LastIndex(token, ".")+1:]
 	}
 	for _, p := range s.Platforms() {
-		p.Intercept(nil) // kindOf asks the platform itself
+		p.Intercept(nil) // kindOf calls the platform's API
 		known[p.Name()+" client secret"] = p.Credentials().ClientSecret
 		for i, token := range p.Issued() {
-			// Of a JSON Web Token the signature makes the secret; the rest is much the same in all of them.
+			// Only the signature of a JSON Web Token is searched for: the rest is similar in all tokens.
 			known[fmt.Sprintf("%s %s %d", p.Name(), kindOf(s.t, p, token), i)] = token[strings.LastIndex(token, ".")+1:]
 		}
 	}
 	return known
 }
 
-// kindOf tells access tokens, which open the API, from what else there is.
+// kindOf returns whether a token is an access token, which the API accepts, or another one.
 func kindOf(t *testing.T, p *simulator.Platform, token string) string {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, p.APIURL(), nil)
@@ -182,8 +182,8 @@ func kindOf(t *testing.T, p *simulator.Platform, token string) string {
 	return "refresh token"
 }
 
-// wantNoLeak looks through all that the runs have printed and left, and fails the test if a secret is found, apart from
-// where it may be.
+// wantNoLeak searches everything that the runs have printed and written, and fails the test if it finds a secret. allowed
+// exempts findings.
 func (s *leakFixture) wantNoLeak(allowed ...func(leak.Finding) bool) {
 	s.t.Helper()
 	scanner := leak.New(s.knownSecrets())
@@ -208,7 +208,7 @@ func (s *leakFixture) wantNoLeak(allowed ...func(leak.Finding) bool) {
 	s.t.Logf("%d runs, %d artefacts, %d bytes: %d hits, %d tokens where they belong", s.runs, artefacts, size, len(hits), len(found)-len(hits))
 }
 
-// everyGrant opens each platform's ephemeral resource with each grant, and uses all the tokens.
+// everyGrant opens each platform's ephemeral resource with each grant, and uses all tokens.
 const everyGrant = `
 variable "password" {
   type      = string
@@ -354,7 +354,7 @@ func TestEphemeralResourcesLeaveNoSecretAnywhere(t *testing.T) {
 		s.must(command)
 	}
 	s.console("ephemeral.equinix_access_token.password", "ephemeral.cloudlx_access_token.t.access_token", "var.password", "provider::ixtoken::md5_b64(var.password)")
-	s.setenv("TF_LOG_PATH", "") // to the terminal
+	s.setenv("TF_LOG_PATH", "") // logs to the terminal
 	s.must("plan")
 	for i, p := range s.Platforms() {
 		if got := len(tokenRequests(p)); got < 4*everyGrantOnce[i] {
@@ -364,7 +364,7 @@ func TestEphemeralResourcesLeaveNoSecretAnywhere(t *testing.T) {
 	s.wantNoLeak()
 }
 
-// F20: what the cache keeps for the next process is encrypted, and nothing else is left of it.
+// F20: the cache's entries are encrypted, and the cache leaves nothing else.
 func TestTheCacheHoldsNoSecretInClear(t *testing.T) {
 	t.Parallel()
 	s := newLeakFixture(t, simulator.Options{})
@@ -381,12 +381,12 @@ func TestTheCacheHoldsNoSecretInClear(t *testing.T) {
 	s.wantNoLeak()
 }
 
-// H02: with init, a module and a backend there is a .terraform directory.
+// H02: init, a module and a backend create a .terraform directory.
 func TestAnInstalledProviderLeavesNoSecretAnywhere(t *testing.T) {
 	t.Parallel()
 	s := newLeakFixture(t, simulator.Options{})
 	mirror := t.TempDir()
-	const source = "providers.example/ixtoken/ixtoken" // a host of its own, so that each CLI looks in the same place
+	const source = "providers.example/ixtoken/ixtoken" // with a host, so that both CLIs look in the same place
 	dir := filepath.Join(mirror, filepath.FromSlash(source), "1.0.0")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -452,8 +452,7 @@ resource "terraform_data" "use" {
 output "token_type" { value = data.equinix_access_token.t.token_type }
 `
 
-// H01, H02: of a data source its own access token is in the state, in plans and in what shows them as JSON, and nothing
-// else is anywhere.
+// H01, H02: the state, plans and their JSON contain a data source's own access token, but no other secret.
 func TestADataSourceStoresOnlyItsAccessToken(t *testing.T) {
 	t.Parallel()
 	s := newLeakFixture(t, simulator.Options{})
@@ -485,8 +484,7 @@ func TestADataSourceStoresOnlyItsAccessToken(t *testing.T) {
 	}
 }
 
-// wantOnlyAccessTokens fails the test unless what the platforms have issued stands in two attributes alone, both marked
-// as sensitive.
+// wantOnlyAccessTokens fails the test unless the platforms' tokens are only in two attributes, both marked as sensitive.
 func wantOnlyAccessTokens(t *testing.T, s *leakFixture, command string) {
 	t.Helper()
 	var shown any
@@ -518,7 +516,7 @@ func wantOnlyAccessTokens(t *testing.T, s *leakFixture, command string) {
 	}
 }
 
-// walk calls visit for every string and truth in a JSON value, with the name of the member that it belongs to.
+// walk calls visit for every string and boolean in a JSON value, with the name of the member.
 func walk(value any, name string, visit func(name, text string)) {
 	switch value := value.(type) {
 	case string:
@@ -544,7 +542,7 @@ func TestNoLoggerWritesASecret(t *testing.T) {
 	plain := s.Env
 	for _, logger := range []string{"TF_LOG", "TF_LOG_CORE", "TF_LOG_PROVIDER", "TF_LOG_SDK", "TF_LOG_SDK_PROTO", "TF_LOG_SDK_FRAMEWORK", "TF_LOG_PROVIDER_IXTOKEN"} {
 		s.Env = slices.Clone(plain)
-		s.trace("TF_LOG_PROVIDER") // without it the CLI drops what the provider's own loggers write
+		s.trace("TF_LOG_PROVIDER") // otherwise the CLI drops the log of the provider's own loggers
 		s.trace(logger)
 		s.must("plan")
 	}
@@ -553,7 +551,7 @@ func TestNoLoggerWritesASecret(t *testing.T) {
 	s.wantNoLeak()
 }
 
-// H04: the protocol dump would hold every secret, in clear.
+// H04: the protocol dump would contain every secret, unencrypted.
 func TestTheProtocolDumpIsSwitchedOff(t *testing.T) {
 	t.Parallel()
 	s := newLeakFixture(t, simulator.Options{})
@@ -574,7 +572,7 @@ func TestTheProtocolDumpIsSwitchedOff(t *testing.T) {
 	s.wantNoLeak()
 }
 
-// forms are those in which a platform may write down what it was sent.
+// forms are the forms in which a platform may repeat what it was sent.
 var forms = []func(string) string{
 	func(s string) string { return s },
 	url.QueryEscape,
@@ -592,8 +590,8 @@ var forms = []func(string) string{
 	func(s string) string { return "'" + s[:len(s)*2/3] + "…'" },
 }
 
-// echoingError answers with an error that holds the secrets sent, in many forms, as its description and, where that is not
-// given, as its code.
+// echoingError answers with an error whose description repeats the secrets of the request in many forms. If code is empty, the
+// code repeats them too.
 func echoingError(status int, code string) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		secrets, _ := sentIn(r)
@@ -637,7 +635,7 @@ func sentIn(r *http.Request) (secrets []string, body string) {
 	return secrets, string(text)
 }
 
-// pageWithSecrets answers with a page that shows what was sent.
+// pageWithSecrets answers with an HTML page that shows the request.
 func pageWithSecrets(status int) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		secrets, body := sentIn(r)
@@ -645,7 +643,7 @@ func pageWithSecrets(status int) func(http.ResponseWriter, *http.Request) bool {
 	}
 }
 
-// redirectWithSecrets answers with a redirect that carries along what was sent.
+// redirectWithSecrets answers with a redirect whose URL contains the request.
 func redirectWithSecrets(w http.ResponseWriter, r *http.Request) bool {
 	secrets, body := sentIn(r)
 	host := hex.EncodeToString([]byte(secrets[0]))[:40] + ".example"
@@ -654,7 +652,7 @@ func redirectWithSecrets(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// answerWithoutHTTP answers with what was sent and no HTTP.
+// answerWithoutHTTP answers with the text of the request, without HTTP.
 func answerWithoutHTTP(w http.ResponseWriter, r *http.Request) bool {
 	connection, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -666,7 +664,7 @@ func answerWithoutHTTP(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// H01, I2: whatever a platform answers, and however much of the request is in it, no secret is told.
+// H01, I2: no error shows a secret, whatever the platform answers and however much of the request the answer repeats.
 func TestFailuresShowNoSecret(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -706,7 +704,7 @@ func TestFailuresShowNoSecret(t *testing.T) {
 	}
 }
 
-// H01: connections that fail, and a proxy whose password is in the environment (T21).
+// H01: connections that fail, and a proxy with a password in the environment (T21).
 func TestFailuresOfTheConnectionShowNoSecret(t *testing.T) {
 	t.Parallel()
 	t.Run("an authority that is not trusted", func(t *testing.T) {
@@ -770,7 +768,7 @@ ephemeral "equinix_access_token" "t" { provider = ixtoken }
 	})
 }
 
-// tunnel is a proxy that takes every host for the target.
+// tunnel is a proxy that connects to target, whatever host is requested.
 func tunnel(target string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodConnect || r.Header.Get("Proxy-Authorization") == "" {
@@ -797,7 +795,7 @@ func tunnel(target string) http.Handler {
 	})
 }
 
-// refuse is a proxy that answers with a status, and with what it was sent.
+// refuse is a proxy that answers with a status, and repeats the request.
 func refuse(status int) func(string) http.Handler {
 	return func(string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -807,7 +805,7 @@ func refuse(status int) func(string) http.Handler {
 	}
 }
 
-// C10, H15: a secret that is not accepted, or stands where none belongs, is in no log either.
+// C10, H15: an invalid secret, or a secret in the wrong attribute, is not logged either.
 func TestInvalidValuesAreInNoArtefact(t *testing.T) {
 	t.Parallel()
 	s := newLeakFixture(t, simulator.Options{})
@@ -845,7 +843,7 @@ func TestInvalidValuesAreInNoArtefact(t *testing.T) {
 	s.wantNoLeak()
 }
 
-// H13: what the CLI itself refuses stays refused, and misuse does not get around it.
+// H13: the CLI's own rules about ephemeral and sensitive values apply.
 func TestTheCLIsOwnRulesHold(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, config, want string }{

@@ -21,7 +21,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// everyProxy opens a proxy for each platform. Those of Equinix and CloudLX forward to the default.
+// everyProxy returns a proxy for each platform. The proxies of Equinix and CloudLX use the default upstream.
 func everyProxy(s *fixture) string {
 	text := ""
 	for _, p := range s.Platforms() {
@@ -34,7 +34,7 @@ func everyProxy(s *fixture) string {
 	return text
 }
 
-// consumer runs a script with the address of a proxy, and the path of what the platform protects, in its environment.
+// consumer returns a resource that runs a script, with the proxy's URL and the path of the API in its environment.
 func consumer(p *simulator.Platform, name, script string) string {
 	path := strings.TrimPrefix(p.APIURL(), p.URL())
 	return fmt.Sprintf(`
@@ -47,7 +47,7 @@ resource "terraform_data" "%s_%s" {
 `, platformOf(p).Name, name, script, path)
 }
 
-// apiCalls are the statuses with which a platform's API has answered.
+// apiCalls counts the answers of a platform's API by status.
 func apiCalls(p *simulator.Platform) map[int]int {
 	calls := map[int]int{}
 	for _, request := range p.Requests() {
@@ -58,7 +58,7 @@ func apiCalls(p *simulator.Platform) map[int]int {
 	return calls
 }
 
-// An apply that takes several times as long as a token lasts: every call is accepted, and each token is asked for once.
+// An apply takes several times as long as a token lasts. The API accepts every call, and each token costs one request.
 func TestAnApplyLastsLongerThanItsTokens(t *testing.T) {
 	t.Parallel()
 	lifetime, seconds := 2*time.Second, 6
@@ -85,20 +85,20 @@ func TestAnApplyLastsLongerThanItsTokens(t *testing.T) {
 	for _, p := range s.Platforms() {
 		calls, tokens := apiCalls(p), len(tokenRequests(p))-planned[p]
 		t.Logf("%s: apply of %.1f s on tokens of %s: API calls by status %v, %d token requests", p.Name(), took.Seconds(), lifetime, calls, tokens)
-		for _, name := range []string{"one", "two"} { // on a busy machine a token may end on its way; then the proxy repeats the call
+		for _, name := range []string{"one", "two"} { // on a busy machine, a token may end in transit; then the proxy repeats the call
 			got, err := os.ReadFile(filepath.Join(s.Dir, platformOf(p).Name+"-"+name))
 			if err != nil || string(got) != strings.Repeat("200 ", 5*seconds) {
 				t.Errorf("%s: %v, a consumer was answered %s", p.Name(), err, got)
 			}
 		}
-		// Interxion's token is a JSON Web Token, whose life is counted in whole seconds. The apply plans first.
+		// Interxion's tokens are JSON Web Tokens, whose lifetime is in whole seconds. The apply starts with a plan.
 		if most := int(took/(lifetime-lifetime/10)) + 2; tokens > most && p != s.Interxion || tokens > 2*most {
 			t.Errorf("%s: %d token requests in %s", p.Name(), tokens, took)
 		}
 	}
 }
 
-// A thousand requests within the life of a token cost one token request, whoever sends them.
+// A thousand requests during the lifetime of a token cost one token request.
 func TestAThousandRequestsOfAnApplyShareAToken(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -112,12 +112,12 @@ func TestAThousandRequestsOfAnApplyShareAToken(t *testing.T) {
 	if calls := apiCalls(s.Equinix); calls[http.StatusOK] != 1000 || len(calls) != 1 {
 		t.Errorf("API calls by status: %v", calls)
 	}
-	if got := len(tokenRequests(s.Equinix)); got != 2 { // one of them by the plan that an apply begins with
+	if got := len(tokenRequests(s.Equinix)); got != 2 { // one in the plan that the apply starts with
 		t.Errorf("%d token requests", got)
 	}
 }
 
-// address is that of the proxy whose URL a consumer has left in a file.
+// address returns the host and port of the proxy whose URL a consumer has written to a file.
 func address(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -131,7 +131,7 @@ func address(t *testing.T, file string) string {
 	return u.Host
 }
 
-// wantGone fails the test if something listens there.
+// wantGone fails the test if a server listens on address.
 func wantGone(t *testing.T, address string) {
 	t.Helper()
 	if connection, err := net.Dial("tcp", address); err == nil {
@@ -140,7 +140,7 @@ func wantGone(t *testing.T, address string) {
 	}
 }
 
-// X11: each command opens proxies and ends with none, and a consumer that fails changes nothing about that.
+// X11: each command opens proxies, and none is left when it ends, even if a consumer fails.
 func TestNoProxyOutlivesItsRun(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -164,7 +164,7 @@ func TestNoProxyOutlivesItsRun(t *testing.T) {
 	}
 }
 
-// X01: Ctrl-C while a request is under way ends the run, and the proxy with it.
+// X01: Ctrl-C during a request ends the run and its proxy.
 func TestCtrlCEndsARunWithARequestUnderWay(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -198,7 +198,7 @@ func TestCtrlCEndsARunWithARequestUnderWay(t *testing.T) {
 	wantGone(t, address(t, file))
 }
 
-// A consumer that configures another provider creates, reads and deletes through the proxy.
+// Another provider that is configured with the proxy's URL creates, reads and deletes an object.
 func TestAnotherProviderUsesTheProxy(t *testing.T) {
 	t.Parallel()
 	s := newExample(t, "long-apply")
@@ -220,14 +220,14 @@ func TestAnotherProviderUsesTheProxy(t *testing.T) {
 	}
 }
 
-// The authorities in ca_cert_pem are trusted for the API too, and no others.
+// The proxy trusts the authorities in ca_cert_pem for the API too, and no other private ones.
 func TestAProxyTrustsTheConfiguredAuthorities(t *testing.T) {
 	t.Parallel()
 	s := newFixtureWith(t, simulator.Options{TLS: true})
 	if err := s.Write("ca.pem", s.CAPEM); err != nil {
 		t.Fatal(err)
 	}
-	own := newFixtureWith(t, simulator.Options{TLS: true}) // of another authority
+	own := newFixtureWith(t, simulator.Options{TLS: true}) // with another authority
 	s.configure(`provider "ixtoken" { ca_cert_pem = file("ca.pem") }
 ephemeral "equinix_api_proxy" "p" { provider = ixtoken }
 ephemeral "equinix_api_proxy" "other" {
@@ -247,7 +247,7 @@ ephemeral "equinix_api_proxy" "other" {
 	}
 }
 
-// The configuration that the guide begins with fails after the token's life. The guide's three changes mend it.
+// The guide's first configuration fails when the token has ended. The guide's three changes fix it.
 func TestTheGuideMendsAnApplyThatIsTooLong(t *testing.T) {
 	t.Parallel()
 	before := fenced.FindStringSubmatch(read(t, "docs/guides/long-applies.md"))[1]
@@ -285,12 +285,12 @@ resource "restapi_object" "late" {
 	}
 }
 
-// H01, H02: neither the secret in the address nor a token is in what a run prints or writes, at any level of the log, nor
-// in what the proxy answers.
+// H01, H02: a run prints and writes neither the secret in the proxy's URL nor a token, at any log level. The proxy's answers do
+// not contain them either.
 func TestAProxyLeavesNoSecretAnywhere(t *testing.T) {
 	t.Parallel()
 	s := newLeakFixture(t, simulator.Options{})
-	urls := filepath.Join(t.TempDir(), "urls") // is not looked through
+	urls := filepath.Join(t.TempDir(), "urls") // not searched for secrets
 	text := everyProxy(s.fixture)
 	for _, p := range s.Platforms() {
 		text += consumer(p, "good", `echo "$PROXY" >>'`+urls+`'; curl -si "$PROXY$API" >>answers`) +
@@ -308,7 +308,7 @@ func TestAProxyLeavesNoSecretAnywhere(t *testing.T) {
 		s.trace("TF_LOG")
 		s.must(command)
 	}
-	s.Equinix.Intercept(func(w http.ResponseWriter, r *http.Request) bool { // it refuses every token
+	s.Equinix.Intercept(func(w http.ResponseWriter, r *http.Request) bool { // the API refuses every token
 		if !strings.HasPrefix(r.URL.Path, "/fabric/") {
 			return false
 		}

@@ -32,7 +32,7 @@ func cloudLXRefreshToken(s *fixture) string {
 	}.Encode())
 }
 
-// equinixRefreshToken obtains one from the password grant, which alone issues them.
+// equinixRefreshToken obtains a refresh token with the password grant. No other grant of Equinix issues one.
 func equinixRefreshToken(s *fixture) string {
 	s.t.Helper()
 	c := s.Equinix.Credentials()
@@ -75,7 +75,7 @@ func grants(p *simulator.Platform) (sent []string) {
 	return sent
 }
 
-// The plan spends a refresh token that the platform rotates, and the apply falls back with a warning.
+// The plan uses a refresh token, and the platform rotates it. So the apply uses the client credentials, with a warning.
 func TestARefreshTokenIsSpentByThePlan(t *testing.T) {
 	t.Parallel()
 	for _, platform := range []string{"cloudlx", "equinix"} {
@@ -121,13 +121,13 @@ resource "terraform_data" "use" {
 	}
 }
 
-// refreshed is the refresh token that the platform issued last.
+// refreshed returns the refresh token that the platform issued last.
 func refreshed(p *simulator.Platform) string {
 	issued := p.Issued()
 	return issued[len(issued)-1]
 }
 
-// S04: a rejected refresh token costs two requests, however many blocks have it.
+// S04: a rejected refresh token costs two requests, however many blocks use it.
 func TestARejectedRefreshTokenFallsBackOnce(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -145,7 +145,7 @@ ephemeral "cloudlx_access_token" "plain" { provider = ixtoken }
 	}
 }
 
-// An empty refresh token counts as none: the first run of those who keep it in a secret store.
+// An empty refresh token counts as unset, so a first run works before the secret store has a refresh token.
 func TestAnEmptyRefreshTokenMeansClientCredentials(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)

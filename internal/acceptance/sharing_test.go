@@ -28,7 +28,7 @@ func TestAThousandBlocksShareOneRequestPerProcess(t *testing.T) {
 			s.must("apply", "-auto-approve", "-parallelism=1000")
 			want := 3
 			if kind == "data" || openTofu(t) {
-				want = 2 // data sources are read in the plan; OpenTofu opens no ephemeral that nothing in the apply needs
+				want = 2 // not for data sources, which are read in the plan; OpenTofu does not open ephemerals that the apply does not need
 			}
 			s.wantRequests(want, 0, 0)
 		})
@@ -63,7 +63,7 @@ func TestARejectedCredentialIsSentOncePerProcess(t *testing.T) {
 	}
 }
 
-// K07, without a cache between processes: each phase asks once.
+// K07: without a shared cache, each phase sends one request.
 func TestEachPhaseAsksOnce(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
@@ -72,7 +72,7 @@ resource "terraform_data" "t" { input = data.cloudlx_access_token.t.token_type }
 `)
 	for i, command := range []string{"plan -out=saved", "apply saved", "apply -auto-approve", "destroy -auto-approve"} {
 		s.must(strings.Fields(command)...)
-		want := []int{1, 1, 2, 3}[i] // applying a saved plan reads no data source again
+		want := []int{1, 1, 2, 3}[i] // the apply of a saved plan does not read data sources again
 		if got := len(tokenRequests(s.CloudLX)); got != want {
 			t.Errorf("after %q: %d token requests, want %d", command, got, want)
 		}
@@ -100,11 +100,11 @@ ephemeral "equinix_access_token" "modest" {
 	}
 }
 
-// K26: closing sends nothing, and says so only if the token ended while it was in use.
+// K26: Close sends nothing. It warns only if the token ended while it was in use.
 func TestCloseWarnsOfATokenThatEndedWhileInUse(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
-	s.Interxion.SetLifetime(5*time.Second, 0) // a busy machine may take some of it to hand the token out
+	s.Interxion.SetLifetime(5*time.Second, 0) // long enough for a busy machine to pass the token on
 	s.configure(`ephemeral "interxion_access_token" "t" {
   provider     = ixtoken
   min_validity = "0s"
@@ -142,8 +142,8 @@ ephemeral "interxion_access_token" "read" {
 	s.wantRequests(2, 0, 0)
 }
 
-// Tokens of five minutes never meet the default min_validity. A plan of a hundred blocks makes one request all the same.
-// Each block warns, and a person sees one warning.
+// Tokens that last five minutes never meet the default min_validity. A plan with a hundred blocks sends one request all the
+// same. Each block causes a warning, and the CLI shows one.
 func TestTokensOfFiveMinutesAreShared(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)

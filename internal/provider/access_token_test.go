@@ -26,7 +26,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// factories serve the provider from this process, and echo, which stores in the state what is ephemeral elsewhere.
+// factories serve the provider from this process, and the provider echo, which stores ephemeral values in the state.
 var factories = map[string]func() (tfprotov6.ProviderServer, error){
 	"ixtoken": func() (tfprotov6.ProviderServer, error) {
 		return provider.NewServer(provider.Options{Version: "test"}), nil
@@ -34,7 +34,7 @@ var factories = map[string]func() (tfprotov6.ProviderServer, error){
 	"echo": echoprovider.NewProviderServer(),
 }
 
-// startSimulator starts the simulator and puts its credentials where users put theirs.
+// startSimulator starts a simulator and sets the environment variables with its credentials.
 func startSimulator(t *testing.T) *simulator.Simulator {
 	t.Helper()
 	s, err := simulator.Start(simulator.Options{})
@@ -73,7 +73,7 @@ func bearerOf(p *simulator.Platform) knownvalue.Check {
 	})
 }
 
-// expiresIn checks for a time that far from now, give or take a minute.
+// expiresIn returns a check for a time that is lifetime from now, with a tolerance of one minute.
 func expiresIn(lifetime time.Duration) knownvalue.Check {
 	return knownvalue.StringFunc(func(text string) error {
 		at, err := time.Parse("2006-01-02T15:04:05Z", text)
@@ -95,7 +95,7 @@ func secondsUpTo(limit int64) knownvalue.Check {
 
 func exactText(value string) knownvalue.Check { return knownvalue.StringExact(value) }
 
-// outputs are what every platform's token has, and more.
+// outputs returns checks for the outputs that every platform has, and for those in more.
 func outputs(p *simulator.Platform, more map[string]knownvalue.Check) map[string]knownvalue.Check {
 	all := map[string]knownvalue.Check{
 		"access_token":  issuedBy(p),
@@ -104,7 +104,7 @@ func outputs(p *simulator.Platform, more map[string]knownvalue.Check) map[string
 		"expires_at":    expiresIn(time.Hour),
 		"expires_in":    secondsUpTo(3600),
 		"min_validity":  knownvalue.Null(),
-		"client_id":     knownvalue.Null(), // what comes from the environment is not written back
+		"client_id":     knownvalue.Null(), // a value from the environment is not written back
 	}
 	for name, check := range more {
 		all[name] = check
@@ -115,9 +115,9 @@ func outputs(p *simulator.Platform, more map[string]knownvalue.Check) map[string
 type tokenTest struct {
 	name     string
 	platform func(*simulator.Simulator) *simulator.Platform
-	kind     string // interxion, …
+	kind     string // the platform's name, such as interxion
 	block    string
-	grants   []string // that one opening sends
+	grants   []string // of the requests of one Open
 	want     map[string]knownvalue.Check
 }
 
@@ -181,7 +181,7 @@ func block(kind, platform, name, body string) string {
 	return fmt.Sprintf("%s %q %q {\n  provider = ixtoken\n  %s\n}\n", kind, platform+"_access_token", name, body)
 }
 
-// echo stores an ephemeral value in the state.
+// echo returns a configuration that stores an ephemeral value in the state.
 func echo(value string) string {
 	return "provider \"echo\" {\n  data = " + value + "\n}\nresource \"echo\" \"t\" {}\n"
 }
@@ -227,7 +227,7 @@ func TestEphemeralResourcesGiveTheirOutputs(t *testing.T) {
 	}
 }
 
-// setEncodedPassword sets the password as md5-b64 for the test that says so.
+// setEncodedPassword sets the password encoded as md5-b64, for the test with this name.
 func setEncodedPassword(t *testing.T, s *simulator.Simulator, name string) {
 	t.Helper()
 	if name == "Equinix encoded password" {

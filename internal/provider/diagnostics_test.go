@@ -14,7 +14,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-// What only Terraform tells has its section in the guide too; platforms tests the rest.
+// The diagnostics that only the provider has link to sections of the guide. Package platforms tests all others.
 func TestEveryDiagnosticHasASection(t *testing.T) {
 	guide, err := os.ReadFile("../../docs/guides/troubleshooting.md")
 	if err != nil {

@@ -19,9 +19,9 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// panicking throws a value with a secret in it, whatever it is asked for.
+// panicking is a server in which every call panics with a value that contains a secret.
 type panicking struct {
-	tfprotov6.ProviderServer // nil: a call that is missing below throws another value
+	tfprotov6.ProviderServer // nil: a call that is missing below panics too
 	calls                    *int
 }
 
@@ -88,10 +88,10 @@ func (p panicking) CloseEphemeralResource(context.Context, *tfprotov6.CloseEphem
 	return panicWithSecret[*tfprotov6.CloseEphemeralResourceResponse](p)
 }
 
-// forResources matches the calls about managed resources. No CLI makes them to a provider that has none.
+// forResources matches the calls for managed resources. A CLI does not make them, because the provider has none.
 var forResources = regexp.MustCompile(`^(ValidateResourceConfig|UpgradeResourceState|UpgradeResourceIdentity|ReadResource|PlanResourceChange|ApplyResourceChange|ImportResourceState|MoveResourceState|GenerateResourceConfig)$`)
 
-// H07: a panic in any call is one diagnostic without what was thrown.
+// H07: a panic in any call becomes one diagnostic without the panic value.
 func TestAPanicInAnyCallIsOneDiagnosticWithoutASecret(t *testing.T) {
 	t.Parallel()
 	scanner := leak.New(map[string]string{"what was thrown": panicValue})
@@ -122,7 +122,7 @@ func TestAPanicInAnyCallIsOneDiagnosticWithoutASecret(t *testing.T) {
 	}
 }
 
-// callGuarded calls a method without a panic, and returns the text of its only error.
+// callGuarded calls a method that must not panic, and returns the text of its only error.
 func callGuarded(t *testing.T, method reflect.Method, on reflect.Value) (said string) {
 	t.Helper()
 	defer func() {
@@ -151,8 +151,8 @@ func callGuarded(t *testing.T, method reflect.Method, on reflect.Value) (said st
 	}
 }
 
-// H23: what the CLI keeps for an open block, and hands to every log of the protocol, is not secret. Neither is what a
-// block that failed answers.
+// H23: the private data of an open block contains no secret, because the CLI keeps it and every protocol log shows it. Nor does
+// the answer for a block that failed.
 func TestPrivateDataHoldsNoSecret(t *testing.T) {
 	t.Parallel()
 	platforms, err := simulator.Start(simulator.Options{})
@@ -220,7 +220,7 @@ func texts(diagnostics []*tfprotov6.Diagnostic) string {
 	return all.String()
 }
 
-// object is a block in which nothing is set but the given attributes, as far as it has them.
+// object returns a block in which only the attributes in set have values. Attributes that the block does not have are ignored.
 func object(t *testing.T, schema *tfprotov6.Schema, set map[string]string) *tfprotov6.DynamicValue {
 	t.Helper()
 	kind, _ := schema.ValueType().(tftypes.Object)
