@@ -28,7 +28,7 @@ func TestAThousandBlocksShareOneRequestPerProcess(t *testing.T) {
 			s.must("apply", "-auto-approve", "-parallelism=1000")
 			want := 3
 			if kind == "data" || openTofu(t) {
-				want = 2 // not for data sources, which are read in the plan; OpenTofu does not open ephemerals that the apply does not need
+				want = 2 // the apply phase sends none: data sources are read in the plan, and OpenTofu opens only ephemerals that the apply needs
 			}
 			s.wantRequests(want, 0, 0)
 		})
