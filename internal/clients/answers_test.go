@@ -111,9 +111,9 @@ type verdict struct {
 
 func anyOf(status int, wanted ...int) bool { return slices.Contains(wanted, status) }
 
-// oracle is the table of judgements, from the top; the first row that fits decides. isRefresh is the table of what
-// becomes of a refresh token.
-func oracle(equinix, isRefresh bool, status int, s shape) verdict {
+// oracle is the table of judgements, from the top; the first row that fits decides. refreshing says that the
+// answer is to a refresh.
+func oracle(equinix, refreshing bool, status int, s shape) verdict {
 	found := verdict{kind: -1}
 	standard := map[string]Kind{
 		"invalid_request": RequestRejected, "invalid_client": CredentialsRejected, "invalid_grant": CredentialsRejected,
@@ -154,7 +154,7 @@ func oracle(equinix, isRefresh bool, status int, s shape) verdict {
 	default:
 		found.kind = RequestRejected
 	}
-	if isRefresh && s.code != "invalid_client" {
+	if refreshing && s.code != "invalid_client" {
 		switch found.kind {
 		case CredentialsRejected, RejectionNotUnderstood, GrantRejected, ScopeRejected, RequestRejected:
 			found.kind = RefreshTokenRejected

@@ -63,8 +63,8 @@ func CheckVariable(name Secret) string {
 	return CheckText(name)
 }
 
-// checks collects what is wrong with a grant's settings, so that one error names everything. Settings have the names
-// that the platform's API gives them. text, secret and url return the value to send.
+// checks collects what is wrong with a grant's settings, so that one error names everything. Settings have the names of
+// the front ends' inputs. text, secret and url return the value to send.
 type checks struct {
 	faults []string
 }
@@ -89,7 +89,7 @@ func (c *checks) url(name, value string) *url.URL {
 }
 
 // identity checks the source of an identity token.
-func (c *checks) identity(source Identity) {
+func (c *checks) identity(source IdentitySource) {
 	set := 0
 	for _, one := range []struct {
 		name  string

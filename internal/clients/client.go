@@ -4,13 +4,13 @@
 // Package clients obtains OAuth 2.0 access tokens (RFC 6749) from interconnection platforms.
 //
 // A request for a token passes these steps from top to bottom. Each step is a type in its own file, and knows only the
-// next step:
+// next step. refresher calls back: it gives cached a function that sends the request or its refresh.
 //
 //	Client     encodes the grant
 //	flights    answers from memory, or lets all callers wait for one run
 //	exchanger  reads the identity token, if the grant is a token exchange
-//	refresher  refreshes the last token, or sends the request itself
-//	cached     lets one process send, and shares the result with the others
+//	refresher  uses the result of another process, or refreshes the last token, or sends the request itself
+//	cached     lets one caller send, and shares the result with the others, in other processes too if there is a Cache
 //	gate       lets unproven credentials through one at a time
 //	sender     sends the request, and retries it if a retry is allowed
 //

@@ -65,7 +65,7 @@ func (g CloudLX) request() (request, error) {
 		r.secrets = append(r.secrets, g.RefreshToken)
 		r.refreshToken = g.RefreshToken
 		r.sendOnce = true
-		r.fallback = CloudLX{BaseURL: g.BaseURL, APIVersion: g.APIVersion, GrantType: ClientCredentials, ClientID: g.ClientID, ClientSecret: g.ClientSecret}
+		r.fallback = g.withCredentials()
 	}
 	if err := check.err(r.platform); err != nil {
 		return request{}, err
@@ -79,5 +79,11 @@ func (g CloudLX) request() (request, error) {
 // refreshedBy returns the grant that refreshes with token.
 func (g CloudLX) refreshedBy(token Secret) Grant {
 	g.GrantType, g.RefreshToken = RefreshToken, token
+	return g
+}
+
+// withCredentials returns the client credentials grant for the same client.
+func (g CloudLX) withCredentials() Grant {
+	g.GrantType, g.RefreshToken = ClientCredentials, Secret{}
 	return g
 }

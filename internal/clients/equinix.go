@@ -30,7 +30,7 @@ type Equinix struct {
 	// token comes from. The three are used only with TokenExchange ("Workload Identity Federation").
 	STSURL   string
 	Scope    string
-	Identity Identity
+	Identity IdentitySource
 }
 
 // MD5Base64 is the only password encoding that Equinix documents.
@@ -91,7 +91,7 @@ func (g Equinix) request() (request, error) {
 		r.secrets = append(r.secrets, g.RefreshToken)
 		r.refreshToken = g.RefreshToken
 		r.sendOnce = true
-		r.fallback = Equinix{BaseURL: g.BaseURL, GrantType: ClientCredentials, ClientID: g.ClientID, ClientSecret: g.ClientSecret}
+		r.fallback = g.withCredentials()
 	}
 	if err := check.err(r.platform); err != nil {
 		return request{}, err
@@ -126,7 +126,14 @@ func (g Equinix) exchange() (request, error) {
 
 // refreshedBy returns the grant that refreshes with token.
 func (g Equinix) refreshedBy(token Secret) Grant {
-	return Equinix{BaseURL: g.BaseURL, GrantType: RefreshToken, ClientID: g.ClientID, ClientSecret: g.ClientSecret, RefreshToken: token}
+	g.GrantType, g.RefreshToken = RefreshToken, token
+	return g
+}
+
+// withCredentials returns the client credentials grant for the same client.
+func (g Equinix) withCredentials() Grant {
+	g.GrantType, g.RefreshToken = ClientCredentials, Secret{}
+	return g
 }
 
 // checkMD5Base64 checks an encoded password. Without it, a plain password, or a password that the user encoded twice,

@@ -18,15 +18,15 @@ type Kind int
 // The kinds.
 const (
 	InvalidInput           Kind = iota // nothing was sent: a setting is missing or not valid
-	CredentialsRejected                // the platform did not accept the client ID, the client secret or the user's password
+	CredentialsRejected                // the platform did not accept the client ID, the client secret, the user's password or the identity token
 	RejectionNotUnderstood             // the platform may have rejected the login: it uses the status of an outage for that
 	GrantRejected                      // the client may not use this grant type (unauthorized_client, unsupported_grant_type)
 	ScopeRejected                      // the client may not have a scope that was asked for (invalid_scope)
 	RefreshTokenRejected               // the refresh token is spent, has expired or belongs to another client
 	RequestRejected                    // the platform did not accept the request for another reason
 	Forbidden                          // something in front of the platform blocked the request (403)
-	NotFound                           // there is no token endpoint at this URL (404)
-	NotAcceptable                      // the platform does not take the method or the media types (405, 406, 415)
+	NotFound                           // there is no token endpoint at this URL (404, 410)
+	NotAcceptable                      // the platform does not take the method or the media types (405, 406, 415, 421)
 	Redirected                         // the answer is a redirect, which is not followed
 	BadAnswer                          // the answer is not a token answer
 	Throttled                          // the platform asks for fewer requests (429, an error code, or 403 with Retry-After)

@@ -24,26 +24,26 @@ const (
 
 // exchange is what a request for a token exchange has instead of credentials.
 type exchange struct {
-	identity Identity
+	source IdentitySource
 	// body returns the encoded body with the given subject token.
 	body func(subjectToken string) Secret
 }
 
 // exchanges makes r a token exchange with these fields, and with the identity token that is read when r is sent. A
 // platform may accept an identity token once only, so r is sent once if its outcome stays unknown.
-func (r *request) exchanges(identity Identity, fields map[string]string, encode func(map[string]string) (contentType string, body Secret)) {
+func (r *request) exchanges(source IdentitySource, fields map[string]string, encode func(map[string]string) (contentType string, body Secret)) {
 	fields = maps.Clone(fields)
 	fields["grant_type"] = exchangeGrantType
 	fields["subject_token_type"] = cmp.Or(fields["subject_token_type"], idTokenType)
 	r.sendOnce = true
-	r.exchange = &exchange{identity, func(subjectToken string) Secret {
+	r.exchange = &exchange{source, func(subjectToken string) Secret {
 		complete := maps.Clone(fields)
 		complete["subject_token"] = subjectToken
 		_, body := encode(complete)
 		return body
 	}}
 	contentType, _ := encode(fields)
-	r.sends(contentType, r.exchange.body(identity.source()+"\n"+identity.Token.Reveal()))
+	r.sends(contentType, r.exchange.body(source.key()+"\n"+source.Token.Reveal()))
 }
 
 // exchanger reads the identity token of a token exchange.
@@ -86,7 +86,7 @@ func (s *exchanger) lastOf(r request) request {
 func (s *exchanger) complete(ctx context.Context, r request) (request, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
-	token, credential, err := s.sources.read(ctx, r.exchange.identity)
+	token, credential, err := s.sources.read(ctx, r.exchange.source)
 	if err != nil {
 		err.Platform = r.platform
 		return request{}, err
@@ -96,11 +96,11 @@ func (s *exchanger) complete(ctx context.Context, r request) (request, *Error) {
 		problem = errors.New(identity.describe(time.Now()))
 	}
 	if problem != nil {
-		return request{}, &Error{Platform: r.platform, Kind: NoIdentityToken, Description: r.exchange.identity.String() + " " + problem.Error()}
+		return request{}, &Error{Platform: r.platform, Kind: NoIdentityToken, Description: r.exchange.source.String() + " " + problem.Error()}
 	}
 	r.identityToken, r.identity = token, &identity
 	r.body = r.exchange.body(token.Reveal())
-	r.lasting = r.exchange.body(r.exchange.identity.source() + " " + identity.key)
+	r.lasting = r.exchange.body(r.exchange.source.key() + " " + identity.key)
 	r.credential = []Secret{credential}
 	r.secrets = append(slices.Clip(r.secrets), credential) // not the identity token: another process may have another one
 	r.digest = digest{}

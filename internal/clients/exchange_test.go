@@ -40,16 +40,16 @@ func idToken(t testing.TB, change map[string]any) Secret {
 	return NewSecret(encode([]byte(`{"alg":"RS256"}`)) + "." + encode(payload) + "." + idSignature)
 }
 
-func (p *fakePlatform) exchange(identity Identity) Equinix {
+func (p *fakePlatform) exchange(identity IdentitySource) Equinix {
 	return Equinix{STSURL: p.url, GrantType: TokenExchange, Scope: "roleassignments:1", Identity: identity}
 }
 
 func exchangeAtEquinix(p *fakePlatform) Grant {
-	return p.exchange(Identity{Token: idToken(p.t, nil)})
+	return p.exchange(IdentitySource{Token: idToken(p.t, nil)})
 }
 
 func exchangeAtOAuth2(p *fakePlatform) Grant {
-	return OAuth2{TokenURL: p.url + "/token", GrantType: TokenExchange, Format: FormBody, Identity: Identity{Token: idToken(p.t, nil)}}
+	return OAuth2{TokenURL: p.url + "/token", GrantType: TokenExchange, Format: FormBody, Identity: IdentitySource{Token: idToken(p.t, nil)}}
 }
 
 // variables is an environment that tests change.
@@ -65,11 +65,11 @@ func TestIdentityTokensOfEachSource(t *testing.T) {
 	file, environment := filepath.Join(t.TempDir(), "token"), variables{}
 	write := func(token Secret) { must(t, os.WriteFile(file, []byte(" "+token.Reveal()+"\r\n"), 0o600)) }
 	for name, row := range map[string]struct {
-		identity Identity
+		identity IdentitySource
 		set      func(Secret)
 	}{
-		"variable": {Identity{Variable: "ID_TOKEN"}, func(token Secret) { environment["ID_TOKEN"] = token.Reveal() + "\n" }},
-		"file":     {Identity{File: file}, write},
+		"variable": {IdentitySource{Variable: "ID_TOKEN"}, func(token Secret) { environment["ID_TOKEN"] = token.Reveal() + "\n" }},
+		"file":     {IdentitySource{File: file}, write},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := onLoopback(t, short)
@@ -104,36 +104,36 @@ func TestAnIdentityTokenThatCannotBeUsedIsNotSent(t *testing.T) {
 	expired := claims(map[string]any{"exp": time.Now().Add(-3 * time.Minute).Unix(), "aud": []string{"a", "b"}})
 	at := "https://127.0.0.1:1/request"
 	for name, row := range map[string]struct {
-		identity Identity
+		identity IdentitySource
 		value    string // of the variable ID_TOKEN
 		more     variables
 		want     string
 	}{
-		"no variable":               {identity: Identity{Variable: "ID_TOKEN"}, want: "the identity token in the environment variable ID_TOKEN is empty"},
-		"a blank variable":          {identity: Identity{Variable: "ID_TOKEN"}, value: " \n", want: "ID_TOKEN is empty"},
-		"two lines":                 {identity: Identity{Variable: "ID_TOKEN"}, value: good + "\n" + good, want: "has a blank, a line break"},
-		"not ASCII":                 {identity: Identity{Variable: "ID_TOKEN"}, value: "\ufeff" + good, want: "outside ASCII"},
-		"too long":                  {identity: Identity{Variable: "ID_TOKEN"}, value: strings.Repeat("x", maxToken+1), want: "is larger than 64 KiB"},
-		"no file":                   {identity: Identity{File: filepath.Join(dir, "missing")}, want: "cannot be read (no such file"},
-		"an empty file":             {identity: Identity{File: file("empty", "\n")}, want: "is empty"},
-		"a directory":               {identity: Identity{File: dir}, want: "cannot be read (it is a directory)"},
-		"a large file":              {identity: Identity{File: file("large", strings.Repeat("\n", maxToken+1))}, want: "is larger than 64 KiB"},
-		"opaque":                    {identity: Identity{Variable: "ID_TOKEN"}, value: idSignature, want: "ID_TOKEN is not a JSON Web Token"},
-		"an encrypted token":        {identity: Identity{Variable: "ID_TOKEN"}, value: "a.b.c.d." + idSignature, want: "is not a JSON Web Token"},
-		"no base64":                 {identity: Identity{Variable: "ID_TOKEN"}, value: head + ".{." + idSignature, want: "is not a JSON Web Token"},
-		"no claims":                 {identity: Identity{Variable: "ID_TOKEN"}, value: payload("[]"), want: "whose claims cannot be read"},
-		"a claim twice":             {identity: Identity{Variable: "ID_TOKEN"}, value: payload(`{"sub":"a","sub":"b","iss":"x"}`), want: "whose claims cannot be read"},
-		"no issuer":                 {identity: Identity{Variable: "ID_TOKEN"}, value: claims(map[string]any{"iss": nil}), want: "does not name its issuer (iss) and its subject (sub)"},
-		"a subject of another type": {identity: Identity{Variable: "ID_TOKEN"}, value: claims(map[string]any{"sub": 1}), want: "does not name its issuer"},
-		"expired":                   {identity: Identity{Variable: "ID_TOKEN"}, value: expired, want: `ID_TOKEN expired 3m0s ago (iss "https://issuer.example", aud "a b", sub "job-1")`},
-		"expired, the value itself": {identity: Identity{Token: NewSecret(expired)}, want: `the identity token expired 3m0s ago (iss`},
-		"GitHub, nothing set":       {identity: Identity{Audience: "lab"}, want: "permissions: id-token: write"},
-		"GitHub, no bearer token":   {identity: Identity{Audience: "lab"}, more: variables{gitHubRequestURL: at}, want: "permissions: id-token: write"},
-		"GitHub, no URL":            {identity: Identity{Audience: "lab"}, more: variables{gitHubRequestToken: "x"}, want: "permissions: id-token: write"},
-		"GitHub, http":              {identity: Identity{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "http://127.0.0.1:1/"}, want: "must start with https://"},
-		"GitHub, no URL at all":     {identity: Identity{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "https:///x"}, want: "is not a URL that can be asked"},
-		"GitHub, a user":            {identity: Identity{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "https://" + idSignature + "@host/"}, want: "is not a URL that can be asked"},
-		"GitHub, an odd bearer":     {identity: Identity{Audience: "lab"}, more: variables{gitHubRequestToken: idSignature + "\n", gitHubRequestURL: at}, want: "ACTIONS_ID_TOKEN_REQUEST_TOKEN begins or ends with a blank"},
+		"no variable":               {identity: IdentitySource{Variable: "ID_TOKEN"}, want: "the identity token in the environment variable ID_TOKEN is empty"},
+		"a blank variable":          {identity: IdentitySource{Variable: "ID_TOKEN"}, value: " \n", want: "ID_TOKEN is empty"},
+		"two lines":                 {identity: IdentitySource{Variable: "ID_TOKEN"}, value: good + "\n" + good, want: "has a blank, a line break"},
+		"not ASCII":                 {identity: IdentitySource{Variable: "ID_TOKEN"}, value: "\ufeff" + good, want: "outside ASCII"},
+		"too long":                  {identity: IdentitySource{Variable: "ID_TOKEN"}, value: strings.Repeat("x", maxToken+1), want: "is larger than 64 KiB"},
+		"no file":                   {identity: IdentitySource{File: filepath.Join(dir, "missing")}, want: "cannot be read (no such file"},
+		"an empty file":             {identity: IdentitySource{File: file("empty", "\n")}, want: "is empty"},
+		"a directory":               {identity: IdentitySource{File: dir}, want: "cannot be read (it is a directory)"},
+		"a large file":              {identity: IdentitySource{File: file("large", strings.Repeat("\n", maxToken+1))}, want: "is larger than 64 KiB"},
+		"opaque":                    {identity: IdentitySource{Variable: "ID_TOKEN"}, value: idSignature, want: "ID_TOKEN is not a JSON Web Token"},
+		"an encrypted token":        {identity: IdentitySource{Variable: "ID_TOKEN"}, value: "a.b.c.d." + idSignature, want: "is not a JSON Web Token"},
+		"no base64":                 {identity: IdentitySource{Variable: "ID_TOKEN"}, value: head + ".{." + idSignature, want: "is not a JSON Web Token"},
+		"no claims":                 {identity: IdentitySource{Variable: "ID_TOKEN"}, value: payload("[]"), want: "whose claims cannot be read"},
+		"a claim twice":             {identity: IdentitySource{Variable: "ID_TOKEN"}, value: payload(`{"sub":"a","sub":"b","iss":"x"}`), want: "whose claims cannot be read"},
+		"no issuer":                 {identity: IdentitySource{Variable: "ID_TOKEN"}, value: claims(map[string]any{"iss": nil}), want: "does not name its issuer (iss) and its subject (sub)"},
+		"a subject of another type": {identity: IdentitySource{Variable: "ID_TOKEN"}, value: claims(map[string]any{"sub": 1}), want: "does not name its issuer"},
+		"expired":                   {identity: IdentitySource{Variable: "ID_TOKEN"}, value: expired, want: `ID_TOKEN expired 3m0s ago (iss "https://issuer.example", aud "a b", sub "job-1")`},
+		"expired, the value itself": {identity: IdentitySource{Token: NewSecret(expired)}, want: `the identity token expired 3m0s ago (iss`},
+		"GitHub, nothing set":       {identity: IdentitySource{Audience: "lab"}, want: "permissions: id-token: write"},
+		"GitHub, no bearer token":   {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestURL: at}, want: "permissions: id-token: write"},
+		"GitHub, no URL":            {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: "x"}, want: "permissions: id-token: write"},
+		"GitHub, http":              {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "http://127.0.0.1:1/"}, want: "must start with https://"},
+		"GitHub, no URL at all":     {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "https:///x"}, want: "is not a URL that can be asked"},
+		"GitHub, a user":            {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "https://" + idSignature + "@host/"}, want: "is not a URL that can be asked"},
+		"GitHub, an odd bearer":     {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: idSignature + "\n", gitHubRequestURL: at}, want: "ACTIONS_ID_TOKEN_REQUEST_TOKEN begins or ends with a blank"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := onLoopback(t, grantsToken("t-1"))
@@ -155,7 +155,7 @@ func TestAnIdentityTokenThatCannotBeUsedIsNotSent(t *testing.T) {
 func TestAnIdentityTokenExpiresWhileItWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := inMemory(t, says(429, "", "Retry-After: 40"))
-		_, err := ask(t, p.client(Options{}), p.exchange(Identity{Token: idToken(t, map[string]any{"exp": time.Now().Add(time.Minute).Unix()})}))
+		_, err := ask(t, p.client(Options{}), p.exchange(IdentitySource{Token: idToken(t, map[string]any{"exp": time.Now().Add(time.Minute).Unix()})}))
 		if e := failed(t, err); e.Kind != NoIdentityToken || !strings.Contains(err.Error(), "expired ") {
 			t.Errorf("kind %d: %v", e.Kind, err)
 		}
@@ -166,7 +166,7 @@ func TestAnIdentityTokenExpiresWhileItWaits(t *testing.T) {
 // TestTokensOfOneIdentityAreShared holds what tells two exchanges apart: endpoint, scope, source, issuer and subject. The
 // identity token itself does not.
 func TestTokensOfOneIdentityAreShared(t *testing.T) {
-	value := func(change map[string]any) Identity { return Identity{Token: idToken(t, change)} }
+	value := func(change map[string]any) IdentitySource { return IdentitySource{Token: idToken(t, change)} }
 	for name, row := range map[string]struct {
 		change   func(*Equinix)
 		requests int
@@ -181,7 +181,7 @@ func TestTokensOfOneIdentityAreShared(t *testing.T) {
 		}, 2},
 		"another scope":    {func(g *Equinix) { g.Scope = "roleassignments:2" }, 2},
 		"another endpoint": {func(g *Equinix) { g.STSURL = strings.Replace(g.STSURL, "127.0.0.1", "localhost", 1) }, 2},
-		"another source":   {func(g *Equinix) { g.Identity = Identity{Variable: "ID_TOKEN"} }, 2},
+		"another source":   {func(g *Equinix) { g.Identity = IdentitySource{Variable: "ID_TOKEN"} }, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := onLoopback(t, grantsToken("t-1"))
@@ -203,7 +203,7 @@ func TestARejectedIdentityTokenIsSentOnce(t *testing.T) {
 	} {
 		p := onLoopback(t, refusal)
 		c := p.client(Options{})
-		grant := p.exchange(Identity{Token: idToken(t, nil)})
+		grant := p.exchange(IdentitySource{Token: idToken(t, nil)})
 		for i := range 3 {
 			grant.Scope = fmt.Sprint("roleassignments:", i)
 			_, err := ask(t, c, grant)
@@ -227,7 +227,7 @@ func TestAnExchangeOfUnknownOutcomeIsNotRepeated(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := inMemory(t, unknown, grantsToken("t-2"))
 				environment := variables{"ID_TOKEN": idToken(t, map[string]any{"exp": nil}).Reveal()}
-				c, grant := p.client(Options{Getenv: environment.get}), p.exchange(Identity{Variable: "ID_TOKEN"})
+				c, grant := p.client(Options{Getenv: environment.get}), p.exchange(IdentitySource{Variable: "ID_TOKEN"})
 				for range 2 {
 					_, err := ask(t, c, grant)
 					failed(t, err)
@@ -247,7 +247,7 @@ func TestAnExchangeOfUnknownOutcomeIsNotRepeated(t *testing.T) {
 func TestAConflictIsRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := inMemory(t, says(409, `{"error":"conflict"}`), says(409, ""), grantsToken("t-1"))
-		gets(t, p.client(Options{}), p.exchange(Identity{Token: idToken(t, nil)}), "t-1")
+		gets(t, p.client(Options{}), p.exchange(IdentitySource{Token: idToken(t, nil)}), "t-1")
 		p.sent(3, "")
 	})
 }
@@ -258,7 +258,7 @@ func TestExchangesInTheCache(t *testing.T) {
 	dir := t.TempDir()
 	p := onLoopback(t, grantsToken("t-1"), grantsToken("t-2"), rejects("invalid_grant"), grantsToken("t-4"))
 	logged := &notes{}
-	grant := p.exchange(Identity{Token: idToken(t, nil)})
+	grant := p.exchange(IdentitySource{Token: idToken(t, nil)})
 	for range 2 {
 		gets(t, p.logging(dir, logged.handler()), grant, "t-1")
 	}
@@ -289,7 +289,7 @@ func TestExchangesInTheCache(t *testing.T) {
 func TestATokenOfAnExchangeIsDiscarded(t *testing.T) {
 	dir := t.TempDir()
 	p := onLoopback(t, grantsToken("t-1"), grantsToken("t-2"))
-	grant := p.exchange(Identity{Token: idToken(t, nil)})
+	grant := p.exchange(IdentitySource{Token: idToken(t, nil)})
 	c := p.another(dir)
 	token, err := c.Token(t.Context(), grant, 0)
 	must(t, err)
@@ -315,7 +315,7 @@ func gitHub(t *testing.T, answer func(asked int64, w http.ResponseWriter, r *htt
 	return variables{gitHubRequestURL: server.URL + "/request?api-version=2.0", gitHubRequestToken: bearer}, roots, asked
 }
 
-var gitHubIdentity = Identity{Audience: "https://lab.example/?a=1&b"}
+var gitHubIdentity = IdentitySource{Audience: "https://lab.example/?a=1&b"}
 
 // TestIdentityTokensOfGitHub holds that each exchange asks GitHub anew, and that blocks which share a token do not.
 func TestIdentityTokensOfGitHub(t *testing.T) {

@@ -16,9 +16,9 @@ import (
 	"time"
 )
 
-// Identity says where the identity token of a token exchange comes from. It is read for each exchange. Exactly one field
+// IdentitySource says where the identity token of a token exchange comes from. It is read for each exchange. Exactly one field
 // is set.
-type Identity struct {
+type IdentitySource struct {
 	// Token is the identity token itself.
 	Token Secret
 	// Variable is the name of an environment variable that holds the identity token.
@@ -37,7 +37,7 @@ const (
 )
 
 // String names the identity token in a message.
-func (i Identity) String() string {
+func (i IdentitySource) String() string {
 	switch {
 	case i.Variable != "":
 		return "the identity token in the environment variable " + i.Variable
@@ -49,8 +49,8 @@ func (i Identity) String() string {
 	return "the identity token"
 }
 
-// source identifies where the identity token comes from, without the identity token.
-func (i Identity) source() string { return fmt.Sprintf("%q %q %q", i.Variable, i.File, i.Audience) }
+// key identifies the source, without the identity token itself.
+func (i IdentitySource) key() string { return fmt.Sprintf("%q %q %q", i.Variable, i.File, i.Audience) }
 
 // identitySources reads identity tokens.
 type identitySources struct {
@@ -60,7 +60,7 @@ type identitySources struct {
 
 // read returns the identity token, and the secret that stays the same while the job runs: for GitHub the bearer token of
 // the request, and otherwise the identity token itself.
-func (s identitySources) read(ctx context.Context, i Identity) (token, credential Secret, err *Error) {
+func (s identitySources) read(ctx context.Context, i IdentitySource) (token, credential Secret, err *Error) {
 	var problem error
 	switch {
 	case i.Audience != "":

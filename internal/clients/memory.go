@@ -67,7 +67,7 @@ func (e *entry) remember(token Token, err *Error) {
 	switch {
 	case err == nil:
 		e.token, e.failed = token, nil
-	case err.Kind == Cancelled || err.Kind == Internal || err.Kind == NoIdentityToken && err.Endpoint == "": // nothing was sent
+	case err.Kind == Cancelled || err.Kind == Internal || err.Kind == NoIdentityToken && err.Endpoint == "": // a later request may have another result
 	case !err.CachedUntil.IsZero():
 		e.failed, e.until = err, err.CachedUntil
 	case err.transient:

@@ -33,7 +33,7 @@ type OAuth2 struct {
 	// RefreshToken is used only with the refresh token grant.
 	RefreshToken Secret
 	// Identity is where the identity token comes from. It is used only with TokenExchange.
-	Identity Identity
+	Identity IdentitySource
 }
 
 // The ways to authenticate, under the names of RFC 7591, section 2.

@@ -245,7 +245,7 @@ func TestRecordedExchanges(t *testing.T) {
 			grant: with(equinix, func(g *clients.Equinix) {
 				g.GrantType, g.ClientID, g.ClientSecret = clients.TokenExchange, "", secret("")
 				g.Scope = "roleassignments:64eb2dae-f77a-4af9-967b-d9e3a2e4d2f0"
-				g.Identity = clients.Identity{Token: secret(idToken)}
+				g.Identity = clients.IdentitySource{Token: secret(idToken)}
 			}), paths: []string{"", "/", "/v1/token", "/v1/token/"},
 			want:     clients.Token{AccessToken: secret("eyJraWQiOiI5NzQxIiwiYWxnIjoiUlMyNTYifQ.e30.c2ln"), TokenType: "Bearer"},
 			lifetime: 3599500 * time.Millisecond,
@@ -253,7 +253,7 @@ func TestRecordedExchanges(t *testing.T) {
 		"oauth2/token_exchange": {
 			grant: with(oauth2, func(g *clients.OAuth2) {
 				g.GrantType, g.ClientID, g.ClientSecret, g.Audience = clients.TokenExchange, "", secret(""), "https://backend.example.com/api"
-				g.Identity = clients.Identity{Token: secret(idToken)}
+				g.Identity = clients.IdentitySource{Token: secret(idToken)}
 			}), paths: noPath,
 			want:     clients.Token{AccessToken: secret("eyJhbGciOiJFUzI1NiIsImtpZCI6IjllciJ9.eyJhdWQiOiJodHRwczovL2JhY2tlbmQifQ.c2ln"), TokenType: "Bearer"},
 			lifetime: time.Minute,

@@ -34,7 +34,8 @@ type request struct {
 	body     Secret
 	habits   habits
 
-	// credential holds the credentials for which the platform counts failed attempts.
+	// credential holds the credentials for which the platform counts failed attempts. In a token exchange it holds the
+	// secret that stays the same while the job runs.
 	credential []Secret
 	// secrets are the settings that an error must not repeat. The encryption key of the cache entry is derived from
 	// them.
@@ -50,7 +51,8 @@ type request struct {
 	refreshToken Secret
 	// impersonal is the body without the user's password, which can be guessed; zero: the body has no user's password.
 	impersonal Secret
-	// exchange is set for a token exchange. The identity token is not in the request before exchanger has read it.
+	// exchange is set for a token exchange; nil: the request is not one. Until exchanger has read the identity token, the
+	// body has the source of the identity token in its place, so that flights has a key.
 	exchange *exchange
 	// identityToken is the one in the body; zero: there is none. identity is what it says; nil: there is none.
 	identityToken Secret

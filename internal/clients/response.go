@@ -49,8 +49,9 @@ func (r request) read(e *Error, a answer) (Token, *Error) {
 }
 
 // judge decides what an answer without a token means, whether a retry may help, and whether the platform has acted on
-// the request. The first case that fits decides: the codes of rejections come first, then the statuses, beside which
-// other codes count. The tests state the same table a second time, in oracle; a change has to be made in both.
+// the request. The first case that fits decides. The codes of rejections come first, then the statuses together with
+// other codes. Two corrections follow: for refreshes and for token exchanges. The tests state the same table a second
+// time, in oracle and verdictOn. A change has to be made in both.
 func (r request) judge(e *Error, code string, mayReject bool) {
 	status := familiar(e.Status)
 	kind, standard := rejections[strings.ToLower(code)]

@@ -67,8 +67,8 @@ func identityInputs(tokenVariable, nameVariable, tag string) []Input {
 }
 
 // identity returns where the identity token comes from.
-func identity(s Settings) clients.Identity {
-	return clients.Identity{
+func identity(s Settings) clients.IdentitySource {
+	return clients.IdentitySource{
 		Token:    s.Secret(subjectToken),
 		Variable: s.Text(subjectTokenVariable),
 		File:     s.Text(subjectTokenFile),

@@ -42,8 +42,9 @@ type Platform struct {
 	thing string // what a block makes, for messages; "": an access token
 }
 
-// Input is a setting of one platform, under the platform's own name for it. An input without Grant and Optional is always
-// required.
+// Input is a setting of one platform, under the platform's own name for it. It is required for each grant that uses it,
+// unless it is Optional, has a Default, or another input is set in its place. A required input without a Default counts
+// among the credentials in messages.
 type Input struct {
 	Name        string
 	Description string
@@ -58,7 +59,7 @@ type Input struct {
 	Map         bool   // a map of strings, as clients.Pairs encodes them; Secret is set too, because values may be secrets
 	Argument    bool   // for a map: values need not be secrets, so a command also accepts pairs as arguments
 	OneToken    bool   // is set for one token only, so it is not in the provider block
-	Grant       string // the only grant type that uses the input; this grant type also requires it; "": all use it
+	Grant       string // the only grant type that uses the input; without a Default, a value also selects this grant; "": all use it
 	Except      string // the grant type that does not use the input; "": none
 	Optional    bool
 	// Replaces is the name of the input that this one can be set in place of; "": it replaces none. Several inputs may
