@@ -41,36 +41,37 @@ func main() {
 		serve(provider.Options{Version: version, Commit: commit}, tf6server.WithManagedDebug())
 	case isFlag(args, "help"):
 		os.Exit(run([]string{"help"}))
-	case len(args) > 0: // a CLI gives its plugins none; a program that a plugin starts has the cookie too
+	case len(args) > 0: // tested before the cookie: a program that a plugin starts inherits the cookie
 		os.Exit(run(args))
 	case os.Getenv(cookie) == "":
 		os.Exit(run([]string{"help"}))
 	default:
-		// A terminal sends Ctrl-C to this process too. In the plan that an apply makes, Terraform before 1.16 and OpenTofu do
-		// not cancel a call that hangs.
+		// A terminal sends Ctrl-C to the plugin too. The plugin must react itself: Terraform before 1.16 and OpenTofu do not
+		// cancel a hanging call during the plan that an apply starts with.
 		interrupted, _ := signal.NotifyContext(context.Background(), os.Interrupt)
 		serve(provider.Options{Version: version, Commit: commit, Interrupted: interrupted.Done(), Ignored: protect()})
 	}
 }
 
-// isFlag reports whether the arguments are this one flag, which the plugin has had before there were commands.
+// isFlag reports whether args is the single flag name, with one dash or two.
 func isFlag(args []string, name string) bool {
 	return len(args) == 1 && (args[0] == "-"+name || args[0] == "--"+name)
 }
 
 func build() string { return fmt.Sprintf("terraform-provider-ixtoken %s (%s)", version, commit) }
 
-// run runs a command, and returns the exit status.
+// run runs a command and returns its exit status.
 func run(args []string) int {
 	log.SetOutput(io.Discard)
 	if slices.Contains([]string{"exec", "proxy"}, args[0]) {
-		forbidInspection() // a limit would be the program's too
+		forbidInspection() // not forbidCoreDumps: the program would inherit its limit
 	} else {
 		forbidCoreDumps()
 	}
-	// A signal that is ignored stays so, for this process and for what it starts: nohup and background jobs rely on it.
-	heeded := slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGTERM}, signal.Ignored)
-	ctx, stop := signal.NotifyContext(context.Background(), heeded...)
+	// A signal that was ignored at the start stays ignored, here and in the programs that exec and proxy start. nohup and
+	// background jobs rely on this.
+	signals := slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGTERM}, signal.Ignored)
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	return command.Run(ctx, command.System{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
@@ -89,15 +90,16 @@ func serve(options provider.Options, more ...tf6server.ServeOpt) {
 	}
 }
 
-// protocolDump makes the plugin library write every request and answer to disk, in clear and readable by all.
+// protocolDump is an environment variable. If it is set, the plugin library writes every request and response to disk,
+// unencrypted and readable by every user.
 const protocolDump = "TF_LOG_SDK_PROTO_DATA_DIR"
 
-// protect keeps what is in this process's memory from leaving it by other ways than the protocol. It returns the
-// environment variable that it has switched off; "": none.
+// protect keeps secrets in this process: it turns off logs, protocol dumps and core dumps. It returns the name of the
+// environment variable that it ignored; empty: none was set.
 func protect() string {
-	// With GODEBUG=http2debug=2 the transport below the protocol logs what it carries. Nothing else writes to this log.
+	// With GODEBUG=http2debug=2, the HTTP/2 transport logs all messages of the plugin protocol here.
 	log.SetOutput(io.Discard)
-	quieten()
+	disablePluginLog()
 	forbidCoreDumps()
 	endWithParent()
 	if os.Getenv(protocolDump) == "" {
@@ -110,13 +112,13 @@ func protect() string {
 	return protocolDump
 }
 
-// quieten spares the log that nobody reads. The plugin library writes every step of every call as JSON to the CLI, which
-// throws it away unless one of the first two variables is set: a third of what a block costs.
-func quieten() {
+// disablePluginLog turns off the plugin log unless TF_LOG or TF_LOG_PROVIDER is set. The plugin library logs every step of
+// every call as JSON, and without these variables the CLI drops it. The log takes a third of the time of a block.
+func disablePluginLog() {
 	if os.Getenv("TF_LOG") != "" || os.Getenv("TF_LOG_PROVIDER") != "" {
 		return
 	}
 	for _, name := range []string{"TF_LOG_SDK", "TF_LOG_SDK_PROTO", "TF_LOG_SDK_FRAMEWORK", "TF_LOG_PROVIDER_IXTOKEN"} {
-		_ = os.Setenv(name, "OFF") // without it, the log is only in vain
+		_ = os.Setenv(name, "OFF") // a failure costs time only
 	}
 }

@@ -5,6 +5,6 @@ package main
 
 import "golang.org/x/sys/unix"
 
-// forbidInspection keeps other processes of the same user from reading the memory (/proc/PID/mem, ptrace), and the
-// kernel from piping a core dump to a handler, which ignores the limit.
+// forbidInspection keeps other processes of the same user from reading this process's memory (/proc/PID/mem, ptrace). It
+// also keeps the kernel from piping a core dump to a handler, to which RLIMIT_CORE does not apply.
 func forbidInspection() { _ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }

@@ -5,5 +5,5 @@
 
 package main
 
-// forbidInspection does nothing: only Linux has a way.
+// forbidInspection does nothing: only Linux supports it.
 func forbidInspection() {}

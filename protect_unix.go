@@ -18,7 +18,8 @@ func forbidCoreDumps() {
 	forbidInspection()
 }
 
-// endWithParent ends this process once the CLI is gone: one that was killed tells its plugins nothing.
+// endWithParent ends this process within about a second after the CLI has ended. A CLI that is killed does not stop its
+// plugins.
 func endWithParent() {
 	parent := os.Getppid()
 	go func() {

@@ -3,11 +3,11 @@
 
 package main
 
-// forbidCoreDumps does nothing: Windows writes a dump only where an administrator has asked for it.
+// forbidCoreDumps does nothing: Windows writes a dump only if an administrator has configured it.
 func forbidCoreDumps() {}
 
-// forbidInspection does nothing: Windows lets processes of the same user read each other.
+// forbidInspection does nothing: Windows lets processes of the same user read each other's memory.
 func forbidInspection() {}
 
-// endWithParent does nothing: a process there keeps the number of a parent that is gone.
+// endWithParent does nothing: on Windows, Getppid does not change when the parent ends.
 func endWithParent() {}

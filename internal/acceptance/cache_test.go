@@ -11,13 +11,13 @@ import (
 	"testing"
 )
 
-// K07: with the cache, a plan, the apply of its file, another apply and a destroy are one request together.
+// K07: with the cache, a plan, the apply of its file, another apply and a destroy send one request in total.
 func TestOneRequestForAllPhases(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"ephemeral", "data"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(t.TempDir(), "cache"))
 			reference := map[string]string{"ephemeral": "ephemeral.", "data": "data."}[kind] + "cloudlx_access_token.t.authorization"
 			s.configure(kind + ` "cloudlx_access_token" "t" { provider = ixtoken }
@@ -37,10 +37,10 @@ resource "terraform_data" "use" {
 	}
 }
 
-// The second opening finds what the first obtained for a refresh token that the platform rotated.
+// The plan uses a refresh token, and the platform rotates it. The apply finds the plan's token in the cache.
 func TestARefreshTokenServesPlanAndApplyWithTheCache(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(t.TempDir(), "cache"))
 	s.setenv("TF_VAR_previous", cloudLXRefreshToken(s))
 	s.configure(refreshVariable + `ephemeral "cloudlx_access_token" "t" {
@@ -68,8 +68,8 @@ resource "terraform_data" "use" {
 	}
 }
 
-// F06, H21: a directory in which others could write is refused, and the token delivered all the same.
-func TestADirectoryOfOthersIsRefused(t *testing.T) {
+// F06, H21: a directory in which other users can write is not used, but the block gets its token.
+func TestADirectoryThatOthersCanWriteIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(dir string) error{
 		"F06 others may write": func(dir string) error {
@@ -84,7 +84,7 @@ func TestADirectoryOfOthersIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			dir := t.TempDir()
 			if err := prepare(dir); err != nil {
 				t.Fatal(err)
@@ -103,7 +103,7 @@ func TestADirectoryOfOthersIsRefused(t *testing.T) {
 	}
 }
 
-// F16: no home, and names that nothing expands. No directory of such a name is made.
+// F16: no home directory, and names that nothing expands. No directory with such a name is created.
 func TestANameThatNothingExpandsIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
@@ -112,7 +112,7 @@ func TestANameThatNothingExpandsIsRefused(t *testing.T) {
 	} {
 		t.Run(want+" "+name[:2], func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			s.setenv("HOME", "")
 			s.setenv("IXTOKEN_CACHE_DIR", name)
 			s.configure(interxionBlock)
@@ -138,7 +138,7 @@ func TestANameThatNothingExpandsIsRefused(t *testing.T) {
 	}
 }
 
-// entries are the names in a directory.
+// entries returns the names in a directory.
 func entries(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	found, err := os.ReadDir(dir)
@@ -151,10 +151,10 @@ func entries(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// F02: an entry that somebody has changed is a warning in the log, without a path and without a secret.
-func TestAChangedEntryIsToldInTheLog(t *testing.T) {
+// F02: a manipulated entry causes a warning in the log, without its path and without a secret.
+func TestAChangedEntryIsLogged(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	log, cache := filepath.Join(t.TempDir(), "log"), filepath.Join(t.TempDir(), "cache")
 	s.setenv("IXTOKEN_CACHE_DIR", cache)
 	s.setenv("TF_LOG_PROVIDER", "WARN")
@@ -186,10 +186,10 @@ func TestAChangedEntryIsToldInTheLog(t *testing.T) {
 	s.wantRequests(2, 0, 0)
 }
 
-// The log says where a token comes from, and why.
-func TestTheLogTellsHitsAndMisses(t *testing.T) {
+// The log says where each token comes from, and why.
+func TestTheLogShowsHitsAndMisses(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	log := filepath.Join(t.TempDir(), "log")
 	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(t.TempDir(), "cache"))
 	s.setenv("TF_LOG_PROVIDER", "DEBUG")

@@ -18,16 +18,16 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 )
 
-// X03: Ctrl-C ends the wait for another run, which holds the lock, and disturbs neither that run nor the next.
+// X03: Ctrl-C ends the wait for a lock that another run holds. It disturbs neither that run nor the next one.
 func TestCtrlCEndsTheWaitForAnotherRun(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(t.TempDir(), "cache"))
 	workspace, err := cli.Open(t.TempDir(), cliPath, plugins)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := &stage{workspace, s.Playground, t}
+	other := &fixture{workspace, s.Playground, t}
 	other.Env = append(append(other.Env, s.Env...), "TF_LOG_PROVIDER=DEBUG")
 	arrived, release := make(chan struct{}, 1), make(chan struct{})
 	s.Interxion.Intercept(func(http.ResponseWriter, *http.Request) bool {
@@ -42,14 +42,14 @@ func TestCtrlCEndsTheWaitForAnotherRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-arrived
-	var output screen
+	var output syncBuffer
 	waiter := other.Command(t.Context(), "plan", "-no-color")
 	waiter.Stdout, waiter.Stderr = &output, &output
 	waiter.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := waiter.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(time.Minute); !output.has("cache miss"); <-time.After(time.Millisecond) { // the next thing is the lock
+	for end := time.Now().Add(time.Minute); !output.contains("cache miss"); <-time.After(time.Millisecond) { // next, it waits for the lock
 		if time.Now().After(end) {
 			t.Fatalf("the second run does not wait:\n%s", output.String())
 		}
@@ -59,10 +59,10 @@ func TestCtrlCEndsTheWaitForAnotherRun(t *testing.T) {
 		t.Error(err)
 	}
 	err = waiter.Wait()
-	if took := time.Since(pressed); took > ctrlC {
+	if took := time.Since(pressed); took > interruptTimeout {
 		t.Errorf("the run ended %s after Ctrl-C", took)
 	}
-	if err == nil || !output.has("No Interxion access token: cancelled") {
+	if err == nil || !output.contains("No Interxion access token: cancelled") {
 		t.Errorf("%v:\n%s", err, output.String())
 	}
 	close(release)
@@ -73,22 +73,22 @@ func TestCtrlCEndsTheWaitForAnotherRun(t *testing.T) {
 	s.wantRequests(1, 0, 0)
 }
 
-// screen is output that is read while it is written.
-type screen struct {
+// syncBuffer is a buffer that can be read while another goroutine writes to it.
+type syncBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (s *screen) Write(text []byte) (int, error) {
+func (s *syncBuffer) Write(text []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.text.Write(text)
 }
 
-func (s *screen) String() string {
+func (s *syncBuffer) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.text.String()
 }
 
-func (s *screen) has(part string) bool { return strings.Contains(s.String(), part) }
+func (s *syncBuffer) contains(part string) bool { return strings.Contains(s.String(), part) }

@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// ctrlC is how long a run may take to end after Ctrl-C.
-const ctrlC = 2 * time.Second
+// interruptTimeout is the time limit for a run to end after Ctrl-C.
+const interruptTimeout = 2 * time.Second
 
-// X01, X02: Ctrl-C reaches every process of the terminal's group; the run ends at once and says why.
+// X01, X02: Ctrl-C reaches every process of the terminal's process group. The run ends at once and says why.
 func TestCtrlCEndsEveryWait(t *testing.T) {
 	t.Parallel()
 	hang := func(_ http.ResponseWriter, r *http.Request) bool {
@@ -34,7 +34,7 @@ func TestCtrlCEndsEveryWait(t *testing.T) {
 			for _, command := range []string{"plan", "apply -auto-approve"} {
 				t.Run(kind+"/"+name+"/"+command, func(t *testing.T) {
 					t.Parallel()
-					s := newStage(t)
+					s := newFixture(t)
 					arrived := make(chan struct{}, 10)
 					s.Equinix.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
 						defer func() { arrived <- struct{}{} }()
@@ -47,7 +47,7 @@ func TestCtrlCEndsEveryWait(t *testing.T) {
 					run := s.Command(t.Context(), append(strings.Fields(command), "-no-color")...)
 					var output bytes.Buffer
 					run.Stdout, run.Stderr = &output, &output
-					run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // as a shell does for a job
+					run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a process group, as a shell makes for a job
 					if err := run.Start(); err != nil {
 						t.Fatal(err)
 					}
@@ -57,7 +57,7 @@ func TestCtrlCEndsEveryWait(t *testing.T) {
 						t.Error(err)
 					}
 					err := run.Wait()
-					if took := time.Since(pressed); took > ctrlC {
+					if took := time.Since(pressed); took > interruptTimeout {
 						t.Errorf("the run ended %s after Ctrl-C", took)
 					}
 					if err == nil || !strings.Contains(output.String(), "No Equinix access token: cancelled") {
@@ -70,10 +70,10 @@ func TestCtrlCEndsEveryWait(t *testing.T) {
 	}
 }
 
-// X06 and after: a run that was interrupted leaves nothing that disturbs the next.
+// X06: an interrupted run does not disturb the next run.
 func TestTheRunAfterAnInterruptedOneWorks(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	arrived := make(chan struct{})
 	s.Interxion.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
 		close(arrived)
@@ -97,10 +97,10 @@ func TestTheRunAfterAnInterruptedOneWorks(t *testing.T) {
 	s.must("apply", "-auto-approve")
 }
 
-// X11: destroy, refresh-only and test open as often as a plan does, and end.
+// X11: destroy, refresh-only and test open a block as often as a plan does, and end.
 func TestOtherCommandsOpenAndEnd(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure(`data "interxion_access_token" "t" { provider = ixtoken }
 resource "terraform_data" "t" { input = data.interxion_access_token.t.token_type }
 `)

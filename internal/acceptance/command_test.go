@@ -11,11 +11,11 @@ import (
 	"testing"
 )
 
-// K07: the command and the provider share tokens: fifty processes and an apply are one request.
-func TestCommandsAndAnApplyAreOneRequest(t *testing.T) {
+// K07: the command and the provider share tokens. Fifty processes and an apply send one request in total.
+func TestCommandsAndAnApplyShareOneRequest(t *testing.T) {
 	t.Parallel()
 	const commands = 50
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(t.TempDir(), "cache"))
 	s.configure(`ephemeral "equinix_access_token" "t" { provider = ixtoken }
 resource "terraform_data" "use" {
@@ -49,7 +49,7 @@ resource "terraform_data" "use" {
 	s.wantRequests(0, 1, 0)
 }
 
-// A program that a provider starts sees the cookie of plugins. With arguments it is the command all the same.
+// A program that a provider starts inherits the plugin cookie. With arguments, the binary is the command all the same.
 func TestArgumentsMakeACommand(t *testing.T) {
 	t.Parallel()
 	command := exec.CommandContext(t.Context(), provider(), "version")

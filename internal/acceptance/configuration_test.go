@@ -19,7 +19,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// canary stands in every value that must not be shown.
+// canary is part of every value that must not be shown.
 const canary = "CANARY-7f3a91d2"
 
 func equinixBlock(body string) string {
@@ -34,7 +34,7 @@ func megaportBlock(body string) string {
 	return "ephemeral \"megaport_access_token\" \"t\" {\n  provider = ixtoken\n" + body + "\n}\n"
 }
 
-// Each of these configurations is refused with one diagnostic that says what to set, and nothing is sent.
+// Each of these configurations causes one error that says what to set. Nothing is sent.
 func TestBadConfigurationIsRefused(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 1<<20)
@@ -42,7 +42,7 @@ func TestBadConfigurationIsRefused(t *testing.T) {
 		name   string
 		config string
 		env    []string
-		want   []string // in the only diagnostic
+		want   []string // texts in the only diagnostic
 	}{
 		{
 			name:   "C02 nothing is set",
@@ -76,7 +76,7 @@ func TestBadConfigurationIsRefused(t *testing.T) {
 		{
 			name:   "C04 the refresh token grant lacks its token",
 			config: equinixBlock(`grant_type = "refresh_token"`),
-			want:   []string{"previous_refresh_token (in this block alone)"},
+			want:   []string{"previous_refresh_token (only in this block)"},
 		},
 		{name: "C07 no scheme", config: equinixBlock(`base_url = "api.equinix.com"`), want: []string{"invalid base_url", "https://"}},
 		{name: "C07 http", config: equinixBlock(`base_url = "http://api.equinix.com"`), want: []string{"invalid base_url", "loopback"}},
@@ -150,7 +150,7 @@ password_encoding = "md5-b64"`), want: []string{"user_password", "md5_b64"}},
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			s.Env = append(s.Env, test.env...)
 			s.configure(test.config)
 			r := s.report("plan")
@@ -173,10 +173,10 @@ password_encoding = "md5-b64"`), want: []string{"user_password", "md5_b64"}},
 	}
 }
 
-// C11: what the CLI or the framework says of a wrong type shows no value.
+// C11: the errors of the CLI and the framework about a wrong type do not show the value.
 func TestAWrongTypeShowsNoValue(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure(equinixBlock(`client_secret = ["` + canary + `"]`))
 	r := s.report("plan")
 	if r.Status == 0 || len(r.errors) != 1 || strings.Contains(r.errors[0].text(), canary) {
@@ -185,13 +185,13 @@ func TestAWrongTypeShowsNoValue(t *testing.T) {
 	s.wantRequests(0, 0, 0)
 }
 
-// C10: a value from a variable is nowhere in the output, whichever secret it is for.
+// C10: the output does not show a secret from an input variable, whichever attribute it is for.
 func TestInvalidSecretsFromVariablesAreNotShown(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"client_secret", "user_password", "previous_refresh_token"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			s.setenv("TF_VAR_secret", canary+strings.Repeat("x", 9000))
 			grant := map[string]string{"user_password": "grant_type = \"password\"\nuser_name = \"u\""}[name]
 			s.configure("variable \"secret\" {\n  type = string\n  ephemeral = true\n}\n" + equinixBlock(grant+"\n"+name+" = var.secret"))
@@ -209,7 +209,7 @@ func TestInvalidSecretsFromVariablesAreNotShown(t *testing.T) {
 // C01
 func TestAnUnusedPlatformNeedsNoSettings(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.Env = nil
 	s.configure(`provider "ixtoken" {}
 output "encoded" { value = provider::ixtoken::md5_b64("x") }
@@ -218,17 +218,17 @@ output "encoded" { value = provider::ixtoken::md5_b64("x") }
 	s.wantRequests(0, 0, 0)
 }
 
-const later = `resource "terraform_data" "later" { input = "known after apply" }
+const laterValue = `resource "terraform_data" "later" { input = "known after apply" }
 `
 
-// C03: Terraform and OpenTofu defer a block by themselves whose own arguments are not known yet.
+// C03: Terraform and OpenTofu defer a block if its own arguments are not known yet.
 func TestABlockWithUnknownArgumentsIsDeferred(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"ephemeral", "data"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
-			s.configure(later + kind + ` "equinix_access_token" "t" {
+			s := newFixture(t)
+			s.configure(laterValue + kind + ` "equinix_access_token" "t" {
   provider  = ixtoken
   client_id = replace(terraform_data.later.output, "known after apply", "` + s.Equinix.Credentials().ClientID + `")
 }
@@ -247,14 +247,14 @@ resource "terraform_data" "use" {
 	}
 }
 
-// C03: in the provider block, the CLI does not wait: the provider says so, and what to do instead.
+// C03: the CLI does not wait for an unknown value in the provider block. The error says so, and what to do instead.
 func TestAnUnknownValueInTheProviderBlockIsNamed(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, kind, provider, want, advice string }{
-		{"a secret", "ephemeral", "equinix = { client_secret = terraform_data.later.output }", "equinix.client_secret", "into this block itself"},
+		{"a secret", "ephemeral", "equinix = { client_secret = terraform_data.later.output }", "equinix.client_secret", "in this block instead"},
 		{"a secret for a data source", "data", "equinix = { client_secret = terraform_data.later.output }", "equinix.client_secret", "ephemeral resource"},
-		{"an id for a data source", "data", "equinix = { client_id = terraform_data.later.output }", "equinix.client_id", "into this block itself"},
-		{"the whole object", "ephemeral", "equinix = { for k in [\"client_id\"] : k => terraform_data.later.output }", "equinix.client_id", "into this block itself"},
+		{"an id for a data source", "data", "equinix = { client_id = terraform_data.later.output }", "equinix.client_id", "in this block instead"},
+		{"the whole object", "ephemeral", "equinix = { for k in [\"client_id\"] : k => terraform_data.later.output }", "equinix.client_id", "in this block instead"},
 		{"the timeout", "ephemeral", "request_timeout = terraform_data.later.output", "request_timeout", "known in the plan"},
 		{"the retries", "ephemeral", "max_retries = length(terraform_data.later.output)", "max_retries", "known in the plan"},
 		{"the validity", "data", "min_validity = terraform_data.later.output", "min_validity", ""},
@@ -262,8 +262,8 @@ func TestAnUnknownValueInTheProviderBlockIsNamed(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
-			s.configure(later + "provider \"ixtoken\" {\n  " + test.provider + "\n}\n" + test.kind + " \"equinix_access_token\" \"t\" { provider = ixtoken }\n")
+			s := newFixture(t)
+			s.configure(laterValue + "provider \"ixtoken\" {\n  " + test.provider + "\n}\n" + test.kind + " \"equinix_access_token\" \"t\" { provider = ixtoken }\n")
 			r := s.report("plan")
 			s.wantRequests(0, 0, 0)
 			if len(r.errors) != 1 {
@@ -281,11 +281,11 @@ func TestAnUnknownValueInTheProviderBlockIsNamed(t *testing.T) {
 	}
 }
 
-// C03: a platform that is not used may have unknown settings.
+// C03: an unused platform may have unknown settings.
 func TestUnknownSettingsOfAnUnusedPlatformDoNoHarm(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	s.configure(later + `provider "ixtoken" {
+	s := newFixture(t)
+	s.configure(laterValue + `provider "ixtoken" {
   equinix = { client_secret = terraform_data.later.output }
 }
 ephemeral "cloudlx_access_token" "t" { provider = ixtoken }
@@ -298,14 +298,14 @@ ephemeral "equinix_access_token" "own" {
 	s.wantRequests(0, 1, 1)
 }
 
-// escaped writes a value as it stands in a quoted string of the configuration.
+// escaped escapes a value for a quoted string of the configuration.
 func escaped(value string) string {
 	quoted := strings.Trim(fmt.Sprintf("%q", value), `"`)
 	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(quoted)
 }
 
-// C06: what a file, a shell or a pipeline has left around a value, or in its place, is sent unchanged, with one warning.
-// Where the login is rejected, the error says it too.
+// C06: files, shells and pipelines may leave blanks or quotes around a value, or a placeholder in its place. Such a value is
+// sent unchanged, with one warning. If the login is rejected, the error mentions it too.
 func TestAnOddCredentialIsSentUnchangedWithAWarning(t *testing.T) {
 	t.Parallel()
 	const client, password = `ephemeral "cloudlx_access_token" "t" { provider = ixtoken }`, "grant_type = \"password\""
@@ -325,7 +325,7 @@ func TestAnOddCredentialIsSentUnchangedWithAWarning(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			var sent string
 			intercept := func(_ http.ResponseWriter, r *http.Request) bool {
 				body, _ := io.ReadAll(r.Body)
@@ -357,10 +357,10 @@ func TestAnOddCredentialIsSentUnchangedWithAWarning(t *testing.T) {
 	}
 }
 
-// C06: an odd refresh token is replaced by the client credentials as any other that the platform does not take.
-func TestAnOddRefreshTokenIsToldToo(t *testing.T) {
+// C06: the platform rejects an odd refresh token, and the client credentials are used instead, as for any other refresh token.
+func TestAnOddRefreshTokenCausesAWarning(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure("ephemeral \"cloudlx_access_token\" \"t\" {\n  provider = ixtoken\n  previous_refresh_token = \"" + canary + "\\r\"\n}\n")
 	r := s.report("plan")
 	if r.Status != 0 || len(r.warnings) != 2 || !strings.Contains(r.warnings[0].Summary, "previous_refresh_token ends in a carriage return") {
@@ -371,7 +371,7 @@ func TestAnOddRefreshTokenIsToldToo(t *testing.T) {
 // C18
 func TestTheBlockWinsOverTheProviderBlockOverTheEnvironment(t *testing.T) {
 	t.Parallel()
-	right := func(s *stage) simulator.Credentials { return s.Interxion.Credentials() }
+	right := func(s *fixture) simulator.Credentials { return s.Interxion.Credentials() }
 	tests := []struct {
 		name            string
 		block, provider string
@@ -384,7 +384,7 @@ func TestTheBlockWinsOverTheProviderBlockOverTheEnvironment(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			value := func(which string) string {
 				if which == "right" {
 					return right(s).ClientID
@@ -406,10 +406,10 @@ ephemeral "interxion_access_token" "t" {
 	}
 }
 
-// C16: the URL of one platform given to another.
+// C16: a platform is configured with the URL of another platform.
 func TestAnotherPlatformsURLIsHintedAt(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure(`ephemeral "cloudlx_access_token" "t" {
   provider = ixtoken
   base_url = "` + s.Interxion.URL() + `"
@@ -422,15 +422,15 @@ func TestAnotherPlatformsURLIsHintedAt(t *testing.T) {
 	s.wantRequests(1, 0, 0)
 }
 
-// C19: with Terraform before 1.10 or OpenTofu before 1.11, which IXTOKEN_OLD_CLI names, data sources work, and the CLI itself
-// refuses ephemeral blocks.
+// C19: with Terraform before 1.10 or OpenTofu before 1.11, data sources work, and the CLI rejects ephemeral blocks.
+// IXTOKEN_OLD_CLI is the path of such a CLI.
 func TestAnOlderCLIHasTheDataSource(t *testing.T) {
 	t.Parallel()
 	path := os.Getenv("IXTOKEN_OLD_CLI")
 	if path == "" {
 		t.Skip("IXTOKEN_OLD_CLI names no CLI without ephemeral resources")
 	}
-	s := newStage(t)
+	s := newFixture(t)
 	workspace, err := cli.Open(t.TempDir(), path, plugins)
 	if err != nil {
 		t.Fatal(err)

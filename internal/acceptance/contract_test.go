@@ -13,14 +13,14 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// TestEveryPlatformKeepsThePromises holds each platform of the simulator, in both kinds, against what users may rely on.
-// A new platform is in it by itself.
+// TestEveryPlatformKeepsThePromises tests what users may rely on, for each platform of the simulator and for both kinds. It
+// includes a new platform automatically.
 func TestEveryPlatformKeepsThePromises(t *testing.T) {
 	t.Parallel()
-	for i, p := range newStage(t).Platforms() {
+	for i, p := range newFixture(t).Platforms() {
 		t.Run(p.Name(), func(t *testing.T) {
 			t.Parallel()
-			for name, promise := range map[string]func(*stage, *simulator.Platform, variables){
+			for name, promise := range map[string]func(*fixture, *simulator.Platform, variables){
 				"any number of blocks are one request": sharesOneRequest,
 				"a token opens the API":                opensTheAPI,
 				"all missing settings are named":       namesMissingSettings,
@@ -30,7 +30,7 @@ func TestEveryPlatformKeepsThePromises(t *testing.T) {
 			} {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
-					s := newStage(t)
+					s := newFixture(t)
 					p := s.Platforms()[i]
 					promise(s, p, variablesOf(p))
 					for _, other := range s.Platforms() {
@@ -44,7 +44,7 @@ func TestEveryPlatformKeepsThePromises(t *testing.T) {
 	}
 }
 
-// variables are the environment variables of a platform.
+// variables has the names of a platform's environment variables.
 type variables struct{ url, clientID, clientSecret string }
 
 func variablesOf(p *simulator.Platform) variables {
@@ -56,8 +56,8 @@ func variablesOf(p *simulator.Platform) variables {
 	return variables{names[0], names[1], names[2]}
 }
 
-// described is what the front ends know of a platform of the simulator.
-func described(p *simulator.Platform) platforms.Platform {
+// platformOf returns the description of a simulated platform.
+func platformOf(p *simulator.Platform) platforms.Platform {
 	for _, platform := range platforms.All {
 		if platform.Title == p.Name() {
 			return platform
@@ -66,12 +66,12 @@ func described(p *simulator.Platform) platforms.Platform {
 	panic("the simulator has a platform that the provider does not know: " + p.Name())
 }
 
-// ofKind is the type of a platform's blocks.
-func ofKind(p *simulator.Platform) string { return described(p).Name + "_access_token" }
+// tokenType returns the type of a platform's access token blocks.
+func tokenType(p *simulator.Platform) string { return platformOf(p).Name + "_access_token" }
 
-// setBy is the input that an environment variable sets.
-func setBy(p *simulator.Platform, variable string) platforms.Input {
-	for _, in := range described(p).Inputs {
+// inputOf returns the input that an environment variable sets.
+func inputOf(p *simulator.Platform, variable string) platforms.Input {
+	for _, in := range platformOf(p).Inputs {
 		if in.Environment == variable {
 			return in
 		}
@@ -79,20 +79,20 @@ func setBy(p *simulator.Platform, variable string) platforms.Input {
 	panic(p.Name() + " has no input for " + variable)
 }
 
-// bothKinds has twenty blocks of each kind.
+// bothKinds returns twenty blocks of each kind.
 func bothKinds(p *simulator.Platform) string {
-	return `ephemeral "` + ofKind(p) + `" "many" {
+	return `ephemeral "` + tokenType(p) + `" "many" {
   provider = ixtoken
   count    = 20
 }
-data "` + ofKind(p) + `" "many" {
+data "` + tokenType(p) + `" "many" {
   provider = ixtoken
   count    = 20
 }
 `
 }
 
-func sharesOneRequest(s *stage, p *simulator.Platform, _ variables) {
+func sharesOneRequest(s *fixture, p *simulator.Platform, _ variables) {
 	s.configure(bothKinds(p))
 	if r := s.report("plan"); r.Status != 0 || len(r.warnings) != 0 {
 		s.t.Errorf("status %d, warnings %v, errors %v", r.Status, r.warnings, r.errors)
@@ -102,11 +102,11 @@ func sharesOneRequest(s *stage, p *simulator.Platform, _ variables) {
 	}
 }
 
-func opensTheAPI(s *stage, p *simulator.Platform, _ variables) {
-	s.configure(`data "` + ofKind(p) + `" "t" { provider = ixtoken }
+func opensTheAPI(s *fixture, p *simulator.Platform, _ variables) {
+	s.configure(`data "` + tokenType(p) + `" "t" { provider = ixtoken }
 data "http" "api" {
   url             = "` + p.APIURL() + `"
-  request_headers = { Authorization = data.` + ofKind(p) + `.t.authorization }
+  request_headers = { Authorization = data.` + tokenType(p) + `.t.authorization }
 }
 `)
 	s.must("plan")
@@ -115,8 +115,8 @@ data "http" "api" {
 	}
 }
 
-func proxyOpensTheAPI(s *stage, p *simulator.Platform, _ variables) {
-	kind := described(p).Name + "_api_proxy"
+func proxyOpensTheAPI(s *fixture, p *simulator.Platform, _ variables) {
+	kind := platformOf(p).Name + "_api_proxy"
 	text := `terraform {
   required_providers {
     ixtoken = { source = "ixtoken/ixtoken" }
@@ -136,19 +136,19 @@ resource "restapi_object" "o" {
 	if err := s.Write("main.tf", text); err != nil {
 		s.t.Fatal(err)
 	}
-	r := s.run("apply", "-auto-approve") // whatever the API makes of the object
+	r := s.run("apply", "-auto-approve") // the API may reject the object
 	calls := slices.DeleteFunc(p.Requests(), func(r simulator.Request) bool { return r.Grant != "" })
 	if len(calls) != 1 || calls[0].Path != strings.TrimPrefix(p.APIURL(), p.URL()) || calls[0].Rejected {
 		s.t.Errorf("requests %v\n%s%s", p.Requests(), r.Stdout, r.Stderr)
 	}
 }
 
-// wantRefusals fails the test unless each of forty blocks, twenty of each kind, has one error that says it all.
-func wantRefusals(s *stage, p *simulator.Platform, words ...string) {
+// wantRefusals fails the test unless each of forty blocks, twenty of each kind, has exactly one error with all words.
+func wantRefusals(s *fixture, p *simulator.Platform, words ...string) {
 	s.t.Helper()
-	s.configure(separate(20, "ephemeral", ofKind(p), "") + separate(20, "data", ofKind(p), ""))
+	s.configure(separateBlocks(20, "ephemeral", tokenType(p), "") + separateBlocks(20, "data", tokenType(p), ""))
 	r := s.report("plan")
-	byKind := map[string][]diagnostic{} // what a data source may not have, its text says
+	byKind := map[string][]diagnostic{} // the texts for data sources differ
 	for _, d := range r.errors {
 		kind, _, _ := strings.Cut(d.Address, ".")
 		byKind[kind] = append(byKind[kind], d)
@@ -157,7 +157,7 @@ func wantRefusals(s *stage, p *simulator.Platform, words ...string) {
 		s.t.Fatalf("errors of the kinds %v", slices.Collect(maps.Keys(byKind)))
 	}
 	for kind, refusals := range byKind {
-		wantOneEach(s.t, refusals, 20, kind, ofKind(p))
+		wantOneEach(s.t, refusals, 20, kind, tokenType(p))
 		for _, want := range append(words, "No "+p.Name()+" access token: ") {
 			if !strings.Contains(refusals[0].text(), want) {
 				s.t.Errorf("the error does not say %q:\n%s", want, refusals[0].text())
@@ -166,9 +166,9 @@ func wantRefusals(s *stage, p *simulator.Platform, words ...string) {
 	}
 }
 
-func namesMissingSettings(s *stage, p *simulator.Platform, names variables) {
+func namesMissingSettings(s *fixture, p *simulator.Platform, names variables) {
 	missing := []string{"settings are missing", names.clientID, names.clientSecret}
-	if setBy(p, names.url).Default == "" {
+	if inputOf(p, names.url).Default == "" {
 		missing = append(missing, names.url)
 	}
 	for _, name := range []string{names.url, names.clientID, names.clientSecret} {
@@ -180,14 +180,14 @@ func namesMissingSettings(s *stage, p *simulator.Platform, names variables) {
 	}
 }
 
-func refusesPlainHTTP(s *stage, p *simulator.Platform, names variables) {
+func refusesPlainHTTP(s *fixture, p *simulator.Platform, names variables) {
 	s.setenv(names.url, "http://platform.example")
 	wantRefusals(s, p, names.url, "https://", "comes from the environment")
 }
 
-func sendsARejectedSecretOnce(s *stage, p *simulator.Platform, names variables) {
+func sendsARejectedSecretOnce(s *fixture, p *simulator.Platform, names variables) {
 	s.setenv(names.clientSecret, "wrong")
-	wantRefusals(s, p, "credentials rejected", names.clientID, names.clientSecret, names.url, setBy(p, names.clientSecret).Name+" from the environment")
+	wantRefusals(s, p, "credentials rejected", names.clientID, names.clientSecret, names.url, inputOf(p, names.clientSecret).Name+" from the environment")
 	if sent := len(p.Requests()); sent != 1 {
 		s.t.Errorf("%d requests", sent)
 	}

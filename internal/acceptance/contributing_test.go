@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// step is a step of "Add a platform" that names a file and shows its text, or the one line of it that changes.
+// step matches a step of "Add a platform" that names a file, and shows its text or the one line that changes.
 var step = regexp.MustCompile("(?s)\\*\\*\\d\\. [^*]+\\*\\*[^`]*`(internal/[a-z/.]+)`[^*]*?\n```go\n(.*?)```")
 
 // TestAddingAPlatformWorks follows "Add a platform" in CONTRIBUTING.md in a copy of the tree, and runs there the tests and

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// schemas are what the CLI reads from the provider.
+// schemas are the provider's schemas as the CLI prints them.
 type schemas struct {
 	Provider   blockSchema            `json:"provider"`
 	Ephemerals map[string]blockSchema `json:"ephemeral_resource_schemas"`
@@ -32,19 +32,19 @@ type attributeSchema struct {
 	} `json:"nested_type"`
 }
 
-// odd are values of each type that a conversion might stumble over, and that the CLI itself takes.
-var odd = map[string][]string{
+// oddValues are values of each type that the CLI accepts and a conversion might reject.
+var oddValues = map[string][]string{
 	`"number"`:          {"1.5", "1e30", "-1e30", "1e400", "0.1", "3.00000000000000000000000000001", `"1.5"`, "log(0, 10)", "null", "9223372036854775808"},
 	`"string"`:          {"null", "1e30", "true", `""`, `"\u0000"`, `"\ufeff"`},
 	`["list","string"]`: {"null", "[]", "[null]", `["a", null]`, `[""]`, `["\u0000"]`, "[1e30, true]"},
 	`["map","string"]`:  {"null", "{}", "{ a = null }", `{ a = "" }`, `{ "" = "x" }`, "{ a = 1e30, b = true }", `{ a = "\u0000" }`},
-	"null":              nil, // an object with attributes of its own
+	"null":              nil, // a nested object
 }
 
-// Whatever the CLI lets through reaches the checks: no conversion of the framework stands before them.
+// Every value that the CLI accepts reaches the provider's checks. No conversion of the framework rejects it first.
 func TestNoConversionStandsBeforeTheChecks(t *testing.T) { // C09, C11
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure("")
 	var all struct {
 		Providers map[string]schemas `json:"provider_schemas"`
@@ -65,11 +65,11 @@ func TestNoConversionStandsBeforeTheChecks(t *testing.T) { // C09, C11
 				}
 			}
 			provider := "provider \"ixtoken\" {\n" + setOdd(t, tried, round, found.Provider.Block.Attributes) + "}\n"
-			for _, config := range []string{provider + interxionBlock, blocks} { // an error in the provider block hides those in blocks
+			for _, config := range []string{provider + interxionBlock, blocks} { // separately: an error in the provider block hides those in blocks
 				s.configure(config)
 				r := s.report("plan")
 				for i, d := range append(r.errors, r.warnings...) {
-					if !guided(d.Summary) {
+					if !fromProvider(d.Summary) {
 						t.Errorf("not one of the provider's diagnostics: %s\nof %s", d.text(), config)
 					}
 					if i < len(r.errors) && slices.ContainsFunc(r.errors[:i], func(other diagnostic) bool { return other.text() == d.text() && other.Address == d.Address }) {
@@ -79,12 +79,12 @@ func TestNoConversionStandsBeforeTheChecks(t *testing.T) { // C09, C11
 			}
 		}
 	}
-	if len(tried) != len(odd) {
-		t.Errorf("of the types %v, only %v were tried", odd, tried)
+	if len(tried) != len(oddValues) {
+		t.Errorf("of the types %v, only %v were tried", oddValues, tried)
 	}
 }
 
-// setOdd sets each attribute to the odd value of its type that is this round's.
+// setOdd sets each attribute to the odd value of its type for this round.
 func setOdd(t *testing.T, tried map[string]bool, round int, attributes map[string]attributeSchema) string {
 	t.Helper()
 	lines := ""
@@ -94,7 +94,7 @@ func setOdd(t *testing.T, tried map[string]bool, round int, attributes map[strin
 		if err != nil {
 			t.Fatal(err)
 		}
-		values := odd[string(kind)]
+		values := oddValues[string(kind)]
 		if attribute.NestedType != nil {
 			values = []string{"null", "{}", "{\n" + setOdd(t, tried, round, attribute.NestedType.Attributes) + "}"}
 		}
@@ -110,13 +110,13 @@ func setOdd(t *testing.T, tried map[string]bool, round int, attributes map[strin
 	return lines
 }
 
-// What is wrong with a number is said once, in the provider's words.
+// An invalid number causes one error, with the provider's text.
 func TestAnOddNumberIsOneErrorOfTheProvider(t *testing.T) { // C09
 	t.Parallel()
 	for _, number := range []string{"1.5", "1e30", "-1", "11", "3.00000000000000000000000000001", "log(0, 10)", `"0.5"`} {
 		t.Run(number, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			s.configure("provider \"ixtoken\" {\n  max_retries = " + number + "\n}\n" + interxionBlock)
 			r := s.report("plan")
 			if len(r.errors) != 1 || r.errors[0].Summary != "Invalid provider configuration: max_retries" || !strings.Contains(r.errors[0].Detail, "whole number from 0 to 10") {

@@ -22,18 +22,18 @@ import (
 
 const examples = "../../examples"
 
-// newExample is a stage with a copy of an example.
-func newExample(t *testing.T, dir string) *stage {
+// newExample returns a fixture with a copy of an example.
+func newExample(t *testing.T, dir string) *fixture {
 	t.Helper()
-	s := newStage(t)
+	s := newFixture(t)
 	if err := os.CopyFS(s.Dir, os.DirFS(filepath.Join(examples, dir))); err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-// Every example is applied as a user would who has set the credentials in the environment, and destroyed. What policy
-// tools read, its plan and its state as JSON, is there. Providers of other people have stand-ins.
+// Every example is applied and destroyed, with the credentials in the environment. The CLI can show its plan and its state as
+// JSON, which policy tools read. Stand-ins replace third-party providers.
 func TestEveryExampleWorks(t *testing.T) {
 	t.Parallel()
 	for _, dir := range exampleDirs(t) {
@@ -62,8 +62,8 @@ func TestEveryExampleWorks(t *testing.T) {
 	}
 }
 
-// wantJSON fails the test unless the CLI shows as JSON a plan, or the state where there is no file.
-func (s *stage) wantJSON(file ...string) {
+// wantJSON fails the test unless the CLI can show a plan file as JSON or, without a file, the state.
+func (s *fixture) wantJSON(file ...string) {
 	s.t.Helper()
 	output := s.must(append([]string{"show", "-json"}, file...)...).Stdout
 	var shown struct {
@@ -74,10 +74,10 @@ func (s *stage) wantJSON(file ...string) {
 	}
 }
 
-// What "make shell" opens is a place where a newcomer configures another provider with a token, without any setting.
+// In the shell of "make shell", a newcomer can configure another provider with a token without setting anything.
 func TestTheShellIsReadyForTheExamples(t *testing.T) {
 	t.Parallel()
-	root := t.TempDir() // as the repository, with the binaries of the tests
+	root := t.TempDir() // has the layout of the repository, with the binaries of the tests
 	for link, target := range map[string]string{".bin": plugins, "examples": examples} {
 		target, err := filepath.Abs(target)
 		if err != nil {
@@ -113,7 +113,7 @@ func TestTheShellIsReadyForTheExamples(t *testing.T) {
 	}
 }
 
-// Another provider uses the token: it creates with it, reads, and deletes.
+// Another provider uses the token to create, read and delete an object.
 func TestAnotherProviderUsesTheToken(t *testing.T) {
 	t.Parallel()
 	s := newExample(t, "with-restapi-provider")
@@ -144,7 +144,7 @@ func TestTheConfigurationsOfTheFirstPagesWork(t *testing.T) {
 	if !strings.HasSuffix(index[1], readme[0][1]) {
 		t.Errorf("the index shows another use of a token than the README:\n%s", index[1])
 	}
-	s := newStage(t)
+	s := newFixture(t)
 	s.apply(strings.ReplaceAll(index[1], "https://ix-api.example", s.Interxion.URL()) + `
 resource "restapi_object" "contact" {
   path = "/contacts"
@@ -157,7 +157,7 @@ resource "restapi_object" "contact" {
 	if !created {
 		t.Error("no contact was created")
 	}
-	s = newStage(t)
+	s = newFixture(t)
 	s.apply(readme[1][1])
 	if got := len(tokenRequests(s.Equinix)); got != 2 {
 		t.Errorf("%d token requests, want one in the plan and one in the apply", got)
@@ -165,7 +165,7 @@ resource "restapi_object" "contact" {
 }
 
 // apply applies a configuration.
-func (s *stage) apply(text string) {
+func (s *fixture) apply(text string) {
 	s.t.Helper()
 	if err := s.Write("main.tf", text); err != nil {
 		s.t.Fatal(err)
@@ -173,7 +173,7 @@ func (s *stage) apply(text string) {
 	s.must("apply", "-auto-approve")
 }
 
-// A condition of a resource makes an error of a token that is too short, in the plan, which can be shown as JSON even so.
+// A condition of a resource makes the plan fail if the token's lifetime is too short. The plan can be shown as JSON all the same.
 func TestAConditionRefusesAShortToken(t *testing.T) {
 	t.Parallel()
 	s := newExample(t, "precondition")
@@ -185,14 +185,14 @@ func TestAConditionRefusesAShortToken(t *testing.T) {
 	s.wantJSON("saved.tfplan")
 }
 
-// A refresh token goes into a secret store through a write-only argument, and the next run uses it.
+// A write-only argument stores a refresh token in a secret store, and the next run uses it.
 func TestARefreshTokenIsKeptInASecretStore(t *testing.T) {
 	t.Parallel()
 	s := newExample(t, "with-vault-provider")
 	stored := func() string { return fmt.Sprint(s.Vault.Get("secret", "cloudlx")["refresh_token"]) }
 	s.must("apply", "-auto-approve")
 	first := stored()
-	select { // the version of the write-only argument is a time in seconds
+	select { // wait for another second, because the version of the write-only argument is a time in seconds
 	case <-time.After(time.Second):
 	case <-t.Context().Done():
 	}
@@ -215,8 +215,8 @@ func TestARefreshTokenIsKeptInASecretStore(t *testing.T) {
 	s.wantAbsent(s.CloudLX.Issued()...)
 }
 
-// wantAbsent looks for secrets in each file that the commands have left.
-func (s *stage) wantAbsent(secrets ...string) {
+// wantAbsent fails the test if a file of the workspace contains one of the secrets.
+func (s *fixture) wantAbsent(secrets ...string) {
 	s.t.Helper()
 	if len(secrets) == 0 {
 		s.t.Fatal("nothing to look for")
@@ -235,13 +235,12 @@ func (s *stage) wantAbsent(secrets ...string) {
 		}
 		return err
 	})
-	if err != nil || files < 2 { // the configuration and the state
+	if err != nil || files < 2 { // at least the configuration and the state
 		s.t.Errorf("%d files, error %v", files, err)
 	}
 }
 
-// exampleDirs are the directories under examples that a user would run: those with a configuration that is no other
-// example's module.
+// exampleDirs returns the directories under examples that a user can run. It leaves out the modules of other examples.
 func exampleDirs(t *testing.T) []string {
 	t.Helper()
 	var dirs []string
@@ -254,7 +253,7 @@ func exampleDirs(t *testing.T) []string {
 			return err
 		}
 		dirs = append(dirs, path)
-		return fs.SkipDir // what is below is its modules
+		return fs.SkipDir // its subdirectories are its modules
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -285,7 +284,7 @@ func usesATokenType(t *testing.T, dir string) bool {
 
 func TestEveryExampleIsFormatted(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	if err := os.CopyFS(s.Dir, os.DirFS(examples)); err != nil {
 		t.Fatal(err)
 	}

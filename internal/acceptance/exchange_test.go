@@ -14,8 +14,8 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// exchanged is a block of each platform that exchanges an identity token, of the kind, with further arguments.
-func exchanged(kind, arguments string) string {
+// exchangeBlocks returns one block of the kind for each platform with token exchange, with further arguments.
+func exchangeBlocks(kind, arguments string) string {
 	return kind + ` "equinix_access_token" "t" {
   provider             = ixtoken
   token_exchange_scope = "roleassignments:1"
@@ -29,8 +29,8 @@ func exchanged(kind, arguments string) string {
 `
 }
 
-// use hands the tokens to a provisioner, so that a CLI needs them in the apply too.
-const use = `resource "terraform_data" "use" {
+// useTokens passes the tokens to a provisioner, so that the CLI needs them in the apply too.
+const useTokens = `resource "terraform_data" "use" {
   provisioner "local-exec" {
     command     = "exit 0"
     environment = { A = ephemeral.equinix_access_token.t.authorization, B = ephemeral.oauth2_access_token.t.authorization }
@@ -38,24 +38,24 @@ const use = `resource "terraform_data" "use" {
 }
 `
 
-// Each source of an identity token gives a token in the plan and in the apply, without client credentials, and the identity
-// token is in no file.
+// With each source of an identity token, there is a token in the plan and in the apply, without client credentials. The
+// identity token is in no file.
 func TestIdentityTokensOfEachSource(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		arguments string
-		prepare   func(s *stage, idToken string)
+		prepare   func(s *fixture, idToken string)
 	}{
-		"value":    {`token_exchange_subject_token = var.id_token`, func(s *stage, idToken string) { s.setenv("TF_VAR_id_token", idToken) }},
-		"variable": {`token_exchange_subject_token_env_var = "CI_ID_TOKEN"`, func(s *stage, idToken string) { s.setenv("CI_ID_TOKEN", idToken) }},
-		"file": {`token_exchange_subject_token_file = "${path.module}/../id-token"`, func(s *stage, idToken string) {
+		"value":    {`token_exchange_subject_token = var.id_token`, func(s *fixture, idToken string) { s.setenv("TF_VAR_id_token", idToken) }},
+		"variable": {`token_exchange_subject_token_env_var = "CI_ID_TOKEN"`, func(s *fixture, idToken string) { s.setenv("CI_ID_TOKEN", idToken) }},
+		"file": {`token_exchange_subject_token_file = "${path.module}/../id-token"`, func(s *fixture, idToken string) {
 			if err := os.WriteFile(filepath.Join(s.Dir, "..", "id-token"), []byte(idToken+"\n"), 0o600); err != nil {
 				s.t.Fatal(err)
 			}
 		}},
-		"GitHub Actions": {`token_exchange_audience = "` + simulator.Audience + `"`, func(s *stage, _ string) { s.Env = append(s.Env, s.Issuer.Environment()...) }},
-		"HCP Terraform":  {`grant_type = "token_exchange"`, func(s *stage, idToken string) { s.setenv("TFC_WORKLOAD_IDENTITY_TOKEN", idToken) }},
-		"HCP Terraform, tagged": {`grant_type = "token_exchange"`, func(s *stage, idToken string) {
+		"GitHub Actions": {`token_exchange_audience = "` + simulator.Audience + `"`, func(s *fixture, _ string) { s.Env = append(s.Env, s.Issuer.Environment()...) }},
+		"HCP Terraform":  {`grant_type = "token_exchange"`, func(s *fixture, idToken string) { s.setenv("TFC_WORKLOAD_IDENTITY_TOKEN", idToken) }},
+		"HCP Terraform, tagged": {`grant_type = "token_exchange"`, func(s *fixture, idToken string) {
 			s.setenv("TFC_WORKLOAD_IDENTITY_TOKEN", "of another audience")
 			s.setenv("TFC_WORKLOAD_IDENTITY_TOKEN_EQUINIX", idToken)
 			s.setenv("TFC_WORKLOAD_IDENTITY_TOKEN_OAUTH2", idToken)
@@ -63,7 +63,7 @@ func TestIdentityTokensOfEachSource(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStageWith(t, simulator.Options{TLS: true}) // GitHub is asked by https alone
+			s := newFixtureWith(t, simulator.Options{TLS: true}) // requests to GitHub need https
 			idToken, err := s.Issuer.Token(time.Hour)
 			if err != nil {
 				t.Fatal(err)
@@ -73,8 +73,8 @@ func TestIdentityTokensOfEachSource(t *testing.T) {
 				s.setenv(name, "")
 			}
 			s.setenv("TF_VAR_ca", s.CAPEM)
-			blocks := strings.Replace(exchanged("ephemeral", row.arguments), "grant_type = \"token_exchange\"\n  grant_type", "grant_type", 1)
-			s.configure("variable \"ca\" { type = string }\nvariable \"id_token\" {\n  type      = string\n  default   = \"\"\n  ephemeral = true\n}\nprovider \"ixtoken\" { ca_cert_pem = var.ca }\n" + blocks + use)
+			blocks := strings.Replace(exchangeBlocks("ephemeral", row.arguments), "grant_type = \"token_exchange\"\n  grant_type", "grant_type", 1)
+			s.configure("variable \"ca\" { type = string }\nvariable \"id_token\" {\n  type      = string\n  default   = \"\"\n  ephemeral = true\n}\nprovider \"ixtoken\" { ca_cert_pem = var.ca }\n" + blocks + useTokens)
 			s.must("apply", "-auto-approve")
 			for _, p := range []*simulator.Platform{s.Equinix, s.OAuth2} {
 				if got := len(p.Issued()); got != 2 {
@@ -86,7 +86,7 @@ func TestIdentityTokensOfEachSource(t *testing.T) {
 	}
 }
 
-// What is wrong with a token exchange is one diagnostic for each block, and nothing is sent.
+// Wrong settings of a token exchange cause one error for each block. Nothing is sent.
 func TestWrongSettingsOfATokenExchange(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -110,7 +110,7 @@ func TestWrongSettingsOfATokenExchange(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			s.Env = append(s.Env, row.env...)
 			expired, err := s.Issuer.Token(-time.Minute)
 			if err != nil {
@@ -140,12 +140,11 @@ func TestWrongSettingsOfATokenExchange(t *testing.T) {
 	}
 }
 
-// A scope of a token exchange in the environment, as the official provider reads it, never leads to a login with the client
-// secret.
+// The official provider's variable for the scope of a token exchange is set. Then there is no login with the client secret.
 func TestAScopeWithoutAnIdentityTokenIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"ephemeral", "data"} {
-		s := newStage(t)
+		s := newFixture(t)
 		s.setenv("EQUINIX_TOKEN_EXCHANGE_SCOPE", "roleassignments:1")
 		s.configure(kind + ` "equinix_access_token" "t" { provider = ixtoken }`)
 		r := s.report("plan")
@@ -163,18 +162,18 @@ func TestAScopeWithoutAnIdentityTokenIsAnError(t *testing.T) {
 	}
 }
 
-// An identity token that the platform does not accept is sent once, whatever the blocks ask for. The error says what the
-// platform has seen.
+// An identity token that the platform rejects is sent once, for all blocks. The error shows the claims that the platform has
+// seen.
 func TestARejectedIdentityTokenIsSentOnce(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	idToken, err := s.Issuer.TokenFor("another audience", simulator.Subject, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.setenv("CI_ID_TOKEN", idToken)
 	const source = "\n  token_exchange_subject_token_env_var = \"CI_ID_TOKEN\""
-	s.configure(separate(20, "ephemeral", "equinix_access_token", `token_exchange_scope = "roleassignments:1"`+source) + `ephemeral "equinix_access_token" "another_scope" {
+	s.configure(separateBlocks(20, "ephemeral", "equinix_access_token", `token_exchange_scope = "roleassignments:1"`+source) + `ephemeral "equinix_access_token" "another_scope" {
   provider             = ixtoken
   token_exchange_scope = "roleassignments:2"` + source + `
 }
@@ -195,7 +194,7 @@ func TestARejectedIdentityTokenIsSentOnce(t *testing.T) {
 // A data source and an API proxy exchange identity tokens too.
 func TestDataSourcesAndProxiesExchangeIdentityTokens(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("TF_VAR_upstream", s.Equinix.URL())
 	s.configure(`variable "upstream" { type = string }
 provider "ixtoken" {

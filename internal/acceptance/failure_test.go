@@ -18,7 +18,7 @@ import (
 const interxionBlock = `ephemeral "interxion_access_token" "t" { provider = ixtoken }
 `
 
-// answers makes a platform answer every request so.
+// answers returns an interceptor that gives every request the same answer.
 func answers(status int, contentType, body string) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Content-Type", contentType)
@@ -28,7 +28,7 @@ func answers(status int, contentType, body string) func(http.ResponseWriter, *ht
 	}
 }
 
-// What a platform answers becomes one error that says what was answered and what to check, without the body.
+// A platform's error becomes one diagnostic that says what the platform answered and what to check. It does not show the body.
 func TestFailuresAreExplainedOnce(t *testing.T) {
 	t.Parallel()
 	page := "<html><title>" + canary + "</title></html>"
@@ -56,7 +56,7 @@ func TestFailuresAreExplainedOnce(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			s.Interxion.Intercept(test.answer)
 			s.configure(interxionBlock)
 			r := s.report("plan")
@@ -78,9 +78,9 @@ func TestFailuresAreExplainedOnce(t *testing.T) {
 }
 
 // S15
-func TestFaultsThatPassAreSurvived(t *testing.T) {
+func TestTemporaryFaultsAreRetried(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	var asked atomic.Int32
 	s.Interxion.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
 		return asked.Add(1) <= 2 && answers(http.StatusBadGateway, "text/html", "<html>"+canary)(w, r)
@@ -92,10 +92,10 @@ func TestFaultsThatPassAreSurvived(t *testing.T) {
 	s.wantRequests(3, 0, 0)
 }
 
-// max_retries is what is sent after the first attempt.
+// max_retries counts the attempts after the first.
 func TestMaxRetriesIsHonoured(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.Interxion.Intercept(answers(503, "text/plain", "later"))
 	s.configure(interxionBlock + "provider \"ixtoken\" {\n  max_retries = 1\n}\n")
 	r := s.report("plan")
@@ -116,7 +116,7 @@ func TestARefusedConnectionIsExplained(t *testing.T) {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("INTERXION_LOGIN_URL", "http://"+closed)
 	s.configure(interxionBlock)
 	r := s.report("plan")
@@ -126,9 +126,9 @@ func TestARefusedConnectionIsExplained(t *testing.T) {
 }
 
 // T16
-func TestAnAuthorityOfOnesOwnIsTrustedWhenConfigured(t *testing.T) {
+func TestAConfiguredAuthorityIsTrusted(t *testing.T) {
 	t.Parallel()
-	s := newStageWith(t, simulator.Options{TLS: true})
+	s := newFixtureWith(t, simulator.Options{TLS: true})
 	s.configure(interxionBlock)
 	r := s.report("plan")
 	if len(r.errors) != 1 || !strings.Contains(r.errors[0].text(), "connection not trusted") || !strings.Contains(r.errors[0].text(), "ca_cert_pem") {
@@ -146,7 +146,7 @@ func TestAnAuthorityOfOnesOwnIsTrustedWhenConfigured(t *testing.T) {
 // M15
 func TestATokenWithoutALifetimeIsHandedOutWithAWarning(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.Interxion.Intercept(answers(200, "application/json", `{"access_token":"t","token_type":"Bearer"}`))
 	s.configure(`data "interxion_access_token" "t" { provider = ixtoken }
 output "lifetime" { value = nonsensitive("${jsonencode(data.interxion_access_token.t.expires_at)} ${jsonencode(data.interxion_access_token.t.expires_in)}") }
@@ -163,7 +163,7 @@ output "lifetime" { value = nonsensitive("${jsonencode(data.interxion_access_tok
 // M27
 func TestScopesThatWereNotGrantedAreNamed(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.Interxion.Intercept(answers(200, "application/json", `{"access_token":"t","expires_in":3600,"scope":"a c"}`))
 	s.configure(`ephemeral "interxion_access_token" "t" {
   provider = ixtoken
@@ -176,10 +176,10 @@ func TestScopesThatWereNotGrantedAreNamed(t *testing.T) {
 	}
 }
 
-// H19: nothing secret is in a URL or a User-Agent; the latter says who asks.
-func TestTheRequestSaysWhoAsksAndNoMore(t *testing.T) {
+// H19: URLs and the User-Agent header contain no secret. The header names the provider and its version.
+func TestTheRequestNamesTheProviderAndNoSecret(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	var seen string
 	s.CloudLX.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
 		seen = fmt.Sprint(r.UserAgent(), " ", r.URL.String(), " ", r.Header)

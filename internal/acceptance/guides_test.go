@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// section is the part of a page below a heading.
+// section returns the part of a page below a heading.
 func section(t *testing.T, page, heading string) string {
 	t.Helper()
 	_, text, found := strings.Cut(read(t, page), "\n"+heading+"\n")
@@ -19,7 +19,7 @@ func section(t *testing.T, page, heading string) string {
 	return text
 }
 
-// The guide quotes what the CLI itself says of mistakes that users of this provider make.
+// The guide quotes the CLI's own messages about mistakes that users of this provider make.
 func TestTheGuideExplainsWhatTheCLISays(t *testing.T) {
 	t.Parallel()
 	const token = "ephemeral.equinix_access_token.t.authorization"
@@ -46,7 +46,7 @@ func TestTheGuideExplainsWhatTheCLISays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			if err := s.Write("main.tf", config); err != nil {
 				t.Fatal(err)
 			}
@@ -68,7 +68,7 @@ func TestTheGuideExplainsWhatTheCLISays(t *testing.T) {
 func TestTheRecipeForTheApplyAloneWorks(t *testing.T) {
 	t.Parallel()
 	recipe := fenced.FindStringSubmatch(section(t, "docs/guides/recipes.md", "## Obtain a token in the apply alone"))[1]
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure(recipe + `
 resource "terraform_data" "use" {
   triggers_replace = plantimestamp()
@@ -92,14 +92,14 @@ resource "terraform_data" "use" {
 	}
 }
 
-// The two files of the recipe make a test that passes without credentials.
+// The recipe's two files are a test that passes without credentials.
 func TestTheRecipeForTestsWorks(t *testing.T) {
 	t.Parallel()
 	files := fenced.FindAllStringSubmatch(section(t, "docs/guides/recipes.md", "## Test without credentials"), -1)
 	if len(files) != 2 {
 		t.Fatalf("the recipe has %d files", len(files))
 	}
-	s := newStage(t)
+	s := newFixture(t)
 	s.Env = nil
 	put(t, s.Dir+"/ports/main.tf", files[0][1]+`
 resource "terraform_data" "use" {

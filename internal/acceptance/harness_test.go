@@ -1,8 +1,7 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package acceptance proves what users see: the provider's binary under a real Terraform or OpenTofu, against the
-// simulator.
+// Package acceptance tests what users see. It runs the provider's binary with a real Terraform or OpenTofu and the simulator.
 package acceptance
 
 import (
@@ -16,7 +15,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -28,10 +26,10 @@ import (
 )
 
 var (
-	cliPath string // of the Terraform or OpenTofu under which the tests run
-	plugins string // the directory with the binaries of the provider and of the stand-ins, named as make names it
+	cliPath string // the Terraform or OpenTofu that the tests use
+	plugins string // the directory with the binaries of the provider and of the stand-ins; its name is .bin, as for make
 
-	installer, demo string // programs of this repository's
+	installer, demo string // the paths of these programs of the repository
 )
 
 func TestMain(m *testing.M) {
@@ -50,19 +48,19 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// prepare finds the CLI as make does, and builds the provider, with the race detector where the tests have it, and the
-// stand-ins for other providers.
+// prepare finds the CLI as make does, and builds the provider, the stand-ins and the programs. If the tests use the race
+// detector, the provider uses it too.
 func prepare(dir string) error {
 	found, err := exec.Command("../../tools/find-cli").Output()
 	if err != nil {
 		return fmt.Errorf("finding the CLI: %w", err)
 	}
 	cliPath, plugins = strings.TrimSpace(string(found)), filepath.Join(dir, ".bin")
-	installer, demo = filepath.Join(dir, "install"+suffix()), filepath.Join(dir, "demo"+suffix())
+	installer, demo = filepath.Join(dir, "install"+cli.Suffix), filepath.Join(dir, "demo"+cli.Suffix)
 	if err := os.Mkdir(plugins, 0o700); err != nil {
 		return err
 	}
-	ours := append(append([]string{"build"}, raceFlags...), "-o", filepath.Join(plugins, "terraform-provider-ixtoken"+suffix()), "../..")
+	ours := append(append([]string{"build"}, raceFlags...), "-o", filepath.Join(plugins, "terraform-provider-ixtoken"+cli.Suffix), "../..")
 	others := []string{"build", "-o", plugins + string(filepath.Separator), "../standin/..."}
 	programs := []string{"build", "-o", dir + string(filepath.Separator), "../install", "../demo"}
 	for _, args := range [][]string{ours, others, programs} {
@@ -75,18 +73,10 @@ func prepare(dir string) error {
 	return nil
 }
 
-// suffix is that of programs here.
-func suffix() string {
-	if runtime.GOOS == "windows" {
-		return ".exe"
-	}
-	return ""
-}
+// provider returns the path of the provider's binary.
+func provider() string { return filepath.Join(plugins, "terraform-provider-ixtoken"+cli.Suffix) }
 
-// provider is the path of the provider's binary.
-func provider() string { return filepath.Join(plugins, "terraform-provider-ixtoken"+suffix()) }
-
-// openTofu reports whether the tests run under OpenTofu, whose wording and order differ here and there.
+// openTofu reports whether the tests use OpenTofu, whose output differs from Terraform's in some places.
 func openTofu(t *testing.T) bool {
 	t.Helper()
 	output, err := exec.CommandContext(t.Context(), cliPath, "version").Output()
@@ -96,19 +86,19 @@ func openTofu(t *testing.T) bool {
 	return strings.Contains(string(output), "OpenTofu v")
 }
 
-// stage is the simulator with what else examples ask, and a workspace with the credentials in the environment.
-type stage struct {
+// fixture is a playground (the simulator and a Vault server), and a workspace with the credentials in the environment.
+type fixture struct {
 	*cli.Workspace
 	*playground.Playground
 	t *testing.T
 }
 
-func newStage(t *testing.T) *stage {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	return newStageWith(t, simulator.Options{})
+	return newFixtureWith(t, simulator.Options{})
 }
 
-func newStageWith(t *testing.T, options simulator.Options) *stage {
+func newFixtureWith(t *testing.T, options simulator.Options) *fixture {
 	t.Helper()
 	platforms, err := playground.Start(options)
 	if err != nil {
@@ -123,14 +113,14 @@ func newStageWith(t *testing.T, options simulator.Options) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{workspace, platforms, t}
-	// The race detector lets each process linger for a second when it ends.
+	s := &fixture{workspace, platforms, t}
+	// By default, the race detector delays the end of each process by a second.
 	s.Env = append(platforms.Environment(), "GORACE=atexit_sleep_ms=0")
 	return s
 }
 
-// setenv sets a variable for the commands to come, over what was set before.
-func (s *stage) setenv(name, value string) { s.Env = append(s.Env, name+"="+value) }
+// setenv sets a variable for the following commands. It overrides an earlier value.
+func (s *fixture) setenv(name, value string) { s.Env = append(s.Env, name+"="+value) }
 
 const preamble = `
 terraform {
@@ -141,15 +131,15 @@ terraform {
 `
 
 // configure writes the configuration.
-func (s *stage) configure(text string) {
+func (s *fixture) configure(text string) {
 	s.t.Helper()
 	if err := s.Write("main.tf", preamble+text); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-// run runs a command to its end. Colours are off; nothing is asked.
-func (s *stage) run(args ...string) cli.Result {
+// run runs a command without colours and without prompts, and waits for its end.
+func (s *fixture) run(args ...string) cli.Result {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 4*time.Minute)
 	defer cancel()
@@ -168,8 +158,8 @@ func (s *stage) run(args ...string) cli.Result {
 	return result
 }
 
-// must runs a command that is to succeed.
-func (s *stage) must(args ...string) cli.Result {
+// must runs a command that must succeed.
+func (s *fixture) must(args ...string) cli.Result {
 	s.t.Helper()
 	result := s.run(args...)
 	if result.Status != 0 {
@@ -191,19 +181,19 @@ type diagnostic struct {
 
 func (d diagnostic) text() string { return d.Summary + "\n" + d.Detail }
 
-// report is what a command said with -json.
+// report has the diagnostics of a command with -json.
 type report struct {
 	cli.Result
 	errors, warnings []diagnostic
 }
 
-// guided reports whether a diagnostic is the provider's, all of which lead to a section of the guide.
-func guided(summary string) bool {
+// fromProvider reports whether a diagnostic comes from the provider. All of those link to a section of the guide.
+func fromProvider(summary string) bool {
 	return strings.Contains(summary, "access token") || strings.Contains(summary, "API proxy") || strings.Contains(summary, "provider configuration: ")
 }
 
-// report runs a command with -json and sorts its diagnostics; those about development overrides are left out.
-func (s *stage) report(args ...string) report {
+// report runs a command with -json and returns its diagnostics, without the warnings about development overrides.
+func (s *fixture) report(args ...string) report {
 	s.t.Helper()
 	r := report{Result: s.run(append(args, "-json")...)}
 	lines := bufio.NewScanner(bytes.NewReader([]byte(r.Stdout)))
@@ -216,7 +206,7 @@ func (s *stage) report(args ...string) report {
 		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Diagnostic == nil {
 			continue
 		}
-		if guided(line.Diagnostic.Summary) && !strings.Contains(line.Diagnostic.Detail, "\n\nMore: https://") {
+		if fromProvider(line.Diagnostic.Summary) && !strings.Contains(line.Diagnostic.Detail, "\n\nMore: https://") {
 			s.t.Errorf("no link to the guide: %s", line.Diagnostic.text())
 		}
 		switch d := *line.Diagnostic; {
@@ -229,9 +219,9 @@ func (s *stage) report(args ...string) report {
 	return r
 }
 
-// separate are so many blocks with the same arguments, each written out in a place of its own. Instances of one block will
-// not do to count diagnostics: the plan of Terraform 1.12 and newer shows one of several that are equal in text and place.
-func separate(number int, kind, of, arguments string) string {
+// separateBlocks returns a number of blocks with the same arguments. It does not use count: with Terraform 1.12 and newer, a
+// plan shows only one of several diagnostics with the same text and the same place.
+func separateBlocks(number int, kind, of, arguments string) string {
 	var text strings.Builder
 	for i := range number {
 		fmt.Fprintf(&text, "%s %q \"separate_%d\" {\n  provider = ixtoken\n  %s\n}\n", kind, of, i, arguments)
@@ -239,8 +229,8 @@ func separate(number int, kind, of, arguments string) string {
 	return text.String()
 }
 
-// wantOneEach fails the test unless each of so many separate blocks has one of these diagnostics, no other block has any,
-// and all say the same.
+// wantOneEach fails the test unless each of the separate blocks has exactly one of the diagnostics, no other block has one,
+// and all texts are equal.
 func wantOneEach(t *testing.T, diagnostics []diagnostic, number int, kind, of string) {
 	t.Helper()
 	found := map[string]int{}
@@ -259,7 +249,7 @@ func wantOneEach(t *testing.T, diagnostics []diagnostic, number int, kind, of st
 	}
 }
 
-// tokenRequests are the requests for tokens that a platform has seen.
+// tokenRequests returns the token requests that a platform has received.
 func tokenRequests(p *simulator.Platform) []simulator.Request {
 	var found []simulator.Request
 	for _, request := range p.Requests() {
@@ -270,8 +260,8 @@ func tokenRequests(p *simulator.Platform) []simulator.Request {
 	return found
 }
 
-// wantRequests fails the test unless the platforms have seen so many requests for tokens, and all others none.
-func (s *stage) wantRequests(interxion, equinix, cloudlx int) {
+// wantRequests fails the test unless the platforms have received these numbers of token requests, and all others none.
+func (s *fixture) wantRequests(interxion, equinix, cloudlx int) {
 	s.t.Helper()
 	wanted := map[*simulator.Platform]int{s.Interxion: interxion, s.Equinix: equinix, s.CloudLX: cloudlx}
 	for _, p := range s.Platforms() {

@@ -35,38 +35,38 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// scene is a stage of which everything is kept that the runs print and write. In the end it is looked through for every
-// secret. The configuration holds none: they come from the environment, where the CLI prints them at no level.
-type scene struct {
-	*stage
+// leakFixture is a fixture that keeps everything that the runs print and write. At the end, the test searches it for every
+// secret. The configuration contains none: secrets come from the environment, which the CLI does not log.
+type leakFixture struct {
+	*fixture
 	temporary string            // the directory for temporary files
-	secrets   map[string]string // by name; those of the platforms are added when they are looked for
+	secrets   map[string]string // by name, without the secrets of the platforms
 	printed   []printed
 	runs      int
 }
 
-// printed is what a run has printed.
+// printed is the output of a run.
 type printed struct{ what, text string }
 
-func newScene(t *testing.T, options simulator.Options) *scene {
+func newLeakFixture(t *testing.T, options simulator.Options) *leakFixture {
 	t.Helper()
-	temporary, err := os.MkdirTemp("", "s") //nolint:usetesting // a short path: it holds the plugins' sockets
+	temporary, err := os.MkdirTemp("", "s") //nolint:usetesting // sockets of the plugins need a short path
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(temporary) })
-	s := &scene{stage: newStageWith(t, options), temporary: temporary, secrets: map[string]string{}}
+	s := &leakFixture{fixture: newFixtureWith(t, options), temporary: temporary, secrets: map[string]string{}}
 	s.setenv("TMPDIR", temporary)
 	user := s.Equinix.Credentials()
 	s.setenv("EQUINIX_USER_NAME", user.UserName)
 	s.setenv("EQUINIX_USER_PASSWORD", user.UserPassword)
 	s.setSecret("password", user.UserPassword)
 	s.setSecret("interxion_client_secret", s.Interxion.Credentials().ClientSecret)
-	s.setSecret("equinix_spent", awkward(t))
-	s.setSecret("cloudlx_spent", awkward(t))
-	s.setSecret("oauth2_parameter", awkward(t))
-	s.setSecret("oauth2_header", visible(awkward(t)))
-	s.setSecret("ixapi_spent", awkward(t))
+	s.setSecret("equinix_spent", awkwardSecret(t))
+	s.setSecret("cloudlx_spent", awkwardSecret(t))
+	s.setSecret("oauth2_parameter", awkwardSecret(t))
+	s.setSecret("oauth2_header", headerSafe(awkwardSecret(t)))
+	s.setSecret("ixapi_spent", awkwardSecret(t))
 	idToken, err := s.Issuer.Token(24 * time.Hour)
 	if err != nil {
 		t.Fatal(err)
@@ -78,8 +78,8 @@ func newScene(t *testing.T, options simulator.Options) *scene {
 	return s
 }
 
-// awkward is a random secret that no platform knows, with every character that needs an escape somewhere.
-func awkward(t *testing.T) string {
+// awkwardSecret returns a random secret that no platform accepts, with every character that needs an escape somewhere.
+func awkwardSecret(t *testing.T) string {
 	t.Helper()
 	random, err := simulator.Start(simulator.Options{})
 	if err != nil {
@@ -89,8 +89,8 @@ func awkward(t *testing.T) string {
 	return random.CloudLX.Credentials().ClientSecret
 }
 
-// visible is what a header may hold of a text.
-func visible(text string) string {
+// headerSafe removes the characters that a header must not contain.
+func headerSafe(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r <= ' ' || r > '~' {
 			return -1
@@ -99,30 +99,30 @@ func visible(text string) string {
 	}, text)
 }
 
-// setSecret gives a variable of the configuration a value that is looked for.
-func (s *scene) setSecret(variable, value string) {
+// setSecret sets an input variable to a secret for which the test searches.
+func (s *leakFixture) setSecret(variable, value string) {
 	s.setenv("TF_VAR_"+variable, value)
 	s.secrets["variable "+variable] = value
 }
 
-// root is the directory that holds all that is written but temporary files.
-func (s *scene) root() string { return filepath.Dir(s.Dir) }
+// root returns the directory that contains everything except temporary files.
+func (s *leakFixture) root() string { return filepath.Dir(s.Dir) }
 
-// trace sets the level of a logger, and a file for what it logs from now on.
-func (s *scene) trace(variable string) {
+// trace sets the level of a logger to TRACE, and a new file for the log.
+func (s *leakFixture) trace(variable string) {
 	s.setenv(variable, "TRACE")
 	s.setenv("TF_LOG_PATH", filepath.Join(s.root(), fmt.Sprintf("%s-%d.log", variable, s.runs)))
 }
 
-// run keeps what is printed.
-func (s *scene) run(command string, more ...string) cli.Result {
+// run runs a command and keeps its output.
+func (s *leakFixture) run(command string, more ...string) cli.Result {
 	s.t.Helper()
-	r := s.stage.run(append(strings.Fields(command), more...)...)
+	r := s.fixture.run(append(strings.Fields(command), more...)...)
 	s.keep(command, r.Stdout, r.Stderr)
 	return r
 }
 
-func (s *scene) must(command string) cli.Result {
+func (s *leakFixture) must(command string) cli.Result {
 	s.t.Helper()
 	r := s.run(command)
 	if r.Status != 0 {
@@ -131,13 +131,13 @@ func (s *scene) must(command string) cli.Result {
 	return r
 }
 
-func (s *scene) keep(command, stdout, stderr string) {
+func (s *leakFixture) keep(command, stdout, stderr string) {
 	s.runs++
 	s.printed = append(s.printed, printed{"output of " + command, stdout}, printed{"errors of " + command, stderr})
 }
 
-// console evaluates expressions, one a line.
-func (s *scene) console(expressions ...string) string {
+// console evaluates expressions, one per line.
+func (s *leakFixture) console(expressions ...string) string {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
@@ -152,24 +152,24 @@ func (s *scene) console(expressions ...string) string {
 	return stdout.String()
 }
 
-// known are all secrets by name, with the tokens that the platforms have issued by now.
-func (s *scene) known() map[string]string {
+// knownSecrets returns all secrets by name, with the tokens that the platforms have issued so far.
+func (s *leakFixture) knownSecrets() map[string]string {
 	known := maps.Clone(s.secrets)
 	for i, token := range s.Issuer.Issued() {
 		known[fmt.Sprintf("identity token %d", i)] = token[strings.LastIndex(token, ".")+1:]
 	}
 	for _, p := range s.Platforms() {
-		p.Intercept(nil) // kindOf asks the platform itself
+		p.Intercept(nil) // kindOf calls the platform's API
 		known[p.Name()+" client secret"] = p.Credentials().ClientSecret
 		for i, token := range p.Issued() {
-			// Of a JSON Web Token the signature makes the secret; the rest is much the same in all of them.
+			// Only the signature of a JSON Web Token is searched for: the rest is similar in all tokens.
 			known[fmt.Sprintf("%s %s %d", p.Name(), kindOf(s.t, p, token), i)] = token[strings.LastIndex(token, ".")+1:]
 		}
 	}
 	return known
 }
 
-// kindOf tells access tokens, which open the API, from what else there is.
+// kindOf returns whether a token is an access token, which the API accepts, or another one.
 func kindOf(t *testing.T, p *simulator.Platform, token string) string {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, p.APIURL(), nil)
@@ -182,11 +182,11 @@ func kindOf(t *testing.T, p *simulator.Platform, token string) string {
 	return "refresh token"
 }
 
-// wantNoLeak looks through all that the runs have printed and left, and fails the test if a secret is found, apart from
-// where it may be.
-func (s *scene) wantNoLeak(allowed ...func(leak.Finding) bool) {
+// wantNoLeak searches everything that the runs have printed and written, and fails the test if it finds a secret. allowed
+// exempts findings.
+func (s *leakFixture) wantNoLeak(allowed ...func(leak.Finding) bool) {
 	s.t.Helper()
-	scanner := leak.New(s.known())
+	scanner := leak.New(s.knownSecrets())
 	var found []leak.Finding
 	for _, p := range s.printed {
 		found = append(found, scanner.Text(p.what, []byte(p.text))...)
@@ -208,7 +208,7 @@ func (s *scene) wantNoLeak(allowed ...func(leak.Finding) bool) {
 	s.t.Logf("%d runs, %d artefacts, %d bytes: %d hits, %d tokens where they belong", s.runs, artefacts, size, len(hits), len(found)-len(hits))
 }
 
-// everyGrant opens each platform's ephemeral resource with each grant, and uses all the tokens.
+// everyGrant opens each platform's ephemeral resource with each grant, and uses all tokens.
 const everyGrant = `
 variable "password" {
   type      = string
@@ -341,7 +341,7 @@ var everyGrantOnce = []int{1, 6, 3, 1, 1, 3, 3}
 // H01, H02
 func TestEphemeralResourcesLeaveNoSecretAnywhere(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, simulator.Options{})
+	s := newLeakFixture(t, simulator.Options{})
 	s.configure(everyGrant)
 	commands := []string{
 		"validate", "validate -json", "plan -no-color", "plan -json",
@@ -354,7 +354,7 @@ func TestEphemeralResourcesLeaveNoSecretAnywhere(t *testing.T) {
 		s.must(command)
 	}
 	s.console("ephemeral.equinix_access_token.password", "ephemeral.cloudlx_access_token.t.access_token", "var.password", "provider::ixtoken::md5_b64(var.password)")
-	s.setenv("TF_LOG_PATH", "") // to the terminal
+	s.setenv("TF_LOG_PATH", "") // logs to the terminal
 	s.must("plan")
 	for i, p := range s.Platforms() {
 		if got := len(tokenRequests(p)); got < 4*everyGrantOnce[i] {
@@ -364,10 +364,10 @@ func TestEphemeralResourcesLeaveNoSecretAnywhere(t *testing.T) {
 	s.wantNoLeak()
 }
 
-// F20: what the cache keeps for the next process is encrypted, and nothing else is left of it.
+// F20: the cache's entries are encrypted, and the cache leaves nothing else.
 func TestTheCacheHoldsNoSecretInClear(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, simulator.Options{})
+	s := newLeakFixture(t, simulator.Options{})
 	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(s.root(), "cache"))
 	s.configure(everyGrant)
 	s.trace("TF_LOG")
@@ -381,12 +381,12 @@ func TestTheCacheHoldsNoSecretInClear(t *testing.T) {
 	s.wantNoLeak()
 }
 
-// H02: with init, a module and a backend there is a .terraform directory.
+// H02: init, a module and a backend create a .terraform directory.
 func TestAnInstalledProviderLeavesNoSecretAnywhere(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, simulator.Options{})
+	s := newLeakFixture(t, simulator.Options{})
 	mirror := t.TempDir()
-	const source = "providers.example/ixtoken/ixtoken" // a host of its own, so that each CLI looks in the same place
+	const source = "providers.example/ixtoken/ixtoken" // with a host, so that both CLIs look in the same place
 	dir := filepath.Join(mirror, filepath.FromSlash(source), "1.0.0")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -452,11 +452,10 @@ resource "terraform_data" "use" {
 output "token_type" { value = data.equinix_access_token.t.token_type }
 `
 
-// H01, H02: of a data source its own access token is in the state, in plans and in what shows them as JSON, and nothing
-// else is anywhere.
-func TestADataSourceLeavesItsAccessTokenAlone(t *testing.T) {
+// H01, H02: the state, plans and their JSON contain a data source's own access token, but no other secret.
+func TestADataSourceStoresOnlyItsAccessToken(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, simulator.Options{})
+	s := newLeakFixture(t, simulator.Options{})
 	s.configure(everyDataSource)
 	commands := []string{
 		"validate", "plan -no-color", "plan -json", "plan -out=saved", "show saved", "apply saved", "show", "output -json",
@@ -485,15 +484,14 @@ func TestADataSourceLeavesItsAccessTokenAlone(t *testing.T) {
 	}
 }
 
-// wantOnlyAccessTokens fails the test unless what the platforms have issued stands in two attributes alone, both marked
-// as sensitive.
-func wantOnlyAccessTokens(t *testing.T, s *scene, command string) {
+// wantOnlyAccessTokens fails the test unless the platforms' tokens are only in two attributes, both marked as sensitive.
+func wantOnlyAccessTokens(t *testing.T, s *leakFixture, command string) {
 	t.Helper()
 	var shown any
 	if err := json.Unmarshal([]byte(s.must(command).Stdout), &shown); err != nil {
 		t.Fatal(err)
 	}
-	known, found := s.known(), map[string]int{}
+	known, found := s.knownSecrets(), map[string]int{}
 	walk(shown, "", func(name, text string) {
 		if text == "true" {
 			found[name+" is sensitive"]++
@@ -518,7 +516,7 @@ func wantOnlyAccessTokens(t *testing.T, s *scene, command string) {
 	}
 }
 
-// walk calls visit for every string and truth in a JSON value, with the name of the member that it belongs to.
+// walk calls visit for every string and boolean in a JSON value, with the name of the member.
 func walk(value any, name string, visit func(name, text string)) {
 	switch value := value.(type) {
 	case string:
@@ -539,12 +537,12 @@ func walk(value any, name string, visit func(name, text string)) {
 // H04
 func TestNoLoggerWritesASecret(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, simulator.Options{})
+	s := newLeakFixture(t, simulator.Options{})
 	s.configure(everyGrant)
 	plain := s.Env
 	for _, logger := range []string{"TF_LOG", "TF_LOG_CORE", "TF_LOG_PROVIDER", "TF_LOG_SDK", "TF_LOG_SDK_PROTO", "TF_LOG_SDK_FRAMEWORK", "TF_LOG_PROVIDER_IXTOKEN"} {
 		s.Env = slices.Clone(plain)
-		s.trace("TF_LOG_PROVIDER") // without it the CLI drops what the provider's own loggers write
+		s.trace("TF_LOG_PROVIDER") // otherwise the CLI drops the log of the provider's own loggers
 		s.trace(logger)
 		s.must("plan")
 	}
@@ -553,10 +551,10 @@ func TestNoLoggerWritesASecret(t *testing.T) {
 	s.wantNoLeak()
 }
 
-// H04: the protocol dump would hold every secret, in clear.
+// H04: the protocol dump would contain every secret, unencrypted.
 func TestTheProtocolDumpIsSwitchedOff(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, simulator.Options{})
+	s := newLeakFixture(t, simulator.Options{})
 	dump := filepath.Join(s.root(), "dump")
 	if err := os.Mkdir(dump, 0o700); err != nil {
 		t.Fatal(err)
@@ -574,7 +572,7 @@ func TestTheProtocolDumpIsSwitchedOff(t *testing.T) {
 	s.wantNoLeak()
 }
 
-// forms are those in which a platform may write down what it was sent.
+// forms are the forms in which a platform may repeat what it was sent.
 var forms = []func(string) string{
 	func(s string) string { return s },
 	url.QueryEscape,
@@ -592,9 +590,9 @@ var forms = []func(string) string{
 	func(s string) string { return "'" + s[:len(s)*2/3] + "…'" },
 }
 
-// echoes answers with an error that holds the secrets sent, in many forms, as its description and, where that is not
-// given, as its code.
-func echoes(status int, code string) func(http.ResponseWriter, *http.Request) bool {
+// echoingError answers with an error whose description repeats the secrets of the request in many forms. If code is empty, the
+// code repeats them too.
+func echoingError(status int, code string) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		secrets, _ := sentIn(r)
 		var said []string
@@ -637,16 +635,16 @@ func sentIn(r *http.Request) (secrets []string, body string) {
 	return secrets, string(text)
 }
 
-// page answers with a page that shows what was sent.
-func page(status int) func(http.ResponseWriter, *http.Request) bool {
+// pageWithSecrets answers with an HTML page that shows the request.
+func pageWithSecrets(status int) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		secrets, body := sentIn(r)
 		return answers(status, "text/html; charset=utf-8", "<html><title>"+strings.Join(secrets, " ")+"</title>"+body+"</html>")(w, r)
 	}
 }
 
-// elsewhere answers with a redirect that carries along what was sent.
-func elsewhere(w http.ResponseWriter, r *http.Request) bool {
+// redirectWithSecrets answers with a redirect whose URL contains the request.
+func redirectWithSecrets(w http.ResponseWriter, r *http.Request) bool {
 	secrets, body := sentIn(r)
 	host := hex.EncodeToString([]byte(secrets[0]))[:40] + ".example"
 	w.Header().Set("Location", "https://u:"+url.QueryEscape(secrets[0])+"@"+host+"/?"+url.QueryEscape(body))
@@ -654,8 +652,8 @@ func elsewhere(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// noise answers with what was sent and no HTTP.
-func noise(w http.ResponseWriter, r *http.Request) bool {
+// answerWithoutHTTP answers with the text of the request, without HTTP.
+func answerWithoutHTTP(w http.ResponseWriter, r *http.Request) bool {
 	connection, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return false
@@ -666,29 +664,29 @@ func noise(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// H01, I2: whatever a platform answers, and however much of the request is in it, no secret is told.
-func TestFailuresTellNoSecret(t *testing.T) {
+// H01, I2: no error shows a secret, whatever the platform answers and however much of the request the answer repeats.
+func TestFailuresShowNoSecret(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
 		answer func(http.ResponseWriter, *http.Request) bool
 		want   string
 	}{
-		{"a rejection that echoes the request", echoes(http.StatusBadRequest, "invalid_client"), "[redacted]"},
-		{"a rejection whose code is the secret", echoes(http.StatusBadRequest, ""), "[redacted]"},
-		{"a failure that echoes the request", echoes(http.StatusInternalServerError, "S1006"), "[redacted]"},
-		{"a success that echoes the request", echoes(http.StatusOK, "invalid_grant"), "[redacted]"},
-		{"an overload that echoes the request", echoes(http.StatusTooManyRequests, ""), "[redacted]"},
-		{"a page that echoes the request", page(http.StatusOK), "HTML"},
-		{"a firewall's page that echoes the request", page(http.StatusForbidden), "text/html"},
-		{"a gateway's page that echoes the request", page(http.StatusBadGateway), "text/html"},
-		{"a redirect that echoes the request", elsewhere, "a redirect to [redacted], which"},
-		{"a status line that echoes the request", noise, "not HTTP/1.1"},
+		{"a rejection that echoes the request", echoingError(http.StatusBadRequest, "invalid_client"), "[redacted]"},
+		{"a rejection whose code is the secret", echoingError(http.StatusBadRequest, ""), "[redacted]"},
+		{"a failure that echoes the request", echoingError(http.StatusInternalServerError, "S1006"), "[redacted]"},
+		{"a success that echoes the request", echoingError(http.StatusOK, "invalid_grant"), "[redacted]"},
+		{"an overload that echoes the request", echoingError(http.StatusTooManyRequests, ""), "[redacted]"},
+		{"a page that echoes the request", pageWithSecrets(http.StatusOK), "HTML"},
+		{"a firewall's page that echoes the request", pageWithSecrets(http.StatusForbidden), "text/html"},
+		{"a gateway's page that echoes the request", pageWithSecrets(http.StatusBadGateway), "text/html"},
+		{"a redirect that echoes the request", redirectWithSecrets, "a redirect to [redacted], which"},
+		{"a status line that echoes the request", answerWithoutHTTP, "not HTTP/1.1"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newScene(t, simulator.Options{})
+			s := newLeakFixture(t, simulator.Options{})
 			for _, p := range s.Platforms() {
 				p.Intercept(test.answer)
 			}
@@ -706,12 +704,12 @@ func TestFailuresTellNoSecret(t *testing.T) {
 	}
 }
 
-// H01: connections that fail, and a proxy whose password is in the environment (T21).
-func TestFailuresOfTheConnectionTellNoSecret(t *testing.T) {
+// H01: connections that fail, and a proxy with a password in the environment (T21).
+func TestFailuresOfTheConnectionShowNoSecret(t *testing.T) {
 	t.Parallel()
 	t.Run("an authority that is not trusted", func(t *testing.T) {
 		t.Parallel()
-		s := newScene(t, simulator.Options{TLS: true})
+		s := newLeakFixture(t, simulator.Options{TLS: true})
 		s.configure(everyGrant)
 		s.trace("TF_LOG")
 		if r := s.run("plan -no-color"); r.Status == 0 || !strings.Contains(r.Stderr, "connection not trusted") {
@@ -730,12 +728,12 @@ func TestFailuresOfTheConnectionTellNoSecret(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newScene(t, simulator.Options{})
+			s := newLeakFixture(t, simulator.Options{})
 			platform := httptest.NewTLSServer(s.Equinix)
 			t.Cleanup(platform.Close)
 			proxy := httptest.NewServer(test.proxy(platform.Listener.Addr().String()))
 			t.Cleanup(proxy.Close)
-			s.secrets["the proxy's password"] = awkward(t)
+			s.secrets["the proxy's password"] = awkwardSecret(t)
 			user := url.UserPassword("user", s.secrets["the proxy's password"])
 			s.setenv("HTTPS_PROXY", "http://"+user.String()+"@"+proxy.Listener.Addr().String())
 			s.setenv("EQUINIX_API_ENDPOINT", "https://example.com") // the host in httptest's certificate; a proxy is asked for no loopback address
@@ -757,8 +755,8 @@ ephemeral "equinix_access_token" "t" { provider = ixtoken }
 	}
 	t.Run("a proxy whose URL cannot be read", func(t *testing.T) {
 		t.Parallel()
-		s := newScene(t, simulator.Options{})
-		s.secrets["the proxy's password"] = awkward(t)
+		s := newLeakFixture(t, simulator.Options{})
+		s.secrets["the proxy's password"] = awkwardSecret(t)
 		s.setenv("HTTPS_PROXY", "http://user:"+s.secrets["the proxy's password"]+"@[proxy")
 		s.setenv("EQUINIX_API_ENDPOINT", "https://proxied.invalid")
 		s.configure(`ephemeral "equinix_access_token" "t" { provider = ixtoken }`)
@@ -770,7 +768,7 @@ ephemeral "equinix_access_token" "t" { provider = ixtoken }
 	})
 }
 
-// tunnel is a proxy that takes every host for the target.
+// tunnel is a proxy that connects to target, whatever host is requested.
 func tunnel(target string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodConnect || r.Header.Get("Proxy-Authorization") == "" {
@@ -797,7 +795,7 @@ func tunnel(target string) http.Handler {
 	})
 }
 
-// refuse is a proxy that answers with a status, and with what it was sent.
+// refuse is a proxy that answers with a status, and repeats the request.
 func refuse(status int) func(string) http.Handler {
 	return func(string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -807,11 +805,11 @@ func refuse(status int) func(string) http.Handler {
 	}
 }
 
-// C10, H15: a secret that is not accepted, or stands where none belongs, is in no log either.
+// C10, H15: an invalid secret, or a secret in the wrong attribute, is not logged either.
 func TestInvalidValuesAreInNoArtefact(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, simulator.Options{})
-	odd := awkward(t)
+	s := newLeakFixture(t, simulator.Options{})
+	odd := awkwardSecret(t)
 	s.setSecret("odd", odd)
 	s.setSecret("huge", strings.Repeat(odd, 400))
 	s.setenv("TF_VAR_url", "https://u:"+url.QueryEscape(odd)+"@h.example/?key="+url.QueryEscape(odd))
@@ -845,7 +843,7 @@ func TestInvalidValuesAreInNoArtefact(t *testing.T) {
 	s.wantNoLeak()
 }
 
-// H13: what the CLI itself refuses stays refused, and misuse does not get around it.
+// H13: the CLI's own rules about ephemeral and sensitive values apply.
 func TestTheCLIsOwnRulesHold(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, config, want string }{
@@ -861,7 +859,7 @@ func TestTheCLIsOwnRulesHold(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newScene(t, simulator.Options{})
+			s := newLeakFixture(t, simulator.Options{})
 			kind := "ephemeral"
 			if strings.Contains(test.config, "data.") {
 				kind = "data"
@@ -876,7 +874,7 @@ func TestTheCLIsOwnRulesHold(t *testing.T) {
 	}
 	t.Run("a sensitive output of a data source", func(t *testing.T) {
 		t.Parallel()
-		s := newScene(t, simulator.Options{})
+		s := newLeakFixture(t, simulator.Options{})
 		s.configure(`data "cloudlx_access_token" "t" { provider = ixtoken }
 output "o" {
   value     = data.cloudlx_access_token.t.access_token

@@ -11,11 +11,11 @@ import (
 	"testing"
 )
 
-// Further parameters and headers come from this block or, for a data source too, from the provider block. Their values may
-// be ephemeral. Where they are equal, a token is shared.
+// Further parameters and headers come from the block or from the provider block, and for a data source too. Their values may be
+// ephemeral. Blocks with equal values share a token.
 func TestFurtherParametersAndHeadersAreSent(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	var mu sync.Mutex
 	var sent []string
 	s.OAuth2.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
@@ -55,10 +55,10 @@ ephemeral "oauth2_access_token" "of_its_own" {
 	}
 }
 
-// A value in a map that looks like a mistake is sent, with a warning that names it and does not show it.
+// A value in a map that looks like a mistake is sent. A warning names it, and does not show it.
 func TestAnOddParameterIsSentWithAWarning(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure(oauth2Block(`parameters = { pin = "` + canary + `\n" }`))
 	r := s.report("plan")
 	if len(r.warnings) != 1 || !strings.Contains(r.warnings[0].Summary, `parameters has a value, "pin", that ends in a line break`) || strings.Contains(r.warnings[0].text(), canary) {
@@ -66,10 +66,10 @@ func TestAnOddParameterIsSentWithAWarning(t *testing.T) {
 	}
 }
 
-// A parameter that is decided in the apply defers the block, and is not taken as unset.
+// A parameter that is known only in the apply defers the block. It does not count as unset.
 func TestAParameterThatIsNotKnownYet(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure(`resource "terraform_data" "later" {}
 ` + oauth2Block(`parameters = { pin = terraform_data.later.id }`) + `resource "terraform_data" "use" {
   provisioner "local-exec" {
@@ -88,11 +88,11 @@ func TestAParameterThatIsNotKnownYet(t *testing.T) {
 	}
 }
 
-// In the provider block such a parameter is an error in the plan. It never counts as unset.
+// In the provider block, such a parameter is an error in the plan. It does not count as unset.
 func TestAParameterOfTheProviderBlockThatIsNotKnownYet(t *testing.T) {
 	t.Parallel()
 	for _, parameters := range []string{`{ pin = terraform_data.later.id }`, `{ pin = terraform_data.later.id, other = "x" }`, `terraform_data.later.output`} {
-		s := newStage(t)
+		s := newFixture(t)
 		s.configure(`resource "terraform_data" "later" { input = { pin = timestamp() } }
 provider "ixtoken" {
   oauth2 = { parameters = ` + parameters + ` }

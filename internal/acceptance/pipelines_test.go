@@ -37,7 +37,7 @@ var (
 	stepOfJenkins = regexp.MustCompile(`\bsh '([^']*)'`)
 )
 
-// scripts are what a runner hands to a shell, in order.
+// scripts returns the texts that a runner passes to a shell, in order.
 func (f fence) scripts() []string {
 	var found []string
 	switch f.language {
@@ -55,7 +55,7 @@ func (f fence) scripts() []string {
 				continue
 			}
 			switch value := strings.TrimSpace(match[2]); value {
-			case "|": // the lines that are indented further
+			case "|": // a block of lines with more indentation
 				var script string
 				for _, more := range lines[i+1:] {
 					if len(more)-len(strings.TrimLeft(more, " ")) <= len(match[1])+2 {
@@ -80,12 +80,12 @@ func (f fence) scripts() []string {
 	return found
 }
 
-// runner runs the shell lines of the pages, in the place of a pipeline's.
+// runner runs the shell lines of the pages as the runner of a pipeline does.
 type runner struct {
-	*stage
-	path    []string // before the system's
-	release string   // a directory that stands for the releases on GitHub
-	env     []string // what steps have set
+	*fixture
+	path    []string // in front of the system's PATH
+	release string   // a directory that replaces the releases on GitHub
+	env     []string // variables that steps have set
 	output  string
 }
 
@@ -101,7 +101,7 @@ func newRunnerWith(t *testing.T, options simulator.Options) *runner {
 			t.Skip(err)
 		}
 	}
-	r := &runner{stage: newStageWith(t, options), release: t.TempDir()}
+	r := &runner{fixture: newFixtureWith(t, options), release: t.TempDir()}
 	if err := r.Install(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func newRunnerWith(t *testing.T, options simulator.Options) *runner {
 	return r
 }
 
-// makeRelease makes the archive and the checksums of version 0.1.0, with the binary of this tree.
+// makeRelease makes the archive and the checksums of version 0.1.0, with the binary of the tests.
 func (r *runner) makeRelease() {
 	r.t.Helper()
 	binary, err := os.ReadFile(provider())
@@ -139,7 +139,7 @@ func (r *runner) makeRelease() {
 	put(r.t, filepath.Join(dir, "terraform-provider-ixtoken_0.1.0_SHA256SUMS"), hex.EncodeToString(sum[:])+"  terraform-provider-ixtoken_0.1.0_linux_amd64.zip\n")
 }
 
-// do runs one script as a step, with the addresses of the simulator for those on the page, and applies what it sets.
+// do runs one script as a step, with the simulator's URLs instead of those on the page, and applies the variables that it sets.
 func (r *runner) do(script string) {
 	r.t.Helper()
 	script = strings.NewReplacer(
@@ -165,7 +165,7 @@ func (r *runner) do(script string) {
 	r.apply()
 }
 
-// apply does what a runner does between two steps.
+// apply applies the variables and the path that a step has written to the runner's files.
 func (r *runner) apply() {
 	for _, match := range regexp.MustCompile(`(?m)^##vso\[task\.setvariable variable=(\w+);issecret=true\](.*)$`).FindAllStringSubmatch(r.output, -1) {
 		r.env = append(r.env, match[1]+"="+match[2])
@@ -178,7 +178,7 @@ func (r *runner) apply() {
 	r.path = slices.Concat(strings.Fields(string(text)), r.path)
 }
 
-// calls are how often the API was called with a token that it has accepted.
+// calls returns how many calls with a valid token the API has received.
 func (r *runner) calls() int {
 	calls := 0
 	for _, request := range r.Equinix.Requests() {
@@ -189,7 +189,7 @@ func (r *runner) calls() int {
 	return calls
 }
 
-// Each shell line of the guide on pipelines runs, as a job of its system would run it.
+// Each shell line of the guide on pipelines runs as in a job of its system.
 func TestTheGuideOnPipelinesRuns(t *testing.T) {
 	t.Parallel()
 	page := read(t, "docs/guides/pipelines.md")
@@ -212,7 +212,7 @@ func TestTheGuideOnPipelinesRuns(t *testing.T) {
 			continue
 		}
 		if strings.Contains(f.text, "atlantis") || strings.Contains(f.text, "secret-store") {
-			continue // nothing of it is for a shell but a name that stands for the reader's own
+			continue // its only shell text is a placeholder for the reader's own command
 		}
 		for line := range strings.SplitSeq(f.text, "\n") {
 			if regexp.MustCompile(`\b(ixtoken|terraform|curl) [a-z-]`).MatchString(line) && !strings.Contains(strings.Join(scripts, "\n"), strings.Trim(strings.TrimSpace(line), "- ")) &&
@@ -237,7 +237,7 @@ func TestTheGuideOnPipelinesRuns(t *testing.T) {
 			t.Errorf("the API was called %d times by\n%s", got, f.text)
 		}
 		t.Logf("%s: %d scripts, %d token requests, %d calls of the API", f.language, len(scripts), len(tokenRequests(r.Equinix))-token, r.calls()-before)
-		if f.language == "shell" { // where the command was put
+		if f.language == "shell" { // find the installed command
 			r.path = append([]string{filepath.Join(r.Dir, "bin")}, r.path...)
 			r.do("ixtoken version")
 		}

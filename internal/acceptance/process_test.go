@@ -32,20 +32,20 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// gone is how long the provider may outlive the CLI, or a signal that ends it.
-const gone = 5 * time.Second
+// endTimeout is the time limit for the provider to end after the CLI has ended, or after a signal.
+const endTimeout = 5 * time.Second
 
-// watched is a scene whose providers are started by a script that notes their process numbers, and keeps what they
-// write to standard error apart from what the CLI makes of it.
-type watched struct {
-	*scene
-	notes string // a directory in the scene's root
+// processFixture is a leakFixture in which a script starts the providers. The script records their process ids and their
+// standard error.
+type processFixture struct {
+	*leakFixture
+	notes string // the script's directory for its records, in root
 }
 
-func newWatched(t *testing.T, options simulator.Options, exports ...string) *watched {
+func newProcessFixture(t *testing.T, options simulator.Options, exports ...string) *processFixture {
 	t.Helper()
-	s := newScene(t, options)
-	w := &watched{s, filepath.Join(s.root(), "notes")}
+	s := newLeakFixture(t, options)
+	w := &processFixture{s, filepath.Join(s.root(), "notes")}
 	starters := filepath.Join(s.root(), "starters")
 	for _, dir := range []string{w.notes, starters} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
@@ -66,8 +66,8 @@ func newWatched(t *testing.T, options simulator.Options, exports ...string) *wat
 	return w
 }
 
-// stderrOfProviders is what the providers have written to standard error.
-func (w *watched) stderrOfProviders() string {
+// stderrOfProviders returns the standard error of all providers.
+func (w *processFixture) stderrOfProviders() string {
 	w.t.Helper()
 	text, err := os.ReadFile(filepath.Join(w.notes, "stderr"))
 	if err != nil {
@@ -76,14 +76,14 @@ func (w *watched) stderrOfProviders() string {
 	return string(text)
 }
 
-// process is a running process. Its number cannot be taken by another one meanwhile.
+// process is a running process. Its handle stays valid even if another process gets the same id.
 type process struct {
 	*os.File
 	pid int
 }
 
-// providers are those that run now.
-func (w *watched) providers() []process {
+// providers returns the providers that are running.
+func (w *processFixture) providers() []process {
 	w.t.Helper()
 	text, err := os.ReadFile(filepath.Join(w.notes, "pids"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -93,7 +93,7 @@ func (w *watched) providers() []process {
 	for _, line := range strings.Fields(string(text)) {
 		pid, err := strconv.Atoi(line)
 		if err != nil {
-			continue // is being written
+			continue // the script is writing it
 		}
 		fd, err := unix.PidfdOpen(pid, 0)
 		if err != nil {
@@ -110,7 +110,7 @@ func (w *watched) providers() []process {
 	return running
 }
 
-// signal sends a signal; to a process that has ended, none.
+// signal sends a signal. If the process has ended, it does nothing.
 func (p process) signal(sig syscall.Signal) error {
 	err := unix.PidfdSendSignal(int(p.Fd()), sig, nil, 0)
 	if errors.Is(err, unix.ESRCH) {
@@ -119,7 +119,7 @@ func (p process) signal(sig syscall.Signal) error {
 	return err
 }
 
-// ended waits for the end of the process.
+// ended reports whether the process ends within limit.
 func (p process) ended(limit time.Duration) bool {
 	for deadline := time.Now().Add(limit); ; {
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(p.Fd()), Events: unix.POLLIN}}, int(max(0, time.Until(deadline))/time.Millisecond))
@@ -129,18 +129,18 @@ func (p process) ended(limit time.Duration) bool {
 	}
 }
 
-// held is a run whose request for a token waits for an answer.
-type held struct {
-	*watched
+// pendingRun is a run whose token request waits for an answer.
+type pendingRun struct {
+	*processFixture
 	cli            *os.Process
 	provider       process
-	stdout, stderr bytes.Buffer  // to be read when the run has ended
-	ended          chan struct{} // is closed then
+	stdout, stderr bytes.Buffer  // read them only after the run has ended
+	ended          chan struct{} // closed when the run has ended
 }
 
-// hold starts a plan, under another program if one is named, and returns once its request has arrived at CloudLX, which
-// does not answer.
-func (w *watched) hold(under ...string) *held {
+// startPending starts a plan, and returns when its token request has arrived at CloudLX, which does not answer. under is a
+// program with its arguments that starts the CLI; empty: the CLI is started directly.
+func (w *processFixture) startPending(under ...string) *pendingRun {
 	w.t.Helper()
 	arrived := make(chan struct{}, 1)
 	w.CloudLX.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
@@ -149,13 +149,13 @@ func (w *watched) hold(under ...string) *held {
 		return true
 	})
 	w.configure(`ephemeral "cloudlx_access_token" "t" { provider = ixtoken }`)
-	h := &held{watched: w, ended: make(chan struct{})}
+	h := &pendingRun{processFixture: w, ended: make(chan struct{})}
 	command := w.Command(w.t.Context(), "plan", "-no-color")
 	if len(under) > 0 {
 		command.Path, command.Args = under[0], slices.Concat(under, []string{cliPath}, command.Args[1:])
 	}
 	command.Stdout, command.Stderr = &h.stdout, &h.stderr
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // as a shell does for a job
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a process group, as a shell makes for a job
 	if err := command.Start(); err != nil {
 		w.t.Fatal(err)
 	}
@@ -181,11 +181,11 @@ func (w *watched) hold(under ...string) *held {
 	return h
 }
 
-// wantEnd waits for the end of the provider and of the CLI, and keeps what the latter has printed.
-func (h *held) wantEnd() {
+// wantEnd waits for the end of the provider and of the CLI, and keeps the CLI's output.
+func (h *pendingRun) wantEnd() {
 	h.t.Helper()
-	if !h.provider.ended(gone) {
-		h.t.Errorf("the provider has not ended within %s", gone)
+	if !h.provider.ended(endTimeout) {
+		h.t.Errorf("the provider has not ended within %s", endTimeout)
 		signalled(h.t, h.provider.signal(syscall.SIGKILL))
 	}
 	<-h.ended
@@ -202,19 +202,19 @@ func signalled(t *testing.T, err error) {
 // X04
 func TestTheProviderEndsOnSignals(t *testing.T) {
 	t.Parallel()
-	for name, send := range map[string]func(*held) error{
-		"terminated": func(h *held) error { return h.provider.signal(syscall.SIGTERM) },
-		"interrupted twice": func(h *held) error {
+	for name, send := range map[string]func(*pendingRun) error{
+		"terminated": func(h *pendingRun) error { return h.provider.signal(syscall.SIGTERM) },
+		"interrupted twice": func(h *pendingRun) error {
 			return errors.Join(h.provider.signal(syscall.SIGINT), h.provider.signal(syscall.SIGINT))
 		},
-		"everything interrupted twice": func(h *held) error {
+		"everything interrupted twice": func(h *pendingRun) error {
 			return errors.Join(syscall.Kill(-h.cli.Pid, syscall.SIGINT), syscall.Kill(-h.cli.Pid, syscall.SIGINT))
 		},
-		"everything terminated": func(h *held) error { return syscall.Kill(-h.cli.Pid, syscall.SIGTERM) },
+		"everything terminated": func(h *pendingRun) error { return syscall.Kill(-h.cli.Pid, syscall.SIGTERM) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newWatched(t, simulator.Options{}).hold()
+			h := newProcessFixture(t, simulator.Options{}).startPending()
 			signalled(t, send(h))
 			h.wantEnd()
 			h.wantRequests(0, 0, 1)
@@ -226,7 +226,7 @@ func TestTheProviderEndsOnSignals(t *testing.T) {
 // X05
 func TestTheProviderEndsWithTheCLI(t *testing.T) {
 	t.Parallel()
-	h := newWatched(t, simulator.Options{}).hold()
+	h := newProcessFixture(t, simulator.Options{}).startPending()
 	signalled(t, h.cli.Kill())
 	h.wantEnd()
 	h.wantNoLeak()
@@ -235,7 +235,7 @@ func TestTheProviderEndsWithTheCLI(t *testing.T) {
 // X06
 func TestAKilledProviderFailsOneRun(t *testing.T) {
 	t.Parallel()
-	h := newWatched(t, simulator.Options{}).hold()
+	h := newProcessFixture(t, simulator.Options{}).startPending()
 	signalled(t, h.provider.signal(syscall.SIGKILL))
 	h.wantEnd()
 	if !strings.Contains(h.stderr.String(), "Error: ") {
@@ -246,15 +246,15 @@ func TestAKilledProviderFailsOneRun(t *testing.T) {
 	h.wantNoLeak()
 }
 
-// H08: Go prints all stacks on these signals, and would dump the memory.
+// H08: on these signals, Go prints all stacks, and the system would write a core dump.
 func TestACrashLeavesNoCoreDumpAndNoSecret(t *testing.T) {
 	t.Parallel()
 	for _, sig := range []syscall.Signal{syscall.SIGABRT, syscall.SIGQUIT} {
 		t.Run(sig.String(), func(t *testing.T) {
 			t.Parallel()
-			w := newWatched(t, simulator.Options{})
+			w := newProcessFixture(t, simulator.Options{})
 			w.setenv("GOTRACEBACK", "crash")
-			h := w.hold("/bin/sh", "-c", `ulimit -c "$(ulimit -H -c)" && exec "$@"`, "sh")
+			h := w.startPending("/bin/sh", "-c", `ulimit -c "$(ulimit -H -c)" && exec "$@"`, "sh")
 			limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", h.provider.pid))
 			if err != nil || !noCore.Match(limits) {
 				t.Errorf("core dumps are not forbidden: error %v\n%s", err, limits)
@@ -274,7 +274,7 @@ func TestACrashLeavesNoCoreDumpAndNoSecret(t *testing.T) {
 
 var noCore = regexp.MustCompile(`(?m)^Max core file size +0 +0 `)
 
-// wantNoFile fails the test if there is a file in dir whose name begins so.
+// wantNoFile fails the test if dir has a file whose name starts with prefix.
 func wantNoFile(t *testing.T, dir, prefix string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -291,8 +291,8 @@ func wantNoFile(t *testing.T, dir, prefix string) {
 // H09
 func TestNoProcessShowsASecretOrHasMoreThanItWasGiven(t *testing.T) {
 	t.Parallel()
-	h := newWatched(t, simulator.Options{}).hold()
-	scanner := leak.New(h.known())
+	h := newProcessFixture(t, simulator.Options{}).startPending()
+	scanner := leak.New(h.knownSecrets())
 	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil || len(all) == 0 {
 		t.Fatalf("%d processes, error %v", len(all), err)
@@ -312,14 +312,14 @@ func TestNoProcessShowsASecretOrHasMoreThanItWasGiven(t *testing.T) {
 	if errors.Is(err, fs.ErrPermission) {
 		t.Skip("the environment of a process that is not dumpable cannot be read here")
 	}
-	given := map[string]bool{"PWD": true, "OLDPWD": true, "SHLVL": true, "_": true} // by the shell that starts it
+	given := map[string]bool{"PWD": true, "OLDPWD": true, "SHLVL": true, "_": true} // set by the shell that runs the script
 	for _, variable := range h.Command(t.Context()).Env {
 		name, _, _ := strings.Cut(variable, "=")
 		given[name] = true
 	}
 	for variable := range strings.SplitSeq(strings.Trim(string(environment), "\x00"), "\x00") {
 		name, _, _ := strings.Cut(variable, "=")
-		if !given[name] && !strings.HasPrefix(name, "PLUGIN_") && name != "TF_PLUGIN_MAGIC_COOKIE" { // the CLI's own
+		if !given[name] && !strings.HasPrefix(name, "PLUGIN_") && name != "TF_PLUGIN_MAGIC_COOKIE" { // these are set by the CLI
 			t.Errorf("the provider has the variable %s, which nobody has set", name)
 		}
 	}
@@ -328,11 +328,11 @@ func TestNoProcessShowsASecretOrHasMoreThanItWasGiven(t *testing.T) {
 	}
 }
 
-// H05: the transport below the protocol would log all that it carries. So does the CLI's own end of it, but not to where
-// TF_LOG_PROVIDER alone leads.
+// H05: with this variable, the HTTP/2 transport logs the whole plugin protocol. The provider's side must not. The CLI's side
+// does, but not to the log of TF_LOG_PROVIDER.
 func TestHTTP2DebuggingShowsNoSecret(t *testing.T) {
 	t.Parallel()
-	w := newWatched(t, simulator.Options{TLS: true})
+	w := newProcessFixture(t, simulator.Options{TLS: true})
 	w.setenv("TF_VAR_ca_cert_pem", w.CAPEM)
 	w.setenv("GODEBUG", "http2debug=2")
 	w.setenv("TF_LOG_PROVIDER", "TRACE")
@@ -345,7 +345,7 @@ func TestHTTP2DebuggingShowsNoSecret(t *testing.T) {
 	w.wantNoLeak()
 }
 
-// H22: neither TLS keys nor traces are written or sent, whatever asks for them.
+// H22: variables that ask for TLS keys or traces have no effect: none are written or sent.
 func TestOtherDebuggingHasNoEffect(t *testing.T) {
 	t.Parallel()
 	collector, err := net.Listen("tcp", "127.0.0.1:0")
@@ -360,7 +360,7 @@ func TestOtherDebuggingHasNoEffect(t *testing.T) {
 		}
 	}()
 	keys := filepath.Join(t.TempDir(), "keys")
-	w := newWatched(t, simulator.Options{TLS: true}, // for the provider alone: the CLI itself does send traces
+	w := newProcessFixture(t, simulator.Options{TLS: true}, // set only for the provider, because the CLI itself sends traces
 		"export SSLKEYLOGFILE='"+keys+"'",
 		"export OTEL_TRACES_EXPORTER=otlp OTEL_METRICS_EXPORTER=otlp OTEL_LOGS_EXPORTER=otlp OTEL_EXPORTER_OTLP_INSECURE=true",
 		"export OTEL_EXPORTER_OTLP_ENDPOINT='http://"+collector.Addr().String()+"'",
@@ -389,11 +389,11 @@ func TestAProviderKilledAtAnyMomentLeavesNoSecret(t *testing.T) {
 	case os.Getenv("IXTOKEN_SOAK") != "":
 		kills = 300
 	case raceFlags != nil:
-		kills = 10 // every start takes ten times as long
+		kills = 10 // because every start takes ten times as long
 	}
-	w := newWatched(t, simulator.Options{})
+	w := newProcessFixture(t, simulator.Options{})
 	w.setenv("IXTOKEN_CACHE_DIR", filepath.Join(w.root(), "cache"))
-	w.CloudLX.SetLifetime(10*time.Second, time.Hour) // less than min_validity, and new for a second: every run asks and stores again
+	w.CloudLX.SetLifetime(10*time.Second, time.Hour) // less than min_validity, and shared for a second: every run asks and stores again
 	w.configure(`ephemeral "interxion_access_token" "t" { provider = ixtoken }
 ephemeral "equinix_access_token" "t" { provider = ixtoken }
 ephemeral "cloudlx_access_token" "t" { provider = ixtoken }
@@ -407,7 +407,7 @@ ephemeral "cloudlx_access_token" "refreshed" {
 	usual := time.Since(began)
 	struck := 0
 	for i := range kills {
-		temporary := filepath.Join(w.temporary, strconv.Itoa(i)) // the next run does not tidy up what is left there
+		temporary := filepath.Join(w.temporary, strconv.Itoa(i)) // one per run, so that no later run removes its files
 		if err := os.Mkdir(temporary, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -436,11 +436,11 @@ ephemeral "cloudlx_access_token" "refreshed" {
 	w.wantNoLeak()
 }
 
-// started starts the provider as a CLI does, as a user without rights where that is possible, and returns when it
-// serves.
+// started starts the provider as a CLI does, and returns when it serves. If possible, the provider runs as an unprivileged
+// user.
 func started(t *testing.T) (*exec.Cmd, *syscall.SysProcAttr) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "p") //nolint:usetesting // that of a test is closed to other users
+	dir, err := os.MkdirTemp("", "p") //nolint:usetesting // other users cannot read the directory of a test
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -485,7 +485,7 @@ func copyFile(to, from string) error {
 func TestTheMemoryCannotBeReadByTheSameUser(t *testing.T) {
 	t.Parallel()
 	provider, user := started(t)
-	read := func(pid int) error { // the environment is a part of the memory, under the same rule
+	read := func(pid int) error { // reads the environment: the same permission applies as for the memory
 		command := exec.CommandContext(t.Context(), "cat", fmt.Sprintf("/proc/%d/environ", pid))
 		command.SysProcAttr = user
 		return command.Run()
@@ -515,7 +515,7 @@ func TestTheMemoryCannotBeReadByTheSameUser(t *testing.T) {
 	}
 }
 
-// Started by hand, the provider says what it is and ends.
+// Without a CLI, the binary prints help, a version or an error, and ends.
 func TestStartedByHandTheProviderSaysWhatItIs(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -523,11 +523,11 @@ func TestStartedByHandTheProviderSaysWhatItIs(t *testing.T) {
 		status         int
 		stdout, stderr string
 	}{
-		{"", 0, "Started by Terraform or OpenTofu, the same program is the provider", ""},
+		{"", 0, "Terraform and OpenTofu start the same program as the provider", ""},
 		{"-version", 0, "terraform-provider-ixtoken dev (unknown)\n", ""},
 		{"-help", 0, "Commands:\n  token", ""},
 		{"-h", 0, "Commands:\n  token", ""},
-		{"-nonsense", 2, "", "There is no such flag"},
+		{"-nonsense", 2, "", "Unknown flag"},
 	} {
 		command := exec.CommandContext(t.Context(), provider(), strings.Fields(test.args)...)
 		command.Env = []string{"TF_LOG_SDK_PROTO_DATA_DIR=" + t.TempDir()}
@@ -547,10 +547,10 @@ func TestStartedByHandTheProviderSaysWhatItIs(t *testing.T) {
 
 var reattach = regexp.MustCompile(`TF_REATTACH_PROVIDERS='([^']+)'`)
 
-// A provider that a debugger has started serves the CLI that is told of it, and ends on Ctrl-C.
+// A provider that runs under a debugger (-debug) serves a CLI with TF_REATTACH_PROVIDERS, and ends on Ctrl-C.
 func TestADebuggedProviderServesTheCLI(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure(interxionBlock)
 	debugged := exec.CommandContext(t.Context(), provider(), "-debug")
 	debugged.Env = append(os.Environ(), s.Env...)
@@ -567,7 +567,7 @@ func TestADebuggedProviderServesTheCLI(t *testing.T) {
 			break
 		}
 	}
-	s.setenv("TF_CLI_CONFIG_FILE", filepath.Join(t.TempDir(), "none.tfrc")) // nothing else knows of the provider
+	s.setenv("TF_CLI_CONFIG_FILE", filepath.Join(t.TempDir(), "none.tfrc")) // so that the CLI finds the provider only there
 	s.must("plan")
 	s.wantRequests(1, 0, 0)
 	if err := debugged.Process.Signal(os.Interrupt); err != nil {
@@ -578,10 +578,10 @@ func TestADebuggedProviderServesTheCLI(t *testing.T) {
 	}
 }
 
-// X06: a provider that is killed takes its proxies with it, and the run ends.
+// X06: the proxies of a provider that is killed end with it, and the run ends.
 func TestAKilledProviderTakesItsProxiesWithIt(t *testing.T) {
 	t.Parallel()
-	w := newWatched(t, simulator.Options{})
+	w := newProcessFixture(t, simulator.Options{})
 	file := filepath.Join(t.TempDir(), "url")
 	arrived := make(chan struct{}, 1)
 	w.Equinix.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
@@ -592,7 +592,7 @@ func TestAKilledProviderTakesItsProxiesWithIt(t *testing.T) {
 		<-r.Context().Done()
 		return true
 	})
-	w.configure(everyProxy(w.stage) + consumer(w.Equinix, "one", `echo "$PROXY" >'`+file+`'; exec curl -s "$PROXY$API"`))
+	w.configure(everyProxy(w.fixture) + consumer(w.Equinix, "one", `echo "$PROXY" >'`+file+`'; exec curl -s "$PROXY$API"`))
 	run := w.Command(t.Context(), "apply", "-auto-approve", "-no-color")
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
@@ -605,7 +605,7 @@ func TestAKilledProviderTakesItsProxiesWithIt(t *testing.T) {
 	if err := run.Wait(); err == nil {
 		t.Error("the run succeeded")
 	}
-	if took := time.Since(killed); took > gone {
+	if took := time.Since(killed); took > endTimeout {
 		t.Errorf("the run ended %s later", took)
 	}
 	wantGone(t, address(t, file))

@@ -21,11 +21,11 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// everyProxy opens a proxy for each platform. Those of Equinix and CloudLX forward to the default.
-func everyProxy(s *stage) string {
+// everyProxy returns a proxy for each platform. The proxies of Equinix and CloudLX use the default upstream.
+func everyProxy(s *fixture) string {
 	text := ""
 	for _, p := range s.Platforms() {
-		text += fmt.Sprintf("ephemeral \"%s_api_proxy\" \"p\" {\n  provider = ixtoken\n", described(p).Name)
+		text += fmt.Sprintf("ephemeral \"%s_api_proxy\" \"p\" {\n  provider = ixtoken\n", platformOf(p).Name)
 		if p != s.Equinix && p != s.CloudLX {
 			text += fmt.Sprintf("  upstream = %q\n", p.URL())
 		}
@@ -34,7 +34,7 @@ func everyProxy(s *stage) string {
 	return text
 }
 
-// consumer runs a script with the address of a proxy, and the path of what the platform protects, in its environment.
+// consumer returns a resource that runs a script, with the proxy's URL and the path of the API in its environment.
 func consumer(p *simulator.Platform, name, script string) string {
 	path := strings.TrimPrefix(p.APIURL(), p.URL())
 	return fmt.Sprintf(`
@@ -44,10 +44,10 @@ resource "terraform_data" "%s_%s" {
     environment = { PROXY = ephemeral.%[1]s_api_proxy.p.url, API = %[4]q }
   }
 }
-`, described(p).Name, name, script, path)
+`, platformOf(p).Name, name, script, path)
 }
 
-// apiCalls are the statuses with which a platform's API has answered.
+// apiCalls counts the answers of a platform's API by status.
 func apiCalls(p *simulator.Platform) map[int]int {
 	calls := map[int]int{}
 	for _, request := range p.Requests() {
@@ -58,19 +58,19 @@ func apiCalls(p *simulator.Platform) map[int]int {
 	return calls
 }
 
-// An apply that takes several times as long as a token lasts: every call is accepted, and each token is asked for once.
-func TestAnApplyOutlivesItsTokens(t *testing.T) {
+// An apply takes several times as long as a token lasts. The API accepts every call, and each token costs one request.
+func TestAnApplyLastsLongerThanItsTokens(t *testing.T) {
 	t.Parallel()
 	lifetime, seconds := 2*time.Second, 6
 	if os.Getenv("IXTOKEN_SOAK") != "" {
 		lifetime, seconds = 3*time.Second, 12
 	}
-	s := newStage(t)
+	s := newFixture(t)
 	text := everyProxy(s)
 	for _, p := range s.Platforms() {
 		p.SetLifetime(lifetime, 0)
 		for _, name := range []string{"one", "two"} {
-			text += consumer(p, name, fmt.Sprintf(`for i in $(seq %d); do curl -s -o /dev/null -w '%%%%{http_code} ' "$PROXY$API" >>%s-%s; sleep 0.2; done`, seconds*5, described(p).Name, name))
+			text += consumer(p, name, fmt.Sprintf(`for i in $(seq %d); do curl -s -o /dev/null -w '%%%%{http_code} ' "$PROXY$API" >>%s-%s; sleep 0.2; done`, seconds*5, platformOf(p).Name, name))
 		}
 	}
 	s.configure(text)
@@ -85,23 +85,23 @@ func TestAnApplyOutlivesItsTokens(t *testing.T) {
 	for _, p := range s.Platforms() {
 		calls, tokens := apiCalls(p), len(tokenRequests(p))-planned[p]
 		t.Logf("%s: apply of %.1f s on tokens of %s: API calls by status %v, %d token requests", p.Name(), took.Seconds(), lifetime, calls, tokens)
-		for _, name := range []string{"one", "two"} { // on a busy machine a token may end on its way; then the proxy repeats the call
-			got, err := os.ReadFile(filepath.Join(s.Dir, described(p).Name+"-"+name))
+		for _, name := range []string{"one", "two"} { // on a busy machine, a token may end in transit; then the proxy repeats the call
+			got, err := os.ReadFile(filepath.Join(s.Dir, platformOf(p).Name+"-"+name))
 			if err != nil || string(got) != strings.Repeat("200 ", 5*seconds) {
 				t.Errorf("%s: %v, a consumer was answered %s", p.Name(), err, got)
 			}
 		}
-		// Interxion's token is a JSON Web Token, whose life is counted in whole seconds. The apply plans first.
+		// Interxion's tokens are JSON Web Tokens, whose lifetime is in whole seconds. The apply starts with a plan.
 		if most := int(took/(lifetime-lifetime/10)) + 2; tokens > most && p != s.Interxion || tokens > 2*most {
 			t.Errorf("%s: %d token requests in %s", p.Name(), tokens, took)
 		}
 	}
 }
 
-// A thousand requests within the life of a token cost one token request, whoever sends them.
+// A thousand requests during the lifetime of a token cost one token request.
 func TestAThousandRequestsOfAnApplyShareAToken(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	script := `for i in $(seq 50); do echo "url = \"$PROXY$API\""; echo 'output = "/dev/null"'; done | curl -s --config -`
 	text := everyProxy(s)
 	for i := range 20 {
@@ -112,12 +112,12 @@ func TestAThousandRequestsOfAnApplyShareAToken(t *testing.T) {
 	if calls := apiCalls(s.Equinix); calls[http.StatusOK] != 1000 || len(calls) != 1 {
 		t.Errorf("API calls by status: %v", calls)
 	}
-	if got := len(tokenRequests(s.Equinix)); got != 2 { // one of them by the plan that an apply begins with
+	if got := len(tokenRequests(s.Equinix)); got != 2 { // one in the plan that the apply starts with
 		t.Errorf("%d token requests", got)
 	}
 }
 
-// address is that of the proxy whose URL a consumer has left in a file.
+// address returns the host and port of the proxy whose URL a consumer has written to a file.
 func address(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -131,7 +131,7 @@ func address(t *testing.T, file string) string {
 	return u.Host
 }
 
-// wantGone fails the test if something listens there.
+// wantGone fails the test if a server listens on address.
 func wantGone(t *testing.T, address string) {
 	t.Helper()
 	if connection, err := net.Dial("tcp", address); err == nil {
@@ -140,10 +140,10 @@ func wantGone(t *testing.T, address string) {
 	}
 }
 
-// X11: each command opens proxies and ends with none, and a consumer that fails changes nothing about that.
+// X11: each command opens proxies, and none is left when it ends, even if a consumer fails.
 func TestNoProxyOutlivesItsRun(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	file := filepath.Join(t.TempDir(), "url")
 	good := everyProxy(s) + consumer(s.Equinix, "one", `echo "$PROXY" >'`+file+`'; curl -sf "$PROXY$API" >/dev/null`)
 	s.configure(good)
@@ -164,10 +164,10 @@ func TestNoProxyOutlivesItsRun(t *testing.T) {
 	}
 }
 
-// X01: Ctrl-C while a request is under way ends the run, and the proxy with it.
+// X01: Ctrl-C during a request ends the run and its proxy.
 func TestCtrlCEndsARunWithARequestUnderWay(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	file := filepath.Join(t.TempDir(), "url")
 	arrived := make(chan struct{}, 1)
 	s.Equinix.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
@@ -198,7 +198,7 @@ func TestCtrlCEndsARunWithARequestUnderWay(t *testing.T) {
 	wantGone(t, address(t, file))
 }
 
-// A consumer that configures another provider creates, reads and deletes through the proxy.
+// Another provider that is configured with the proxy's URL creates, reads and deletes an object.
 func TestAnotherProviderUsesTheProxy(t *testing.T) {
 	t.Parallel()
 	s := newExample(t, "long-apply")
@@ -220,14 +220,14 @@ func TestAnotherProviderUsesTheProxy(t *testing.T) {
 	}
 }
 
-// The authorities in ca_cert_pem are trusted for the API too, and no others.
+// The proxy trusts the authorities in ca_cert_pem for the API too, and no other private ones.
 func TestAProxyTrustsTheConfiguredAuthorities(t *testing.T) {
 	t.Parallel()
-	s := newStageWith(t, simulator.Options{TLS: true})
+	s := newFixtureWith(t, simulator.Options{TLS: true})
 	if err := s.Write("ca.pem", s.CAPEM); err != nil {
 		t.Fatal(err)
 	}
-	own := newStageWith(t, simulator.Options{TLS: true}) // of another authority
+	own := newFixtureWith(t, simulator.Options{TLS: true}) // with another authority
 	s.configure(`provider "ixtoken" { ca_cert_pem = file("ca.pem") }
 ephemeral "equinix_api_proxy" "p" { provider = ixtoken }
 ephemeral "equinix_api_proxy" "other" {
@@ -247,7 +247,7 @@ ephemeral "equinix_api_proxy" "other" {
 	}
 }
 
-// The configuration that the guide begins with fails after the token's life. The guide's three changes mend it.
+// The guide's first configuration fails when the token has ended. The guide's three changes fix it.
 func TestTheGuideMendsAnApplyThatIsTooLong(t *testing.T) {
 	t.Parallel()
 	before := fenced.FindStringSubmatch(read(t, "docs/guides/long-applies.md"))[1]
@@ -258,7 +258,7 @@ func TestTheGuideMendsAnApplyThatIsTooLong(t *testing.T) {
 		"  headers = {\n    Authorization = ephemeral.interxion_access_token.main.authorization\n  }\n", "",
 	).Replace(before)
 	for config, want := range map[string]int{before: 1, after: 0} {
-		s := newStage(t)
+		s := newFixture(t)
 		s.Interxion.SetLifetime(2*time.Second, 0)
 		text := `terraform {
   required_providers {
@@ -285,13 +285,13 @@ resource "restapi_object" "late" {
 	}
 }
 
-// H01, H02: neither the secret in the address nor a token is in what a run prints or writes, at any level of the log, nor
-// in what the proxy answers.
+// H01, H02: a run prints and writes neither the secret in the proxy's URL nor a token, at any log level. The proxy's answers do
+// not contain them either.
 func TestAProxyLeavesNoSecretAnywhere(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, simulator.Options{})
-	urls := filepath.Join(t.TempDir(), "urls") // is not looked through
-	text := everyProxy(s.stage)
+	s := newLeakFixture(t, simulator.Options{})
+	urls := filepath.Join(t.TempDir(), "urls") // not searched for secrets
+	text := everyProxy(s.fixture)
 	for _, p := range s.Platforms() {
 		text += consumer(p, "good", `echo "$PROXY" >>'`+urls+`'; curl -si "$PROXY$API" >>answers`) +
 			consumer(p, "bad", strings.Join([]string{
@@ -308,7 +308,7 @@ func TestAProxyLeavesNoSecretAnywhere(t *testing.T) {
 		s.trace("TF_LOG")
 		s.must(command)
 	}
-	s.Equinix.Intercept(func(w http.ResponseWriter, r *http.Request) bool { // it refuses every token
+	s.Equinix.Intercept(func(w http.ResponseWriter, r *http.Request) bool { // the API refuses every token
 		if !strings.HasPrefix(r.URL.Path, "/fabric/") {
 			return false
 		}

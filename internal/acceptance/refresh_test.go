@@ -23,7 +23,7 @@ const refreshVariable = `variable "previous" {
 `
 
 // cloudLXRefreshToken obtains a refresh token as an earlier run did.
-func cloudLXRefreshToken(s *stage) string {
+func cloudLXRefreshToken(s *fixture) string {
 	s.t.Helper()
 	return refreshTokenOf(s, s.CloudLX.URL()+"/api/oauth2/access-token", "application/x-www-form-urlencoded", url.Values{
 		"grant_type":    {"client_credentials"},
@@ -32,8 +32,8 @@ func cloudLXRefreshToken(s *stage) string {
 	}.Encode())
 }
 
-// equinixRefreshToken obtains one from the password grant, which alone issues them.
-func equinixRefreshToken(s *stage) string {
+// equinixRefreshToken obtains a refresh token with the password grant. No other grant of Equinix issues one.
+func equinixRefreshToken(s *fixture) string {
 	s.t.Helper()
 	c := s.Equinix.Credentials()
 	body, err := json.Marshal(map[string]string{
@@ -45,7 +45,7 @@ func equinixRefreshToken(s *stage) string {
 	return refreshTokenOf(s, s.Equinix.URL()+"/oauth2/v1/token", "application/json", string(body))
 }
 
-func refreshTokenOf(s *stage, endpoint, contentType, body string) string {
+func refreshTokenOf(s *fixture, endpoint, contentType, body string) string {
 	s.t.Helper()
 	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, endpoint, strings.NewReader(body))
 	if err != nil {
@@ -75,13 +75,13 @@ func grants(p *simulator.Platform) (sent []string) {
 	return sent
 }
 
-// The plan spends a refresh token that the platform rotates, and the apply falls back with a warning.
+// The plan uses a refresh token, and the platform rotates it. So the apply uses the client credentials, with a warning.
 func TestARefreshTokenIsSpentByThePlan(t *testing.T) {
 	t.Parallel()
 	for _, platform := range []string{"cloudlx", "equinix"} {
 		t.Run(platform, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			p, previous := s.CloudLX, ""
 			if platform == "equinix" {
 				p, previous = s.Equinix, equinixRefreshToken(s)
@@ -121,18 +121,18 @@ resource "terraform_data" "use" {
 	}
 }
 
-// refreshed is the refresh token that the platform issued last.
+// refreshed returns the refresh token that the platform issued last.
 func refreshed(p *simulator.Platform) string {
 	issued := p.Issued()
 	return issued[len(issued)-1]
 }
 
-// S04: a rejected refresh token costs two requests, however many blocks have it.
+// S04: a rejected refresh token costs two requests, however many blocks use it.
 func TestARejectedRefreshTokenFallsBackOnce(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("TF_VAR_previous", "never-issued")
-	s.configure(refreshVariable + separate(50, "ephemeral", "cloudlx_access_token", "previous_refresh_token = var.previous") + `
+	s.configure(refreshVariable + separateBlocks(50, "ephemeral", "cloudlx_access_token", "previous_refresh_token = var.previous") + `
 ephemeral "cloudlx_access_token" "plain" { provider = ixtoken }
 `)
 	r := s.report("plan")
@@ -145,10 +145,10 @@ ephemeral "cloudlx_access_token" "plain" { provider = ixtoken }
 	}
 }
 
-// An empty refresh token counts as none: the first run of those who keep it in a secret store.
+// An empty refresh token counts as unset, so a first run works before the secret store has a refresh token.
 func TestAnEmptyRefreshTokenMeansClientCredentials(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure(`ephemeral "cloudlx_access_token" "t" {
   provider               = ixtoken
   previous_refresh_token = ""
@@ -162,7 +162,7 @@ func TestAnEmptyRefreshTokenMeansClientCredentials(t *testing.T) {
 
 func TestTheRetiredPasswordGrantWarns(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("EQUINIX_USER_NAME", s.Equinix.Credentials().UserName)
 	s.setenv("EQUINIX_USER_PASSWORD", s.Equinix.Credentials().UserPassword)
 	s.configure(equinixBlock(`grant_type = "password"`) + `ephemeral "equinix_access_token" "default" { provider = ixtoken }`)

@@ -20,9 +20,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 )
 
-// release is what goreleaser has made of this commit for this machine.
+// release is goreleaser's build of this commit for this machine.
 type release struct {
 	dir     string
 	version string
@@ -46,18 +48,18 @@ func newRelease(t *testing.T) release {
 	return release{dir, metadata.Version}
 }
 
-// name is that of a file of the release.
+// name returns the name of a file of the release.
 func (r release) name(ending string) string {
 	return "terraform-provider-ixtoken_" + r.version + "_" + ending
 }
 
-// path is where a file of the release is.
+// path returns the path of a file of the release.
 func (r release) path(ending string) string { return filepath.Join(r.dir, r.name(ending)) }
 
-// target names the machine as the files' names do.
+// target is the platform of this machine, as in the names of the files.
 const target = runtime.GOOS + "_" + runtime.GOARCH
 
-// archived returns the members of the release's archive.
+// archived returns the files in the release's archive, by name.
 func (r release) archived(t *testing.T) map[string]*zip.File {
 	t.Helper()
 	archive, err := zip.OpenReader(r.path(target + ".zip"))
@@ -72,8 +74,8 @@ func (r release) archived(t *testing.T) map[string]*zip.File {
 	return members
 }
 
-// Registries take a release whose checksums list the archives and the manifest, nothing else, and are signed.
-func TestReleaseIsWhatRegistriesTake(t *testing.T) {
+// Registries require signed checksums that list the archives and the manifest, and nothing else.
+func TestReleaseMeetsTheRegistriesRules(t *testing.T) {
 	r := newRelease(t)
 	sums, err := os.Open(r.path("SHA256SUMS"))
 	if err != nil {
@@ -85,7 +87,7 @@ func TestReleaseIsWhatRegistriesTake(t *testing.T) {
 		sum, name, _ := strings.Cut(lines.Text(), "  ")
 		listed = append(listed, name)
 		file := name
-		if name == r.name("manifest.json") { // goreleaser renames it when it uploads it
+		if name == r.name("manifest.json") { // goreleaser renames it only during the upload
 			file = "../terraform-registry-manifest.json"
 		}
 		text, err := os.ReadFile(filepath.Join(r.dir, file))
@@ -119,11 +121,11 @@ func TestReleaseIsWhatRegistriesTake(t *testing.T) {
 	}
 }
 
-// The archive holds the binary under the name that CLIs look for.
+// The archive contains the binary with the name that CLIs require.
 func TestReleaseArchiveHoldsTheBinary(t *testing.T) {
 	r := newRelease(t)
 	members := r.archived(t)
-	binary := members["terraform-provider-ixtoken_v"+r.version+suffix()]
+	binary := members["terraform-provider-ixtoken_v"+r.version+cli.Suffix]
 	if binary == nil || binary.Mode()&0o111 == 0 || members["LICENSE"] == nil {
 		t.Errorf("the archive holds %v", members)
 	}
@@ -171,9 +173,9 @@ func TestReleaseBillOfMaterialsIsComplete(t *testing.T) {
 }
 
 // install makes "init" find the release, and returns a workspace that uses it.
-func (r release) install(t *testing.T) *stage {
+func (r release) install(t *testing.T) *fixture {
 	t.Helper()
-	s := newStage(t)
+	s := newFixture(t)
 	mirror := t.TempDir()
 	shelf := filepath.Join(mirror, "example.com", "ixtoken", "ixtoken")
 	if err := os.MkdirAll(shelf, 0o700); err != nil {
@@ -210,17 +212,17 @@ ephemeral "equinix_access_token" "t" { provider = ixtoken }
 }
 
 // run runs the binary that "init" has installed in a workspace.
-func (r release) run(t *testing.T, s *stage, argument string) string {
+func (r release) run(t *testing.T, s *fixture, argument string) string {
 	t.Helper()
 	installed := filepath.Join(s.Dir, ".terraform", "providers", "example.com", "ixtoken", "ixtoken", r.version, target)
-	output, err := exec.CommandContext(t.Context(), filepath.Join(installed, "terraform-provider-ixtoken_v"+r.version+suffix()), argument).CombinedOutput()
+	output, err := exec.CommandContext(t.Context(), filepath.Join(installed, "terraform-provider-ixtoken_v"+r.version+cli.Suffix), argument).CombinedOutput()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(output)
 }
 
-// A user installs the release with "init", and it works, and says which one it is.
+// A user can install the release with "init" and use it. It prints its version.
 func TestReleaseInstalls(t *testing.T) {
 	r := newRelease(t)
 	s := r.install(t)
@@ -300,10 +302,11 @@ func (r release) offers(t *testing.T) map[string][]string {
 	}
 }
 
-// A build of one's own is installed without any setting, beside others and over one that runs, and used as a release is.
+// "make install" installs a local build without any settings, beside other providers and over a running build. The CLI uses it
+// like a release.
 func TestInstalledBuildIsFoundByInit(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure(interxionBlock)
 	home := filepath.Dir(s.Dir)
 	install := func() string {

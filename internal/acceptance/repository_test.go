@@ -21,10 +21,10 @@ import (
 
 const repository = "../.."
 
-// secretName matches the names of variables, attributes and members that hold a secret.
+// secretName matches names of variables, attributes and members for secrets.
 var secretName = regexp.MustCompile(`(?i)(secret|password|passphrase|token|authorization|credentials?|private_key|api_key)$`)
 
-// H14: what users copy keeps secrets out of the state and out of the configuration.
+// H14: the examples and the documentation keep secrets out of the state and out of the configuration.
 func TestExamplesAndDocumentationHandleSecretsWell(t *testing.T) {
 	t.Parallel()
 	sources := snippets(t)
@@ -39,7 +39,7 @@ func TestExamplesAndDocumentationHandleSecretsWell(t *testing.T) {
 			switch node := node.(type) {
 			case *hclsyntax.Block:
 				for _, inner := range node.Body.Blocks {
-					// Before Terraform 1.15, "show -json" crashes over a condition there.
+					// Before Terraform 1.15, a condition there makes "show -json" crash.
 					if node.Type == "ephemeral" && inner.Type == "lifecycle" {
 						t.Errorf("%s: an ephemeral block has a condition", where)
 					}
@@ -72,7 +72,7 @@ func TestExamplesAndDocumentationHandleSecretsWell(t *testing.T) {
 	}
 }
 
-// literal is the value of an expression that refers to nothing; the null value of no known type, if it does.
+// literal returns the value of an expression without references; for any other expression, a null value.
 func literal(expression hcl.Expression) cty.Value {
 	value, diags := expression.Value(nil)
 	if diags.HasErrors() {
@@ -90,7 +90,7 @@ func wantNoLiteral(t *testing.T, where, name string, expression hcl.Expression) 
 
 var fenced = regexp.MustCompile("(?ms)^[ \t]*```(?:terraform|hcl)\n(.*?)\n[ \t]*```")
 
-// snippets are the configurations that users are shown, by where they stand.
+// snippets returns the configurations in the documentation and the examples, by place.
 func snippets(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -100,7 +100,7 @@ func snippets(t *testing.T) map[string]string {
 			found[path] = read(t, path)
 		case strings.HasSuffix(path, ".md") && (strings.HasPrefix(path, "docs/") || !strings.Contains(path, "/")):
 			for i, match := range fenced.FindAllStringSubmatch(read(t, path), -1) {
-				if !strings.Contains(match[1], "provider_installation") { // the CLI's own settings, in an older syntax
+				if !strings.Contains(match[1], "provider_installation") { // a CLI configuration, which has another syntax
 					found[fmt.Sprintf("%s, block %d", path, i+1)] = match[1]
 				}
 			}
@@ -109,7 +109,7 @@ func snippets(t *testing.T) map[string]string {
 	return found
 }
 
-// files are those of the repository, by their paths in it, with those that are about to be added.
+// files returns the paths of all files in the repository, including untracked ones that are not ignored.
 func files(t *testing.T) []string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
@@ -136,10 +136,10 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// secretShape matches what looks like a real key or token.
+// secretShape matches texts that look like a real key or token.
 var secretShape = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----\s*[A-Za-z0-9+/]{16}|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}|\b(AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[opsu]_[A-Za-z0-9]{36}\b`)
 
-// H16: the canaries of the tests stay in the tests, and nothing else looks like a secret.
+// H16: the canaries occur only in tests, and no other text looks like a secret.
 func TestTheRepositoryAndTheBinaryHoldNoSecret(t *testing.T) {
 	t.Parallel()
 	scanner := leak.New(map[string]string{"canary": canary})
@@ -170,8 +170,8 @@ func TestTheRepositoryAndTheBinaryHoldNoSecret(t *testing.T) {
 	t.Logf("%d files; %d of them and the binary searched, %d bytes", len(tracked), artefacts-1, size)
 }
 
-// TestEveryFaultIsCovered holds the catalogue of faults against the tests: each row is named by a test, and each name in a
-// test is a row.
+// TestEveryFaultIsCovered compares the catalogue of faults with the tests: a test names each row, and each name in a test is a
+// row.
 func TestEveryFaultIsCovered(t *testing.T) {
 	t.Parallel()
 	rows, named := map[string]bool{}, map[string]string{}

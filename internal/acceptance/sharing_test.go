@@ -12,12 +12,12 @@ import (
 )
 
 // K01
-func TestAThousandBlocksAreOneRequestAProcess(t *testing.T) {
+func TestAThousandBlocksShareOneRequestPerProcess(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"ephemeral", "data"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			s.configure(kind + ` "interxion_access_token" "many" {
   provider = ixtoken
   count    = 1000
@@ -28,7 +28,7 @@ func TestAThousandBlocksAreOneRequestAProcess(t *testing.T) {
 			s.must("apply", "-auto-approve", "-parallelism=1000")
 			want := 3
 			if kind == "data" || openTofu(t) {
-				want = 2 // data sources are read in the plan; OpenTofu opens no ephemeral that nothing in the apply needs
+				want = 2 // the apply phase sends none: data sources are read in the plan, and OpenTofu opens only ephemerals that the apply needs
 			}
 			s.wantRequests(want, 0, 0)
 		})
@@ -36,7 +36,7 @@ func TestAThousandBlocksAreOneRequestAProcess(t *testing.T) {
 }
 
 // K03, K23, S03
-func TestARejectedCredentialIsSentOnceAProcess(t *testing.T) {
+func TestARejectedCredentialIsSentOncePerProcess(t *testing.T) {
 	t.Parallel()
 	for name, block := range map[string]string{
 		"client credentials": `client_secret = "wrong"`,
@@ -46,8 +46,8 @@ func TestARejectedCredentialIsSentOnceAProcess(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
-			s.configure(separate(100, "ephemeral", "equinix_access_token", block))
+			s := newFixture(t)
+			s.configure(separateBlocks(100, "ephemeral", "equinix_access_token", block))
 			r := s.report("plan")
 			s.wantRequests(0, 1, 0)
 			if s.Equinix.Locked() {
@@ -63,16 +63,16 @@ func TestARejectedCredentialIsSentOnceAProcess(t *testing.T) {
 	}
 }
 
-// K07, without a cache between processes: each phase asks once.
+// K07: without a shared cache, each phase sends one request.
 func TestEachPhaseAsksOnce(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure(`data "cloudlx_access_token" "t" { provider = ixtoken }
 resource "terraform_data" "t" { input = data.cloudlx_access_token.t.token_type }
 `)
 	for i, command := range []string{"plan -out=saved", "apply saved", "apply -auto-approve", "destroy -auto-approve"} {
 		s.must(strings.Fields(command)...)
-		want := []int{1, 1, 2, 3}[i] // applying a saved plan reads no data source again
+		want := []int{1, 1, 2, 3}[i] // the apply of a saved plan does not read data sources again
 		if got := len(tokenRequests(s.CloudLX)); got != want {
 			t.Errorf("after %q: %d token requests, want %d", command, got, want)
 		}
@@ -82,7 +82,7 @@ resource "terraform_data" "t" { input = data.cloudlx_access_token.t.token_type }
 // K25, M18
 func TestAShortTokenIsHandedOutWithAWarning(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.Equinix.SetLifetime(90*time.Second, 0)
 	s.configure(`ephemeral "equinix_access_token" "short" { provider = ixtoken }
 ephemeral "equinix_access_token" "modest" {
@@ -100,11 +100,11 @@ ephemeral "equinix_access_token" "modest" {
 	}
 }
 
-// K26: closing sends nothing, and says so only if the token ended while it was in use.
+// K26: Close sends nothing. It warns only if the token ended while it was in use.
 func TestCloseWarnsOfATokenThatEndedWhileInUse(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	s.Interxion.SetLifetime(5*time.Second, 0) // a busy machine may take some of it to hand the token out
+	s := newFixture(t)
+	s.Interxion.SetLifetime(5*time.Second, 0) // long enough for a busy machine to pass the token on
 	s.configure(`ephemeral "interxion_access_token" "t" {
   provider     = ixtoken
   min_validity = "0s"
@@ -123,9 +123,9 @@ resource "terraform_data" "slow" {
 	s.wantRequests(2, 0, 0)
 }
 
-func TestOtherRequestsAreNotShared(t *testing.T) {
+func TestDifferentRequestsAreNotShared(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.configure(`ephemeral "interxion_access_token" "all" { provider = ixtoken }
 ephemeral "interxion_access_token" "same" {
   provider     = ixtoken
@@ -142,11 +142,11 @@ ephemeral "interxion_access_token" "read" {
 	s.wantRequests(2, 0, 0)
 }
 
-// Tokens of five minutes never meet the default min_validity. A plan of a hundred blocks makes one request all the same.
-// Each block warns, and a person sees one warning.
+// Tokens that last five minutes never meet the default min_validity. A plan with a hundred blocks sends one request all the
+// same. Each block causes a warning, and the CLI shows one.
 func TestTokensOfFiveMinutesAreShared(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	blocks := map[*simulator.Platform]string{s.IXAPI: "ixapi_access_token", s.Megaport: "megaport_access_token"}
 	config := ""
 	for p, kind := range blocks {

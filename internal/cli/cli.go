@@ -1,8 +1,8 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package cli runs a real Terraform or OpenTofu on configurations, with the provider built from this tree. The demo and
-// the tests use it.
+// Package cli runs a real Terraform or OpenTofu with the provider that was built from this repository. The demo and the
+// tests use it.
 package cli
 
 import (
@@ -18,21 +18,21 @@ import (
 	"strings"
 )
 
-// Workspace is a directory with a configuration, in which commands of one CLI run. Nothing of the user's own CLI
-// configuration reaches it.
+// Workspace is a directory with a configuration in which one CLI runs. The CLI does not read the user's own CLI
+// configuration.
 type Workspace struct {
-	// Dir holds the configuration and what the CLI writes.
+	// Dir is the directory of the configuration, in which the CLI runs.
 	Dir string
-	// Env is what the commands see besides PATH and the settings of the Workspace, as "NAME=value".
+	// Env has further environment variables for the CLI, as "NAME=value".
 	Env []string
 
-	cli     string
-	config  string
-	plugins string
-	sources []string
+	cli     string   // the path of Terraform or OpenTofu
+	config  string   // the file with the CLI's configuration
+	plugins string   // the directory with the providers' binaries
+	sources []string // the providers' source addresses
 }
 
-// Result is what a command did.
+// Result is the output and the exit status of a command.
 type Result struct {
 	Args           []string
 	Stdout, Stderr string
@@ -40,11 +40,11 @@ type Result struct {
 	Status int
 }
 
-// suffix is that of programs here.
-var suffix = map[string]string{"windows": ".exe"}[runtime.GOOS]
+// Suffix ends the file names of programs on this system; empty except on Windows.
+var Suffix = map[string]string{"windows": ".exe"}[runtime.GOOS]
 
-// Open makes a Workspace in dir, which exists, for the CLI at path and the providers whose binaries are in the directory
-// plugins: "ixtoken/ixtoken" and those named in more, as source addresses. They need no "init".
+// Open creates a Workspace in the existing directory dir for the CLI at path. Its providers are "ixtoken/ixtoken" and those
+// with the source addresses in more. Their binaries are in the directory plugins. The Workspace needs no "init".
 func Open(dir, path, plugins string, more ...string) (*Workspace, error) {
 	plugins, err := filepath.Abs(plugins)
 	if err != nil {
@@ -61,21 +61,21 @@ func Open(dir, path, plugins string, more ...string) (*Workspace, error) {
 	for _, source := range w.sources {
 		fmt.Fprintf(&overrides, "    %q = %q\n", source, filepath.ToSlash(plugins))
 	}
-	// Without a "direct" method nothing is looked for in a registry, so no command needs a network or "init".
+	// Without the method "direct", the CLI asks no registry, so commands need neither a network nor "init".
 	return w, w.configure("  dev_overrides {\n" + overrides.String() + "  }\n")
 }
 
-// configure writes the CLI's configuration with these ways to install providers.
+// configure writes the CLI's configuration with the given installation methods.
 func (w *Workspace) configure(installation string) error {
 	return os.WriteFile(w.config, []byte("disable_checkpoint = true\nprovider_installation {\n"+installation+"}\n"), 0o600)
 }
 
-// Write puts a file into the configuration.
+// Write writes a file of the configuration.
 func (w *Workspace) Write(name, text string) error {
 	return os.WriteFile(filepath.Join(w.Dir, name), []byte(text), 0o600)
 }
 
-// Command returns the command for further settings. It is interrupted when ctx ends, as by Ctrl-C.
+// Command returns a command of the CLI, which is not started yet. The end of ctx interrupts it like Ctrl-C.
 func (w *Workspace) Command(ctx context.Context, args ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, w.cli, args...)
 	command.Dir = w.Dir
@@ -91,16 +91,17 @@ func (w *Workspace) Command(ctx context.Context, args ...string) *exec.Cmd {
 	return command
 }
 
-// shells are what keeps a shell from reading the user's files at its start, which may set what the Workspace sets.
+// shells has the options that keep a shell from reading the user's start-up files. These may change variables that the
+// Workspace sets.
 var shells = map[string][]string{"bash": {"--norc"}, "zsh": {"-f"}, "fish": {"--no-config"}}
 
-// Shell returns the user's shell, with all of this process's environment and over it what the Workspace sets.
+// Shell returns the user's shell, with the environment of this process and the variables of the Workspace.
 func (w *Workspace) Shell(ctx context.Context) *exec.Cmd {
 	name := cmp.Or(os.Getenv("SHELL"), "/bin/sh")
 	command := exec.CommandContext(ctx, name, shells[filepath.Base(name)]...)
 	command.Dir = w.Dir
 	command.Env = append(append(os.Environ(),
-		"ENV=", // what other shells read at their start
+		"ENV=", // names the start-up file of other shells
 		"PS1=ixtoken \\W $ ",
 		"PATH="+filepath.Dir(w.cli)+string(filepath.ListSeparator)+os.Getenv("PATH")), w.environment()...)
 	return command
@@ -110,7 +111,7 @@ func (w *Workspace) environment() []string {
 	return append([]string{"TF_CLI_CONFIG_FILE=" + w.config, "CHECKPOINT_DISABLE=1"}, w.Env...)
 }
 
-// Run runs the CLI to its end. A status other than 0 is a Result, not an error.
+// Run runs the CLI and waits for its end. An exit status other than 0 is not an error.
 func (w *Workspace) Run(ctx context.Context, args ...string) (Result, error) {
 	var stdout, stderr bytes.Buffer
 	command := w.Command(ctx, args...)

@@ -9,24 +9,24 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 )
 
-// build is the version under which a build is installed: before any release. ("init" takes 0.0.0 for none.)
-const build = "0.0.1"
+// version is the version of a build that is not released. It is lower than that of any release. ("init" does not accept
+// 0.0.0.)
+const version = "0.0.1"
 
-// Install makes "init" find the Workspace's providers in a mirror, as if they had been released. Others are looked for in
+// Install makes "init" find the Workspace's providers in a mirror, as if they were released. It finds other providers in
 // their registry.
 func (w *Workspace) Install(ctx context.Context) error {
 	mirror := filepath.Join(filepath.Dir(w.Dir), "mirror")
 	if _, err := w.Mirror(ctx, mirror); err != nil {
 		return err
 	}
-	ours, err := json.Marshal(w.sources) // in HCL too, a list of strings
+	ours, err := json.Marshal(w.sources) // a list of strings, in HCL too
 	if err != nil {
 		return err
 	}
@@ -34,8 +34,7 @@ func (w *Workspace) Install(ctx context.Context) error {
 		filepath.ToSlash(mirror), ours, ours))
 }
 
-// Mirror puts the Workspace's providers into dir, in the layout in which its CLI looks for them, and returns where they
-// are.
+// Mirror copies the Workspace's providers into dir, in the layout of a filesystem mirror. It returns their directories.
 func (w *Workspace) Mirror(ctx context.Context, dir string) (places []string, err error) {
 	host, err := w.registry(ctx)
 	if err != nil {
@@ -43,11 +42,11 @@ func (w *Workspace) Mirror(ctx context.Context, dir string) (places []string, er
 	}
 	for _, source := range w.sources {
 		name := "terraform-provider-" + filepath.Base(source)
-		place := filepath.Join(dir, host, filepath.FromSlash(strings.ToLower(source)), build, runtime.GOOS+"_"+runtime.GOARCH)
+		place := filepath.Join(dir, host, filepath.FromSlash(strings.ToLower(source)), version, runtime.GOOS+"_"+runtime.GOARCH)
 		if err := os.MkdirAll(place, 0o755); err != nil {
 			return nil, err
 		}
-		if err := replace(filepath.Join(w.plugins, name+suffix), filepath.Join(place, name+"_v"+build+suffix)); err != nil {
+		if err := ReplaceProgram(filepath.Join(w.plugins, name+Suffix), filepath.Join(place, name+"_v"+version+Suffix)); err != nil {
 			return nil, err
 		}
 		places = append(places, place)
@@ -55,7 +54,7 @@ func (w *Workspace) Mirror(ctx context.Context, dir string) (places []string, er
 	return places, nil
 }
 
-// registry is the host of the registry that the CLI asks by default, as it says itself.
+// registry returns the host of the CLI's default registry, which it reads from the CLI's output.
 func (w *Workspace) registry(ctx context.Context) (string, error) {
 	dir, err := os.MkdirTemp("", "ixtoken-registry-")
 	if err != nil {
@@ -91,20 +90,16 @@ func (w *Workspace) registry(ctx context.Context) (string, error) {
 	return "", errors.New("the CLI has no schema of the provider")
 }
 
-// replace copies a program over another, which may be running.
-func replace(from, to string) error {
-	source, err := os.Open(from)
+// ReplaceProgram copies the program at from to the path to. It replaces an existing program in one step, because that may
+// be running.
+func ReplaceProgram(from, to string) error {
+	binary, err := os.ReadFile(from)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = source.Close() }() // only reads
-	if err := os.Remove(to); err != nil && !errors.Is(err, os.ErrNotExist) {
+	written := to + ".new"
+	if err := os.WriteFile(written, binary, 0o755); err != nil {
 		return err
 	}
-	target, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(target, source)
-	return errors.Join(err, target.Close())
+	return os.Rename(written, to)
 }

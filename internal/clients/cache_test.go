@@ -209,7 +209,7 @@ func TestProcessesShareOneToken(t *testing.T) {
 	})
 }
 
-func TestWhatIsStoredIsTheWholeToken(t *testing.T) {
+func TestTheCacheStoresTheWholeToken(t *testing.T) {
 	p, dir := onLoopback(t, says(200, `{"access_token":"t-1","token_type":"BearerToken","expires_in":3600,"scope":"a b",`+
 		`"refresh_token":"next","refresh_token_timeout":"7200","user_name":"user-1"}`)), t.TempDir()
 	for _, grant := range []Grant{p.interxion(""), p.equinix(ClientCredentials), p.equinix(Password), p.equinix(RefreshToken), p.cloudLX(ClientCredentials), p.cloudLX(RefreshToken), digitalRealty(p), megaport(p), ixAPI(p), refreshAtIXAPI(p), p.oauth2(ClientCredentials), p.oauth2(RefreshToken)} {
@@ -393,7 +393,7 @@ func TestEntriesOfThePastAreMissed(t *testing.T) { // K15
 // Passwords.
 
 // Whoever leaves does not wait for the keys of others, and nothing is sent for it.
-func TestTheWaitForADerivationCanBeLeft(t *testing.T) { // X03
+func TestACallerCanLeaveDuringKeyDerivation(t *testing.T) { // X03
 	p, dir := onLoopback(t, grantsToken("t-1")), t.TempDir()
 	grant := p.equinix(Password)
 	store(t, dir, grant, record{Token: tokenOf("t-0", 0, time.Hour, "")})
@@ -506,7 +506,7 @@ func TestEntriesOfAnotherVersionAreLeftAlone(t *testing.T) { // F18
 	}
 }
 
-func TestFilesTellNothing(t *testing.T) { // F20
+func TestFilesRevealNothing(t *testing.T) { // F20
 	p, dir := onLoopback(t, says(200, `{"access_token":"ACCESS-TOKEN-77","token_type":"BearerToken","expires_in":3600,"scope":"scope-77 b",`+
 		`"refresh_token":"REFRESH-TOKEN-77","user_name":"user-1"}`)), t.TempDir()
 	for _, grant := range []Grant{p.interxion("scope-77 b"), p.equinix(Password), p.equinix(RefreshToken), p.cloudLX(ClientCredentials), p.cloudLX(RefreshToken), p.oauth2(ClientCredentials), p.oauth2(RefreshToken)} {
@@ -707,7 +707,7 @@ func lockFor(t testing.TB, k *Cache, grant Grant) func() {
 	return release
 }
 
-func TestOneHolderALockWhateverIsSwept(t *testing.T) {
+func TestALockHasOneHolderDuringSweeps(t *testing.T) {
 	dir := t.TempDir()
 	path := (&Cache{dir}).path(requestFor(t, (&fakePlatform{url: "http://127.0.0.1"}).interxion("")), lockSuffix)
 	var workers sync.WaitGroup
@@ -957,7 +957,7 @@ func TestALostRefreshCostsOneFullGrant(t *testing.T) { // S04, F11, K09
 }
 
 // A mark that is read while its request is under way may be taken back: the refresh token was not rotated, or not used.
-func TestAMarkCountsOnceTheRequestIsOver(t *testing.T) {
+func TestASpentMarkCountsWhenTheRequestHasEnded(t *testing.T) {
 	for name, first := range map[string]http.HandlerFunc{
 		"not rotated":       takes(10*time.Second, says(200, `{"access_token":"t-1","expires_in":1}`)),
 		"refused for now":   takes(10*time.Second, says(503, "")),
@@ -983,7 +983,7 @@ func TestAMarkCountsOnceTheRequestIsOver(t *testing.T) {
 	}
 }
 
-func TestTwoWaysToOneRefreshToken(t *testing.T) {
+func TestARefreshTokenKnownInTwoWaysIsSentOnce(t *testing.T) {
 	for _, processes := range []int{1, 20} {
 		t.Run(fmt.Sprint(processes, " processes"), func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
@@ -1258,7 +1258,7 @@ func TestAThrottledRefreshLosesNothing(t *testing.T) {
 }
 
 // Credentials that a refresh has shown to be wrong are not sent in a login too.
-func TestARejectionOfARefreshIsOne(t *testing.T) {
+func TestASecretRejectedInARefreshIsNotSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, dir := inMemory(t, says(401, `{"error":"invalid_client"}`)), t.TempDir()
 		store(t, dir, p.equinix(Password), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
@@ -1324,7 +1324,7 @@ func TestADeclinedRefreshFallsBack(t *testing.T) {
 }
 
 // CloudLX ends the old access token with the refresh, so none is refreshed that was handed out and still lasts.
-func TestNoTokenEndsBeforeItsTime(t *testing.T) {
+func TestARefreshDoesNotEndATokenInUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := inMemory(t, grantsToken("t-1", `,"refresh_token":"`+refreshToken+`"`))
 		c := p.client(Options{})
@@ -1359,7 +1359,7 @@ func (s stuckLog) Handle(context.Context, slog.Record) error {
 	return nil
 }
 
-func TestAStuckLogHoldsNobody(t *testing.T) {
+func TestAStuckLogBlocksNoCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, dir := inMemory(t, grantsToken("t-1")), t.TempDir()
 		interrupted, until := make(chan struct{}), make(chan struct{})

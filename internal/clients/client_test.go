@@ -240,7 +240,7 @@ func TestDeadlineOfTheCaller(t *testing.T) { // X07
 	})
 }
 
-func TestNothingStartsForACallerWhoLeft(t *testing.T) { // X07
+func TestNothingIsSentForACanceledCaller(t *testing.T) { // X07
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -909,7 +909,7 @@ func TestADiscardedTokenIsReplacedOnce(t *testing.T) {
 
 // A token may have come from a refresh, from the client credentials in its place, or from a request that another grant
 // shares with them.
-func TestADiscardedTokenIsNowhere(t *testing.T) {
+func TestADiscardedTokenIsNotReturnedAgain(t *testing.T) {
 	for name, refresh := range map[string]http.HandlerFunc{"refreshed": grantsToken("t-1"), "fallen back": rejects("invalid_grant")} {
 		t.Run(name, func(t *testing.T) {
 			p, dir := onLoopback(t, refreshes(refresh, grantsToken("t-1")), refreshes(refresh, grantsToken("t-1")), grantsToken("t-2")), t.TempDir()

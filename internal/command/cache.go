@@ -18,26 +18,27 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-func (c *call) cacheCommand() *cobra.Command {
+func (c *invocation) cacheCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "cache COMMAND", Short: "Says what the token cache holds, or empties it", Args: cobra.ArbitraryArgs,
-		Long:        "Says what the token cache holds, or empties it.",
-		RunE:        func(cmd *cobra.Command, _ []string) error { return unknown(cmd, "command") },
+		Use: "cache COMMAND", Short: "Lists or removes the entries of the token cache", Args: cobra.ArbitraryArgs,
+		Long:        "Lists or removes the entries of the token cache.",
+		RunE:        func(cmd *cobra.Command, _ []string) error { return unknownName(cmd, "command") },
 		Annotations: map[string]string{"below": "commands"},
 	}
 	cmd.AddCommand(
-		c.onCache("list", "Lists the entries, without secrets",
-			"Lists the entries. They are encrypted with the secrets that obtained them, so it cannot be said whose they are.", c.listCache),
-		c.onCache("clear", "Removes the entries",
-			"Removes the entries. The platforms are not told: the tokens stay valid there. An entry that another process is using is left.", c.clearCache))
+		c.cacheSubcommand("list", "Lists the entries, without secrets",
+			"Lists the entries of the token cache. Each entry is encrypted with the secrets of its token request, so the list cannot\nname the platform or the client.", c.listCache),
+		c.cacheSubcommand("clear", "Removes the entries",
+			"Removes the entries of the token cache. The tokens stay valid at the platforms. An entry that another process is using\nis not removed.", c.clearCache))
 	return cmd
 }
 
-// onCache is a command about the cache. It does nothing to a directory that is not there.
-func (c *call) onCache(name, short, long string, do func(dir string, cache *clients.Cache) error) *cobra.Command {
-	cmd := &cobra.Command{Use: name + " [flags]", Short: short, Long: long, Args: none, DisableFlagsInUseLine: true}
+// cacheSubcommand returns a subcommand of cache. If the directory does not exist, do gets a nil cache, and the directory is
+// not created.
+func (c *invocation) cacheSubcommand(name, short, long string, do func(dir string, cache *clients.Cache) error) *cobra.Command {
+	cmd := &cobra.Command{Use: name + " [flags]", Short: short, Long: long, Args: noArguments, DisableFlagsInUseLine: true}
 	f := &flags{}
-	f.add(cmd, "The cache", "", []platforms.Input{platforms.TokenCacheDir})
+	f.add(cmd, "Cache options", "", []platforms.Input{platforms.TokenCacheDir})
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := f.load(cmd.Context(), c); err != nil {
 			return err
@@ -46,59 +47,59 @@ func (c *call) onCache(name, short, long string, do func(dir string, cache *clie
 		dir := found.Value.Reveal()
 		switch text := platforms.TokenCacheDir.Wrong(platforms.Value{Secret: found.Value}); {
 		case dir == "":
-			return misused(cmd, "There is no cache: set "+terms("").Input(platforms.TokenCacheDir))
+			return usageError(cmd, "No cache is configured: set "+terms("").Input(platforms.TokenCacheDir))
 		case text != "":
-			return misused(cmd, terms("").Input(platforms.TokenCacheDir)+" "+text)
+			return usageError(cmd, terms("").Input(platforms.TokenCacheDir)+" "+text)
 		}
 		if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
 			return do(dir, nil)
 		}
 		cache, err := clients.OpenCache(dir)
 		if err != nil {
-			return failed(statusUsage, aboutCache, "The token cache cannot be used", platforms.Sentence(fmt.Sprintf("The directory %q: %v", dir, err)))
+			return newFailure(statusUsage, sectionCache, "The token cache cannot be used", platforms.Sentence(fmt.Sprintf("The directory %q: %v", dir, err)))
 		}
 		return do(dir, cache)
 	}
 	return cmd
 }
 
-func (c *call) listCache(dir string, cache *clients.Cache) error {
+func (c *invocation) listCache(dir string, cache *clients.Cache) error {
 	var entries []clients.Entry
 	if cache != nil {
 		var err error
 		if entries, err = cache.Entries(); err != nil {
-			return failed(statusOther, aboutCache, "The token cache cannot be read", cause(err)+".")
+			return newFailure(statusFailed, sectionCache, "The token cache could not be read", cause(err)+".")
 		}
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s in %s\n", count(len(entries)), printable(dir))
+	fmt.Fprintf(&text, "%s in %s\n", countEntries(len(entries)), printable(dir))
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for i, e := range entries {
 		if i == 0 {
-			fmt.Fprintln(table, "entry\twritten\tof use until\tbytes")
+			fmt.Fprintln(table, "entry\twritten\tuseful until\tbytes")
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d\n", e.Name[:8], e.Written.UTC().Format(time.RFC3339), e.UsefulUntil.UTC().Format(time.RFC3339), e.Size)
 	}
 	_ = table.Flush()
-	return c.print(text.String())
+	return c.printResult(text.String())
 }
 
-func (c *call) clearCache(dir string, cache *clients.Cache) error {
+func (c *invocation) clearCache(dir string, cache *clients.Cache) error {
 	removed, left := 0, 0
 	if cache != nil {
 		var err error
 		if removed, left, err = cache.Clear(); err != nil {
-			return failed(statusOther, aboutCache, "The token cache cannot be emptied", cause(err)+".")
+			return newFailure(statusFailed, sectionCache, "The token cache could not be cleared", cause(err)+".")
 		}
 	}
-	text := fmt.Sprintf("%s removed from %s\n", count(removed), printable(dir))
+	text := fmt.Sprintf("%s removed from %s\n", countEntries(removed), printable(dir))
 	if left > 0 {
-		text += fmt.Sprintf("%s left: in use by another process\n", count(left))
+		text += fmt.Sprintf("%s not removed: in use by another process\n", countEntries(left))
 	}
-	return c.print(text)
+	return c.printResult(text)
 }
 
-func count(entries int) string {
+func countEntries(entries int) string {
 	if entries == 1 {
 		return "1 entry"
 	}

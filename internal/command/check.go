@@ -22,35 +22,35 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-func (c *call) checkCommand() *cobra.Command {
-	return c.parent("check PLATFORM", "Says where the settings come from, and whether they bring a token",
-		"Says where each setting comes from, obtains a token, and says how long it lives and what it is for. The token is not printed.",
+func (c *invocation) checkCommand() *cobra.Command {
+	return c.perPlatform("check PLATFORM", "Shows where the settings come from, and obtains a token to test them",
+		"Shows where each setting comes from, obtains a token to test them, and shows the token's lifetime, scope and claims.\nThe token itself is not printed.",
 		func(p platforms.Platform) *cobra.Command {
 			cmd := &cobra.Command{
-				Use: p.Name + " [flags]", Short: p.Title, Args: none, DisableFlagsInUseLine: true,
-				Long: "Says where each setting of " + p.Title + " comes from, obtains a token, and says how long it lives and what it is for.\nThe token is not printed.",
+				Use: p.Name + " [flags]", Short: p.Title, Args: noArguments, DisableFlagsInUseLine: true,
+				Long: "Shows where each setting of " + p.Title + " comes from, obtains a token to test them, and shows the token's lifetime,\nscope and claims. The token itself is not printed.",
 			}
 			var offline, strict bool
 			set := pflag.NewFlagSet("", pflag.ContinueOnError)
-			set.BoolVar(&offline, "offline", false, "Check the settings, and send nothing.")
+			set.BoolVar(&offline, "offline", false, "Check the settings only. Nothing is sent.")
 			addStrict(set, &strict)
 			cmd.Flags().AddFlagSet(set)
-			grouped(cmd, "The check", set)
+			setGroup(cmd, "Check options", set)
 			f := settingsFlags(cmd, p)
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.check(cmd.Context(), f, p, offline, strict) }
 			return cmd
 		})
 }
 
-// check writes its report to standard output if all is well, and to standard error, before the error, if not.
-func (c *call) check(ctx context.Context, f *flags, p platforms.Platform, offline, strict bool) error {
+// check writes its report to standard output if there is a token, and otherwise to standard error, before the error.
+func (c *invocation) check(ctx context.Context, f *flags, p platforms.Platform, offline, strict bool) error {
 	var report strings.Builder
-	settled, err := c.settle(ctx, f, []platforms.Platform{p})
-	if len(settled) == 1 {
-		report.WriteString(settled[0].report(f))
+	targets, err := c.resolve(ctx, f, []platforms.Platform{p})
+	if len(targets) == 1 {
+		report.WriteString(targets[0].settingsReport(f))
 	}
 	if err == nil {
-		err = c.checkToken(ctx, settled[0], offline, strict, &report)
+		err = c.checkToken(ctx, targets[0], offline, strict, &report)
 	}
 	if err != nil {
 		if report.Len() > 0 {
@@ -58,35 +58,35 @@ func (c *call) check(ctx context.Context, f *flags, p platforms.Platform, offlin
 		}
 		return err
 	}
-	return c.print(report.String())
+	return c.printResult(report.String())
 }
 
-func (c *call) checkToken(ctx context.Context, a asked, offline, strict bool, report *strings.Builder) error {
-	client := c.engine(ctx, a)
-	endpoint, err := client.Endpoint(a.grant)
+func (c *invocation) checkToken(ctx context.Context, t target, offline, strict bool, report *strings.Builder) error {
+	client := c.newClient(ctx, t)
+	endpoint, err := client.Endpoint(t.grant)
 	if err != nil {
-		return &failure{statusOf(err), []platforms.Message{a.Explain(err, a.found, a.terms)}}
+		return &failure{statusOf(err), []platforms.Message{t.Explain(err, t.found, t.terms)}}
 	}
 	if offline {
-		c.say(a.RemarksOnSettings(a.found, a.terms)...)
-		fmt.Fprintf(report, "\nNo mistake was found. Nothing was sent. A token would be asked for at %s.\n", endpoint)
+		c.printMessages(t.RemarksOnSettings(t.found, t.terms)...)
+		fmt.Fprintf(report, "\nNo error was found in the settings. Nothing was sent. The token endpoint is %s.\n", endpoint)
 		return nil
 	}
 	began := time.Now()
-	token, err := c.token(ctx, client, a, strict)
+	token, err := c.token(ctx, client, t, strict)
 	if err != nil {
 		return err
 	}
 	took := time.Since(began)
-	fmt.Fprintf(report, "\nToken of %s\n", a.Title)
+	fmt.Fprintf(report, "\nToken of %s\n", t.Title)
 	table := tabwriter.NewWriter(report, 0, 0, 2, ' ', 0)
 	if token.Obtained().Before(began) {
-		fmt.Fprintf(table, "  from\tthe cache; it was obtained %s ago, from %s\n", platforms.Brief(time.Since(token.Obtained()).Round(time.Second)), endpoint)
+		fmt.Fprintf(table, "  from\tthe cache, obtained %s ago from %s\n", platforms.Brief(time.Since(token.Obtained()).Round(time.Second)), endpoint)
 	} else {
 		fmt.Fprintf(table, "  from\t%s, after %s\n", endpoint, took.Round(time.Millisecond))
 	}
 	if token.Expiry.IsZero() {
-		fmt.Fprintf(table, "  valid\tthe platform does not say for how long\n")
+		fmt.Fprintf(table, "  valid\tfor an unknown time: the platform names no lifetime\n")
 	} else {
 		fmt.Fprintf(table, "  valid\tfor %s, until %s\n", platforms.Brief(time.Until(token.Expiry).Truncate(time.Second)), token.Expiry.UTC().Format(time.RFC3339))
 	}
@@ -98,72 +98,74 @@ func (c *call) checkToken(ctx context.Context, a asked, offline, strict bool, re
 	return table.Flush()
 }
 
-// report says where each setting comes from. It shows no secret, and no value that was not accepted.
-func (a asked) report(f *flags) string {
+// settingsReport lists the settings and where each comes from. It shows neither secrets nor invalid values.
+func (t target) settingsReport(f *flags) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "Settings of %s\n", a.Title)
+	fmt.Fprintf(&text, "Settings of %s\n", t.Title)
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, in := range slices.Concat(f.groups[0].inputs, f.groups[1].inputs) {
-		set := a.found[in.Name]
-		if general(in) {
-			set, _ = platforms.LookUp(in, a.sources...)
+		set := t.found[in.Name]
+		if isGeneral(in) {
+			set, _ = platforms.LookUp(in, t.sources...)
 		}
 		if !set.Value.IsZero() {
-			fmt.Fprintf(table, "  %s\t%s\tfrom %s\n", in.Name, a.shown(in, set), a.place(in, set))
+			fmt.Fprintf(table, "  %s\t%s\tfrom %s\n", in.Name, t.displayed(in, set), t.origin(in, set))
 		}
 	}
 	_ = table.Flush()
 	return text.String()
 }
 
-// shown is a setting as far as a log may have it.
-func (a asked) shown(in platforms.Input, set platforms.Setting) string {
-	needed := !in.Optional && in.Default == "" && in.Name != a.URL
+// displayed returns what a log may show of a setting. Of a required setting that is not secret, such as a client id, it
+// shows only the length.
+func (t target) displayed(in platforms.Input, set platforms.Setting) string {
+	needed := !in.Optional && in.Default == "" && in.Name != t.URL
 	switch {
 	case in.Wrong(platforms.Value{Secret: set.Value}) != "":
 		return "not accepted"
-	case in.Secret || inFile(in):
+	case in.Secret || takesFile(in):
 		return "set"
-	case needed && !general(in):
+	case needed && !isGeneral(in):
 		return fmt.Sprintf("set, %d characters", utf8.RuneCountInString(set.Value.Reveal()))
 	default:
 		return printable(set.Value.Reveal())
 	}
 }
 
-// place is where a setting comes from, with the name of the variable or of the flag.
-func (a asked) place(in platforms.Input, set platforms.Setting) string {
+// origin returns where a setting comes from, with the name of the variable or of the flag.
+func (t target) origin(in platforms.Input, set platforms.Setting) string {
 	switch set.From {
 	case platforms.FromEnvironment:
 		return string(set.From) + " (" + in.Environment + ")"
 	case platforms.FromDefault, platforms.FromOthers, platforms.FromHCP:
 		return string(set.From)
 	default:
-		return string(set.From) + " (" + a.terms.Setting(in) + ")"
+		return string(set.From) + " (" + t.terms.Setting(in) + ")"
 	}
 }
 
-// claim is what a token says about itself.
+// claim is one line of the report about the token.
 type claim struct{ name, text string }
 
-// claimsOf reads a JWT (RFC 7519). Nothing in it is verified: it is for a person to look at. Another token has no claims.
+// claimsOf returns claims of a JSON Web Token (RFC 7519), for a person to read. The signature is not verified. A token in
+// another format has no claims.
 func claimsOf(token clients.Token) []claim {
 	parts := strings.Split(token.AccessToken.Reveal(), ".")
 	if len(parts) != 3 {
 		return nil
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	var said struct {
+	var body struct {
 		Issuer   string `json:"iss"`
 		Audience any    `json:"aud"`
 		Subject  string `json:"sub"`
 	}
-	if err != nil || json.Unmarshal(payload, &said) != nil {
+	if err != nil || json.Unmarshal(payload, &body) != nil {
 		return nil
 	}
 	const unverified = " (read from the token, not verified)"
 	var audiences []string
-	switch audience := said.Audience.(type) {
+	switch audience := body.Audience.(type) {
 	case string:
 		audiences = []string{audience}
 	case []any:
@@ -172,7 +174,7 @@ func claimsOf(token clients.Token) []claim {
 		}
 	}
 	var claims []claim
-	for _, c := range []claim{{"iss", said.Issuer}, {"aud", strings.Join(audiences, ", ")}, {"sub", said.Subject}} {
+	for _, c := range []claim{{"iss", body.Issuer}, {"aud", strings.Join(audiences, ", ")}, {"sub", body.Subject}} {
 		if c.text != "" {
 			claims = append(claims, claim{c.name, printable(c.text) + unverified})
 		}
@@ -180,7 +182,7 @@ func claimsOf(token clients.Token) []claim {
 	return claims
 }
 
-// printable is a text from outside in one line, of bounded length, without what a terminal would act on.
+// printable makes a text from outside safe to print: one line, at most 300 characters, no control characters.
 func printable(text string) string {
 	const most = 300
 	text = strings.Map(func(r rune) rune {

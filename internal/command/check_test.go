@@ -18,19 +18,19 @@ import (
 
 func TestCheckSaysWhereSettingsComeFrom(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(s.dir, "cache"))
 	for _, p := range s.Platforms() {
 		before := s.sent()
-		offline := s.must("check", name(p), "--offline")
-		if s.sent() != before || !strings.Contains(offline, "Nothing was sent. A token would be asked for at "+strings.TrimPrefix(p.URL(), "http://")+"/") {
+		offline := s.must("check", platformName(p), "--offline")
+		if s.sent() != before || !strings.Contains(offline, "Nothing was sent. The token endpoint is "+strings.TrimPrefix(p.URL(), "http://")+"/") {
 			t.Errorf("%s: %s", p.Name(), offline)
 		}
-		first, second := s.must("check", name(p)), s.must("check", name(p))
+		first, second := s.must("check", platformName(p)), s.must("check", platformName(p))
 		if s.sent() != before+1 {
 			t.Errorf("%s: %d requests", p.Name(), s.sent()-before)
 		}
-		for _, want := range []string{p.URL(), "from the environment (" + strings.Replace(strings.ToUpper(name(p)), "IXAPI", "IX_API", 1) + "_", "from the default", "for 59m5", "/"} {
+		for _, want := range []string{p.URL(), "from the environment (" + strings.Replace(strings.ToUpper(platformName(p)), "IXAPI", "IX_API", 1) + "_", "from the default", "for 59m5", "/"} {
 			if !strings.Contains(first, want) {
 				t.Errorf("%s does not say %q: %s", p.Name(), want, first)
 			}
@@ -38,20 +38,20 @@ func TestCheckSaysWhereSettingsComeFrom(t *testing.T) {
 		if !regexp.MustCompile(`\w*secret\w* +set +from`).MatchString(first) { // not even its length
 			t.Errorf("%s: %s", p.Name(), first)
 		}
-		if strings.Contains(first, "the cache;") || !strings.Contains(second, "from   the cache; it was obtained ") {
+		if strings.Contains(first, "the cache") || !strings.Contains(second, "from   the cache, obtained ") {
 			t.Errorf("%s: %s%s", p.Name(), first, second)
 		}
-		s.keep(first + second + offline) // to be searched for secrets
+		s.keep(first + second + offline) // for the search for secrets
 	}
 	if said := s.must("check", "interxion", "--scopes=ixapi.read"); !strings.Contains(said, "scope  ixapi.read") || !strings.Contains(said, "aud    ixapi (read from the token, not verified)") || !strings.Contains(said, "from the command line (--scopes)") {
 		t.Error(said)
 	}
 }
 
-// Where there is no token, standard output is empty; a person sees the settings all the same, and the error.
+// If there is no token, standard output is empty. Standard error has the settings and the error.
 func TestACheckThatFailsShowsTheSettings(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.more["wrong"] = "Zq8!vW3_hD5xRt0pLm"
 	s.setenv("EQUINIX_API_CLIENTSECRET", s.more["wrong"])
 	s.refused(3, []string{"Settings of Equinix", "client_secret", "Error: No Equinix access token: credentials rejected", "troubleshooting.md#credentials-rejected"}, "check", "equinix")
@@ -72,7 +72,7 @@ func TestACheckThatFailsShowsTheSettings(t *testing.T) {
 	s.refused(5, []string{"--strict"}, "check", "cloudlx", "--strict", "--min-validity=2h")
 }
 
-// A token's claims are text from outside: whatever it is, it stays in its line.
+// A token's claims are text from outside. Each claim stays on its line, whatever it contains.
 func TestClaimsOfAHostileToken(t *testing.T) {
 	t.Parallel()
 	jwt := func(payload string) clients.Token {
@@ -104,7 +104,7 @@ func TestClaimsOfAHostileToken(t *testing.T) {
 
 func TestTheCacheIsListedAndCleared(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.refused(2, []string{"--token-cache-dir (IXTOKEN_CACHE_DIR)"}, "cache", "list")
 	dir := filepath.Join(s.dir, "cache")
 	s.setenv("IXTOKEN_CACHE_DIR", dir)
@@ -117,10 +117,10 @@ func TestTheCacheIsListedAndCleared(t *testing.T) {
 		}
 	}
 	for _, p := range s.Platforms() {
-		s.must("token", name(p))
+		s.must("token", platformName(p))
 	}
 	s.setenv("CLOUDLX_CLIENT_SECRET", "wrong")
-	s.refused(3, nil, "token", "cloudlx") // a rejection is an entry too
+	s.refused(3, nil, "token", "cloudlx") // the cache stores the rejection as an entry
 	other := filepath.Join(dir, "notes.txt")
 	if err := os.WriteFile(other, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
@@ -151,10 +151,10 @@ func TestTheCacheIsListedAndCleared(t *testing.T) {
 	s.refused(2, []string{"The token cache cannot be used"}, "cache", "clear")
 }
 
-// An entry that another process is about to write is left.
-func TestAnEntryInUseIsLeft(t *testing.T) {
+// An entry that another process has locked is not removed.
+func TestAnEntryInUseIsNotRemoved(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(s.dir, "cache"))
 	s.must("token", "cloudlx")
 	leave, arrived := make(chan struct{}), make(chan struct{})
@@ -173,7 +173,7 @@ func TestAnEntryInUseIsLeft(t *testing.T) {
 	if err := command.Wait(); err != nil {
 		t.Error(err)
 	}
-	if !strings.Contains(said, "1 entry removed") || !strings.Contains(said, "1 entry left: in use by another process") {
+	if !strings.Contains(said, "1 entry removed") || !strings.Contains(said, "1 entry not removed: in use by another process") {
 		t.Error(said)
 	}
 	if said := s.must("cache", "list"); !strings.HasPrefix(said, "1 entry in ") {

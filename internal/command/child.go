@@ -12,10 +12,11 @@ import (
 	"slices"
 )
 
-// child runs a program to its end, and ends with its status. Signals are the program's from now on.
-func (c *call) child(ctx context.Context, path string, args, env []string) error {
+// runChild runs a program and waits for its end. If the program fails, the error has its exit status. Signals that arrive
+// in the meantime are passed on to the program.
+func (c *invocation) runChild(ctx context.Context, path string, args, env []string) error {
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, slices.DeleteFunc(slices.Clone(forwarded), signal.Ignored)...)
+	signal.Notify(signals, slices.DeleteFunc(slices.Clone(forwardedSignals), signal.Ignored)...)
 	defer signal.Stop(signals)
 	if ctx.Err() != nil {
 		return &failure{status: statusInterrupted}
@@ -23,16 +24,16 @@ func (c *call) child(ctx context.Context, path string, args, env []string) error
 	command := exec.Command(path, args[1:]...) //nolint:gosec,noctx // the user's own program, which ends by itself
 	command.Args[0] = args[0]
 	command.Env, command.Stdin, command.Stdout, command.Stderr = env, c.Stdin, c.Stdout, c.Stderr
-	command.SysProcAttr = attributes()
+	command.SysProcAttr = childAttributes()
 	if err := command.Start(); err != nil {
-		return failed(statusOther, aboutStart, "The program could not be started", cause(err)+".")
+		return newFailure(statusFailed, sectionStart, "The program could not be started", cause(err)+".")
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
 	for {
 		select {
 		case sent := <-signals:
-			forward(command.Process, sent)
+			forwardSignal(command.Process, sent)
 		case err := <-ended:
 			return childStatus(command.ProcessState, err)
 		}
@@ -46,6 +47,6 @@ func childStatus(state *os.ProcessState, err error) error {
 	case errors.As(err, &exit):
 		return &failure{status: statusOfProcess(state)}
 	default:
-		return failed(statusOther, aboutStart, "The program could not be watched", cause(err)+".")
+		return newFailure(statusFailed, sectionStart, "The program's exit status could not be read", cause(err)+".")
 	}
 }

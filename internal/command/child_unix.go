@@ -12,24 +12,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// forwarded are the signals that are a program's and not its parent's.
-var forwarded = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
+// forwardedSignals are the signals that the proxy passes on to its command.
+var forwardedSignals = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
 
-// attributes gives the program a process group of its own where there is no terminal. A pipeline that ends a job by a signal
-// to the group would else reach the program twice. With a terminal, a group of its own could not read from that.
-func attributes() *syscall.SysProcAttr {
+// childAttributes puts the program into its own process group, unless this process is in the foreground of a terminal.
+// Without a group of its own, a signal that a pipeline sends to the whole group would reach the program twice: directly,
+// and passed on. In the foreground of a terminal, a program in another group could not read from the terminal.
+func childAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: !inForeground()}
 }
 
-// forward passes a signal on. What the terminal's keys send has reached the program too.
-func forward(program *os.Process, sent os.Signal) {
+// forwardSignal passes a signal on to the program. It skips the signals of a terminal's keys, such as Ctrl-C: the terminal
+// has sent them to the program too.
+func forwardSignal(program *os.Process, sent os.Signal) {
 	if (sent == syscall.SIGINT || sent == syscall.SIGQUIT) && inForeground() {
 		return
 	}
-	_ = program.Signal(sent) // or it has ended
+	_ = program.Signal(sent) // fails only if the program has ended
 }
 
-// inForeground reports whether keys such as Ctrl-C reach this process.
+// inForeground reports whether this process is in the foreground of a terminal, so that keys such as Ctrl-C reach it.
 func inForeground() bool {
 	terminal, err := os.Open("/dev/tty")
 	if err != nil {
@@ -40,7 +42,7 @@ func inForeground() bool {
 	return err == nil && group == unix.Getpgrp()
 }
 
-// statusOfProcess is the exit status as shells write it: a signal counts from 128.
+// statusOfProcess returns the exit status as shells report it: 128 plus the number of the signal that ended the process.
 func statusOfProcess(state *os.ProcessState) int {
 	if wait, ok := state.Sys().(syscall.WaitStatus); ok && wait.Signaled() {
 		return 128 + int(wait.Signal())

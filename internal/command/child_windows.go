@@ -9,16 +9,17 @@ import (
 	"syscall"
 )
 
-// forwarded is what would end this process. Ctrl-C reaches every process of the console, so the program has it already.
-var forwarded = []os.Signal{os.Interrupt}
+// forwardedSignals are caught so that they do not end this process. They are not passed on: Windows sends Ctrl-C to every
+// process of the console.
+var forwardedSignals = []os.Signal{os.Interrupt}
 
-func attributes() *syscall.SysProcAttr { return nil }
+func childAttributes() *syscall.SysProcAttr { return nil }
 
-func forward(*os.Process, os.Signal) {}
+func forwardSignal(*os.Process, os.Signal) {}
 
 func statusOfProcess(state *os.ProcessState) int { return state.ExitCode() }
 
-// replace runs a program to its end: Windows cannot put it into the place of this one.
-func (c *call) replace(ctx context.Context, path string, args, env []string) error {
-	return c.child(ctx, path, args, env)
+// replaceProcess runs a program and waits for its end: Windows cannot replace the running process.
+func (c *invocation) replaceProcess(ctx context.Context, path string, args, env []string) error {
+	return c.runChild(ctx, path, args, env)
 }

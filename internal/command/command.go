@@ -1,8 +1,8 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package command is the command line: tokens for shells and pipelines, without Terraform. Settings, checks, messages and
-// the engine are those of the provider. Nothing here is made before Run: the plugin has no use for it.
+// Package command is the command line: tokens for shells and pipelines, without Terraform. It uses the same settings,
+// checks, messages and client as the provider. It initializes nothing before Run, because the plugin starts without it.
 package command
 
 import (
@@ -19,53 +19,53 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-// System is what a command sees of the machine and of the build.
+// System is what a command needs from its process.
 type System struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	// Environ is the environment, as "NAME=value".
 	Environ []string
-	// Name is what the program was called.
+	// Name is the name under which the program was started.
 	Name string
-	// Version says which build it is.
+	// Version names the build.
 	Version string
-	// UserAgent is the value of that header in token requests.
+	// UserAgent is the value of the User-Agent header in token requests.
 	UserAgent string
 }
 
-// call is one run of the program.
-type call struct {
+// invocation is one run of the program.
+type invocation struct {
 	System
 	began time.Time
 }
 
-// Run runs one command, and returns the exit status. Once ctx ends, nothing more is sent.
+// Run runs one command and returns its exit status. When ctx ends, nothing more is sent.
 func Run(ctx context.Context, system System, args []string) int {
-	c := &call{System: system, began: time.Now()}
+	c := &invocation{System: system, began: time.Now()}
 	root := c.root(args)
 	root.SetArgs(args)
 	root.SetIn(system.Stdin)
 	root.SetOut(system.Stdout)
 	root.SetErr(system.Stderr)
-	return c.end(root.ExecuteContext(ctx))
+	return c.finish(root.ExecuteContext(ctx))
 }
 
-// end says why a command has failed, and returns the exit status.
-func (c *call) end(err error) int {
+// finish prints the error, if there is one, and returns the exit status.
+func (c *invocation) finish(err error) int {
 	if err == nil {
-		return statusDone
+		return statusOK
 	}
 	why := (*failure)(nil)
-	if !errors.As(err, &why) { // the library's own words repeat arguments, which may be secrets
-		err = failed(statusUsage, aboutUsage, "The command is not understood", "Nothing was sent. See: "+c.Name+" --help")
+	if !errors.As(err, &why) { // cobra's messages repeat arguments, which may be secrets
+		err = newFailure(statusUsage, sectionUsage, "The command is not understood", "Nothing was sent. See: "+c.Name+" --help")
 		errors.As(err, &why)
 	}
-	c.say(why.messages...)
+	c.printMessages(why.messages...)
 	return why.status
 }
 
-// say tells a person. Standard output is for results alone.
-func (c *call) say(messages ...platforms.Message) {
+// printMessages prints messages to standard error. Standard output is reserved for results.
+func (c *invocation) printMessages(messages ...platforms.Message) {
 	for _, m := range messages {
 		kind := "Error"
 		if m.Warning {
@@ -79,16 +79,16 @@ func (c *call) say(messages ...platforms.Message) {
 	}
 }
 
-// print writes a result to standard output: all of it in one piece, at the end.
-func (c *call) print(text string) error {
+// printResult writes the whole result to standard output.
+func (c *invocation) printResult(text string) error {
 	if _, err := io.WriteString(c.Stdout, text); err != nil {
-		return failed(statusOther, aboutResult, "The result could not be written", "Standard output: "+cause(err)+".")
+		return newFailure(statusFailed, sectionResult, "The result could not be written", "Standard output: "+cause(err)+".")
 	}
 	return nil
 }
 
-// getenv is the value of an environment variable; "": it is not set.
-func (c *call) getenv(name string) string {
+// getenv returns the value of an environment variable; empty: it is not set. If a name occurs twice, the last one counts.
+func (c *invocation) getenv(name string) string {
 	for i := len(c.Environ) - 1; i >= 0; i-- {
 		if found, value, _ := strings.Cut(c.Environ[i], "="); sameVariable(found, name) {
 			return value
@@ -97,13 +97,13 @@ func (c *call) getenv(name string) string {
 	return ""
 }
 
-// logger makes a warning of what the engine warns of. Nobody reads the rest.
-type logger struct{ call *call }
+// logger prints the client's warnings. It drops all other log records.
+type logger struct{ call *invocation }
 
-// Enabled reports whether the level is shown.
+// Enabled reports whether records of the level are printed.
 func (logger) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
 
-// Handle shows one record.
+// Handle prints one record as a warning.
 func (l logger) Handle(_ context.Context, r slog.Record) error {
 	text := r.Message
 	r.Attrs(func(a slog.Attr) bool {
@@ -112,30 +112,30 @@ func (l logger) Handle(_ context.Context, r slog.Record) error {
 		}
 		return true
 	})
-	l.call.say(platforms.Message{
+	l.call.printMessages(platforms.Message{
 		Warning: true, Summary: strings.ToUpper(text[:1]) + text[1:],
 		Detail: strings.TrimSpace(platforms.More("Tokens are not shared with other processes")),
 	})
 	return nil
 }
 
-// WithAttrs returns the handler itself: the engine adds none.
+// WithAttrs returns the handler unchanged: the client does not use it.
 func (l logger) WithAttrs([]slog.Attr) slog.Handler { return l }
 
-// WithGroup returns the handler itself.
+// WithGroup returns the handler unchanged: the client does not use it.
 func (l logger) WithGroup(string) slog.Handler { return l }
 
-// root is the tree of commands.
-func (c *call) root(args []string) *cobra.Command {
+// root returns the tree of commands. args are needed because a list of platforms for exec becomes a subcommand.
+func (c *invocation) root(args []string) *cobra.Command {
 	cobra.EnableCommandSorting = false
 	root := &cobra.Command{
 		Use:           c.Name,
 		Short:         "Access tokens of interconnection platforms, for shells and pipelines",
-		Long:          "Obtains OAuth 2.0 access tokens of " + titles() + " for shells and pipelines.\nStarted by Terraform or OpenTofu, the same program is the provider ixtoken/ixtoken.",
+		Long:          "Obtains OAuth 2.0 access tokens of " + titles() + " for shells and pipelines.\nTerraform and OpenTofu start the same program as the provider ixtoken/ixtoken.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return unknown(cmd, "command") },
+		RunE:          func(cmd *cobra.Command, _ []string) error { return unknownName(cmd, "command") },
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageFunc(usage)
@@ -152,12 +152,12 @@ func titles() string {
 	return platforms.Enumerate(all)
 }
 
-// parent is a command with one command below it for each platform.
-func (c *call) parent(use, short, long string, below func(platforms.Platform) *cobra.Command) *cobra.Command {
+// perPlatform returns a command with one subcommand for each platform.
+func (c *invocation) perPlatform(use, short, long string, below func(platforms.Platform) *cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short, Long: long,
 		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return unknown(cmd, "platform") },
+		RunE: func(cmd *cobra.Command, _ []string) error { return unknownName(cmd, "platform") },
 	}
 	for _, p := range platforms.All {
 		cmd.AddCommand(below(p))
@@ -165,19 +165,20 @@ func (c *call) parent(use, short, long string, below func(platforms.Platform) *c
 	return cmd
 }
 
-// unknown is about a word in the place of a command or a platform. The word is not repeated: it may be a secret.
-func unknown(cmd *cobra.Command, what string) error {
+// unknownName returns the error for a missing or unknown command or platform. It does not repeat the argument, which may
+// be a secret.
+func unknownName(cmd *cobra.Command, what string) error {
 	var known []string
 	for _, below := range cmd.Commands() {
 		if below.IsAvailableCommand() {
 			known = append(known, below.Name())
 		}
 	}
-	text := "Name a " + what
+	text := "The " + what + " is missing"
 	if cmd.Flags().NArg() > 0 {
-		text = "There is no such " + what
+		text = "Unknown " + what
 	}
-	return misused(cmd, text+": "+strings.Join(known, ", "))
+	return usageError(cmd, text+". Choose one of: "+strings.Join(known, ", "))
 }
 
 func helpCommand(root *cobra.Command) *cobra.Command {
@@ -186,7 +187,7 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			cmd, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {
-				return misused(root, "There is no such command")
+				return usageError(root, "Unknown command")
 			}
 			cmd.InitDefaultHelpFlag()
 			return cmd.Help()
@@ -194,22 +195,22 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 	}
 }
 
-func (c *call) versionCommand() *cobra.Command {
+func (c *invocation) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Prints the version", Args: none,
-		RunE: func(*cobra.Command, []string) error { return c.print(c.Version + "\n") },
+		Use: "version", Short: "Prints the version", Args: noArguments,
+		RunE: func(*cobra.Command, []string) error { return c.printResult(c.Version + "\n") },
 	}
 }
 
-// none refuses arguments, and does not repeat them.
-func none(cmd *cobra.Command, args []string) error {
+// noArguments rejects arguments. The error does not repeat them, because they may be secrets.
+func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return misused(cmd, "This command takes no further arguments; a flag's value must follow the flag")
+		return usageError(cmd, "This command takes no further arguments. A value must directly follow its flag")
 	}
 	return nil
 }
 
-// misused is about a command that cannot be meant.
-func misused(cmd *cobra.Command, text string) error {
-	return failed(statusUsage, aboutUsage, text, "Nothing was sent. See: "+cmd.CommandPath()+" --help")
+// usageError returns the error for a command line with a mistake.
+func usageError(cmd *cobra.Command, text string) error {
+	return newFailure(statusUsage, sectionUsage, text, "Nothing was sent. See: "+cmd.CommandPath()+" --help")
 }

@@ -13,11 +13,11 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// The command takes an identity token from a file, from a variable, from HCP Terraform and from GitHub; never from its
-// arguments, and never together with a client secret.
+// The command takes an identity token from a file, a variable, HCP Terraform or GitHub. It does not accept one in its
+// arguments, or together with a client secret.
 func TestTheCommandExchangesIdentityTokens(t *testing.T) {
 	t.Parallel()
-	s := newStageWith(t, simulator.Options{TLS: true})
+	s := newFixtureWith(t, simulator.Options{TLS: true})
 	idToken, err := s.Issuer.Token(time.Hour)
 	if err != nil {
 		t.Fatal(err)
@@ -38,10 +38,10 @@ func TestTheCommandExchangesIdentityTokens(t *testing.T) {
 		want int
 		said string
 	}{
-		{[]string{scope, "--token-exchange-subject-token-file", file}, statusDone, ""},
-		{[]string{scope, "--token-exchange-subject-token-env-var", "CI_ID_TOKEN"}, statusDone, ""},
-		{[]string{scope, "--token-exchange-audience", simulator.Audience}, statusDone, ""},
-		{[]string{scope, "--token-exchange-audience", "another"}, statusRefused, "identity token rejected"},
+		{[]string{scope, "--token-exchange-subject-token-file", file}, statusOK, ""},
+		{[]string{scope, "--token-exchange-subject-token-env-var", "CI_ID_TOKEN"}, statusOK, ""},
+		{[]string{scope, "--token-exchange-audience", simulator.Audience}, statusOK, ""},
+		{[]string{scope, "--token-exchange-audience", "another"}, statusRejected, "identity token rejected"},
 		{[]string{scope, "--token-exchange-subject-token-file", "-"}, statusUsage, "is standard input, which cannot be read for each exchange"},
 		{[]string{scope, "--token-exchange-subject-token-file", "missing"}, statusUsage, "cannot be read"},
 		{[]string{scope, "--token-exchange-subject-token", idToken}, statusUsage, "--token-exchange-subject-token is not accepted"},

@@ -15,18 +15,18 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-func (c *call) execCommand(args []string) *cobra.Command {
-	cmd := c.parent("exec PLATFORM[,PLATFORM…] [flags] -- COMMAND…", "Runs a command with tokens in its environment",
+func (c *invocation) execCommand(args []string) *cobra.Command {
+	cmd := c.perPlatform("exec PLATFORM[,PLATFORM…] [flags] -- COMMAND…", "Runs a command with tokens in its environment",
 		"Runs a command with access tokens in its environment, and ends with its exit status.",
-		func(p platforms.Platform) *cobra.Command { return c.execOn(p.Name, p.Title, p) })
-	if several := combination(args); several != nil {
-		cmd.AddCommand(c.execOn(args[1], "Several", several...))
+		func(p platforms.Platform) *cobra.Command { return c.execSubcommand(p.Name, p.Title, p) })
+	if several := severalPlatforms(args); several != nil {
+		cmd.AddCommand(c.execSubcommand(args[1], "Several", several...))
 	}
 	return cmd
 }
 
-// combination returns the platforms that the second argument names, if those are several.
-func combination(args []string) []platforms.Platform {
+// severalPlatforms returns the platforms of "exec equinix,cloudlx"; nil: the arguments do not name several different ones.
+func severalPlatforms(args []string) []platforms.Platform {
 	if len(args) < 2 || args[0] != "exec" || !strings.Contains(args[1], ",") {
 		return nil
 	}
@@ -41,10 +41,10 @@ func combination(args []string) []platforms.Platform {
 	return found
 }
 
-func (c *call) execOn(name, title string, all ...platforms.Platform) *cobra.Command {
+func (c *invocation) execSubcommand(name, title string, all ...platforms.Platform) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: name + " [flags] -- COMMAND…", Short: title, DisableFlagsInUseLine: true,
-		Long: "Runs a command with an access token in its environment, and ends with its exit status.\n\nThe command finds " + variablesOf(all) + ". The secrets with which the token was obtained are taken out of its environment.",
+		Long: "Runs a command with an access token in its environment, and ends with its exit status.\n\nSets " + variableNames(all) + ", and removes the variables that hold the platform's secrets.",
 	}
 	var variable string
 	var strict, keep bool
@@ -53,57 +53,57 @@ func (c *call) execOn(name, title string, all ...platforms.Platform) *cobra.Comm
 		addVariable(set, &variable, all[0])
 	}
 	addStrict(set, &strict)
-	addKeep(set, &keep)
+	addKeepCredentials(set, &keep)
 	cmd.Flags().AddFlagSet(set)
-	grouped(cmd, "The command", set)
+	setGroup(cmd, "Command options", set)
 	f := settingsFlags(cmd, all...)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
-		path, err := commandBehind(cmd, args)
+		path, err := commandAfterDash(cmd, args)
 		if err != nil {
 			return err
 		}
 		if err := checkVariable(cmd, variableName(variable, all[0])); err != nil {
 			return err
 		}
-		settled, err := c.settle(ctx, f, all)
+		targets, err := c.resolve(ctx, f, all)
 		if err != nil {
 			return err
 		}
-		client := c.engine(ctx, settled[0])
+		client := c.newClient(ctx, targets[0])
 		var set []string
-		for _, a := range settled {
-			token, err := c.token(ctx, client, a, strict)
+		for _, t := range targets {
+			token, err := c.token(ctx, client, t, strict)
 			if err != nil {
 				return err
 			}
-			set = append(set, variables(a.Platform, variable, token)...)
+			set = append(set, tokenVariables(t.Platform, variable, token)...)
 		}
-		return c.replace(ctx, path, args, c.environment(all, keep, set))
+		return c.replaceProcess(ctx, path, args, c.childEnvironment(all, keep, set))
 	}
 	return cmd
 }
 
-func addKeep(set *pflag.FlagSet, keep *bool) {
-	set.BoolVar(keep, "keep-credentials", false, "Leave the platform's secrets in the command's environment.")
+func addKeepCredentials(set *pflag.FlagSet, keep *bool) {
+	set.BoolVar(keep, "keep-credentials", false, "Keep the platform's secrets in the command's environment.")
 }
 
-// commandBehind finds the program behind "--", before anything is sent.
-func commandBehind(cmd *cobra.Command, args []string) (path string, err error) {
+// commandAfterDash returns the path of the program after "--", so that a mistake is found before anything is sent.
+func commandAfterDash(cmd *cobra.Command, args []string) (path string, err error) {
 	switch dash := cmd.ArgsLenAtDash(); {
 	case dash > 0 || dash < 0 && len(args) > 0:
-		return "", misused(cmd, "The command and its arguments must follow \"--\"")
+		return "", usageError(cmd, "The command and its arguments must follow \"--\"")
 	case len(args) == 0:
-		return "", misused(cmd, "There is no command: it follows \"--\"")
+		return "", usageError(cmd, "The command is missing. Write it after \"--\"")
 	}
 	if path, err = exec.LookPath(args[0]); err != nil {
-		return "", misused(cmd, "The command cannot be found, or is not executable")
+		return "", usageError(cmd, "The command after \"--\" cannot be found, or is not executable")
 	}
 	return path, nil
 }
 
-// variables are those in which a command finds the token.
-func variables(p platforms.Platform, name string, token clients.Token) []string {
+// tokenVariables returns the variables that hold the token for a command, as "NAME=value".
+func tokenVariables(p platforms.Platform, name string, token clients.Token) []string {
 	set := []string{
 		variableName(name, p) + "=" + token.AccessToken.Reveal(),
 		authorizationName(p) + "=" + token.Authorization().Reveal(),
@@ -118,8 +118,8 @@ func authorizationName(p platforms.Platform) string {
 	return strings.ToUpper(p.Name) + "_AUTHORIZATION"
 }
 
-// variablesOf lists the variables for the help.
-func variablesOf(all []platforms.Platform) string {
+// variableNames enumerates the names of the variables for the help.
+func variableNames(all []platforms.Platform) string {
 	var names []string
 	for _, p := range all {
 		names = append(append(names, variableName("", p), authorizationName(p)), p.TokenVariables...)
@@ -127,8 +127,9 @@ func variablesOf(all []platforms.Platform) string {
 	return platforms.Enumerate(names)
 }
 
-// environment is that of a command: the one of this process with what is set, and without the secrets of the platforms.
-func (c *call) environment(all []platforms.Platform, keep bool, set []string) []string {
+// childEnvironment returns the environment of a command: that of this process, plus the variables in set, minus the secrets
+// of the platforms unless keep is true.
+func (c *invocation) childEnvironment(all []platforms.Platform, keep bool, set []string) []string {
 	without := func(name string) bool {
 		if slices.ContainsFunc(set, func(s string) bool { return sameVariable(nameOf(s), name) }) {
 			return true
@@ -143,7 +144,7 @@ func (c *call) environment(all []platforms.Platform, keep bool, set []string) []
 	return append(kept, set...)
 }
 
-// nameOf is the name in "NAME=value". On Windows, some begin with "=".
+// nameOf returns the name in "NAME=value". On Windows, some names begin with "=".
 func nameOf(variable string) string {
 	if variable == "" {
 		return ""

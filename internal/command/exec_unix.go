@@ -10,12 +10,12 @@ import (
 	"syscall"
 )
 
-// replace puts a program into the place of this one, as a shell's exec does. So its streams, its signals, its terminal and
-// its exit status are its own, and no token stays behind in this process.
-func (c *call) replace(ctx context.Context, path string, args, env []string) error {
+// replaceProcess replaces this process by a program, as a shell's exec does. The program then has the streams, the signals,
+// the terminal and the exit status to itself, and no token stays in the memory of a parent process.
+func (c *invocation) replaceProcess(ctx context.Context, path string, args, env []string) error {
 	if ctx.Err() != nil {
 		return &failure{status: statusInterrupted}
 	}
 	err := syscall.Exec(path, args, env) //nolint:gosec // the user's own command
-	return failed(statusOther, aboutStart, "The program could not be started", cause(err)+".")
+	return newFailure(statusFailed, sectionStart, "The program could not be started", cause(err)+".")
 }

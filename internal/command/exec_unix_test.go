@@ -26,10 +26,10 @@ import (
 
 func TestExecRunsTheCommandWithTokens(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	for _, p := range s.Platforms() {
-		upper := strings.ToUpper(name(p))
-		r := s.run("exec", name(p), "--", "sh", "-c", `printf '%s\n%s\n' "$`+upper+`_ACCESS_TOKEN" "$`+upper+`_AUTHORIZATION"`)
+		upper := strings.ToUpper(platformName(p))
+		r := s.run("exec", platformName(p), "--", "sh", "-c", `printf '%s\n%s\n' "$`+upper+`_ACCESS_TOKEN" "$`+upper+`_AUTHORIZATION"`)
 		lines := strings.Split(r.stdout, "\n")
 		if r.status != 0 || len(lines) != 3 || lines[1] != "Bearer "+lines[0] {
 			t.Errorf("%s: status %d: %s", p.Name(), r.status, r.stderr)
@@ -46,10 +46,10 @@ func TestExecRunsTheCommandWithTokens(t *testing.T) {
 	}
 }
 
-// The secrets that obtained the token are of no use to the command.
-func TestExecTakesTheCredentialsAway(t *testing.T) {
+// The command does not need the secrets of the token request.
+func TestExecRemovesTheCredentials(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("EQUINIX_API_TOKEN", "an old one")
 	s.setenv("EQUINIX_TOKEN_EXCHANGE_SUBJECT_TOKEN", "one that is not used")
 	for _, c := range []struct {
@@ -73,10 +73,10 @@ func TestExecTakesTheCredentialsAway(t *testing.T) {
 	}
 }
 
-// The command's streams and its end are those of exec.
-func TestExecIsTheCommand(t *testing.T) {
+// exec has the streams and the exit status of the command.
+func TestExecReplacesTheProcess(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	command := s.command("exec", "equinix", "--", "sh", "-c", "cat; echo errors >&2; exit 42")
 	command.Stdin = strings.NewReader("input")
 	if r := s.finish(command); r.status != 42 || r.stdout != "input" || r.stderr != "errors\n" {
@@ -97,11 +97,11 @@ func TestExecIsTheCommand(t *testing.T) {
 	}
 }
 
-// X04: signals reach the command, which decides about them; so does a second Ctrl-C.
+// X04: signals reach the command, which handles them. A second Ctrl-C does too.
 func TestSignalsReachTheCommand(t *testing.T) {
 	t.Parallel()
 	needSignals(t)
-	s := newStage(t)
+	s := newFixture(t)
 	script := `trap 'n=$((n+1)); echo INT $n' INT; trap 'echo TERM; exit 7' TERM; trap 'echo HUP' HUP; echo ready; while :; do sleep 0.05; done`
 	command := s.command("exec", "equinix", "--", "sh", "-c", script)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -120,7 +120,7 @@ func TestSignalsReachTheCommand(t *testing.T) {
 		}
 	}
 	next("ready")
-	// The terminal sends to the group, everyone else to the process.
+	// A terminal sends signals to the process group, other programs to the process.
 	for i, send := range []struct {
 		to     int
 		signal syscall.Signal
@@ -142,7 +142,7 @@ func TestSignalsReachTheCommand(t *testing.T) {
 	}
 }
 
-// needSignals skips the test where signals are ignored from the beginning: no shell can trap those.
+// needSignals skips the test if signals were ignored at the start of this process: a shell cannot trap these.
 func needSignals(t *testing.T) {
 	t.Helper()
 	for _, needed := range []os.Signal{syscall.SIGINT, syscall.SIGHUP, syscall.SIGTERM} {
@@ -152,10 +152,10 @@ func needSignals(t *testing.T) {
 	}
 }
 
-// nohup and background jobs ignore these signals for all that they start. Go heeds that for no others.
+// nohup and background jobs ignore these signals for the programs that they start. Go preserves this for no other signal.
 func TestAnIgnoredSignalStaysIgnored(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	for _, command := range []string{"exec", "proxy"} {
 		for _, name := range []string{"INT", "HUP"} {
 			script := `trap '' ` + name + `; exec "$0" ` + command + ` equinix -- sh -c 'kill -` + name + ` $$; echo alive'`
@@ -182,7 +182,7 @@ func TestCtrlCEndsEveryWait(t *testing.T) {
 		for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 			t.Run(fmt.Sprint(what, ", ", signal), func(t *testing.T) {
 				t.Parallel()
-				s := newStage(t)
+				s := newFixture(t)
 				s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(s.dir, "cache"))
 				arrived := make(chan struct{}, 10)
 				s.Equinix.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
@@ -217,11 +217,11 @@ func TestCtrlCEndsEveryWait(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends the wait for a pipe that should bring a secret.
+// Ctrl-C ends the wait for a pipe from which a secret is read.
 func TestCtrlCEndsTheWaitForASecret(t *testing.T) {
 	t.Parallel()
 	needSignals(t)
-	s := newStage(t)
+	s := newFixture(t)
 	pipe := filepath.Join(s.dir, "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Skip(err)
@@ -238,11 +238,11 @@ func TestCtrlCEndsTheWaitForASecret(t *testing.T) {
 		}
 		if path != "-" {
 			writer.Close()
-			if writer, err = os.OpenFile(path, os.O_WRONLY, 0); err != nil { // waits for the reader
+			if writer, err = os.OpenFile(path, os.O_WRONLY, 0); err != nil { // blocks until the command opens the pipe
 				t.Fatal(err)
 			}
 		}
-		if _, err := writer.Write(make([]byte, 200<<10)); err != nil { // more than a pipe holds: it is being read
+		if _, err := writer.Write(make([]byte, 200<<10)); err != nil { // larger than a pipe's buffer, so the command is reading
 			t.Fatal(err)
 		}
 		pressed := time.Now()
@@ -256,10 +256,10 @@ func TestCtrlCEndsTheWaitForASecret(t *testing.T) {
 	}
 }
 
-// H09: neither the arguments of a process nor its files hold a secret while it works.
-func TestNothingIsSeenFromOutside(t *testing.T) {
+// H09: while the process works, neither its arguments nor its files contain a secret.
+func TestOtherProcessesSeeNoSecret(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	leave := make(chan struct{})
 	arrived := make(chan struct{}, 1)
 	s.Equinix.Intercept(func(http.ResponseWriter, *http.Request) bool {

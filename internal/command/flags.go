@@ -22,39 +22,39 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-// Where a value may come from besides the environment and the defaults.
+// The origins of a value besides the environment and the defaults.
 const (
-	fromLine  platforms.Origin = "the command line"
-	fromFile  platforms.Origin = "the file that the flag names"
-	fromStdin platforms.Origin = "standard input"
+	fromCommandLine platforms.Origin = "the command line"
+	fromFile        platforms.Origin = "the file that the flag names"
+	fromStdin       platforms.Origin = "standard input"
 )
 
-// stdin is the name of standard input in the place of a file.
+// stdin stands for standard input where a flag takes a file name.
 const stdin = "-"
 
-// maxFile is how many bytes of a file are read. No setting is that long.
+// maxFile is the size limit for a file that a flag names, in bytes.
 const maxFile = 1 << 20
 
-// flags are those of one command about settings, and what was given with them.
+// flags holds the settings flags of one command and their values.
 type flags struct {
 	groups []*group
 }
 
-// group is the flags about one platform's inputs, or about the general ones.
+// group holds the flags for the inputs of one platform, or for the general settings.
 type group struct {
 	title  string
 	prefix string // of the flags' names
 	set    *pflag.FlagSet
 	inputs []platforms.Input
-	given  map[string][]string
-	pairs  map[string][]string          // of maps, as NAME=VALUE
-	read   map[string]platforms.Setting // once the files were read
-	// refused is the input whose secret was given as an argument; nil: none was.
+	given  map[string][]string          // by input: the flag's values, unchecked
+	pairs  map[string][]string          // by input: pairs for a map, as NAME=VALUE
+	read   map[string]platforms.Setting // by input: the values after load has read the files
+	// refused is an input whose secret was given as an argument; nil: none was.
 	refused *platforms.Input
 }
 
-// settingsFlags defines the flags of the platforms on a command. Where there are several, each flag of a platform begins
-// with its name: one --client-id cannot be meant for two.
+// settingsFlags adds the flags of the platforms to a command. With several platforms, each platform's flags start with its
+// name, such as --equinix-client-id.
 func settingsFlags(cmd *cobra.Command, all ...platforms.Platform) *flags {
 	f := &flags{}
 	for _, p := range all {
@@ -62,11 +62,11 @@ func settingsFlags(cmd *cobra.Command, all ...platforms.Platform) *flags {
 		if len(all) > 1 {
 			prefix = p.Name + "-"
 		}
-		own := slices.DeleteFunc(slices.Clone(p.Inputs), general)
+		own := slices.DeleteFunc(slices.Clone(p.Inputs), isGeneral)
 		f.add(cmd, "Settings of "+p.Title, prefix, own)
 	}
 	shared := slices.Clone(platforms.General)
-	if len(all) == 1 { // its own min_validity may have another default
+	if len(all) == 1 { // min_validity has another default for an API proxy
 		for i, in := range shared {
 			if own := all[0].Input(in.Name); own.Name != "" {
 				shared[i] = own
@@ -77,8 +77,8 @@ func settingsFlags(cmd *cobra.Command, all ...platforms.Platform) *flags {
 	return f
 }
 
-// general reports whether an input of a platform is a general setting too.
-func general(in platforms.Input) bool {
+// isGeneral reports whether an input is also a general setting.
+func isGeneral(in platforms.Input) bool {
 	return slices.ContainsFunc(platforms.General, func(g platforms.Input) bool { return g.Name == in.Name })
 }
 
@@ -86,39 +86,42 @@ func (f *flags) add(cmd *cobra.Command, title, prefix string, inputs []platforms
 	g := &group{title: title, prefix: prefix, inputs: inputs, given: map[string][]string{}, pairs: map[string][]string{}, set: pflag.NewFlagSet(title, pflag.ContinueOnError)}
 	for _, in := range inputs {
 		if !in.Secret || !hasFileInput(in, inputs) {
-			g.set.Var(&setting{g, in, false}, prefix+flagName(in), help(in))
+			g.set.Var(&inputFlag{g, in, false}, prefix+flagName(in), helpText(in))
 		}
 		if in.Secret {
-			name := prefix + attribute(in)
-			g.set.Var(&setting{g, in, true}, name, helpPairs(in, prefix))
+			name := prefix + dashedName(in)
+			g.set.Var(&inputFlag{g, in, true}, name, pairsHelpText(in, prefix))
 			g.set.Lookup(name).Hidden = !in.Argument
 		}
 	}
 	f.groups = append(f.groups, g)
 	cmd.Flags().SortFlags, g.set.SortFlags = false, false
 	cmd.Flags().AddFlagSet(g.set)
-	grouped(cmd, title, g.set)
+	setGroup(cmd, title, g.set)
 }
 
-// hasFileInput reports whether an input of its own names a file with the secret. That file is read again when it is needed.
+// hasFileInput reports whether another input names a file with the secret. That input has the flag for the file then,
+// because the client reads the file again for each exchange.
 func hasFileInput(in platforms.Input, inputs []platforms.Input) bool {
 	return slices.ContainsFunc(inputs, func(other platforms.Input) bool { return other.Name == in.Name+"_file" })
 }
 
-// setting is the flag of an input. Its value is checked later, with all others.
-type setting struct {
-	group  *group
-	in     platforms.Input
-	refuse bool // it takes no secret from the command line
+// inputFlag is the flag of an input. Its value is checked later, together with all others.
+type inputFlag struct {
+	group *group
+	in    platforms.Input
+	// secretArgument marks the flag whose value is the secret itself. It exists so that its error can name the right flag.
+	// For a map, it accepts pairs that are not secret.
+	secretArgument bool
 }
 
-// Set keeps the value. It never fails: an error would repeat the value.
-func (s *setting) Set(text string) error {
+// Set stores the value. It never returns an error, because pflag would print the value with it.
+func (s *inputFlag) Set(text string) error {
 	name, _, isPair := strings.Cut(text, "=")
 	switch {
-	case s.refuse && s.in.Argument && isPair && !secretLike.MatchString(name):
+	case s.secretArgument && s.in.Argument && isPair && !secretLike.MatchString(name):
 		s.group.pairs[s.in.Name] = append(s.group.pairs[s.in.Name], text)
-	case s.refuse:
+	case s.secretArgument:
 		s.group.refused = &s.in
 	case s.in.List:
 		s.group.given[s.in.Name] = append(s.group.given[s.in.Name], text)
@@ -128,48 +131,48 @@ func (s *setting) Set(text string) error {
 	return nil
 }
 
-// String is empty: the help shows the default in its own words.
-func (s *setting) String() string { return "" }
+// String returns "", so that pflag adds no default to the help. The help text names it.
+func (s *inputFlag) String() string { return "" }
 
-// Type is the word for the value in the help: the last one of the input's name.
-func (s *setting) Type() string {
+// Type returns the placeholder for the value in the help: the last word of the input's name, in capitals.
+func (s *inputFlag) Type() string {
 	switch {
-	case s.refuse:
+	case s.secretArgument:
 		return "NAME=VALUE"
-	case inFile(s.in):
+	case takesFile(s.in):
 		return "FILE"
 	}
 	return strings.ToUpper(s.in.Name[strings.LastIndex(s.in.Name, "_")+1:])
 }
 
-// attribute is the input's name as flags write it.
-func attribute(in platforms.Input) string { return strings.ReplaceAll(in.Name, "_", "-") }
+// dashedName returns the input's name with dashes, as in flags.
+func dashedName(in platforms.Input) string { return strings.ReplaceAll(in.Name, "_", "-") }
 
-// inFile reports whether the flag names a file with the value.
-func inFile(in platforms.Input) bool { return in.Secret || in.Name == platforms.CACertPEM.Name }
+// takesFile reports whether the input's flag names a file that contains the value.
+func takesFile(in platforms.Input) bool { return in.Secret || in.Name == platforms.CACertPEM.Name }
 
-// flagName is the name of the input's flag.
+// flagName returns the name of the input's flag, without dashes at the front.
 func flagName(in platforms.Input) string {
 	switch {
 	case in.Name == platforms.CACertPEM.Name:
 		return "ca-cert-file"
 	case in.Secret:
-		return attribute(in) + "-file"
+		return dashedName(in) + "-file"
 	}
-	return attribute(in)
+	return dashedName(in)
 }
 
-// help is the text of the input's flag.
-func help(in platforms.Input) string {
+// helpText returns the help of the input's flag.
+func helpText(in platforms.Input) string {
 	text := strings.ReplaceAll(in.Description+in.RefreshNote, "`", "")
 	switch {
 	case in.Map:
-		text = "A file with a line NAME=VALUE for each. " + text + " \"-\": standard input."
-	case inFile(in):
-		text = "A file. " + text + " The line break at its end is left out. \"-\": standard input."
+		text += " FILE has one NAME=VALUE on each line. \"-\" means standard input."
+	case takesFile(in):
+		text += " FILE contains it; a line break at the end is dropped. \"-\" means standard input."
 	}
 	if in.List {
-		text += " Several: repeat the flag, or separate them by commas or blanks."
+		text += " For several values, repeat the flag, or separate them with commas or spaces."
 	}
 	if in.Environment != "" {
 		text += " Environment: " + in.Environment + "."
@@ -180,17 +183,17 @@ func help(in platforms.Input) string {
 	return text
 }
 
-// helpPairs is the text of the flag that takes pairs of the input.
-func helpPairs(in platforms.Input, prefix string) string {
-	return "One of " + in.Name + ", if its value is no secret; otherwise use --" + prefix + flagName(in) + ". Several: repeat the flag."
+// pairsHelpText returns the help of the flag that takes single pairs of a map.
+func pairsHelpText(in platforms.Input, prefix string) string {
+	return "One of " + in.Name + ", if the value is not secret; otherwise use --" + prefix + flagName(in) + ". For several pairs, repeat the flag."
 }
 
-// load reads the files that the flags name. It returns what is wrong.
-func (f *flags) load(ctx context.Context, c *call) error {
-	if err := f.refuse(); err != nil {
+// load reads the files that the flags name. It rejects secrets in arguments, files that cannot be used, and invalid pairs.
+func (f *flags) load(ctx context.Context, c *invocation) error {
+	if err := f.rejectSecrets(); err != nil {
 		return err
 	}
-	if err := f.oneStdin(); err != nil {
+	if err := f.checkStdin(); err != nil {
 		return err
 	}
 	for _, g := range f.groups {
@@ -199,12 +202,12 @@ func (f *flags) load(ctx context.Context, c *call) error {
 			texts, given := g.given[in.Name]
 			switch {
 			case !given:
-			case !inFile(in):
-				g.read[in.Name] = platforms.Setting{Value: platforms.List(split(in, texts), false).Secret, From: fromLine}
+			case !takesFile(in):
+				g.read[in.Name] = platforms.Setting{Value: platforms.List(splitList(in, texts), false).Secret, From: fromCommandLine}
 			default:
 				value, err := c.readFile(ctx, texts[0])
 				if err != nil {
-					return failed(statusUsage, aboutFiles, "--"+g.prefix+flagName(in)+" "+err.Error(), "Nothing was sent.")
+					return newFailure(statusUsage, sectionFiles, "--"+g.prefix+flagName(in)+": "+err.Error(), "Nothing was sent.")
 				}
 				from := fromFile
 				if texts[0] == stdin {
@@ -213,7 +216,7 @@ func (f *flags) load(ctx context.Context, c *call) error {
 				g.read[in.Name] = platforms.Setting{Value: value, From: from}
 			}
 			if in.Map {
-				if err := g.join(in); err != nil {
+				if err := g.joinPairs(in); err != nil {
 					return err
 				}
 			}
@@ -222,29 +225,30 @@ func (f *flags) load(ctx context.Context, c *call) error {
 	return nil
 }
 
-// join makes a map of the lines of a file and of the pairs on the command line, which come first.
-func (g *group) join(in platforms.Input) error {
+// joinPairs makes a map of the lines of a file and of the pairs on the command line. If both have a name, the command line
+// counts.
+func (g *group) joinPairs(in platforms.Input) error {
 	read := g.read[in.Name]
-	all, line := pairs(strings.Split(read.Value.Reveal(), "\n"))
+	all, line := parsePairs(strings.Split(read.Value.Reveal(), "\n"))
 	if line > 0 {
-		return failed(statusUsage, aboutFiles, "--"+g.prefix+flagName(in)+" names what has a line that cannot be used",
-			fmt.Sprintf("Each line is NAME=VALUE, and no name comes twice. Line %d is not so. Nothing was sent.", line))
+		return newFailure(statusUsage, sectionFiles, fmt.Sprintf("--%s%s: line %d is not valid", g.prefix, flagName(in), line),
+			"Write one NAME=VALUE on each line, and each name once. Nothing was sent.")
 	}
-	arguments, pair := pairs(g.pairs[in.Name])
+	arguments, pair := parsePairs(g.pairs[in.Name])
 	if pair > 0 {
-		return failed(statusUsage, aboutUsage, "--"+g.prefix+attribute(in)+" cannot be used as it is",
-			"Write NAME=VALUE, and no name twice. Nothing was sent.")
+		return newFailure(statusUsage, sectionUsage, "--"+g.prefix+dashedName(in)+" is not valid",
+			"Write NAME=VALUE, and each name once. Nothing was sent.")
 	}
 	maps.Copy(all, arguments)
 	if len(all) > 0 {
-		g.read[in.Name] = platforms.Setting{Value: platforms.Map(all, false).Secret, From: cmp.Or(read.From, fromLine)}
+		g.read[in.Name] = platforms.Setting{Value: platforms.Map(all, false).Secret, From: cmp.Or(read.From, fromCommandLine)}
 	}
 	return nil
 }
 
-// pairs reads lines of NAME=VALUE, and leaves out empty ones. It returns the number of a line that is not so, or whose name
-// has come before; 0: there is none.
-func pairs(lines []string) (map[string]string, int) {
+// parsePairs reads lines of the form NAME=VALUE, and skips empty lines. It returns the number of the first line that has
+// another form or repeats a name; 0: all lines are valid.
+func parsePairs(lines []string) (map[string]string, int) {
 	all := map[string]string{}
 	for i, line := range lines {
 		line = strings.TrimSuffix(line, "\r")
@@ -260,12 +264,12 @@ func pairs(lines []string) (map[string]string, int) {
 	return all, 0
 }
 
-// oneStdin makes sure that standard input is asked for once. It can be read once.
-func (f *flags) oneStdin() error {
+// checkStdin returns an error if several flags read standard input.
+func (f *flags) checkStdin() error {
 	var names []string
 	for _, g := range f.groups {
 		for _, in := range g.inputs {
-			if texts := g.given[in.Name]; inFile(in) && len(texts) > 0 && texts[0] == stdin {
+			if texts := g.given[in.Name]; takesFile(in) && len(texts) > 0 && texts[0] == stdin {
 				names = append(names, "--"+g.prefix+flagName(in))
 			}
 		}
@@ -273,19 +277,19 @@ func (f *flags) oneStdin() error {
 	if len(names) < 2 {
 		return nil
 	}
-	return failed(statusUsage, aboutFiles, "Standard input can be read once", "It is named by "+platforms.Enumerate(names)+". Nothing was sent.")
+	return newFailure(statusUsage, sectionFiles, "Standard input can be read only once", "Several flags name it: "+platforms.Enumerate(names)+". Nothing was sent.")
 }
 
-func split(in platforms.Input, texts []string) []string {
+func splitList(in platforms.Input, texts []string) []string {
 	if !in.List {
 		return texts
 	}
 	return strings.FieldsFunc(strings.Join(texts, " "), func(r rune) bool { return r == ' ' || r == ',' })
 }
 
-// readFile reads a value from a file, or from standard input. It drops one line break at the end, which editors and echo
-// add, and nothing else. It waits for a pipe until ctx ends.
-func (c *call) readFile(ctx context.Context, path string) (clients.Secret, error) {
+// readFile reads a value from a file or from standard input. It drops one line break at the end, which editors and echo
+// add, and nothing else. It runs in a goroutine of its own, so that the end of ctx ends the wait for a pipe.
+func (c *invocation) readFile(ctx context.Context, path string) (clients.Secret, error) {
 	type result struct {
 		data []byte
 		err  error
@@ -294,7 +298,7 @@ func (c *call) readFile(ctx context.Context, path string) (clients.Secret, error
 	go func() {
 		reader := c.Stdin
 		if path != stdin {
-			file, err := os.Open(path) //nolint:gosec // the user names it
+			file, err := os.Open(path) //nolint:gosec // the user's own choice
 			if err != nil {
 				done <- result{err: err}
 				return
@@ -309,26 +313,29 @@ func (c *call) readFile(ctx context.Context, path string) (clients.Secret, error
 	select {
 	case r = <-done:
 	case <-ctx.Done():
-		return clients.Secret{}, errInterrupted
+		return clients.Secret{}, ctx.Err()
+	}
+	name := "the file"
+	if path == stdin {
+		name = "standard input"
 	}
 	text := strings.TrimSuffix(strings.TrimSuffix(string(r.data), "\n"), "\r")
 	switch {
 	case r.err != nil:
-		return clients.Secret{}, errors.New("names what cannot be read (" + cause(r.err) + ")")
+		return clients.Secret{}, errors.New(name + " cannot be read (" + cause(r.err) + ")")
 	case len(r.data) > maxFile:
-		return clients.Secret{}, errors.New("names what is longer than a setting can be")
+		return clients.Secret{}, errors.New(name + " is larger than 1 MiB")
 	case text == "":
-		return clients.Secret{}, errors.New("names what is empty")
+		return clients.Secret{}, errors.New(name + " is empty")
 	}
 	return clients.NewSecret(text), nil
 }
 
-var errInterrupted = errors.New("was not read: interrupted")
-
-// sources are where the platform's settings are looked up: its own flags, the general ones, the environment, the defaults.
-func (f *flags) sources(c *call, own int) []platforms.Source {
+// sources returns the sources of one platform's settings, in the order of lookup: its flags and the general flags, the
+// environment, the defaults. own is the index of the platform's group.
+func (f *flags) sources(c *invocation, own int) []platforms.Source {
 	var all []platforms.Source
-	for _, from := range []platforms.Origin{fromLine, fromFile, fromStdin} {
+	for _, from := range []platforms.Origin{fromCommandLine, fromFile, fromStdin} {
 		all = append(all, platforms.Source{Origin: from, Value: func(in platforms.Input) platforms.Value {
 			for _, g := range []*group{f.groups[own], f.groups[len(f.groups)-1]} {
 				if read, ok := g.read[in.Name]; ok && read.From == from {
@@ -341,15 +348,15 @@ func (f *flags) sources(c *call, own int) []platforms.Source {
 	return append(all, platforms.Environment(c.getenv), platforms.Defaults())
 }
 
-// wrong finds what is wrong with general settings on the command line. Elsewhere nothing would check them.
-func (f *flags) wrong() []platforms.Invalid {
+// invalidGeneral checks the general settings on the command line. Platform.Resolve checks only the platform's own inputs.
+func (f *flags) invalidGeneral() []platforms.Invalid {
 	g := f.groups[len(f.groups)-1]
 	var found []platforms.Invalid
 	for _, in := range g.inputs {
 		value := g.read[in.Name]
 		text := in.Wrong(platforms.Value{Secret: value.Value})
 		if text != "" && in.Name == platforms.CACertPEM.Name {
-			text = "holds no certificate in PEM"
+			text = "contains no PEM certificate"
 		}
 		if text != "" {
 			found = append(found, platforms.Invalid{Input: in, From: value.From, Text: text})
@@ -358,47 +365,47 @@ func (f *flags) wrong() []platforms.Invalid {
 	return found
 }
 
-// refuse is about a secret on the command line.
-func (f *flags) refuse() error {
+// rejectSecrets returns an error if a secret was given as an argument.
+func (f *flags) rejectSecrets() error {
 	for _, g := range f.groups {
 		if g.refused != nil {
-			return failed(statusUsage, aboutSecrets, "--"+g.prefix+attribute(*g.refused)+" is not accepted", noSecrets+
-				" Put it into "+places(*g.refused, g.prefix)+". If it was a real one, replace it.")
+			return newFailure(statusUsage, sectionSecrets, "--"+g.prefix+dashedName(*g.refused)+" is not accepted", noSecrets+
+				" Put the secret into "+secretPlaces(*g.refused, g.prefix)+". If you typed a real secret, replace it at the platform.")
 		}
 	}
 	return nil
 }
 
-const noSecrets = "Nothing was sent. Every user of this machine can see the arguments of a command, so no secret is taken from them."
+const noSecrets = "Nothing was sent. Every user of this machine can see the arguments of a command, so secrets are not accepted there."
 
-// places are where a secret can be put.
-func places(in platforms.Input, prefix string) string {
-	file := "a file and name that with --" + prefix + flagName(in) + " (\"-\": standard input)"
+// secretPlaces says where to put a secret instead.
+func secretPlaces(in platforms.Input, prefix string) string {
+	file := "a file that you name with --" + prefix + flagName(in) + " (\"-\" means standard input)"
 	if in.Environment == "" {
 		return file
 	}
 	return in.Environment + ", or into " + file
 }
 
-// secretLike matches the names of flags that other programs have for secrets.
+// secretLike matches flag names that other programs use for secrets.
 var secretLike = regexp.MustCompile(`(?i)secret|pass|token|cred|key|auth|bearer`)
 
-// flagError words what the flag library has found. The library's own words repeat values, which may be secrets.
+// flagError replaces the messages of the flag library, which repeat values that may be secrets.
 func flagError(cmd *cobra.Command, err error) error {
 	missing, valueless, wrong := (*pflag.NotExistError)(nil), (*pflag.ValueRequiredError)(nil), (*pflag.InvalidValueError)(nil)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
 		return err
 	case errors.As(err, &missing) && secretLike.MatchString(missing.GetSpecifiedName()):
-		return failed(statusUsage, aboutSecrets, "There is no flag --"+missing.GetSpecifiedName(), noSecrets+
-			" Put them into the environment, or into files that flags name: "+cmd.CommandPath()+" --help lists them.")
+		return newFailure(statusUsage, sectionSecrets, "Unknown flag --"+missing.GetSpecifiedName(), noSecrets+
+			" Put secrets into the environment or into files. "+cmd.CommandPath()+" --help lists the variables and the flags for files.")
 	case errors.As(err, &missing) && missing.GetSpecifiedShortnames() == "":
-		return misused(cmd, "There is no flag --"+missing.GetSpecifiedName())
+		return usageError(cmd, "Unknown flag --"+missing.GetSpecifiedName())
 	case errors.As(err, &valueless):
-		return misused(cmd, "--"+valueless.GetSpecifiedName()+" lacks its value")
+		return usageError(cmd, "--"+valueless.GetSpecifiedName()+" needs a value")
 	case errors.As(err, &wrong):
-		return misused(cmd, "The value of --"+wrong.GetFlag().Name+" is not possible")
+		return usageError(cmd, "The value of --"+wrong.GetFlag().Name+" is not valid")
 	default:
-		return misused(cmd, "There is no such flag")
+		return usageError(cmd, "Unknown flag")
 	}
 }

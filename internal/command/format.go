@@ -20,14 +20,14 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-// formats write a token as text for standard output. A token is printable ASCII; the formats do not rely on it.
+// formats write a token for standard output. Tokens are printable ASCII, but the formats escape all other characters too.
 var formats = []struct {
 	name  string
 	write func(p platforms.Platform, variable string, token clients.Token) string
 }{
 	{"token", func(_ platforms.Platform, _ string, t clients.Token) string { return t.AccessToken.Reveal() + "\n" }},
 	{"header", func(_ platforms.Platform, _ string, t clients.Token) string { return header(t) + "\n" }},
-	{"json", func(p platforms.Platform, _ string, t clients.Token) string { return outputs(p, t) }},
+	{"json", func(p platforms.Platform, _ string, t clients.Token) string { return jsonOutputs(p, t) }},
 	{"env", func(_ platforms.Platform, variable string, t clients.Token) string {
 		return "export " + variable + "=" + shellQuoted(t.AccessToken.Reveal()) + "\n"
 	}},
@@ -53,22 +53,25 @@ func formatNames() []string {
 	return names
 }
 
-// format returns what hands a token on in the format. It finds what would be in the way before anything is sent.
-func (c *call) format(cmd *cobra.Command, name, variable string) (func(platforms.Platform, clients.Token) error, error) {
+// outputFunc returns the function that writes a token in the format. It checks the format, the variable's name and the
+// environment, so that a mistake is found before anything is sent.
+func (c *invocation) outputFunc(cmd *cobra.Command, name, variable string) (func(platforms.Platform, clients.Token) error, error) {
 	i := slices.Index(formatNames(), name)
 	if i < 0 {
-		return nil, misused(cmd, "There is no such --format: "+strings.Join(formatNames(), ", "))
+		return nil, usageError(cmd, "Unknown --format. Choose one of: "+strings.Join(formatNames(), ", "))
 	}
 	if err := checkVariable(cmd, variable); err != nil {
 		return nil, err
 	}
-	deliver := func(p platforms.Platform, t clients.Token) error { return c.print(formats[i].write(p, variable, t)) }
+	deliver := func(p platforms.Platform, t clients.Token) error {
+		return c.printResult(formats[i].write(p, variable, t))
+	}
 	switch name {
 	case "github":
-		return c.github(cmd, variable, deliver)
+		return c.githubOutput(cmd, variable, deliver)
 	case "azure-devops":
 		if !strings.EqualFold(c.getenv("TF_BUILD"), "true") {
-			return nil, misused(cmd, "--format azure-devops is for jobs of Azure DevOps, where TF_BUILD is True. Elsewhere it would print the token into a log")
+			return nil, usageError(cmd, "--format azure-devops works only in jobs of Azure DevOps, where TF_BUILD is True. Elsewhere it would print the token to a log")
 		}
 	}
 	return deliver, nil
@@ -78,51 +81,53 @@ var possibleVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func checkVariable(cmd *cobra.Command, name string) error {
 	if !possibleVariable.MatchString(name) {
-		return misused(cmd, "--variable must be a name of letters, digits and _")
+		return usageError(cmd, "--variable must consist of letters, digits and _, and must not start with a digit")
 	}
 	return nil
 }
 
-// github masks the token in the job's log, and appends it to the file whose lines become the environment of later steps.
-func (c *call) github(cmd *cobra.Command, variable string, mask func(platforms.Platform, clients.Token) error) (func(platforms.Platform, clients.Token) error, error) {
+// githubOutput returns the function that masks the token in the job's log and appends it to the file in GITHUB_ENV. The
+// runner sets the variables in that file for the later steps.
+func (c *invocation) githubOutput(cmd *cobra.Command, variable string, mask func(platforms.Platform, clients.Token) error) (func(platforms.Platform, clients.Token) error, error) {
 	path := c.getenv("GITHUB_ENV")
 	if !strings.EqualFold(c.getenv("GITHUB_ACTIONS"), "true") || path == "" {
-		return nil, misused(cmd, "--format github is for jobs of GitHub Actions, where GITHUB_ACTIONS is true and GITHUB_ENV names a file")
+		return nil, usageError(cmd, "--format github works only in jobs of GitHub Actions, where GITHUB_ACTIONS is true and GITHUB_ENV names a file")
 	}
 	if upper := strings.ToUpper(variable); strings.HasPrefix(upper, "GITHUB_") || strings.HasPrefix(upper, "RUNNER_") || upper == "NODE_OPTIONS" {
-		return nil, misused(cmd, "--variable: GitHub Actions lets no step set a variable of this name")
+		return nil, usageError(cmd, "--variable: in GitHub Actions, a step cannot set a variable with this name")
 	}
-	file, err := os.OpenFile(path, os.O_APPEND|os.O_RDWR, 0) //nolint:gosec // the runner names it
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_RDWR, 0) //nolint:gosec // the runner's own choice
 	if err != nil {
-		return nil, failed(statusUsage, aboutFiles, "The file in GITHUB_ENV cannot be opened", cause(err)+". Nothing was sent.")
+		return nil, newFailure(statusUsage, sectionFiles, "The file in GITHUB_ENV cannot be opened", cause(err)+". Nothing was sent.")
 	}
 	return func(p platforms.Platform, t clients.Token) error {
 		if err := mask(p, t); err != nil {
 			return err
 		}
 		if err := errors.Join(appendVariable(file, variable, t.AccessToken.Reveal()), file.Close()); err != nil {
-			return failed(statusOther, aboutResult, "The variable could not be set", "The file in GITHUB_ENV: "+cause(err)+".")
+			return newFailure(statusFailed, sectionResult, "The variable could not be set", "The file in GITHUB_ENV: "+cause(err)+".")
 		}
 		return nil
 	}, nil
 }
 
-// appendVariable appends a variable as GitHub's runner reads it: between two lines that the value cannot contain.
+// appendVariable appends a variable in the multi-line format of GitHub's runner, with a delimiter that the value does not
+// contain.
 func appendVariable(file *os.File, variable, value string) error {
 	delimiter := "ixtoken_" + rand.Text()
 	for strings.Contains(value, delimiter) {
 		delimiter = "ixtoken_" + rand.Text()
 	}
 	text := variable + "<<" + delimiter + "\n" + value + "\n" + delimiter + "\n"
-	if unended(file) {
+	if lacksNewline(file) {
 		text = "\n" + text
 	}
 	_, err := file.WriteString(text)
 	return err
 }
 
-// unended reports whether the last line of the file lacks its end.
-func unended(file *os.File) bool {
+// lacksNewline reports whether the file's last line has no line break.
+func lacksNewline(file *os.File) bool {
 	info, err := file.Stat()
 	if err != nil || info.Size() == 0 {
 		return false
@@ -134,8 +139,8 @@ func unended(file *os.File) bool {
 
 func header(t clients.Token) string { return "Authorization: " + t.Authorization().Reveal() }
 
-// outputs are the results under the names that Terraform users know, as one JSON object in their order.
-func outputs(p platforms.Platform, t clients.Token) string {
+// jsonOutputs returns the outputs as one JSON object, with the names and in the order of the provider's attributes.
+func jsonOutputs(p platforms.Platform, t clients.Token) string {
 	var text bytes.Buffer
 	text.WriteString("{")
 	add := func(name string, value any) {
@@ -160,25 +165,26 @@ func outputs(p platforms.Platform, t clients.Token) string {
 	return text.String()
 }
 
-// shellQuoted is for shells of the Bourne family: nothing has a meaning between single quotes but the quote itself.
+// shellQuoted quotes text for shells of the Bourne family. Between single quotes, only the single quote is special.
 func shellQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
-// powershellQuoted is for PowerShell, which takes four typographic quotes for the single one. Each is doubled.
+// powershellQuoted quotes text for PowerShell, which treats four typographic quotes like the single quote. Doubling escapes
+// each of them.
 func powershellQuoted(text string) string {
 	return "'" + regexp.MustCompile(`['‘’‚‛]`).ReplaceAllString(text, "$0$0") + "'"
 }
 
-// curlQuoted is for curl's configuration files, which know these escapes (man curl, --config).
+// curlQuoted quotes text for curl's configuration files ("man curl", --config).
 func curlQuoted(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "\v", `\v`).Replace(text) + `"`
 }
 
-// githubEscaped is for the message of a command to GitHub's runner.
+// githubEscaped escapes the message of a command to GitHub's runner.
 func githubEscaped(text string) string {
 	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(text)
 }
 
-// azureEscaped is for the message of a command to the agent of Azure DevOps.
+// azureEscaped escapes the message of a command to the agent of Azure DevOps.
 func azureEscaped(text string) string {
 	return strings.NewReplacer("%", "%AZP25", "\r", "%0D", "\n", "%0A").Replace(text)
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-// hostile are values that no platform should issue, and that nobody may be hurt by.
+// hostile are tokens that no platform should issue. The formats must escape them.
 var hostile = []string{
 	"abc", "it's", `"quoted"`, `back\slash`, `\`, `\n`, `$HOME`, "$(touch owned)", "`touch owned`", "%PATH%", "50%", "%0A", "a;b]c",
 	"two words", "a\nb", "a\r\nb", "\n", "tab\tvt\v", "::stop-commands::x", "##vso[task.complete]", "‘typographic’", "ü€", "'", "''", "#x", "<<EOF",
@@ -45,7 +45,8 @@ func TestAShellReadsTheValueBack(t *testing.T) {
 	}
 }
 
-// readPowerShell reads a single-quoted text as PowerShell does: each of five quotes is one, doubled it stands for itself.
+// readPowerShell reads a single-quoted text as PowerShell does. Five characters count as the quote. Doubled, each stands for
+// itself.
 func readPowerShell(text string) (value string, rest string) {
 	runes := []rune(text)
 	isQuote := func(r rune) bool { return strings.ContainsRune("'‘’‚‛", r) }
@@ -93,7 +94,7 @@ func TestCurlReadsTheValueBack(t *testing.T) {
 		body = b.Bytes()
 	}))
 	defer server.Close()
-	for _, value := range hostile { // a header could not have a line break, a body can
+	for _, value := range hostile { // in a body, because a header cannot contain a line break
 		command := exec.CommandContext(t.Context(), curl, "--silent", "--show-error", "--noproxy", "*", "--config", "-", server.URL)
 		command.Stdin = strings.NewReader("data-raw = " + curlQuoted(value) + "\n")
 		if output, err := command.CombinedOutput(); err != nil || string(body) != value {
@@ -168,10 +169,10 @@ func TestGitHubReadsTheValueBack(t *testing.T) {
 	}
 }
 
-// In a job of GitHub Actions, the token is masked before it stands anywhere.
+// In a job of GitHub Actions, the token is masked before it is written anywhere.
 func TestAJobOfGitHubActions(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	file := filepath.Join(t.TempDir(), "github-env")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -215,7 +216,7 @@ func TestAJobOfGitHubActions(t *testing.T) {
 
 func TestAJobOfAzureDevOps(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.refused(2, []string{"TF_BUILD"}, "token", "equinix", "--format", "azure-devops")
 	if s.sent() != 0 {
 		t.Error("something was sent")
@@ -229,10 +230,10 @@ func TestAJobOfAzureDevOps(t *testing.T) {
 	s.accepts(s.Equinix, "Bearer "+found[1])
 }
 
-// What a shell evaluates, and what curl reads, is accepted by the API.
+// The API accepts the token that a shell evaluates, and the header that curl reads.
 func TestAShellAndCurlUseTheToken(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	for _, tool := range []string{"sh", "curl"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skip(err)
@@ -252,8 +253,8 @@ func TestAShellAndCurlUseTheToken(t *testing.T) {
 	}
 }
 
-// A format of every name is there, and is a text with an end.
-func TestEveryFormatEnds(t *testing.T) {
+// Each format contains the token, and ends with one line break.
+func TestEveryFormatEndsWithALineBreak(t *testing.T) {
 	t.Parallel()
 	token := clients.Token{AccessToken: clients.NewSecret("abc")}
 	for _, f := range formats {

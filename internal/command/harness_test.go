@@ -14,17 +14,17 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/leak"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// binary is the program, under the name that it has on a path.
+// binary is the path of the program, with the name of the installed command.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -35,10 +35,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		binary = filepath.Join(dir, "ixtoken")
-		if runtime.GOOS == "windows" {
-			binary += ".exe"
-		}
+		binary = filepath.Join(dir, "ixtoken"+cli.Suffix)
 		build := exec.Command("go", "build", "-o", binary, "../..")
 		build.Stderr = os.Stderr
 		if err := build.Run(); err != nil {
@@ -49,9 +46,9 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// stage is the simulator, and processes that have its credentials in their environment. What they print besides results is
-// searched for secrets in the end.
-type stage struct {
+// fixture is a simulator, and an environment with its credentials in which processes run. At the end, the test searches
+// their standard error for secrets.
+type fixture struct {
 	*simulator.Simulator
 	t   *testing.T
 	dir string
@@ -62,21 +59,21 @@ type stage struct {
 	more map[string]string // further secrets, by name
 }
 
-func newStage(t *testing.T) *stage {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	return newStageWith(t, simulator.Options{})
+	return newFixtureWith(t, simulator.Options{})
 }
 
-func newStageWith(t *testing.T, options simulator.Options) *stage {
+func newFixtureWith(t *testing.T, options simulator.Options) *fixture {
 	t.Helper()
 	platforms, err := simulator.Start(options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{Simulator: platforms, t: t, dir: t.TempDir(), more: map[string]string{}}
+	s := &fixture{Simulator: platforms, t: t, dir: t.TempDir(), more: map[string]string{}}
 	s.env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "SystemRoot=" + os.Getenv("SystemRoot")}, platforms.Environment()...)
 	t.Cleanup(func() {
-		s.search()
+		s.searchForSecrets()
 		if err := platforms.Close(); err != nil {
 			t.Error(err)
 		}
@@ -84,8 +81,8 @@ func newStageWith(t *testing.T, options simulator.Options) *stage {
 	return s
 }
 
-// secrets are all that must not be seen, by name.
-func (s *stage) secrets() map[string]string {
+// secrets returns everything that must not be printed, by name.
+func (s *fixture) secrets() map[string]string {
 	known := maps.Clone(s.more)
 	for i, token := range s.Issuer.Issued() {
 		known[fmt.Sprintf("identity token %d", i)] = token[strings.LastIndex(token, ".")+1:]
@@ -102,8 +99,8 @@ func (s *stage) secrets() map[string]string {
 	return known
 }
 
-// search looks for secrets in what was said, and in the files.
-func (s *stage) search() {
+// searchForSecrets searches the kept output and the files of the fixture for secrets.
+func (s *fixture) searchForSecrets() {
 	s.t.Helper()
 	scanner := leak.New(s.secrets())
 	hits := scanner.Text("standard error", s.said)
@@ -116,34 +113,34 @@ func (s *stage) search() {
 	}
 }
 
-func (s *stage) setenv(name, value string) { s.env = append(s.env, name+"="+value) }
+func (s *fixture) setenv(name, value string) { s.env = append(s.env, name+"="+value) }
 
-// result is what a process did.
+// result is the output and the exit status of a process.
 type result struct {
 	stdout, stderr string
-	status         int // -1: a signal ended it
+	status         int // -1: a signal ended the process
 }
 
-// command is a process for further settings.
-func (s *stage) command(args ...string) *exec.Cmd {
+// command returns a process that is not started yet.
+func (s *fixture) command(args ...string) *exec.Cmd {
 	command := exec.Command(binary, args...)
 	command.Dir, command.Env = s.dir, s.env
 	return command
 }
 
-// run runs a process to its end.
-func (s *stage) run(args ...string) result { s.t.Helper(); return s.runWith("", args...) }
+// run runs a process and waits for its end.
+func (s *fixture) run(args ...string) result { s.t.Helper(); return s.runWith("", args...) }
 
-// runWith gives the process something to read.
-func (s *stage) runWith(stdin string, args ...string) result {
+// runWith does the same, with stdin as standard input.
+func (s *fixture) runWith(stdin string, args ...string) result {
 	s.t.Helper()
 	command := s.command(args...)
 	command.Stdin = strings.NewReader(stdin)
 	return s.finish(command)
 }
 
-// finish runs a command to its end, and keeps what it says.
-func (s *stage) finish(command *exec.Cmd) result {
+// finish runs a command, waits for its end, and keeps its standard error for the search for secrets.
+func (s *fixture) finish(command *exec.Cmd) result {
 	s.t.Helper()
 	var stdout, stderr bytes.Buffer
 	if command.Stdout == nil {
@@ -174,8 +171,8 @@ func (s *stage) finish(command *exec.Cmd) result {
 
 var section = regexp.MustCompile(`\nMore: \S+/troubleshooting\.md#(\S+)`)
 
-// wantSections fails the test unless each message leads to a section of the guide that is there.
-func (s *stage) wantSections(said string) {
+// wantSections fails the test unless each message links to a section that exists in the guide.
+func (s *fixture) wantSections(said string) {
 	s.t.Helper()
 	text, err := os.ReadFile("../../templates/guides/troubleshooting.md.tmpl")
 	if err != nil {
@@ -193,14 +190,14 @@ func (s *stage) wantSections(said string) {
 	}
 }
 
-func (s *stage) keep(text string) {
+func (s *fixture) keep(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.said = append(s.said, text+"\n"...)
 }
 
 // must runs a process that is to succeed, and returns its result.
-func (s *stage) must(args ...string) string {
+func (s *fixture) must(args ...string) string {
 	s.t.Helper()
 	r := s.run(args...)
 	if r.status != 0 || r.stdout == "" {
@@ -210,12 +207,12 @@ func (s *stage) must(args ...string) string {
 }
 
 // refused runs a process that is to fail with this status, without a result, and to say each of the texts.
-func (s *stage) refused(status int, texts []string, args ...string) result {
+func (s *fixture) refused(status int, texts []string, args ...string) result {
 	s.t.Helper()
 	return s.wantRefused(s.run(args...), status, texts, args...)
 }
 
-func (s *stage) wantRefused(r result, status int, texts []string, args ...string) result {
+func (s *fixture) wantRefused(r result, status int, texts []string, args ...string) result {
 	s.t.Helper()
 	if r.status != status || r.stdout != "" {
 		s.t.Errorf("%q: status %d, want %d; %d bytes on standard output; %s", args, r.status, status, len(r.stdout), r.stderr)
@@ -229,7 +226,7 @@ func (s *stage) wantRefused(r result, status int, texts []string, args ...string
 }
 
 // sent is how many requests for tokens all platforms have seen.
-func (s *stage) sent() int {
+func (s *fixture) sent() int {
 	n := 0
 	for _, p := range s.Platforms() {
 		for _, request := range p.Requests() {
@@ -242,7 +239,7 @@ func (s *stage) sent() int {
 }
 
 // accepts fails the test unless the platform's API takes the token.
-func (s *stage) accepts(p *simulator.Platform, authorization string) {
+func (s *fixture) accepts(p *simulator.Platform, authorization string) {
 	s.t.Helper()
 	request, err := http.NewRequest(http.MethodGet, p.APIURL(), nil)
 	if err != nil {

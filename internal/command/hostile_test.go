@@ -15,7 +15,7 @@ import (
 	"unicode"
 )
 
-// What a platform answers, or something in its place, reaches neither standard output nor the terminal as it is.
+// The answer of a platform, or of a server in its place, never reaches standard output or the terminal unescaped.
 func TestHostileAnswers(t *testing.T) {
 	t.Parallel()
 	var bomb bytes.Buffer
@@ -50,7 +50,7 @@ func TestHostileAnswers(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			status, header, body := answer(s.CloudLX.Credentials().ClientSecret)
 			s.CloudLX.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
 				w.Header().Set("Content-Type", "application/json")
@@ -77,10 +77,10 @@ func TestHostileAnswers(t *testing.T) {
 	}
 }
 
-// F12: a disk on which no entry can be written costs the cache, and not the token.
-func TestAFullDiskCostsNoToken(t *testing.T) {
+// F12: if no cache entry can be written, the token is printed all the same.
+func TestAFullDiskDoesNotPreventAToken(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	sh, err := exec.LookPath("sh")
 	if err != nil {
 		t.Skip(err)

@@ -13,14 +13,14 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-// terms are what the command line calls things. prefix is that of the platform's flags.
+// terms returns the words of messages on the command line. prefix starts the names of the platform's flags.
 func terms(prefix string) platforms.Terms {
 	name := func(in platforms.Input) string {
 		switch {
-		case general(in):
+		case isGeneral(in):
 			return "--" + flagName(in)
 		case in.Argument:
-			return "--" + prefix + attribute(in) + " or --" + prefix + flagName(in)
+			return "--" + prefix + dashedName(in) + " or --" + prefix + flagName(in)
 		}
 		return "--" + prefix + flagName(in)
 	}
@@ -36,22 +36,22 @@ func terms(prefix string) platforms.Terms {
 		Notes: func(in platforms.Input) []string {
 			return slices.DeleteFunc([]string{name(in), in.Environment}, func(s string) bool { return s == "" })
 		},
-		Trim: "$(cat FILE) leaves it out, and so do the flags that name a file.",
+		Trim: "$(cat FILE) drops it, and so do the flags that read a file.",
 	}
 }
 
-// asked is what is asked of one platform: the settings, which are complete and checked.
-type asked struct {
+// target is one platform with its settings.
+type target struct {
 	platforms.Platform
 	terms   platforms.Terms
 	sources []platforms.Source
 	found   platforms.Settings
-	grant   clients.Grant
+	grant   clients.Grant // nil if the settings are not valid
 }
 
-// settle looks up and checks the settings of the platforms. All that is wrong is told at once; the settings are returned
-// all the same.
-func (c *call) settle(ctx context.Context, f *flags, all []platforms.Platform) (settled []asked, err error) {
+// resolve looks up and checks the settings of the platforms. The error names all mistakes at once. With such an error, it
+// returns the settings too, so that check can show them.
+func (c *invocation) resolve(ctx context.Context, f *flags, all []platforms.Platform) (targets []target, err error) {
 	if err := f.load(ctx, c); err != nil {
 		if ctx.Err() != nil {
 			return nil, &failure{status: statusInterrupted}
@@ -60,71 +60,73 @@ func (c *call) settle(ctx context.Context, f *flags, all []platforms.Platform) (
 	}
 	var wrong []platforms.Message
 	for i, p := range all {
-		a := asked{Platform: p, terms: terms(f.groups[i].prefix), sources: f.sources(c, i)}
+		t := target{Platform: p, terms: terms(f.groups[i].prefix), sources: f.sources(c, i)}
 		var bad platforms.Problems
-		a.found, bad = p.Resolve(a.sources...)
-		_, invalid, _ := p.Validate(f.given(i))
+		t.found, bad = p.Resolve(t.sources...)
+		_, invalid, _ := p.Validate(f.flagSource(i))
 		invalid = slices.Concat(bad.Invalid, invalid)
 		if i == 0 {
-			invalid = append(invalid, f.wrong()...)
+			invalid = append(invalid, f.invalidGeneral()...)
 		}
-		invalid = once(invalid)
+		invalid = firstPerInput(invalid)
 		if len(bad.Missing) > 0 {
-			wrong = append(wrong, p.ExplainMissing(bad.Missing, a.terms))
+			wrong = append(wrong, p.ExplainMissing(bad.Missing, t.terms))
 		}
-		wrong = append(wrong, p.ExplainInvalid(invalid, a.terms)...)
+		wrong = append(wrong, p.ExplainInvalid(invalid, t.terms)...)
 		if len(bad.Missing)+len(invalid) == 0 {
-			a.grant = p.Grant(a.found)
+			t.grant = p.Grant(t.found)
 		}
-		settled = append(settled, a)
+		targets = append(targets, t)
 	}
 	if len(wrong) > 0 {
-		return settled, &failure{statusUsage, wrong}
+		return targets, &failure{statusUsage, wrong}
 	}
-	return settled, nil
+	return targets, nil
 }
 
-// once leaves one fault for each input.
-func once(faults []platforms.Invalid) []platforms.Invalid {
+// firstPerInput keeps the first fault of each input.
+func firstPerInput(faults []platforms.Invalid) []platforms.Invalid {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(faults, func(fault platforms.Invalid) bool {
-		before := seen[fault.Input.Name]
+		repeated := seen[fault.Input.Name]
 		seen[fault.Input.Name] = true
-		return before
+		return repeated
 	})
 }
 
-// given is the source of what the flags of one platform say, wherever that stands.
-func (f *flags) given(own int) platforms.Source {
+// flagSource returns the values of one platform's flags as a source, whether they come from the command line or from files.
+// own is the index of the platform's group.
+func (f *flags) flagSource(own int) platforms.Source {
 	g := f.groups[own]
-	return platforms.Source{Origin: fromLine, Value: func(in platforms.Input) platforms.Value {
+	return platforms.Source{Origin: fromCommandLine, Value: func(in platforms.Input) platforms.Value {
 		return platforms.Value{Secret: g.read[in.Name].Value}
 	}}
 }
 
-// options are those of the engine: what the general settings say, and when to send nothing more.
-func (c *call) options(a asked, interrupted <-chan struct{}) clients.Options {
+// options returns the client's options for the general settings. When interrupted is closed, the client sends nothing more.
+func (c *invocation) options(t target, interrupted <-chan struct{}) clients.Options {
 	options := clients.Options{UserAgent: c.UserAgent, Interrupted: interrupted, Getenv: c.getenv, Logger: slog.New(logger{c})}
-	_, said := platforms.Configure(&options, a.sources...)
-	c.say(said...)
+	_, said := platforms.Configure(&options, t.sources...)
+	c.printMessages(said...)
 	return options
 }
 
-// engine makes the client that the general settings describe.
-func (c *call) engine(ctx context.Context, a asked) *clients.Client {
-	return clients.New(c.options(a, ctx.Done()))
+// newClient returns a client for the general settings. When ctx ends, it sends nothing more.
+func (c *invocation) newClient(ctx context.Context, t target) *clients.Client {
+	return clients.New(c.options(t, ctx.Done()))
 }
 
-// token obtains one token. Where strict is set, a token that is valid for less than min_validity is an error.
-func (c *call) token(ctx context.Context, client *clients.Client, a asked, strict bool) (clients.Token, error) {
-	c.say(a.RemarksOnSettings(a.found, a.terms)...)
-	token, err := client.Token(ctx, a.grant, a.found.MinValidity())
+// token obtains one token and prints the warnings about it. With strict, a token that is valid for less than min_validity is
+// an error.
+func (c *invocation) token(ctx context.Context, client *clients.Client, t target, strict bool) (clients.Token, error) {
+	c.printMessages(t.RemarksOnSettings(t.found, t.terms)...)
+	token, err := client.Token(ctx, t.grant, t.found.MinValidity())
 	if err != nil {
-		return clients.Token{}, &failure{statusOf(err), []platforms.Message{a.Explain(err, a.found, a.terms)}}
+		return clients.Token{}, &failure{statusOf(err), []platforms.Message{t.Explain(err, t.found, t.terms)}}
 	}
-	c.say(a.RemarksOnToken(a.found, token)...)
-	if strict && time.Until(token.Expiry) < a.found.MinValidity() {
-		return clients.Token{}, failed(statusShort, aboutStrict, "The "+a.Title+" access token was not handed out", "--strict makes an error of a token that may be valid for less than --min-validity.")
+	c.printMessages(t.RemarksOnToken(t.found, token)...)
+	if strict && time.Until(token.Expiry) < t.found.MinValidity() {
+		return clients.Token{}, newFailure(statusShortLived, sectionStrict, "The "+t.Title+" access token was not handed out", "It may be valid for less than --min-validity, and --strict makes this an error.")
 	}
 	return token, nil
 }

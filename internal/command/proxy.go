@@ -4,42 +4,42 @@
 package command
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/apiproxy"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/proxy"
 )
 
-func (c *call) proxyCommand() *cobra.Command {
-	return c.parent("proxy PLATFORM [flags] [-- COMMAND…]", "Puts a valid token on each request to an API",
-		"Listens on this machine, forwards requests to an API, and puts a valid access token on each.\nA command that runs for hours needs no token then.",
+func (c *invocation) proxyCommand() *cobra.Command {
+	return c.perPlatform("proxy PLATFORM [flags] [-- COMMAND…]", "Forwards requests to an API, each with a valid token",
+		"Listens on this machine, forwards requests to an API, and adds a valid access token to each request.\nA command that runs for hours then needs no token of its own.",
 		func(p platforms.Platform) *cobra.Command {
 			cmd := &cobra.Command{
 				Use: p.Name + " [flags] [-- COMMAND…]", Short: p.Title, DisableFlagsInUseLine: true,
-				Long: "Listens on this machine, forwards requests to an API of " + p.Title + ", and puts a valid access token on each.\n\n" +
-					"With a command, the command finds the URL in " + urlName("", p) + ", and the proxy ends with it. Without one, the URL is printed, and\nthe proxy runs until it is interrupted. The URL is a secret: it opens the API to every program of this machine.",
+				Long: "Listens on this machine, forwards requests to an API of " + p.Title + ", and adds a valid access token to each request.\n\n" +
+					"With a command, " + urlName("", p) + " holds the proxy's URL for it, and the proxy ends with the command. Without a\ncommand, the proxy prints its URL and runs until you interrupt it. The URL is a secret: every program of this machine\nthat knows it can use the API.",
 			}
 			var variable string
 			var strict, keep bool
 			set := pflag.NewFlagSet("", pflag.ContinueOnError)
 			set.StringVar(&variable, "variable", "", "The `NAME` of the variable that holds the URL. Default: "+urlName("", p)+".")
 			addStrict(set, &strict)
-			addKeep(set, &keep)
+			addKeepCredentials(set, &keep)
 			cmd.Flags().AddFlagSet(set)
-			grouped(cmd, "The proxy", set)
+			setGroup(cmd, "Proxy options", set)
 			f := settingsFlags(cmd, p.Proxy())
 			cmd.RunE = func(cmd *cobra.Command, args []string) error {
 				path := ""
 				if len(args) > 0 || cmd.ArgsLenAtDash() >= 0 {
 					var err error
-					if path, err = commandBehind(cmd, args); err != nil {
+					if path, err = commandAfterDash(cmd, args); err != nil {
 						return err
 					}
 				}
@@ -52,12 +52,12 @@ func (c *call) proxyCommand() *cobra.Command {
 					return err
 				}
 				if path == "" {
-					err = c.serve(ctx, started)
+					err = c.printURLAndWait(ctx, started)
 				} else {
-					err = c.child(ctx, path, args, c.environment([]platforms.Platform{p}, keep, []string{urlName(variable, p) + "=" + started.URL().Reveal()}))
+					err = c.runChild(ctx, path, args, c.childEnvironment([]platforms.Platform{p}, keep, []string{urlName(variable, p) + "=" + started.URL().Reveal()}))
 				}
 				if refusals := started.Close(); refusals > 0 {
-					c.say(p.RemarkOnRefusals(refusals))
+					c.printMessages(p.RemarkOnRefusals(refusals))
 				}
 				return err
 			}
@@ -65,65 +65,39 @@ func (c *call) proxyCommand() *cobra.Command {
 		})
 }
 
-// urlName is what the variable with the proxy's URL is called.
+// urlName returns the name of the variable that holds the proxy's URL: name, or the default if name is empty.
 func urlName(name string, p platforms.Platform) string {
-	if name != "" {
-		return name
-	}
-	return strings.ToUpper(p.Name) + "_API_URL"
+	return cmp.Or(name, strings.ToUpper(p.Name)+"_API_URL")
 }
 
-// serve prints the proxy's URL, and waits until ctx ends.
-func (c *call) serve(ctx context.Context, started *proxy.Proxy) error {
-	if err := c.print(started.URL().Reveal() + "\n"); err != nil {
+// printURLAndWait prints the proxy's URL and waits until ctx ends.
+func (c *invocation) printURLAndWait(ctx context.Context, started *proxy.Proxy) error {
+	if err := c.printResult(started.URL().Reveal() + "\n"); err != nil {
 		return err
 	}
 	<-ctx.Done()
 	return &failure{status: statusInterrupted}
 }
 
-// startProxy obtains the first token and starts the proxy. Ctrl-C ends the wait for the first token alone: afterwards it
-// is the command's, which may need the API to clean up.
-func (c *call) startProxy(ctx context.Context, f *flags, p platforms.Platform, strict bool) (*proxy.Proxy, error) {
-	settled, err := c.settle(ctx, f, []platforms.Platform{p.Proxy()})
+// startProxy obtains the first token and starts the proxy. The end of ctx, such as Ctrl-C, ends only the wait for the first
+// token. It does not stop the proxy, because the command may need the API to clean up.
+func (c *invocation) startProxy(ctx context.Context, f *flags, p platforms.Platform, strict bool) (*proxy.Proxy, error) {
+	targets, err := c.resolve(ctx, f, []platforms.Platform{p.Proxy()})
 	if err != nil {
 		return nil, err
 	}
-	a := settled[0]
-	upstream, err := clients.ParseURL(a.UpstreamURL(a.found))
-	if err != nil {
-		return nil, err // it was checked
-	}
-	options := c.options(a, nil)
+	t := targets[0]
+	options := c.options(t, nil)
 	client := clients.New(options)
-	first, err := c.token(ctx, client, a, strict)
+	first, err := c.token(ctx, client, t, strict)
 	if err != nil {
 		return nil, err
 	}
-	started, err := proxy.Start(context.WithoutCancel(ctx), proxy.Options{
-		Upstream: upstream,
-		First:    first,
-		Token: func(ctx context.Context, minValidity time.Duration) (clients.Token, error) {
-			return client.Token(ctx, a.grant, minValidity)
-		},
-		Discard:     func(refused clients.Token) { client.Discard(a.grant, refused) },
-		MinValidity: a.found.MinValidity(),
-		Explain:     func(err error) proxy.Problem { return a.problem(p, err) },
-		RootCAs:     options.RootCAs,
-		Name:        p.Name,
+	started, err := apiproxy.Start(context.WithoutCancel(ctx), apiproxy.Options{
+		Platform: p, Settings: t.found, Terms: t.terms, Client: client, First: first, RootCAs: options.RootCAs,
 	})
 	if err != nil {
-		return nil, &failure{statusOther, []platforms.Message{a.ExplainNoListener(err)}}
+		return nil, &failure{statusFailed, []platforms.Message{t.ExplainNoListener(err)}}
 	}
 	return started, nil
-}
-
-// problem words a failure for the program that has asked the proxy.
-func (a asked) problem(p platforms.Platform, err error) proxy.Problem {
-	message := p.Explain(err, a.found, a.terms)
-	if silent := (*proxy.NoAnswer)(nil); errors.As(err, &silent) {
-		message = a.ExplainNoAnswer(silent.Error(), a.terms)
-	}
-	detail, section := message.Split()
-	return proxy.Problem{Type: section, Title: message.Summary, Detail: detail}
 }

@@ -19,33 +19,33 @@ import (
 	"time"
 )
 
-// upstream is the flag that says where the API is, which only two platforms know by themselves in these tests.
-func (s *stage) upstream(platform string) []string {
+// upstream returns the flag with the API's URL. Only two platforms have a default that is right in these tests.
+func (s *fixture) upstream(platform string) []string {
 	for _, p := range s.Platforms() {
-		if name(p) == platform && platform != "equinix" && platform != "cloudlx" {
+		if platformName(p) == platform && platform != "equinix" && platform != "cloudlx" {
 			return []string{"--upstream", p.URL()}
 		}
 	}
 	return nil
 }
 
-// A command calls the API without any token, for as long as it likes.
+// A command calls the API without a token of its own, for longer than a token lasts.
 func TestProxyRunsACommand(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip(err)
 	}
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("NO_PROXY", "127.0.0.1")
 	for _, p := range s.Platforms() {
-		p.SetLifetime(61*time.Second, time.Hour) // each is replaced after a second or so
-		variable := strings.ToUpper(name(p)) + "_API_URL"
+		p.SetLifetime(61*time.Second, time.Hour) // with the default min_validity of 1m, replaced after about a second
+		variable := strings.ToUpper(platformName(p)) + "_API_URL"
 		path := strings.TrimPrefix(p.APIURL(), p.URL())
 		script := `for i in 1 2 3; do printf 'url = "%s"\n' "$` + variable + path + `" | curl --fail --silent --show-error --config - || exit 9; done; env | grep -c SECRET; exit 42`
-		args := append(append([]string{"proxy", name(p)}, s.upstream(name(p))...), "--", "sh", "-c", script)
+		args := append(append([]string{"proxy", platformName(p)}, s.upstream(platformName(p))...), "--", "sh", "-c", script)
 		before := s.sent()
 		r := s.run(args...)
-		if r.status != 42 || !strings.HasSuffix(r.stdout, fmt.Sprintf("%d\n", len(s.Platforms())-1)) { // those of the other platforms
+		if r.status != 42 || !strings.HasSuffix(r.stdout, fmt.Sprintf("%d\n", len(s.Platforms())-1)) { // the other platforms' secrets
 			t.Errorf("%s: status %d, %q: %s", p.Name(), r.status, r.stdout, r.stderr)
 		}
 		if s.sent() == before {
@@ -63,7 +63,7 @@ func TestProxyRunsACommand(t *testing.T) {
 
 func TestProxyRefusesBeforeItListens(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.refused(2, []string{"Error: No Interxion API proxy: settings are missing", "upstream (--upstream)"}, "proxy", "interxion", "--", "true")
 	s.refused(2, []string{"Error: No Equinix API proxy: invalid upstream"}, "proxy", "equinix", "--upstream", "http://example.com", "--", "true")
 	s.refused(2, []string{"cannot be found"}, "proxy", "equinix", "--", "no-such-command")
@@ -76,11 +76,11 @@ func TestProxyRefusesBeforeItListens(t *testing.T) {
 	s.refused(3, []string{"credentials rejected"}, "proxy", "equinix", "--", "sh", "-c", "echo started")
 }
 
-// start starts a process in a group of its own, and returns the lines that it prints.
-func (s *stage) start(args ...string) (*exec.Cmd, func() string) {
+// start starts a process in its own session, and returns a function that reads a line of its output.
+func (s *fixture) start(args ...string) (*exec.Cmd, func() string) {
 	s.t.Helper()
 	command := s.command(args...)
-	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a pipeline has no terminal
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // without a terminal, as in a pipeline
 	output, err := command.StdoutPipe()
 	if err != nil {
 		s.t.Fatal(err)
@@ -92,12 +92,12 @@ func (s *stage) start(args ...string) (*exec.Cmd, func() string) {
 	return command, func() string { lines.Scan(); return lines.Text() }
 }
 
-// Without a command, the URL is the result, and the proxy runs until it is interrupted.
+// Without a command, the proxy prints its URL and runs until it is interrupted.
 func TestProxyPrintsItsURL(t *testing.T) {
 	t.Parallel()
 	needSignals(t)
 	for _, end := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		s := newStage(t)
+		s := newFixture(t)
 		command, next := s.start("proxy", "cloudlx")
 		url := next()
 		s.more["URL"] = url[strings.LastIndex(url, "/")+1:]
@@ -131,10 +131,10 @@ func TestProxyPrintsItsURL(t *testing.T) {
 	}
 }
 
-// The words of an error reach the program that asks the proxy.
+// The program that sends a request to the proxy gets the text of the error.
 func TestProxySaysWhyThereIsNoToken(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.CloudLX.SetLifetime(61*time.Second, 0)
 	command, next := s.start("proxy", "cloudlx", "--min-validity", "24h")
 	defer func() { _ = command.Process.Kill(); _ = command.Wait() }()
@@ -146,7 +146,7 @@ func TestProxySaysWhyThereIsNoToken(t *testing.T) {
 			w.WriteHeader(http.StatusUnauthorized)
 			_, _ = io.WriteString(w, `{"error":"invalid_client"}`)
 		} else {
-			w.WriteHeader(http.StatusUnauthorized) // the API discards the token
+			w.WriteHeader(http.StatusUnauthorized) // so the proxy discards the token
 		}
 		return true
 	})
@@ -164,16 +164,16 @@ func TestProxySaysWhyThereIsNoToken(t *testing.T) {
 	}
 }
 
-// X04: each signal reaches the command once, whether it was sent to the proxy or to the group, and the proxy serves on.
+// X04: each signal reaches the command once, whether it was sent to the proxy or to the group. The proxy continues to serve.
 func TestSignalsReachTheCommandBehindAProxyOnce(t *testing.T) {
 	t.Parallel()
 	needSignals(t)
-	s := newStage(t)
+	s := newFixture(t)
 	script := `trap 'n=$((n+1)); echo INT $n' INT; trap 'echo HUP' HUP; trap 'echo TERM; exit 7' TERM; echo "$EQUINIX_API_URL"; echo $$; while :; do sleep 0.05; done`
 	command, next := s.start("proxy", "equinix", "--", "sh", "-c", script)
 	url := next()
 	s.more["URL"] = url[strings.LastIndex(url, "/")+1:]
-	var refused atomic.Bool // the first call of the API, so that the proxy needs another token after the first Ctrl-C
+	var refused atomic.Bool // the API has refused its first call: the proxy then needs another token after the first Ctrl-C
 	s.Equinix.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
 		refuse := r.Method == http.MethodGet && refused.CompareAndSwap(false, true)
 		if refuse {

@@ -13,24 +13,24 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-// The exit statuses, on which pipelines rely.
+// The exit statuses. Pipelines rely on them.
 const (
-	statusDone        = 0
-	statusOther       = 1
-	statusUsage       = 2 // usage or settings: nothing was sent
-	statusRefused     = 3 // it will not pass by itself: do not repeat
-	statusLater       = 4 // it may pass: try later
-	statusShort       = 5 // with --strict: the token is valid for less than --min-validity
+	statusOK          = 0
+	statusFailed      = 1 // any other failure
+	statusUsage       = 2 // a mistake in the usage or the settings; nothing was sent
+	statusRejected    = 3 // a permanent failure, such as rejected credentials; a retry does not help
+	statusTemporary   = 4 // a temporary failure; a later retry may help
+	statusShortLived  = 5 // with --strict: the token may be valid for less than --min-validity
 	statusInterrupted = 130
 )
 
-// failure is a command that has failed, with what a person is told of it.
+// failure is the error of a command: its exit status, and the messages to print.
 type failure struct {
 	status   int
 	messages []platforms.Message
 }
 
-// Error is the first line of what is told; empty: nothing is.
+// Error returns the summary of the first message; empty: there is no message to print.
 func (f *failure) Error() string {
 	if len(f.messages) == 0 {
 		return ""
@@ -38,40 +38,40 @@ func (f *failure) Error() string {
 	return f.messages[0].Summary
 }
 
-// The headings of the guide's sections about what only the command line tells.
+// The headings of the troubleshooting guide's sections on messages that only the command line prints.
 const (
-	aboutUsage   = "The command is not understood"
-	aboutSecrets = "Secrets are not taken from arguments"
-	aboutFiles   = "A file cannot be read"
-	aboutResult  = "The result could not be written"
-	aboutStrict  = "The token was not handed out"
-	aboutCache   = "The token cache cannot be used"
-	aboutStart   = "The program could not be started"
+	sectionUsage   = "The command is not understood"
+	sectionSecrets = "Secrets are not taken from arguments"
+	sectionFiles   = "A file cannot be read"
+	sectionResult  = "The result could not be written"
+	sectionStrict  = "The token was not handed out"
+	sectionCache   = "The token cache cannot be used"
+	sectionStart   = "The program could not be started"
 )
 
-// failed is a failure with one message, which leads to a section of the guide.
-func failed(status int, section, summary, detail string) error {
+// newFailure returns a failure with one message, which links to a section of the guide.
+func newFailure(status int, section, summary, detail string) error {
 	return &failure{status, []platforms.Message{{Summary: summary, Detail: detail + platforms.More(section)}}}
 }
 
-// statusOf is the exit status for an error of the engine.
+// statusOf returns the exit status for an error of the client.
 func statusOf(err error) int {
 	found := (*clients.Error)(nil)
 	switch {
 	case !errors.As(err, &found) || found.Kind == clients.Internal:
-		return statusOther
+		return statusFailed
 	case found.Kind == clients.Cancelled:
 		return statusInterrupted
 	case found.Kind == clients.InvalidInput || found.Kind == clients.NoIdentityToken && found.Endpoint == "": // nothing was sent
 		return statusUsage
 	case found.MayPass():
-		return statusLater
+		return statusTemporary
 	default:
-		return statusRefused
+		return statusRejected
 	}
 }
 
-// cause is what an error of the file system says without the path.
+// cause returns the text of a file system error without the path.
 func cause(err error) string {
 	if number := syscall.Errno(0); errors.As(err, &number) {
 		return number.Error()
@@ -81,5 +81,5 @@ func cause(err error) string {
 			return known.Error()
 		}
 	}
-	return "it failed"
+	return "the operation failed"
 }

@@ -5,5 +5,5 @@
 
 package command
 
-// sameVariable reports whether two names are those of one environment variable.
+// sameVariable reports whether two names denote the same environment variable.
 func sameVariable(a, b string) bool { return a == b }

@@ -5,5 +5,5 @@ package command
 
 import "strings"
 
-// sameVariable reports whether two names are those of one environment variable.
+// sameVariable reports whether two names denote the same environment variable. On Windows, case does not matter.
 func sameVariable(a, b string) bool { return strings.EqualFold(a, b) }

@@ -4,6 +4,7 @@
 package command
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,33 +13,33 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-func (c *call) tokenCommand() *cobra.Command {
-	return c.parent("token PLATFORM", "Prints an access token", "Prints an access token, or what hands it on.", func(p platforms.Platform) *cobra.Command {
+func (c *invocation) tokenCommand() *cobra.Command {
+	return c.perPlatform("token PLATFORM", "Prints an access token", "Prints an access token, in one of several formats.", func(p platforms.Platform) *cobra.Command {
 		cmd := &cobra.Command{
-			Use: p.Name + " [flags]", Short: p.Title, Args: none,
+			Use: p.Name + " [flags]", Short: p.Title, Args: noArguments,
 			Long: "Prints an access token for " + p.About + ".",
 		}
 		var format, variable string
 		var strict bool
 		set := pflag.NewFlagSet("", pflag.ContinueOnError)
-		set.StringVar(&format, "format", "token", "How it is printed: `FORMAT` is "+strings.Join(formatNames(), ", ")+".")
+		set.StringVar(&format, "format", "token", "The output format: `FORMAT` is one of "+strings.Join(formatNames(), ", ")+".")
 		addVariable(set, &variable, p)
 		addStrict(set, &strict)
 		cmd.Flags().AddFlagSet(set)
-		grouped(cmd, "Result", set)
+		setGroup(cmd, "Output options", set)
 		f := settingsFlags(cmd, p)
 		_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formatNames(), cobra.ShellCompDirectiveNoFileComp))
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			deliver, err := c.format(cmd, format, variableName(variable, p))
+			deliver, err := c.outputFunc(cmd, format, variableName(variable, p))
 			if err != nil {
 				return err
 			}
-			settled, err := c.settle(ctx, f, []platforms.Platform{p})
+			targets, err := c.resolve(ctx, f, []platforms.Platform{p})
 			if err != nil {
 				return err
 			}
-			token, err := c.token(ctx, c.engine(ctx, settled[0]), settled[0], strict)
+			token, err := c.token(ctx, c.newClient(ctx, targets[0]), targets[0], strict)
 			if err != nil {
 				return err
 			}
@@ -49,17 +50,14 @@ func (c *call) tokenCommand() *cobra.Command {
 }
 
 func addStrict(set *pflag.FlagSet, strict *bool) {
-	set.BoolVar(strict, "strict", false, "End with status 5 if the token is valid for less than --min-validity, instead of with a warning.")
+	set.BoolVar(strict, "strict", false, "End with status 5, instead of a warning, if the token may be valid for less than --min-validity.")
 }
 
 func addVariable(set *pflag.FlagSet, variable *string, p platforms.Platform) {
 	set.StringVar(variable, "variable", "", "The `NAME` of the variable that holds the token. Default: "+variableName("", p)+".")
 }
 
-// variableName is what the variable with the token is called.
+// variableName returns the name of the variable that holds the token: name, or the default if name is empty.
 func variableName(name string, p platforms.Platform) string {
-	if name != "" {
-		return name
-	}
-	return strings.ToUpper(p.Name) + "_ACCESS_TOKEN"
+	return cmp.Or(name, strings.ToUpper(p.Name)+"_ACCESS_TOKEN")
 }

@@ -20,31 +20,31 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// name is the platform's name on the command line.
-func name(p *simulator.Platform) string {
+// platformName is the platform's name on the command line.
+func platformName(p *simulator.Platform) string {
 	return strings.ToLower(strings.NewReplacer(" ", "", "-", "").Replace(p.Name()))
 }
 
 func TestEveryPlatformPrintsAToken(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	for _, p := range s.Platforms() {
-		token, ended := strings.CutSuffix(s.must("token", name(p)), "\n")
+		token, ended := strings.CutSuffix(s.must("token", platformName(p)), "\n")
 		if !ended || strings.ContainsAny(token, " \n") {
 			t.Errorf("%s: standard output is not one line with the token", p.Name())
 		}
 		s.accepts(p, "Bearer "+token)
-		header := strings.TrimSuffix(s.must("token", name(p), "--format", "header"), "\n")
+		header := strings.TrimSuffix(s.must("token", platformName(p), "--format", "header"), "\n")
 		if s.accepts(p, strings.TrimPrefix(header, "Authorization: ")); !strings.HasPrefix(header, "Authorization: Bearer ") {
 			t.Errorf("%s: no header", p.Name())
 		}
 		var outputs map[string]any
-		if err := json.Unmarshal([]byte(s.must("token", name(p), "--format=json")), &outputs); err != nil {
+		if err := json.Unmarshal([]byte(s.must("token", platformName(p), "--format=json")), &outputs); err != nil {
 			t.Error(err)
 		}
 		s.accepts(p, fmt.Sprint(outputs["authorization"]))
 		for _, platform := range platforms.All {
-			if platform.Name != name(p) {
+			if platform.Name != platformName(p) {
 				continue
 			}
 			for _, out := range platform.AllOutputs() {
@@ -56,10 +56,10 @@ func TestEveryPlatformPrintsAToken(t *testing.T) {
 	}
 }
 
-// Flags, their help and their variables come from the inputs, so a platform that is added has its commands.
+// Flags, their help and their variables come from the inputs, so a new platform has its commands at once.
 func TestEveryInputHasAFlag(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	for _, p := range platforms.All {
 		for _, command := range []string{"token", "exec", "proxy", "check"} {
 			help := s.must(command, p.Name, "--help")
@@ -82,10 +82,10 @@ func TestEveryInputHasAFlag(t *testing.T) {
 	}
 }
 
-// Flags come before the environment.
-func TestFlagsComeFirst(t *testing.T) {
+// A flag overrides the environment.
+func TestFlagsOverrideTheEnvironment(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("EQUINIX_API_ENDPOINT", "https://nowhere.invalid")
 	s.setenv("EQUINIX_API_CLIENTID", "another")
 	s.must("token", "equinix", "--base-url", s.Equinix.URL(), "--client-id="+s.Equinix.Credentials().ClientID)
@@ -97,11 +97,11 @@ func TestFlagsComeFirst(t *testing.T) {
 
 func TestASecretComesFromAFileOrFromStandardInput(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	secret := s.Equinix.Credentials().ClientSecret
 	s.setenv("EQUINIX_API_CLIENTSECRET", "")
 	file := filepath.Join(t.TempDir(), "secret")
-	for ending, status := range map[string]int{"": 0, "\n": 0, "\r\n": 0, "\n\n": 3, " ": 3} { // one line break is the editor's
+	for ending, status := range map[string]int{"": 0, "\n": 0, "\r\n": 0, "\n\n": 3, " ": 3} { // only one line break is dropped
 		if err := os.WriteFile(file, []byte(secret+ending), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -116,18 +116,18 @@ func TestASecretComesFromAFileOrFromStandardInput(t *testing.T) {
 	}
 	before := s.sent()
 	for _, path := range []string{os.DevNull, filepath.Join(t.TempDir(), "missing"), t.TempDir()} {
-		s.refused(2, []string{"--client-secret-file names what ", "Nothing was sent."}, "token", "equinix", "--client-secret-file", path)
+		s.refused(2, []string{"--client-secret-file: the file ", "Nothing was sent."}, "token", "equinix", "--client-secret-file", path)
 	}
-	s.refused(2, []string{"Standard input can be read once"}, "token", "equinix", "--client-secret-file=-", "--user-password-file=-")
+	s.refused(2, []string{"Standard input can be read only once"}, "token", "equinix", "--client-secret-file=-", "--user-password-file=-")
 	if s.sent() != before {
 		t.Error("something was sent")
 	}
 }
 
-// A map's pairs come from a file, or as arguments where they are no secrets.
+// The pairs of a map come from a file or, if they are not secret, from arguments.
 func TestPairsComeFromAFileOrFromArguments(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.more["the header"], s.more["the parameter"] = "Zq8!vW3_hD5xRt0pLm", "wX=4 & tQ9_bN2/ü"
 	var sent []string
 	var mu sync.Mutex
@@ -183,10 +183,10 @@ func TestPairsComeFromAFileOrFromArguments(t *testing.T) {
 	}
 }
 
-// A secret is never taken from the command line, and what looks like one is not repeated.
+// No secret is accepted on the command line. Errors repeat nothing that looks like a secret.
 func TestNoSecretIsTakenFromTheCommandLine(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	s.more["the argument"] = "Zq8!vW3_hD5xRt0pLm"
 	secret := s.more["the argument"]
 	for _, command := range []string{"token", "exec", "proxy", "check"} {
@@ -222,7 +222,7 @@ func TestNoSecretIsTakenFromTheCommandLine(t *testing.T) {
 	} {
 		s.refused(2, []string{"Error: ", "Nothing was sent"}, append([]string{"token", "equinix"}, args...)...)
 	}
-	s.refused(2, []string{"Error: The command is not understood", "Nothing was sent"}, "completion", "bash", secret) // the library's own
+	s.refused(2, []string{"Error: The command is not understood", "Nothing was sent"}, "completion", "bash", secret) // cobra's own command
 	for _, args := range [][]string{{secret}, {"token", secret}, {"help", secret}, {"cache", secret}, {"completion", secret}, {"exec", "equinix", secret}, {"exec", "equinix," + secret, "--", "true"}} {
 		if r := s.run(args...); strings.Contains(r.stdout, secret) || r.status > 2 {
 			t.Errorf("%q: status %d: %s", args, r.status, r.stdout)
@@ -233,7 +233,7 @@ func TestNoSecretIsTakenFromTheCommandLine(t *testing.T) {
 	}
 }
 
-// Each exit status has its case. Pipelines rely on them.
+// There is a case for each exit status. Pipelines rely on them.
 func TestExitStatuses(t *testing.T) {
 	t.Parallel()
 	status := func(code int) func(http.ResponseWriter, *http.Request) bool {
@@ -286,14 +286,14 @@ func TestExitStatuses(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFixture(t)
 			s.Equinix.Intercept(c.answer)
 			user := s.Equinix.Credentials()
 			s.setenv("EQUINIX_USER_NAME", user.UserName)
 			s.setenv("EQUINIX_USER_PASSWORD", user.UserPassword)
 			switch {
 			case c.env == "EQUINIX_API_ENDPOINT=TLS":
-				tls := newStageWith(t, simulator.Options{TLS: true})
+				tls := newFixtureWith(t, simulator.Options{TLS: true})
 				s.setenv("EQUINIX_API_ENDPOINT", tls.Equinix.URL())
 			case strings.HasPrefix(c.env, "HTTPS_PROXY"):
 				s.setenv("EQUINIX_API_ENDPOINT", "https://nowhere.invalid")
@@ -317,23 +317,23 @@ func TestExitStatuses(t *testing.T) {
 	}
 }
 
-// F12: what the operating system refuses to write is no success.
-func TestAFullDiskIsNoSuccess(t *testing.T) {
+// F12: a result that cannot be written is an error.
+func TestAFullDiskIsAnError(t *testing.T) {
 	t.Parallel()
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Skip("no such device here: ", err)
 	}
 	defer full.Close()
-	s := newStage(t)
+	s := newFixture(t)
 	command := s.command("token", "equinix")
 	command.Stdout = full
 	s.wantRefused(s.finish(command), 1, []string{"The result could not be written"}, "token > /dev/full")
 }
 
-func TestCompletionIsThereForEachShell(t *testing.T) {
+func TestCompletionForEachShell(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
 		if script := s.must("completion", shell); !strings.Contains(script, "ixtoken") {
 			t.Errorf("%s: %.200s", shell, script)
@@ -353,7 +353,7 @@ func TestCompletionIsThereForEachShell(t *testing.T) {
 
 func TestVersionAndHelp(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFixture(t)
 	for _, args := range []string{"version", "-version", "--version"} {
 		if got := s.must(args); !regexp.MustCompile(`^terraform-provider-ixtoken \S+ \(\S+\)\n$`).MatchString(got) {
 			t.Errorf("%s: %s", args, got)
@@ -370,11 +370,11 @@ func TestVersionAndHelp(t *testing.T) {
 	}
 }
 
-// K07: many processes with a cold cache are one token request; many with a wrong secret are one login.
-func TestManyProcessesAreOneRequest(t *testing.T) {
+// K07: many processes with an empty cache send one token request. Many processes with a wrong secret send one login.
+func TestManyProcessesShareOneRequest(t *testing.T) {
 	t.Parallel()
 	const processes = 50
-	s := newStage(t)
+	s := newFixture(t)
 	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(s.dir, "cache"))
 	all := func() map[int]int {
 		results := make(chan result)

@@ -12,24 +12,21 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// width is that of the help, in characters.
+// width is the width of the help text, in characters.
 const width = 110
 
-// titleOf is the flag's annotation that names its group in the help.
-const titleOf = "title"
+// groupAnnotation is the key of the annotation that holds the title of a flag's group in the help.
+const groupAnnotation = "title"
 
-// grouped puts the flags of set under a title in the help.
-func grouped(cmd *cobra.Command, title string, set *pflag.FlagSet) {
-	set.VisitAll(func(flag *pflag.Flag) { _ = cmd.Flags().SetAnnotation(flag.Name, titleOf, []string{title}) })
+// setGroup lists the flags of set under title in the help.
+func setGroup(cmd *cobra.Command, title string, set *pflag.FlagSet) {
+	set.VisitAll(func(flag *pflag.Flag) { _ = cmd.Flags().SetAnnotation(flag.Name, groupAnnotation, []string{title}) })
 }
 
-// usage writes how a command is used: the line, examples, what is below it, and the flags by their groups.
+// usage writes the usage of a command: its usage line, subcommands, and flags by group.
 func usage(cmd *cobra.Command) error {
 	out := cmd.OutOrStderr()
 	fmt.Fprintf(out, "Usage:\n  %s\n", cmd.UseLine())
-	if cmd.Example != "" {
-		fmt.Fprintf(out, "\nExamples:\n%s\n", cmd.Example)
-	}
 	if cmd.HasAvailableSubCommands() {
 		longest := 0
 		for _, below := range cmd.Commands() {
@@ -51,7 +48,7 @@ func usage(cmd *cobra.Command) error {
 	var titles []string
 	groups := map[string]*pflag.FlagSet{}
 	cmd.LocalFlags().VisitAll(func(flag *pflag.Flag) {
-		title := strings.Join(flag.Annotations[titleOf], "")
+		title := strings.Join(flag.Annotations[groupAnnotation], "")
 		if groups[title] == nil {
 			groups[title] = pflag.NewFlagSet(title, pflag.ContinueOnError)
 			groups[title].SortFlags = false

@@ -11,35 +11,30 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// linkCommand puts the provider's binary into dir under the name that it has as a command.
+// linkCommand makes the provider's binary available in dir under its name as a command.
 func linkCommand(dir string) error {
-	suffix := map[string]string{"windows": ".exe"}[runtime.GOOS]
-	binary, err := filepath.Abs(filepath.Join(".bin", "terraform-provider-ixtoken"+suffix))
+	binary, err := filepath.Abs(filepath.Join(".bin", "terraform-provider-ixtoken"+cli.Suffix))
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	link := filepath.Join(dir, "ixtoken"+suffix)
+	link := filepath.Join(dir, "ixtoken"+cli.Suffix)
 	if os.Symlink(binary, link) == nil {
 		return nil
 	}
-	text, err := os.ReadFile(binary) // Windows lets only some users make links
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(link, text, 0o700)
+	return cli.ReplaceProgram(binary, link) // Windows lets only some users make links
 }
 
-// commands shows the same binary as a command: check, and a token that curl takes from its standard input.
-func commands(ctx context.Context, dir string, platforms *simulator.Simulator) error {
+// demonstrateCommand runs the binary as a command: check, and a token for curl, which reads it from standard input.
+func demonstrateCommand(ctx context.Context, dir string, platforms *simulator.Simulator) error {
 	if err := linkCommand(dir); err != nil {
 		return err
 	}

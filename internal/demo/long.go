@@ -24,11 +24,11 @@ var longConfiguration string
 
 const (
 	shortLife = 2 * time.Second
-	calls     = 5 // a second apart
+	calls     = 5 // one per second
 )
 
-// callAgain calls an API several times and leaves the statuses in a file.
-func callAgain(ctx context.Context, name string) error {
+// callRepeatedly calls an API several times and writes the statuses to a file.
+func callRepeatedly(ctx context.Context, name string) error {
 	var statuses []string
 	for range calls {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, os.Getenv("API_URL"), nil)
@@ -54,11 +54,11 @@ func callAgain(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(answer{}.file(name), left, 0o600)
+	return os.WriteFile(apiAnswer{}.file(name), left, 0o600)
 }
 
-// outlast shows an apply that takes longer than a token lasts, with a token and through the proxy.
-func outlast(ctx context.Context, dir string, platforms *simulator.Simulator) error {
+// demonstrateLongApply runs an apply that takes longer than a token lasts, with a token and through the proxy.
+func demonstrateLongApply(ctx context.Context, dir string, platforms *simulator.Simulator) error {
 	platforms.Interxion.SetLifetime(shortLife, 0)
 	workspace, err := cli.Open(dir, os.Getenv("TF_ACC_TERRAFORM_PATH"), ".bin")
 	if err != nil {
@@ -96,9 +96,9 @@ func outlast(ctx context.Context, dir string, platforms *simulator.Simulator) er
 	return nil
 }
 
-// statusesOf are what a command has left.
+// statusesOf reads the statuses that callRepeatedly has written.
 func statusesOf(workspace *cli.Workspace, name string) ([]string, error) {
-	left, err := os.ReadFile(filepath.Join(workspace.Dir, answer{}.file(name)))
+	left, err := os.ReadFile(filepath.Join(workspace.Dir, apiAnswer{}.file(name)))
 	if err != nil {
 		return nil, err
 	}

@@ -1,14 +1,18 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command demo shows the provider at work, without an account anywhere: a simulator of the platforms on loopback,
-// a real apply that obtains a token of each as an ephemeral value, a call of each protected API with it, another provider
-// that is configured with one, and an apply that takes longer than a token lasts. It runs the providers in .bin and the CLI in TF_ACC_TERRAFORM_PATH.
+// Command demo demonstrates the provider without an account. It starts a simulator of the platforms on loopback, and runs
+// applies with a real CLI:
 //
-//	demo                runs the demo
+//   - one obtains a token of each platform, calls each API with its token, and configures another provider with a token,
+//   - one takes longer than a token lasts, and uses an API proxy.
+//
+// Then it runs the binary as a command. It uses the providers in .bin and the CLI in TF_ACC_TERRAFORM_PATH.
+//
+//	demo                runs the demonstration
 //	demo shell          starts the simulator, and a shell in which every example works
-//	demo call PLATFORM  is what the demo's configuration runs: it calls API_URL with AUTHORIZATION
-//	demo calls NAME     does so several times
+//	demo call PLATFORM  calls API_URL with the header AUTHORIZATION; the demo's configuration runs it
+//	demo calls NAME     does the same several times
 package main
 
 import (
@@ -40,7 +44,7 @@ func main() {
 	case len(os.Args) == 3 && os.Args[1] == "call":
 		err = call(ctx, os.Args[2])
 	case len(os.Args) == 3 && os.Args[1] == "calls":
-		err = callAgain(ctx, os.Args[2])
+		err = callRepeatedly(ctx, os.Args[2])
 	case len(os.Args) == 2 && os.Args[1] == "shell":
 		err = shell()
 	default:
@@ -53,16 +57,17 @@ func main() {
 	}
 }
 
-// answer is what call leaves for run: output of a local-exec with ephemeral values is suppressed.
-type answer struct {
+// apiAnswer is what call writes to a file for run. Terraform suppresses the output of a local-exec that uses ephemeral
+// values.
+type apiAnswer struct {
 	Status    string
 	Body      json.RawMessage
 	ExpiresIn string
 }
 
-func (answer) file(platform string) string { return platform + ".json" }
+func (apiAnswer) file(platform string) string { return platform + ".json" }
 
-// call calls a protected API with the token in the environment.
+// call calls an API with the token in the environment.
 func call(ctx context.Context, platform string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, os.Getenv("API_URL"), nil)
 	if err != nil {
@@ -78,11 +83,11 @@ func call(ctx context.Context, platform string) error {
 	if err != nil {
 		return err
 	}
-	left, err := json.Marshal(answer{Status: response.Status, Body: body, ExpiresIn: os.Getenv("EXPIRES_IN")})
+	left, err := json.Marshal(apiAnswer{Status: response.Status, Body: body, ExpiresIn: os.Getenv("EXPIRES_IN")})
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(answer{}.file(platform), left, 0o600)
+	return os.WriteFile(apiAnswer{}.file(platform), left, 0o600)
 }
 
 func run(ctx context.Context) (err error) {
@@ -119,16 +124,16 @@ func run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := outlast(ctx, filepath.Join(dir, "long"), platforms); err != nil {
+	if err := demonstrateLongApply(ctx, filepath.Join(dir, "long"), platforms); err != nil {
 		return err
 	}
-	if err := commands(ctx, filepath.Join(dir, "bin"), platforms); err != nil {
+	if err := demonstrateCommand(ctx, filepath.Join(dir, "bin"), platforms); err != nil {
 		return err
 	}
-	return proveAbsence(dir, all)
+	return scanForSecrets(dir, all)
 }
 
-// prepare writes the configuration and sets the environment as a user would.
+// prepare writes the configuration and sets the environment variables that a user would set.
 func prepare(dir string, platforms *simulator.Simulator) (*cli.Workspace, error) {
 	workspace, err := cli.Open(dir, os.Getenv("TF_ACC_TERRAFORM_PATH"), ".bin", "mastercard/restapi")
 	if err != nil {
@@ -151,13 +156,13 @@ func prepare(dir string, platforms *simulator.Simulator) (*cli.Workspace, error)
 	return workspace, workspace.Write("main.tf", configuration)
 }
 
-// report says what one platform was asked, and what its protected API answered.
+// report prints the requests that one platform has received, and the answer of its API.
 func report(workspace *cli.Workspace, platform *simulator.Platform) error {
-	left, err := os.ReadFile(filepath.Join(workspace.Dir, answer{}.file(platform.Name())))
+	left, err := os.ReadFile(filepath.Join(workspace.Dir, apiAnswer{}.file(platform.Name())))
 	if err != nil {
 		return err
 	}
-	var got answer
+	var got apiAnswer
 	if err := json.Unmarshal(left, &got); err != nil {
 		return err
 	}
@@ -180,8 +185,8 @@ func report(workspace *cli.Workspace, platform *simulator.Platform) error {
 	return nil
 }
 
-// proveAbsence looks for every secret and token, in every common encoding, in everything that the run left on disk.
-func proveAbsence(dir string, all []*simulator.Platform) error {
+// scanForSecrets searches all files of the run for every secret and token, in every common encoding.
+func scanForSecrets(dir string, all []*simulator.Platform) error {
 	secrets := map[string]string{}
 	for _, platform := range all {
 		secrets["the client secret of "+platform.Name()] = platform.Credentials().ClientSecret

@@ -20,9 +20,9 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/standin"
 )
 
-// shell starts a simulator, and a shell beside a copy of the examples, with all that they need in the environment.
+// shell starts a simulator, and a shell in a copy of the examples with all variables that they need.
 func shell() (err error) {
-	// The shell itself deals with Ctrl-C.
+	// Ctrl-C is not here: the shell handles it.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGHUP, syscall.SIGTERM)
 	defer stop()
 	ground, err := playground.Start(simulator.Options{})
@@ -53,7 +53,7 @@ func shell() (err error) {
 	}
 	workspace.Env = append(ground.Environment(),
 		"PATH="+strings.Join([]string{bin, filepath.Dir(path), os.Getenv("PATH")}, string(filepath.ListSeparator)),
-		"IXTOKEN_CACHE_DIR=", // the user's own is none of the simulator's
+		"IXTOKEN_CACHE_DIR=", // keeps the simulator's tokens out of the user's cache
 		"NO_PROXY=127.0.0.1,localhost,"+os.Getenv("NO_PROXY"), "no_proxy=127.0.0.1,localhost,"+os.Getenv("no_proxy"))
 	name := filepath.Base(path)
 	fmt.Printf(`A simulator of all platforms listens on loopback, and a Vault server beside it. In this shell, which
@@ -72,7 +72,7 @@ To call an API without Terraform:
 `, name, name)
 	command := workspace.Shell(ctx)
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
-	// How the shell's last command ended is nobody's business here.
+	// An exit status other than 0 is that of the user's last command, and no error of the demo.
 	if err := command.Run(); !errors.As(err, new(*exec.ExitError)) && err != nil {
 		return err
 	}

@@ -1,9 +1,9 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command install puts the provider in .bin where "init" looks before it asks a registry: for the CLI that is named, and for
-// each Terraform and OpenTofu on the PATH. As "install command" it puts the same binary where programs are, under the name
-// ixtoken.
+// Command install copies the provider in .bin to the directory in which "init" looks before it asks a registry. It does so
+// for the CLIs in its arguments, and for each Terraform and OpenTofu on the PATH. "install command" copies the same binary
+// to the directory for programs, as ixtoken.
 package main
 
 import (
@@ -37,7 +37,7 @@ func run(ctx context.Context, clis []string) error {
 			clis = append(clis, path)
 		}
 	}
-	dir, err := plugins()
+	dir, err := pluginDir()
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func run(ctx context.Context, clis []string) error {
 	fmt.Print(`"init" takes it from there, and looks for no release until you remove the directory. After another
 "make install", remove the provider's block from .terraform.lock.hcl and run "init" again.
 `)
-	if where := ownRules(); where != "" {
+	if where := installationConfig(); where != "" {
 		fmt.Printf(`
 But %s has a block "provider_installation", which hides that directory. Add to the block:
 
@@ -82,9 +82,9 @@ func install(ctx context.Context, path, dir string) error {
 	return nil
 }
 
-// plugins is a directory of the user's in which both CLIs look by themselves ("Implied Local Mirror Directories"). It is not
-// the one beside Terraform's configuration: OpenTofu looks for its own there once that exists.
-func plugins() (string, error) {
+// pluginDir returns a directory of the user's in which both CLIs look by default ("Implied Local Mirror Directories"). It is
+// not the one beside Terraform's configuration: if OpenTofu's own directory exists, OpenTofu ignores that one.
+func pluginDir() (string, error) {
 	home, err := os.UserHomeDir()
 	switch runtime.GOOS {
 	case "windows":
@@ -98,8 +98,9 @@ func plugins() (string, error) {
 	return filepath.Join(home, ".local", "share", "terraform", "plugins"), err
 }
 
-// ownRules returns the user's CLI configuration if that says where providers come from; "": none does.
-func ownRules() string {
+// installationConfig returns the path of the user's CLI configuration if it has a block provider_installation; empty: it has
+// none.
+func installationConfig() string {
 	home, _ := os.UserHomeDir()
 	files := []string{
 		os.Getenv("TF_CLI_CONFIG_FILE"),

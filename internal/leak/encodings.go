@@ -18,7 +18,8 @@ import (
 	"unicode/utf16"
 )
 
-// encoding is a way to write a value down. One that depends on what stands before the value has several forms.
+// encoding is a way to write a value as text. An encoding has several forms if its text depends on the value's position or
+// on the program that writes it.
 type encoding struct {
 	name  string
 	forms func(string) []string
@@ -27,8 +28,8 @@ type encoding struct {
 // encoded is a value in one form.
 type encoded struct{ encoding, text string }
 
-// encode returns value as it is, in every encoding, and in every two of them, one after the other, unless both are
-// binary: a JSON string in base64, a base64 text in a URL.
+// encode returns value unchanged, in every encoding, and in every pair of encodings, such as a JSON string in base64. It
+// leaves out pairs of two binary encodings.
 func encode(value string) []encoded {
 	seen := map[string]bool{}
 	var all []encoded
@@ -61,14 +62,14 @@ func encode(value string) []encoded {
 	return all
 }
 
-// textual encodings leave ordinary characters as they are.
+// textual encodings leave ordinary characters unchanged.
 var textual = []encoding{
 	{"URL query", func(text string) []string {
 		escaped := url.QueryEscape(text)
 		return eitherCase(
 			escaped,
 			strings.ReplaceAll(escaped, "+", "%20"),
-			// JavaScript's encodeURIComponent and Java's URLEncoder spare other characters than Go.
+			// JavaScript's encodeURIComponent and Java's URLEncoder leave other characters unescaped than Go.
 			strings.NewReplacer("+", "%20", "%21", "!", "%2A", "*", "%27", "'", "%28", "(", "%29", ")").Replace(escaped),
 			strings.NewReplacer("~", "%7E", "%2A", "*").Replace(escaped),
 		)
@@ -107,14 +108,14 @@ var textual = []encoding{
 	}},
 }
 
-// jsonPlain undoes what encoding/json escapes for the sake of HTML.
+// jsonPlain undoes the escapes that encoding/json adds for HTML.
 var jsonPlain = strings.NewReplacer(`\\`, `\\`, `\u003c`, "<", `\u003e`, ">", `\u0026`, "&")
 
 // binaries change every character.
 var binaries = []encoding{
 	{"base64", func(text string) []string {
 		var forms []string
-		for offset := range 3 { // in a longer value, "id:secret", the digits depend on the length of what comes before
+		for offset := range 3 { // inside a longer value, such as "id:secret", the digits depend on the position
 			forms = append(forms,
 				digits(base64.RawStdEncoding.EncodeToString, text, offset, 6),
 				digits(base64.RawURLEncoding.EncodeToString, text, offset, 6))
@@ -140,7 +141,7 @@ var binaries = []encoding{
 	{`\x throughout`, each(`\x%02x`, `\x%02X`)},
 	{"octal throughout", each(`\%03o`)},
 	{"HTML entities throughout", each("&#%d;", "&#x%x;", "&#x%X;")},
-	{"numbers", each("%d ", "%d,", "%d, ", "0x%x, ")}, // how fmt and encoders print bytes
+	{"numbers", each("%d ", "%d,", "%d, ", "0x%x, ")}, // as fmt and encoders print bytes
 	{"UTF-16", func(text string) []string {
 		units := utf16.Encode([]rune(text))
 		little, _ := binary.Append(nil, binary.LittleEndian, units) // never fails for numbers
@@ -149,7 +150,7 @@ var binaries = []encoding{
 	}},
 }
 
-// each writes every byte in one of the formats.
+// each returns forms in which every byte is written in a format, one form per format.
 func each(formats ...string) func(string) []string {
 	tables := make([][256]string, len(formats))
 	for i, format := range formats {
@@ -170,17 +171,17 @@ func each(formats ...string) func(string) []string {
 	}
 }
 
-// digits encodes text after offset other bytes, and returns the digits, of so many bits each, that depend on text
-// alone.
+// digits encodes text after offset other bytes, and returns those digits that depend on text only. Each digit has width
+// bits.
 func digits(encode func([]byte) string, text string, offset, width int) string {
 	all := encode(append(make([]byte, offset), text...))
 	return all[(8*offset+width-1)/width : 8*(offset+len(text))/width]
 }
 
-// inner takes off the quotes.
+// inner removes the quotes.
 func inner(quoted string) string { return quoted[1 : len(quoted)-1] }
 
-// eitherCase adds to each text the one with the other case in its hexadecimal escapes.
+// eitherCase adds to each text its variants with lower-case and upper-case hexadecimal escapes.
 func eitherCase(texts ...string) []string {
 	all := texts
 	for _, text := range texts {
@@ -189,7 +190,7 @@ func eitherCase(texts ...string) []string {
 	return all
 }
 
-// recase changes the digits after "%" and "\u".
+// recase changes the case of the digits after "%" and "\u".
 func recase(text string, change func(string) string) string {
 	out := []byte(text)
 	for i := range out {

@@ -17,10 +17,10 @@ import (
 
 const (
 	nesting  = 6       // archives inside archives
-	unpacked = 1 << 30 // bytes that one archive member may unpack to
+	unpacked = 1 << 30 // the size limit of an artefact or an unpacked archive member, in bytes
 )
 
-// Reader looks through what r holds, and through what that holds in zip, gzip and zlib.
+// Reader searches the text of r and, inside it, the members of zip, gzip and zlib archives.
 func (s *Scanner) Reader(where string, r io.Reader) ([]Finding, error) {
 	text, err := io.ReadAll(io.LimitReader(r, unpacked+1))
 	if err != nil {
@@ -29,20 +29,20 @@ func (s *Scanner) Reader(where string, r io.Reader) ([]Finding, error) {
 	if len(text) > unpacked {
 		return nil, fmt.Errorf("%s: too long to look through", where)
 	}
-	return s.deep(where, text, nesting), nil
+	return s.scanNested(where, text, nesting), nil
 }
 
-// File looks through the file at path, as Reader does.
+// File searches the file at path as Reader does.
 func (s *Scanner) File(path string) ([]Finding, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	return s.deep(path, text, nesting), nil
+	return s.scanNested(path, text, nesting), nil
 }
 
-// Tree looks through every regular file under dir, every name, and every target of a symbolic link, none of which it
-// follows.
+// Tree searches every regular file under dir, every file name, and the targets of symbolic links. It does not follow the
+// links.
 func (s *Scanner) Tree(dir string) ([]Finding, error) {
 	var found []Finding
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -65,25 +65,25 @@ func (s *Scanner) Tree(dir string) ([]Finding, error) {
 	return found, err
 }
 
-// deep looks through text and what is packed in it.
-func (s *Scanner) deep(where string, text []byte, depth int) []Finding {
+// scanNested searches text and the archives in it, up to depth levels.
+func (s *Scanner) scanNested(where string, text []byte, depth int) []Finding {
 	found := s.Text(where, text)
 	if depth == 0 {
 		return found
 	}
 	for _, member := range unpack(text) {
-		found = append(found, s.deep(where+"!"+member.name, member.text, depth-1)...)
+		found = append(found, s.scanNested(where+"!"+member.name, member.text, depth-1)...)
 	}
 	return found
 }
 
-// member is a file in an archive.
+// member is a part of an archive: a file, a name or a comment.
 type member struct {
 	name string
 	text []byte
 }
 
-// unpack returns what is packed in text as far as it can be read; nothing, if text is no archive.
+// unpack returns the members of an archive, as far as they can be read; nil: text is not an archive.
 func unpack(text []byte) []member {
 	var members []member
 	if archive, err := zip.NewReader(bytes.NewReader(text), int64(len(text))); err == nil {
@@ -104,7 +104,7 @@ func unpack(text []byte) []member {
 	return members
 }
 
-// readable reads as far as it goes: what is damaged further on may hold a secret all the same.
+// readable reads up to the first error. The part before damaged data may contain a secret.
 func readable(r io.Reader) []byte {
 	text, _ := io.ReadAll(io.LimitReader(r, unpacked))
 	return text

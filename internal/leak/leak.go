@@ -1,9 +1,8 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package leak looks for secrets in what a program leaves behind: output, logs, files, archives, process arguments. It
-// is for tests, and shares nothing with the code that keeps the secrets out, so that a form which one of the two has
-// forgotten is found by the other.
+// Package leak searches the artefacts of a program for secrets: output, logs, files, archives, process arguments. It is for
+// tests. It shares no code with the scrubber of package clients, so that it finds encodings that the scrubber misses.
 package leak
 
 import (
@@ -15,16 +14,16 @@ import (
 	"sync/atomic"
 )
 
-// least is the length in bytes of the shortest piece of a secret that counts. What cuts a secret, or wraps it at a
-// blank, must not hide it; pieces that are much shorter occur by chance.
-const least = 8
+// minPiece is the length of the shortest piece of a secret that counts, in bytes. A secret that was cut or wrapped must be
+// found too. Much shorter pieces occur by chance.
+const minPiece = 8
 
-// Scanner knows secrets in every encoding. It is safe for concurrent use.
+// Scanner searches for secrets in every encoding. It is safe for concurrent use.
 type Scanner struct {
 	forms []form
-	index map[uint64][]place
-	sieve []uint64 // a bit for each hash of a key of index
-	shift int
+	index map[uint64][]place // by eight bytes of a form
+	sieve []uint64           // one bit for each hash of a key of index: most positions need no look-up in index
+	shift int                // how far to shift a hash to get the number of its bit
 
 	artefacts, bytes atomic.Int64
 }
@@ -34,23 +33,23 @@ type form struct {
 	secret   string // its name
 	encoding string
 	text     string
-	need     int // bytes of text that tell as much as the least piece of the secret
+	need     int // how many bytes of text correspond to minPiece bytes of the secret
 }
 
-// place is where in a form a key of the index stands.
+// place is the position of a key of the index in a form.
 type place struct{ form, offset int }
 
-// Finding is a place where a secret stands. It does not hold the secret.
+// Finding says where a secret was found. It does not contain the secret.
 type Finding struct {
-	Where    string // the artefact; what is inside an archive comes after "!"
+	Where    string // the artefact; a member of an archive follows "!"
 	Secret   string // the secret's name
 	Encoding string
-	Offset   int // of the first byte, in the artefact
-	Length   int // bytes found
-	Whole    bool
+	Offset   int  // of the first byte, in the artefact
+	Length   int  // in bytes
+	Whole    bool // the whole secret was found, not a piece
 }
 
-// String says where and what in one line.
+// String describes the finding in one line.
 func (f Finding) String() string {
 	part := "a piece of "
 	if f.Whole {
@@ -59,23 +58,24 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%s: %s%s as %s (%d bytes at %d)", f.Where, part, f.Secret, f.Encoding, f.Length, f.Offset)
 }
 
-// New returns a Scanner for secrets by name. It panics if one is shorter than 8 bytes: that would be found everywhere.
+// New returns a Scanner for secrets, which are given by name. It panics if a secret is shorter than 8 bytes, because that
+// would be found everywhere.
 func New(secrets map[string]string) *Scanner {
 	s := &Scanner{index: map[uint64][]place{}}
 	for _, name := range slices.Sorted(maps.Keys(secrets)) {
-		if len(secrets[name]) < least {
+		if len(secrets[name]) < minPiece {
 			panic("leak: " + name + " is too short to look for")
 		}
 		for _, f := range encode(secrets[name]) {
-			need := max(least, (least*len(f.text)+len(secrets[name])-1)/len(secrets[name]))
+			need := max(minPiece, (minPiece*len(f.text)+len(secrets[name])-1)/len(secrets[name]))
 			if need <= len(f.text) {
 				s.forms = append(s.forms, form{name, f.encoding, f.text, need})
 			}
 		}
 	}
 	for i, f := range s.forms {
-		// Whatever piece of f.need bytes is found, it holds one of these keys.
-		for offset := 0; offset+least <= len(f.text); offset += f.need - least + 1 {
+		// Each piece of f.need bytes contains one of these keys.
+		for offset := 0; offset+minPiece <= len(f.text); offset += f.need - minPiece + 1 {
 			key := load(f.text[offset:])
 			s.index[key] = append(s.index[key], place{i, offset})
 		}
@@ -89,21 +89,22 @@ func New(secrets map[string]string) *Scanner {
 	return s
 }
 
-func load[T string | []byte](text T) uint64 { return binary.LittleEndian.Uint64([]byte(text[:least])) }
+func load[T string | []byte](text T) uint64 {
+	return binary.LittleEndian.Uint64([]byte(text[:minPiece]))
+}
 
-// hash spreads the keys (Fibonacci hashing); its upper bits are the good ones.
+// hash spreads the keys (Fibonacci hashing). Use its upper bits, which are spread best.
 func hash(key uint64) uint64 { return key * 0x9e3779b97f4a7c15 }
 
-// Scanned returns how many artefacts and bytes have been looked through.
+// Scanned returns how many artefacts and bytes have been searched.
 func (s *Scanner) Scanned() (artefacts, bytes int64) { return s.artefacts.Load(), s.bytes.Load() }
 
-// Text looks through one artefact as it is. Each secret is reported once, in the form and at the place that show most
-// of it.
+// Text searches one artefact without unpacking it. It reports each secret once: the finding that shows most of it.
 func (s *Scanner) Text(where string, text []byte) []Finding {
 	s.artefacts.Add(1)
 	s.bytes.Add(int64(len(text)))
 	best := map[string]match{}
-	for i := 0; i+least <= len(text); i++ {
+	for i := 0; i+minPiece <= len(text); i++ {
 		key := binary.LittleEndian.Uint64(text[i:])
 		if h := hash(key) >> s.shift; s.sieve[h/64]&(1<<(h%64)) == 0 {
 			continue
@@ -129,13 +130,13 @@ type match struct {
 	offset, length int
 }
 
-// extend grows the key of f at offset, which stands in text at i, as far as the two agree.
+// extend returns the longest match around a key that is at offset in f and at i in text.
 func (f *form) extend(text []byte, i, offset int) match {
 	before := 0
 	for before < min(i, offset) && text[i-before-1] == f.text[offset-before-1] {
 		before++
 	}
-	after := least
+	after := minPiece
 	for after < min(len(text)-i, len(f.text)-offset) && text[i+after] == f.text[offset+after] {
 		after++
 	}

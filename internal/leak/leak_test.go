@@ -377,8 +377,8 @@ func TestAPieceIsFoundWhereverItWasCutOut(t *testing.T) {
 	t.Parallel()
 	s := New(secrets)
 	for name, value := range secrets {
-		for i := range len(value) - least + 1 {
-			piece := value[i : i+least]
+		for i := range len(value) - minPiece + 1 {
+			piece := value[i : i+minPiece]
 			for _, text := range []string{piece, "<" + hex.EncodeToString([]byte(piece)) + ">", everyByte("%%%02X", piece)} {
 				if found := s.Text("log", []byte(text)); len(found) != 1 || found[0].Secret != name {
 					t.Errorf("%s: of the bytes from %d, found %v", name, i, found)

@@ -44,7 +44,7 @@ func TestGrantsRefuseWhatInputsRefuse(t *testing.T) { // C15, C17
 	}
 }
 
-func TestDirectoriesThatNobodyMeantAreRefused(t *testing.T) { // F16
+func TestDirectoriesThatCannotBeMeantAreRefused(t *testing.T) { // F16
 	for text, want := range map[string]string{
 		"~": `starts with "~"`, "~/cache": `starts with "~"`, "$HOME/.cache/ixtoken": "placeholder", "$home/x": "placeholder", "/tmp/$USER": "placeholder", "${HOME}/x": "placeholder", "/x/${a.b}": "placeholder",
 		"$(mktemp -d)": "placeholder", "$(Agent.TempDirectory)/x": "placeholder", "$env:TEMP\\x": "placeholder", "%TEMP%\\x": "placeholder", "/x/%Temp%": "placeholder",

@@ -1,8 +1,8 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package playground is where every example works without an account: the platforms of the simulator, a Vault server,
-// and the variables that the examples read.
+// Package playground provides everything that the examples need without an account: the platforms of the simulator, a Vault
+// server, and the environment variables that the examples read.
 package playground
 
 import (
@@ -11,13 +11,13 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// Playground is what the examples talk to, on loopback.
+// Playground is the servers that the examples use, on loopback.
 type Playground struct {
 	*simulator.Simulator
 	Vault *Vault
 }
 
-// Start starts the platforms, and a Vault server with the secret that an example expects.
+// Start starts the platforms, and a Vault server with the secret that one example expects.
 func Start(options simulator.Options) (*Playground, error) {
 	platforms, err := simulator.Start(options)
 	if err != nil {
@@ -28,16 +28,16 @@ func Start(options simulator.Options) (*Playground, error) {
 	return &Playground{platforms, vault}, nil
 }
 
-// Close ends all of it.
+// Close stops all servers.
 func (p *Playground) Close() error {
 	p.Vault.server.Close()
 	return p.Simulator.Close()
 }
 
-// Environment returns all that the examples look for, as "NAME=value": credentials, and values for the variables that
-// have no default, or one that is a platform's own URL.
+// Environment returns the variables for the examples, as "NAME=value": credentials, and the input variables that have no
+// default or whose default is the URL of a real platform.
 func (p *Playground) Environment() []string {
-	lab := p.Equinix.Credentials() // it has one account only
+	lab := p.Equinix.Credentials() // the simulator has only one account, so both accounts of the example are the same
 	idToken, err := p.Issuer.Token(24 * time.Hour)
 	if err != nil {
 		panic(err) // signing fails only if the machine has no random numbers

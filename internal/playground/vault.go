@@ -12,10 +12,10 @@ import (
 	"sync"
 )
 
-// Vault is a Vault server with nothing but secrets of the engine KV, version 2, in memory.
+// Vault is a Vault server that has only the secrets engine KV, version 2, in memory.
 type Vault struct {
 	server *httptest.Server
-	token  string // of the only user
+	token  string // the only one that is accepted
 
 	mu      sync.Mutex
 	secrets map[string]map[string]any // by mount and name, joined by "/data/"

@@ -23,14 +23,14 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-// accessToken is what the ephemeral resources and the data source of a platform share. stored tells the data source.
+// accessToken is what the ephemeral resources and the data source of a platform share.
 type accessToken struct {
 	platforms.Platform
-	stored   bool
-	provider *configured
+	stored   bool          // the results are stored in the state: this is a data source
+	provider *providerData // nil before Configure
 }
 
-// open obtains the token for one block and returns the block's result: what was configured, and the outputs.
+// open obtains the token for one block. The object that it returns has the configured values and the outputs.
 func (a *accessToken) open(ctx context.Context, block types.Object) (types.Object, clients.Token, diag.Diagnostics) {
 	config := values(block.Attributes())
 	found, diags := a.settings(block)
@@ -48,18 +48,18 @@ func (a *accessToken) open(ctx context.Context, block types.Object) (types.Objec
 	result := maps.Clone(config)
 	for _, in := range a.Inputs {
 		if in.Output != nil && config[in.Name].IsNull() {
-			result[in.Name] = value(false, in.Output(token))
+			result[in.Name] = attributeValue(false, in.Output(token))
 		}
 	}
 	for _, out := range outputs(a.Platform, a.stored) {
-		result[out.Name] = value(out.Number, out.Value(token))
+		result[out.Name] = attributeValue(out.Number, out.Value(token))
 	}
 	object, problems := types.ObjectValue(block.AttributeTypes(ctx), result)
 	diags.Append(problems...)
 	return object, token, diags
 }
 
-// settings are the values for one block, complete and checked unless there is an error.
+// settings looks up and checks the values for one block. They are complete and valid unless there is an error.
 func (a *accessToken) settings(block types.Object) (platforms.Settings, diag.Diagnostics) {
 	found, bad := a.Resolve(values(block.Attributes()).source(fromBlock), a.provider.blocks[a.Name].source(fromProviderBlock),
 		platforms.Environment(os.Getenv), platforms.Defaults())
@@ -70,7 +70,7 @@ func (a *accessToken) settings(block types.Object) (platforms.Settings, diag.Dia
 	return found, diags
 }
 
-// validateBlock reports what is wrong with a block before anything is sent.
+// validateBlock checks what a block sets, as far as the values are known.
 func (a *accessToken) validateBlock(block types.Object) diag.Diagnostics {
 	set, faults, decided := a.Validate(values(block.Attributes()).source(fromBlock))
 	if a.stored && decided && len(faults) == 0 {
@@ -101,13 +101,13 @@ func (e *ephemeralToken) Metadata(_ context.Context, _ ephemeral.MetadataRequest
 
 func (e *ephemeralToken) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ephemeral.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "An OAuth 2.0 access token for " + e.About + ". It is in no state and no plan.",
+		MarkdownDescription: "An OAuth 2.0 access token for " + e.About + ". It is not stored: not in the state, and not in plan files.",
 		Attributes:          blockAttributes(e.Platform, e.stored),
 	}
 }
 
 func (e *ephemeralToken) Configure(_ context.Context, req ephemeral.ConfigureRequest, _ *ephemeral.ConfigureResponse) {
-	e.provider, _ = req.ProviderData.(*configured)
+	e.provider, _ = req.ProviderData.(*providerData)
 }
 
 func (e *ephemeralToken) ValidateConfig(ctx context.Context, req ephemeral.ValidateConfigRequest, resp *ephemeral.ValidateConfigResponse) {
@@ -117,11 +117,11 @@ func (e *ephemeralToken) ValidateConfig(ctx context.Context, req ephemeral.Valid
 	}
 }
 
-// expiryKey is the private data in which Close finds when the token ends. It holds nothing else: private data crosses
-// the wire to the CLI.
+// expiryKey is the key of the private data that tells Close when the token ends. Private data goes to the CLI, so it must
+// not contain a secret.
 const expiryKey = "expires_at"
 
-// Open obtains the token. There is no Renew: Terraform calls it, but takes no new token from it.
+// Open obtains the token. There is no Renew, because Terraform cannot take a new token from it.
 func (e *ephemeralToken) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephemeral.OpenResponse) {
 	var block types.Object
 	if resp.Diagnostics.Append(req.Config.Get(ctx, &block)...); resp.Diagnostics.HasError() {
@@ -138,7 +138,7 @@ func (e *ephemeralToken) Open(ctx context.Context, req ephemeral.OpenRequest, re
 	}
 }
 
-// Close ends nothing: other blocks share the token. It says if the token ended while it was still in use.
+// Close warns if the token ended while it was in use. It does not revoke the token, which other blocks share.
 func (e *ephemeralToken) Close(ctx context.Context, req ephemeral.CloseRequest, resp *ephemeral.CloseResponse) {
 	stored, diags := req.Private.GetKey(ctx, expiryKey)
 	resp.Diagnostics.Append(diags...)
@@ -166,13 +166,13 @@ func (d *dataToken) Schema(_ context.Context, _ datasource.SchemaRequest, resp *
 		attributes[name] = attribute
 	}
 	resp.Schema = dataschema.Schema{
-		MarkdownDescription: "An OAuth 2.0 access token for " + d.About + ". **It is stored in the state and in plan files**; the ephemeral resource of the same name is not.",
+		MarkdownDescription: "An OAuth 2.0 access token for " + d.About + ". **It is stored in the state and in plan files.** The ephemeral resource of the same name does not store it.",
 		Attributes:          attributes,
 	}
 }
 
 func (d *dataToken) Configure(_ context.Context, req datasource.ConfigureRequest, _ *datasource.ConfigureResponse) {
-	d.provider, _ = req.ProviderData.(*configured)
+	d.provider, _ = req.ProviderData.(*providerData)
 }
 
 func (d *dataToken) ValidateConfig(ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse) {

@@ -26,7 +26,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// factories serve the provider from this process, and echo, which stores in the state what is ephemeral elsewhere.
+// factories serve the provider from this process, and the provider echo, which stores ephemeral values in the state.
 var factories = map[string]func() (tfprotov6.ProviderServer, error){
 	"ixtoken": func() (tfprotov6.ProviderServer, error) {
 		return provider.NewServer(provider.Options{Version: "test"}), nil
@@ -34,8 +34,8 @@ var factories = map[string]func() (tfprotov6.ProviderServer, error){
 	"echo": echoprovider.NewProviderServer(),
 }
 
-// start starts the simulator and puts its credentials where users put theirs.
-func start(t *testing.T) *simulator.Simulator {
+// startSimulator starts a simulator and sets the environment variables with its credentials.
+func startSimulator(t *testing.T) *simulator.Simulator {
 	t.Helper()
 	s, err := simulator.Start(simulator.Options{})
 	if err != nil {
@@ -73,8 +73,8 @@ func bearerOf(p *simulator.Platform) knownvalue.Check {
 	})
 }
 
-// in checks for a time that far from now, give or take a minute.
-func in(lifetime time.Duration) knownvalue.Check {
+// expiresIn returns a check for a time that is lifetime from now, with a tolerance of one minute.
+func expiresIn(lifetime time.Duration) knownvalue.Check {
 	return knownvalue.StringFunc(func(text string) error {
 		at, err := time.Parse("2006-01-02T15:04:05Z", text)
 		if err == nil && time.Until(at)-lifetime > time.Minute || lifetime-time.Until(at) > time.Minute {
@@ -93,18 +93,18 @@ func secondsUpTo(limit int64) knownvalue.Check {
 	})
 }
 
-func text(value string) knownvalue.Check { return knownvalue.StringExact(value) }
+func exactText(value string) knownvalue.Check { return knownvalue.StringExact(value) }
 
-// outputs are what every platform's token has, and more.
+// outputs returns checks for the outputs that every platform has, and for those in more.
 func outputs(p *simulator.Platform, more map[string]knownvalue.Check) map[string]knownvalue.Check {
 	all := map[string]knownvalue.Check{
 		"access_token":  issuedBy(p),
 		"authorization": bearerOf(p),
-		"token_type":    text("Bearer"),
-		"expires_at":    in(time.Hour),
+		"token_type":    exactText("Bearer"),
+		"expires_at":    expiresIn(time.Hour),
 		"expires_in":    secondsUpTo(3600),
 		"min_validity":  knownvalue.Null(),
-		"client_id":     knownvalue.Null(), // what comes from the environment is not written back
+		"client_id":     knownvalue.Null(), // a value from the environment is not written back
 	}
 	for name, check := range more {
 		all[name] = check
@@ -115,9 +115,9 @@ func outputs(p *simulator.Platform, more map[string]knownvalue.Check) map[string
 type tokenTest struct {
 	name     string
 	platform func(*simulator.Simulator) *simulator.Platform
-	kind     string // interxion, …
+	kind     string // the platform's name, such as interxion
 	block    string
-	grants   []string // that one opening sends
+	grants   []string // of the requests of one Open
 	want     map[string]knownvalue.Check
 }
 
@@ -131,22 +131,22 @@ func tokenTests(s *simulator.Simulator) []tokenTest {
 		{
 			"Interxion", interxion, "interxion", "",
 			[]string{"client_credentials"},
-			map[string]knownvalue.Check{"scope": text(simulator.InterxionScopes), "scopes": knownvalue.Null()},
+			map[string]knownvalue.Check{"scope": exactText(simulator.InterxionScopes), "scopes": knownvalue.Null()},
 		},
 		{
 			"Interxion with scopes", interxion, "interxion", `scopes = ["ixapi.read"]`,
 			[]string{"client_credentials"},
-			map[string]knownvalue.Check{"scope": text("ixapi.read")},
+			map[string]knownvalue.Check{"scope": exactText("ixapi.read")},
 		},
 		{
 			"Equinix", equinix, "equinix", `min_validity = "10m"`,
 			[]string{"client_credentials"},
-			map[string]knownvalue.Check{"user_name": knownvalue.NotNull(), "min_validity": text("10m")},
+			map[string]knownvalue.Check{"user_name": knownvalue.NotNull(), "min_validity": exactText("10m")},
 		},
 		{
 			"Equinix password", equinix, "equinix", `grant_type = "password"`,
 			[]string{"password"},
-			map[string]knownvalue.Check{"user_name": text(user), "grant_type": text("password")},
+			map[string]knownvalue.Check{"user_name": exactText(user), "grant_type": exactText("password")},
 		},
 		{
 			"Equinix encoded password", equinix, "equinix", `
@@ -154,7 +154,7 @@ func tokenTests(s *simulator.Simulator) []tokenTest {
 				user_name         = "` + user + `"
 				password_encoding = "md5-b64"`,
 			[]string{"password"},
-			map[string]knownvalue.Check{"user_name": text(user)},
+			map[string]knownvalue.Check{"user_name": exactText(user)},
 		},
 		{
 			"CloudLX", cloudlx, "cloudlx", "",
@@ -164,7 +164,7 @@ func tokenTests(s *simulator.Simulator) []tokenTest {
 		{
 			"OAuth2", oauth2, "oauth2", "",
 			[]string{"client_credentials"},
-			map[string]knownvalue.Check{"scope": text("things.read things.write"), "token_endpoint_auth_method": knownvalue.Null()},
+			map[string]knownvalue.Check{"scope": exactText("things.read things.write"), "token_endpoint_auth_method": knownvalue.Null()},
 		},
 		{
 			"OAuth2 in the body", oauth2, "oauth2", `
@@ -172,7 +172,7 @@ func tokenTests(s *simulator.Simulator) []tokenTest {
 				audience                   = "https://api.example/"
 				scopes                     = ["things.read"]`,
 			[]string{"client_credentials"},
-			map[string]knownvalue.Check{"scope": text("things.read"), "audience": text("https://api.example/")},
+			map[string]knownvalue.Check{"scope": exactText("things.read"), "audience": exactText("https://api.example/")},
 		},
 	}
 }
@@ -181,7 +181,7 @@ func block(kind, platform, name, body string) string {
 	return fmt.Sprintf("%s %q %q {\n  provider = ixtoken\n  %s\n}\n", kind, platform+"_access_token", name, body)
 }
 
-// echo stores an ephemeral value in the state.
+// echo returns a configuration that stores an ephemeral value in the state.
 func echo(value string) string {
 	return "provider \"echo\" {\n  data = " + value + "\n}\nresource \"echo\" \"t\" {}\n"
 }
@@ -195,19 +195,19 @@ func stored(address string, path tfjsonpath.Path, want map[string]knownvalue.Che
 }
 
 func TestEphemeralResourcesGiveTheirOutputs(t *testing.T) {
-	s := start(t)
+	s := startSimulator(t)
 	for _, test := range tokenTests(s) {
 		t.Run(test.name, func(t *testing.T) {
 			p := test.platform(s)
 			before := len(p.Requests())
 			body := test.block
-			encode(t, s, test.name)
+			setEncodedPassword(t, s, test.name)
 			want := outputs(p, test.want)
 			switch {
 			case test.kind == "cloudlx":
-				want["refresh_token"], want["refresh_token_expires_at"] = issuedBy(p), in(604800*time.Second)
+				want["refresh_token"], want["refresh_token_expires_at"] = issuedBy(p), expiresIn(604800*time.Second)
 			case test.kind == "equinix" && test.grants[0] == "password":
-				want["refresh_token"], want["refresh_token_expires_at"] = issuedBy(p), in(5184000*time.Second)
+				want["refresh_token"], want["refresh_token_expires_at"] = issuedBy(p), expiresIn(5184000*time.Second)
 			case test.kind == "equinix":
 				want["refresh_token"], want["refresh_token_expires_at"] = knownvalue.Null(), knownvalue.Null()
 			}
@@ -227,8 +227,8 @@ func TestEphemeralResourcesGiveTheirOutputs(t *testing.T) {
 	}
 }
 
-// encode sets the password as md5-b64 for the test that says so.
-func encode(t *testing.T, s *simulator.Simulator, name string) {
+// setEncodedPassword sets the password encoded as md5-b64, for the test with this name.
+func setEncodedPassword(t *testing.T, s *simulator.Simulator, name string) {
 	t.Helper()
 	if name == "Equinix encoded password" {
 		digest := md5.Sum([]byte(s.Equinix.Credentials().UserPassword))
@@ -237,10 +237,10 @@ func encode(t *testing.T, s *simulator.Simulator, name string) {
 }
 
 func TestDataSourcesGiveTheirOutputsAndNothingThatOutlivesThem(t *testing.T) {
-	s := start(t)
+	s := startSimulator(t)
 	for _, test := range tokenTests(s) {
 		t.Run(test.name, func(t *testing.T) {
-			encode(t, s, test.name)
+			setEncodedPassword(t, s, test.name)
 			p := test.platform(s)
 			resource.Test(t, resource.TestCase{
 				ProtoV6ProviderFactories: factories,
@@ -267,8 +267,8 @@ func TestDataSourcesGiveTheirOutputsAndNothingThatOutlivesThem(t *testing.T) {
 }
 
 // All blocks that ask for the same token get the same bytes.
-func TestTheSharedTokenIsTheSameForAll(t *testing.T) {
-	start(t)
+func TestAllBlocksGetTheSameToken(t *testing.T) {
+	startSimulator(t)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: factories,
 		Steps: []resource.TestStep{{

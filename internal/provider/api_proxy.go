@@ -6,29 +6,27 @@ package provider
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"maps"
 	"sync"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/apiproxy"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/proxy"
 )
 
-// proxies are the open ones of this process. It is safe for concurrent use.
+// proxies holds the open proxies of this process. It is safe for concurrent use.
 type proxies struct {
 	mu   sync.Mutex
 	last int
 	open map[int]*proxy.Proxy
 }
 
-// add keeps a proxy, and returns the number that take finds it by. The number is no secret.
+// add stores a proxy and returns its number for take. The number is not secret.
 func (all *proxies) add(p *proxy.Proxy) int {
 	all.mu.Lock()
 	defer all.mu.Unlock()
@@ -40,7 +38,7 @@ func (all *proxies) add(p *proxy.Proxy) int {
 	return all.last
 }
 
-// take returns a proxy once; nil: there is none.
+// take removes a proxy and returns it; nil: there is none with this number.
 func (all *proxies) take(number int) *proxy.Proxy {
 	all.mu.Lock()
 	defer all.mu.Unlock()
@@ -49,8 +47,8 @@ func (all *proxies) take(number int) *proxy.Proxy {
 	return p
 }
 
-// apiProxy is the ephemeral resource of a platform that forwards to its API. Its Platform is the description of the proxy,
-// token that of the access token.
+// apiProxy is the ephemeral resource of a platform's API proxy. The embedded Platform describes the proxy, and token
+// describes the access token.
 type apiProxy struct {
 	accessToken
 	token platforms.Platform
@@ -76,16 +74,16 @@ func (a *apiProxy) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ep
 	}
 	for _, in := range a.Inputs {
 		in.Output, in.OutputNote = nil, ""
-		attributes[in.Name] = input(in)
+		attributes[in.Name] = inputAttribute(in)
 	}
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "A proxy on this machine for " + a.About + ". It puts a valid access token on each request, so that a run may take longer than a token lasts.",
+		MarkdownDescription: "A proxy on this machine for " + a.About + ". It adds a valid access token to each request, so that a run may take longer than a token lasts.",
 		Attributes:          attributes,
 	}
 }
 
 func (a *apiProxy) Configure(_ context.Context, req ephemeral.ConfigureRequest, _ *ephemeral.ConfigureResponse) {
-	a.provider, _ = req.ProviderData.(*configured)
+	a.provider, _ = req.ProviderData.(*providerData)
 }
 
 func (a *apiProxy) ValidateConfig(ctx context.Context, req ephemeral.ValidateConfigRequest, resp *ephemeral.ValidateConfigResponse) {
@@ -95,8 +93,8 @@ func (a *apiProxy) ValidateConfig(ctx context.Context, req ephemeral.ValidateCon
 	}
 }
 
-// proxyKey is the private data in which Close finds the proxy's number. The URL, which is a secret, is not there: private
-// data crosses the wire to the CLI.
+// proxyKey is the key of the private data that tells Close the proxy's number. Private data goes to the CLI, so it must not
+// contain the URL, which is a secret.
 const proxyKey = "proxy"
 
 // Open obtains the first token and starts the proxy. It listens in this process until Close.
@@ -115,7 +113,10 @@ func (a *apiProxy) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ep
 		return
 	}
 	resp.Diagnostics.Append(diagnostics(a.RemarksOnToken(found, token)...)...)
-	started, err := a.start(ctx, found, token)
+	started, err := apiproxy.Start(detach(ctx), apiproxy.Options{
+		Platform: a.token, Settings: found, Terms: a.terms(), Client: a.provider.client, First: token,
+		RootCAs: a.provider.rootCAs, Logger: slog.New(logHandler{}),
+	})
 	if err != nil {
 		resp.Diagnostics.Append(diagnostics(a.ExplainNoListener(err))...)
 		return
@@ -132,39 +133,7 @@ func (a *apiProxy) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ep
 	}
 }
 
-// start starts the proxy for settings that have been checked, with its first token.
-func (a *apiProxy) start(ctx context.Context, found platforms.Settings, first clients.Token) (*proxy.Proxy, error) {
-	upstream, err := clients.ParseURL(a.UpstreamURL(found))
-	if err != nil {
-		return nil, err
-	}
-	client, grant := a.provider.client, a.Grant(found)
-	return proxy.Start(outlasting(ctx), proxy.Options{
-		Upstream: upstream,
-		First:    first,
-		Token: func(ctx context.Context, minValidity time.Duration) (clients.Token, error) {
-			return client.Token(ctx, grant, minValidity)
-		},
-		Discard:     func(refused clients.Token) { client.Discard(grant, refused) },
-		MinValidity: found.MinValidity(),
-		Explain:     func(err error) proxy.Problem { return a.problem(err, found) },
-		RootCAs:     a.provider.rootCAs,
-		Logger:      slog.New(logHandler{}),
-		Name:        a.Name,
-	})
-}
-
-// problem words a failure for the program that has asked the proxy: as a diagnostic, with the guide's section as its type.
-func (a *apiProxy) problem(err error, found platforms.Settings) proxy.Problem {
-	message := a.token.Explain(err, found, a.terms())
-	if silent := (*proxy.NoAnswer)(nil); errors.As(err, &silent) {
-		message = a.ExplainNoAnswer(silent.Error(), a.terms())
-	}
-	detail, section := message.Split()
-	return proxy.Problem{Type: section, Title: message.Summary, Detail: detail}
-}
-
-// Close ends the proxy, and says if the API has refused fresh tokens.
+// Close closes the proxy, and warns if the API refused fresh tokens.
 func (a *apiProxy) Close(ctx context.Context, req ephemeral.CloseRequest, resp *ephemeral.CloseResponse) {
 	stored, diags := req.Private.GetKey(ctx, proxyKey)
 	resp.Diagnostics.Append(diags...)

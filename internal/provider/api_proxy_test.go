@@ -20,7 +20,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// session is a provider as a CLI holds it.
+// session is a configured provider server, used as a CLI uses it.
 type session struct {
 	tfprotov6.ProviderServer
 	t       *testing.T
@@ -41,7 +41,7 @@ func newSession(t *testing.T) *session {
 	return s
 }
 
-// object is a block with some texts set.
+// object returns a block in which the given attributes are set.
 func (s *session) object(schema *tfprotov6.Schema, set map[string]string) *tfprotov6.DynamicValue {
 	s.t.Helper()
 	kind := schema.ValueType().(tftypes.Object)
@@ -59,7 +59,7 @@ func (s *session) object(schema *tfprotov6.Schema, set map[string]string) *tfpro
 	return &value
 }
 
-// open opens a block of a type.
+// open opens a block of the type name.
 func (s *session) open(name string, set map[string]string) *tfprotov6.OpenEphemeralResourceResponse {
 	s.t.Helper()
 	answer, err := s.OpenEphemeralResource(s.t.Context(), &tfprotov6.OpenEphemeralResourceRequest{TypeName: name, Config: s.object(s.schemas.EphemeralResourceSchemas[name], set)})
@@ -69,7 +69,7 @@ func (s *session) open(name string, set map[string]string) *tfprotov6.OpenEpheme
 	return answer
 }
 
-// opened opens a proxy, and returns its URL and its private data.
+// opened opens a proxy, and returns its URL and the private data for Close.
 func (s *session) opened(name string, set map[string]string) (string, []byte) {
 	s.t.Helper()
 	answer := s.open(name, set)
@@ -99,7 +99,7 @@ func (s *session) close(name string, private []byte) []*tfprotov6.Diagnostic {
 	return answer.Diagnostics
 }
 
-// get asks a URL.
+// get sends a GET.
 func get(t *testing.T, url string) (int, http.Header, []byte) {
 	t.Helper()
 	answer, err := http.Get(url)
@@ -127,10 +127,10 @@ func listens(t *testing.T, proxy string) bool {
 	return err == nil
 }
 
-// Each platform's proxy opens its API without a token of the caller's, and ends with its block. What the CLI keeps for the
-// provider does not lead to it.
+// Each platform's proxy gives access to the API without a token of the caller, and ends with its block. The private data that
+// the CLI keeps does not contain its URL.
 func TestEveryPlatformsProxyOpensItsAPI(t *testing.T) {
-	all := start(t)
+	all := startSimulator(t)
 	s := newSession(t)
 	for _, p := range all.Platforms() {
 		t.Run(p.Name(), func(t *testing.T) {
@@ -149,7 +149,7 @@ func TestEveryPlatformsProxyOpensItsAPI(t *testing.T) {
 			}
 			path := strings.TrimPrefix(p.APIURL(), p.URL())
 			if p.Name() == "IX-API" {
-				path = strings.TrimPrefix(path, "/api/v2") // which is in base_url
+				path = strings.TrimPrefix(path, "/api/v2") // base_url has this part
 			}
 			for range 3 {
 				if status, _, body := get(t, first+path); status != http.StatusOK {
@@ -171,7 +171,7 @@ func TestEveryPlatformsProxyOpensItsAPI(t *testing.T) {
 
 // Wrong credentials are an error of the block, not of its first user.
 func TestAProxyWithoutATokenIsNotOpened(t *testing.T) {
-	all := start(t)
+	all := startSimulator(t)
 	t.Setenv("EQUINIX_API_CLIENTSECRET", "wrong")
 	s := newSession(t)
 	answer := s.open("equinix_api_proxy", nil)
@@ -182,14 +182,14 @@ func TestAProxyWithoutATokenIsNotOpened(t *testing.T) {
 		t.Errorf("%d requests", got)
 	}
 	missing := s.open("interxion_api_proxy", nil)
-	if len(missing.Diagnostics) != 1 || missing.Diagnostics[0].Summary != "No Interxion API proxy: settings are missing" || !strings.Contains(missing.Diagnostics[0].Detail, "upstream (in this block alone)") {
+	if len(missing.Diagnostics) != 1 || missing.Diagnostics[0].Summary != "No Interxion API proxy: settings are missing" || !strings.Contains(missing.Diagnostics[0].Detail, "upstream (only in this block)") {
 		t.Errorf("%v", missing.Diagnostics)
 	}
 }
 
-// What the proxy answers where there is no token has the words of a diagnostic, and leads to the same section.
+// Without a token, the proxy's answer has the text of the diagnostic, and links to the same section.
 func TestAProxyAnswersInTheWordsOfDiagnostics(t *testing.T) {
-	all := start(t)
+	all := startSimulator(t)
 	all.Equinix.SetLifetime(0, 0)
 	s := newSession(t)
 	answer := s.open("equinix_api_proxy", nil)
@@ -219,9 +219,9 @@ func TestAProxyAnswersInTheWordsOfDiagnostics(t *testing.T) {
 	}
 }
 
-// An API that refuses fresh tokens is told of when the block is closed, with how often.
-func TestRefusedFreshTokensAreToldOf(t *testing.T) {
-	all := start(t)
+// Close warns about an API that refused fresh tokens, and says how often.
+func TestRefusedFreshTokensAreReported(t *testing.T) {
+	all := startSimulator(t)
 	s := newSession(t)
 	proxy, private := s.opened("cloudlx_api_proxy", nil)
 	all.CloudLX.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
@@ -231,7 +231,7 @@ func TestRefusedFreshTokensAreToldOf(t *testing.T) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return true
 	})
-	get(t, proxy+"/api/services") // twice, with two tokens
+	get(t, proxy+"/api/services") // the proxy sends it twice, with two tokens
 	get(t, proxy+"/api/services")
 	d := s.close("cloudlx_api_proxy", private)
 	if len(d) != 1 || d[0].Severity != tfprotov6.DiagnosticSeverityWarning || d[0].Summary != "The CloudLX API refused fresh tokens" || !strings.Contains(d[0].Detail, "less than a minute old: 3.") {
@@ -242,7 +242,7 @@ func TestRefusedFreshTokensAreToldOf(t *testing.T) {
 	}
 }
 
-// grants counts the token requests that a platform has seen.
+// grants counts the token requests that a platform has received.
 func grants(p *simulator.Platform) int {
 	count := 0
 	for _, request := range p.Requests() {

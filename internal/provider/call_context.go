@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// callContext is the context of one call. The framework keeps a cancel function of every call until the process ends, and
-// with it the call's context and its loggers: 10 kB for each of three calls a block. This one lets go of them at its end.
+// callContext is the context of one call. It drops the call's own context when the call ends. The framework keeps a cancel
+// function of every call until the process ends. Without callContext, that function keeps the call's context and loggers
+// in memory: 10 kB for each of three calls per block.
 type callContext struct {
 	context atomic.Pointer[context.Context]
 }
@@ -28,11 +29,11 @@ func newCallContext(ctx context.Context) *callContext {
 	return c
 }
 
-// callContextKey leads from a context to the callContext that it comes from.
+// callContextKey is the key under which Value returns the callContext itself.
 type callContextKey struct{}
 
-// outlasting returns a context for what goes on after the call. It keeps the call's loggers, and does not end.
-func outlasting(ctx context.Context) context.Context {
+// detach returns a context for work that continues after the call. It keeps the call's loggers, and never ends.
+func detach(ctx context.Context) context.Context {
 	if c, ok := ctx.Value(callContextKey{}).(*callContext); ok {
 		ctx = *c.context.Load()
 	}
@@ -45,7 +46,7 @@ func (c *callContext) Deadline() (time.Time, bool) { return (*c.context.Load()).
 func (c *callContext) Done() <-chan struct{}       { return (*c.context.Load()).Done() }
 func (c *callContext) Err() error                  { return (*c.context.Load()).Err() }
 
-// Value returns the value of the call's context.
+// Value returns the value of the call's context for key.
 func (c *callContext) Value(key any) any {
 	if key == (callContextKey{}) {
 		return c

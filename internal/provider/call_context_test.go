@@ -10,12 +10,12 @@ import (
 
 type key struct{}
 
-// A lent context is the call's own while the call lasts, and has nothing of it afterwards.
-func TestALentContextLetsGo(t *testing.T) {
+// A callContext behaves like the call's context during the call, and keeps nothing of it afterwards.
+func TestACallContextDropsItsContext(t *testing.T) {
 	call, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "the call's"))
 	defer cancel()
 	lent := newCallContext(call)
-	kept, stop := context.WithCancel(lent) // as the framework keeps it
+	kept, stop := context.WithCancel(lent) // as the framework does
 	defer stop()
 	if kept.Value(key{}) != "the call's" || kept.Err() != nil {
 		t.Error("the context is not the call's while it lasts")
@@ -26,5 +26,5 @@ func TestALentContextLetsGo(t *testing.T) {
 	}
 	<-lent.Done()
 	cancel()
-	<-kept.Done() // what was begun during the call ends with it
+	<-kept.Done() // a context that is derived during the call ends with the call
 }

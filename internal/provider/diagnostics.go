@@ -15,10 +15,11 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-// This file makes every diagnostic: those that any front end may give, from their messages, and those that only Terraform
-// needs. Terraform prints the source line of the attribute to which a diagnostic is attached.
+// This file makes all diagnostics: from the messages that provider and command share, and for the faults that only Terraform
+// users can meet. A diagnostic is attached to an attribute only if the attribute is not secret, because Terraform prints
+// the attribute's source line.
 
-// diagnostics are the messages as Terraform takes them.
+// diagnostics converts messages to Terraform's diagnostics.
 func diagnostics(messages ...platforms.Message) diag.Diagnostics {
 	var diags diag.Diagnostics
 	for _, m := range messages {
@@ -34,54 +35,54 @@ func diagnostics(messages ...platforms.Message) diag.Diagnostics {
 	return diags
 }
 
-// warning is a diagnostic that stops nothing. Its summary ends in the heading of its section.
+// warning returns a warning. Its summary ends with heading, which is also the heading of its section in the guide.
 func warning(about, heading, detail string) diag.Diagnostic {
 	return diag.NewWarningDiagnostic(strings.TrimSpace(about+" "+heading), detail+platforms.More(heading))
 }
 
-// terms are what Terraform calls things.
+// terms returns the words of messages in Terraform.
 func (a *accessToken) terms() platforms.Terms {
 	return platforms.Terms{
-		Input:   named,
+		Input:   inputName,
 		Setting: func(in platforms.Input) string { return in.Name + " in the provider block" },
 		Places: func(p platforms.Platform) string {
 			return "in this block, in " + p.Name + " = { … } of the provider block, or in the environment"
 		},
-		Notes: a.placeNotes,
+		Notes: a.inputNotes,
 		Trim:  "If it comes from file(), use trimspace(file(…)).",
 	}
 }
 
-// named is an input as users know it: the attribute and the environment variable.
-func named(in platforms.Input) string {
+// inputName returns the attribute's name with the environment variable, if there is one.
+func inputName(in platforms.Input) string {
 	if in.Environment == "" {
 		return in.Name
 	}
 	return in.Name + " (" + in.Environment + ")"
 }
 
-// explainSetting is about a value in the provider block, or in the environment.
+// explainSetting returns the error for an invalid value in the provider block or in the environment.
 func explainSetting(name, text string) diag.Diagnostic {
 	const why = "Invalid provider configuration"
 	return diag.NewErrorDiagnostic(why+": "+name, platforms.Sentence(name+" "+text)+" Nothing was sent."+platforms.More(why))
 }
 
-// explainDump is about the variable that makes the plugin library write every message to disk.
-func explainDump(variable string) diag.Diagnostic {
-	return warning("", variable+" was ignored", "It would write every secret and token to disk, in clear and readable by all. Unset it. For a log, TF_LOG=DEBUG is enough.")
+// explainProtocolDump returns the warning about the variable that makes the plugin library write every message to disk.
+func explainProtocolDump(variable string) diag.Diagnostic {
+	return warning("", variable+" was ignored", "It would write every secret and token to disk, unencrypted and readable by every user. Unset it. To get a log, set TF_LOG=DEBUG.")
 }
 
-// explainPanic is about a fault of the provider, found at the places in origin.
+// explainPanic returns the error for a panic. origin has the lines of the stack trace, without values.
 func explainPanic(origin []string) diag.Diagnostic {
-	return diag.NewErrorDiagnostic("Internal fault of the provider ixtoken", "It could not finish what it was asked for. Please report this at "+platforms.Issues+
-		" with these lines, which hold none of your values:\n  "+strings.Join(origin, "\n  ")+platforms.More("internal fault"))
+	return diag.NewErrorDiagnostic("Internal fault of the provider ixtoken", "The provider could not finish the operation. Please report this at "+platforms.Issues+
+		" with the following lines, which contain none of your values:\n  "+strings.Join(origin, "\n  ")+platforms.More("internal fault"))
 }
 
-// explainProblems is about a block that cannot be resolved: one diagnostic a cause.
+// explainProblems returns one diagnostic for each reason why a block has no complete settings.
 func (a *accessToken) explainProblems(bad platforms.Problems) diag.Diagnostics {
 	var diags diag.Diagnostics
-	if a.provider.refused != nil {
-		diags.Append(a.provider.refused)
+	if a.provider.blockError != nil {
+		diags.Append(a.provider.blockError)
 	}
 	if len(a.provider.unknown)+len(bad.Unknown) > 0 {
 		const why = "a setting is not known yet"
@@ -94,41 +95,42 @@ func (a *accessToken) explainProblems(bad platforms.Problems) diag.Diagnostics {
 	return diags
 }
 
-// unknownDetail is about general settings of the provider block and about own ones of the platform.
+// unknownDetail words the error for settings in the provider block that are not known yet: general settings, and own
+// settings of the platform.
 func (a *accessToken) unknownDetail(general, own []platforms.Input) string {
-	var early, late []string // to be known in the plan; or else to be written into the block
+	var early, late []string // must be known in the plan; can be set in the block instead
 	for _, in := range general {
 		early = append(early, in.Name)
 	}
 	for _, in := range own {
-		if in.OneToken { // it stands beside the platforms' objects
+		if in.OneToken { // min_validity: not inside the platform's object
 			late = append(late, in.Name)
 		} else {
 			late = append(late, a.Name+"."+in.Name)
 		}
 	}
-	detail := "Known only after apply, and therefore nothing was sent: what the provider block sets as " + platforms.Enumerate(slices.Concat(early, late)) + "."
+	detail := "In the provider block, the following is known only after apply: " + platforms.Enumerate(slices.Concat(early, late)) + ". Nothing was sent."
 	if len(early) > 0 {
-		detail += " Set " + platforms.Enumerate(early) + " to what is known in the plan."
+		detail += " Set " + platforms.Enumerate(early) + " to a value that is known in the plan."
 	}
 	switch {
 	case len(late) == 0:
 	case a.stored && slices.ContainsFunc(own, func(in platforms.Input) bool { return in.Secret }):
-		detail += " Set " + platforms.Enumerate(late) + " to what is known in the plan, or use the ephemeral resource of the same name and write it into its block: Terraform then waits for it."
+		detail += " Set " + platforms.Enumerate(late) + " to a value that is known in the plan. Or use the ephemeral resource of the same name and set it there: Terraform then waits for the value."
 	default:
-		detail += " Write " + platforms.Enumerate(late) + " into this block itself: Terraform then waits for it."
+		detail += " Set " + platforms.Enumerate(late) + " in this block instead: Terraform then waits for the value."
 	}
 	return detail
 }
 
-// placeNotes names the variable, and the places where an input cannot be set.
-func (a *accessToken) placeNotes(in platforms.Input) []string {
+// inputNotes returns the input's variable, and notes about where the input can be set.
+func (a *accessToken) inputNotes(in platforms.Input) []string {
 	var notes []string
 	if in.Environment != "" {
 		notes = append(notes, in.Environment)
 	}
 	if in.OneToken {
-		notes = append(notes, "in this block alone")
+		notes = append(notes, "only in this block")
 	}
 	if a.stored && in.Secret {
 		notes = append(notes, "not in a data source")
@@ -136,8 +138,8 @@ func (a *accessToken) placeNotes(in platforms.Input) []string {
 	return notes
 }
 
-// explainExpired is about a token that ended while it was still in use.
+// explainExpired returns the warning about a token that ended before its block was closed.
 func (a *accessToken) explainExpired(expiry time.Time) diag.Diagnostic {
 	return warning("The "+a.Title+" access token", "ended while it was in use",
-		fmt.Sprintf("It ended at %s, before Terraform closed the block. Any request with it after that was refused. Terraform cannot replace a token while a block is open. For a run that takes longer than a token lasts, use %s_api_proxy.", expiry.UTC().Format(time.RFC3339), a.Name))
+		fmt.Sprintf("It ended at %s, before Terraform closed the block. Later requests with it were refused. Terraform cannot replace a token while a block is open. For a run that takes longer than a token lasts, use %s_api_proxy.", expiry.UTC().Format(time.RFC3339), a.Name))
 }

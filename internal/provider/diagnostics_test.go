@@ -14,18 +14,18 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-// What only Terraform tells has its section in the guide too; platforms tests the rest.
+// The diagnostics that only the provider has link to sections of the guide. Package platforms tests all others.
 func TestEveryDiagnosticHasASection(t *testing.T) {
 	guide, err := os.ReadFile("../../docs/guides/troubleshooting.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := strings.ReplaceAll(string(guide), "*", "")
-	a := &accessToken{Platform: platforms.Equinix, provider: &configured{
-		unknown: platforms.General[:1], refused: explainSetting("max_retries", "is not a number"),
+	a := &accessToken{Platform: platforms.Equinix, provider: &providerData{
+		unknown: platforms.General[:1], blockError: explainSetting("max_retries", "is not a number"),
 	}}
 	said := append(a.explainProblems(platforms.Problems{Unknown: a.Inputs[:1]}),
-		a.explainExpired(time.Now()), explainDump("TF_LOG_SDK_PROTO_DATA_DIR"), explainPanic([]string{"somewhere"}))
+		a.explainExpired(time.Now()), explainProtocolDump("TF_LOG_SDK_PROTO_DATA_DIR"), explainPanic([]string{"somewhere"}))
 	headings := []string{
 		"Invalid provider configuration", "a setting is not known yet", "ended while it was in use", "TF_LOG_SDK_PROTO_DATA_DIR was ignored", "internal fault",
 	}

@@ -13,9 +13,9 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/provider"
 )
 
-// X09: closing what was never opened, or twice, is no error, and sends nothing.
+// X09: closing a block twice, or one that was not opened, is no error and sends nothing.
 func TestClosingTwiceOrUnopenedDoesNothing(t *testing.T) {
-	s := start(t)
+	s := startSimulator(t)
 	server := provider.NewServer(provider.Options{Version: "test"})
 	ended, err := json.Marshal(map[string][]byte{"expires_at": []byte(time.Now().Add(-time.Hour).Format(`"` + time.RFC3339 + `"`))})
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 )
 
-// logHandler hands what the client tells to Terraform's log. It writes values as slog resolves them, so that a secret
-// arrives as [redacted].
+// logHandler writes log records of the client and the proxy to Terraform's log. It resolves values as slog does, so a secret
+// appears as [redacted].
 type logHandler struct{}
 
 func (logHandler) Enabled(context.Context, slog.Level) bool { return true }
@@ -30,7 +30,8 @@ func (logHandler) Handle(ctx context.Context, record slog.Record) error {
 	return nil
 }
 
-// WithAttrs and WithGroup are not used by the client.
+// WithAttrs returns the handler unchanged: the client does not use it.
 func (h logHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
 
+// WithGroup returns the handler unchanged: the client does not use it.
 func (h logHandler) WithGroup(string) slog.Handler { return h }

@@ -1,8 +1,7 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package provider is the Terraform side: schemas, where a setting's value comes from, and what users are told. It knows
-// nothing of HTTP.
+// Package provider is the Terraform provider: schemas, values and diagnostics. It knows nothing about HTTP.
 package provider
 
 import (
@@ -25,14 +24,13 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-// Options are what the process knows and the configuration does not.
+// Options are the settings that come from the process and not from the configuration.
 type Options struct {
-	// Version and Commit are those of the provider's build; they are in the User-Agent header.
+	// Version and Commit identify the build. They are in the User-Agent header.
 	Version, Commit string
-	// Interrupted, once closed, ends every wait; nil: none is ever ended by it.
+	// Interrupted ends every wait when it is closed; nil: it is never closed.
 	Interrupted <-chan struct{}
-	// Ignored is the environment variable that was switched off before the process began to serve; "": none was. Users
-	// are told of it when the provider is configured.
+	// Ignored is an environment variable that was set and that main has unset; empty: none. Configure warns about it.
 	Ignored string
 }
 
@@ -50,20 +48,20 @@ var (
 	_ framework.ProviderWithValidateConfig     = (*ixtoken)(nil)
 )
 
-// configured is what the provider block comes to.
-type configured struct {
+// providerData is the result of configuring the provider. The blocks use it.
+type providerData struct {
 	client *clients.Client
 	// rootCAs are the certificate authorities to trust; nil: the system's.
 	rootCAs *x509.CertPool
-	// proxies are those of the process, however often it is configured.
+	// proxies are the open proxies of the process. They are the same in all providerData of the process.
 	proxies *proxies
-	// blocks are the settings in the provider block for each platform.
+	// blocks are the settings in the provider block, by platform.
 	blocks map[string]values
-	// unknown are the settings of the provider block itself that are decided in the apply only.
+	// unknown are the general settings in the provider block that are known only in the apply.
 	unknown []platforms.Input
-	// refused is why no block gets a token; nil: nothing is. It is told by the blocks: an error while the provider is
-	// configured makes Terraform add one of its own, about a provider block that may not be there.
-	refused diag.Diagnostic
+	// blockError is the error of every block; nil: none. Configure does not return it, because Terraform would add an error
+	// of its own, about a provider block that may not exist.
+	blockError diag.Diagnostic
 }
 
 func (p *ixtoken) Metadata(_ context.Context, _ framework.MetadataRequest, resp *framework.MetadataResponse) {
@@ -73,7 +71,7 @@ func (p *ixtoken) Metadata(_ context.Context, _ framework.MetadataRequest, resp 
 func (p *ixtoken) Schema(_ context.Context, _ framework.SchemaRequest, resp *framework.SchemaResponse) {
 	attributes := map[string]schema.Attribute{}
 	for _, in := range platforms.General {
-		attributes[in.Name] = input(in)
+		attributes[in.Name] = inputAttribute(in)
 	}
 	for _, platform := range platforms.All {
 		nested := map[string]schema.Attribute{}
@@ -82,7 +80,7 @@ func (p *ixtoken) Schema(_ context.Context, _ framework.SchemaRequest, resp *fra
 		}
 		attributes[platform.Name] = schema.SingleNestedAttribute{
 			Optional:            true,
-			MarkdownDescription: "Settings for " + platform.Title + " that hold for every block that does not set them itself. A platform that is not used needs none.",
+			MarkdownDescription: "Settings for " + platform.Title + ". They apply to every block that does not set them itself. A platform that you do not use needs no settings.",
 			Attributes:          nested,
 		}
 	}
@@ -120,32 +118,32 @@ func (p *ixtoken) Configure(ctx context.Context, req framework.ConfigureRequest,
 		return
 	}
 	if p.options.Ignored != "" {
-		resp.Diagnostics.Append(explainDump(p.options.Ignored))
+		resp.Diagnostics.Append(explainProtocolDump(p.options.Ignored))
 	}
 	data, diags := p.configure(block.Attributes())
 	resp.Diagnostics.Append(diags...)
 	resp.EphemeralResourceData, resp.DataSourceData = data, data
 }
 
-func (p *ixtoken) configure(block values) (*configured, diag.Diagnostics) {
-	data := &configured{blocks: map[string]values{}, proxies: &p.proxies}
+func (p *ixtoken) configure(block values) (*providerData, diag.Diagnostics) {
+	data := &providerData{blocks: map[string]values{}, proxies: &p.proxies}
 	options := clients.Options{
 		Interrupted: p.options.Interrupted,
 		Logger:      slog.New(logHandler{}),
 	}
 	var messages []platforms.Message
 	data.unknown, messages = platforms.Configure(&options, block.source(fromProviderBlock), platforms.Environment(os.Getenv), platforms.Defaults())
-	options.UserAgent, data.refused = userAgent(p.options.Version, p.options.Commit)
+	options.UserAgent, data.blockError = userAgent(p.options.Version, p.options.Commit)
 	for _, platform := range platforms.All {
-		data.blocks[platform.Name] = inProvider(platform, block)
+		data.blocks[platform.Name] = platformSettings(platform, block)
 	}
 	data.client, data.rootCAs = clients.New(options), options.RootCAs
 	return data, diagnostics(messages...)
 }
 
-// inProvider returns the provider block's settings for the platform. Where the platform's object is not known as a
-// whole, no input in it is.
-func inProvider(p platforms.Platform, block values) values {
+// platformSettings returns the provider block's settings for the platform. If the platform's object is unknown as a whole,
+// each of its inputs is unknown.
+func platformSettings(p platforms.Platform, block values) values {
 	object, _ := block[p.Name].(types.Object)
 	found := values(object.Attributes())
 	if object.IsUnknown() {
@@ -157,14 +155,14 @@ func inProvider(p platforms.Platform, block values) values {
 	return found
 }
 
-// userAgent names the provider and, as Terraform does, what TF_APPEND_USER_AGENT adds.
+// userAgent returns the value of the User-Agent header. Like Terraform, it appends TF_APPEND_USER_AGENT.
 func userAgent(version, commit string) (string, diag.Diagnostic) {
 	agent := "terraform-provider-ixtoken/" + version + " (" + commit + ")"
 	if more := strings.TrimSpace(os.Getenv("TF_APPEND_USER_AGENT")); more != "" {
 		agent += " " + more
 	}
 	if strings.ContainsFunc(agent, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return "", explainSetting("The environment variable TF_APPEND_USER_AGENT", "has a line break, a control character or a character outside ASCII")
+		return "", explainSetting("The environment variable TF_APPEND_USER_AGENT", "contains a line break, a control character or a character outside ASCII")
 	}
 	return agent, nil
 }

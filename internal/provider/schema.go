@@ -14,8 +14,8 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
-// input is an input's place in a schema.
-func input(in platforms.Input) schema.Attribute {
+// inputAttribute returns the attribute for an input.
+func inputAttribute(in platforms.Input) schema.Attribute {
 	text := in.Description + in.RefreshNote + in.OutputNote
 	if in.Environment != "" {
 		text += " Environment variable: `" + in.Environment + "`."
@@ -24,7 +24,7 @@ func input(in platforms.Input) schema.Attribute {
 		text += " Default: `" + in.Default + "`."
 	}
 	switch {
-	case in.Number: // not Int64Attribute: the framework converts its value before any check of ours, and words what is wrong
+	case in.Number: // not Int64Attribute: the framework converts its values before our checks, with errors of its own
 		return schema.NumberAttribute{Optional: true, Sensitive: in.Secret, MarkdownDescription: text}
 	case in.Map:
 		return schema.MapAttribute{ElementType: types.StringType, Optional: true, Sensitive: in.Secret, MarkdownDescription: text}
@@ -34,14 +34,15 @@ func input(in platforms.Input) schema.Attribute {
 	return schema.StringAttribute{Optional: true, Computed: in.Output != nil, Sensitive: in.Secret, MarkdownDescription: text}
 }
 
-func output(out platforms.Output) schema.Attribute {
+func outputAttribute(out platforms.Output) schema.Attribute {
 	if out.Number {
 		return schema.Int64Attribute{Computed: true, Sensitive: out.Secret, MarkdownDescription: out.Description}
 	}
 	return schema.StringAttribute{Computed: true, Sensitive: out.Secret, MarkdownDescription: out.Description}
 }
 
-// outputs are those of the ephemeral resource or, without what must not be stored, of the data source.
+// outputs returns the outputs of the ephemeral resource. If stored is set, it returns those of the data source: the outputs
+// that do not outlive the access token.
 func outputs(p platforms.Platform, stored bool) []platforms.Output {
 	var all []platforms.Output
 	for _, out := range p.AllOutputs() {
@@ -52,7 +53,8 @@ func outputs(p platforms.Platform, stored bool) []platforms.Output {
 	return all
 }
 
-// blockAttributes are those of the ephemeral resource or, without what must not be stored, of the data source.
+// blockAttributes returns the attributes of the ephemeral resource. If stored is set, it returns those of the data source,
+// which has no secret inputs.
 func blockAttributes(p platforms.Platform, stored bool) map[string]schema.Attribute {
 	attributes := map[string]schema.Attribute{}
 	for _, in := range p.Inputs {
@@ -60,29 +62,29 @@ func blockAttributes(p platforms.Platform, stored bool) map[string]schema.Attrib
 			in.RefreshNote = ""
 		}
 		if !stored || !in.Secret {
-			attributes[in.Name] = input(in)
+			attributes[in.Name] = inputAttribute(in)
 		}
 	}
 	for _, out := range outputs(p, stored) {
-		attributes[out.Name] = output(out)
+		attributes[out.Name] = outputAttribute(out)
 	}
 	return attributes
 }
 
-// providerAttributes are those of the platform's object in the provider block.
+// providerAttributes returns the attributes of the platform's object in the provider block.
 func providerAttributes(p platforms.Platform) map[string]schema.Attribute {
 	attributes := map[string]schema.Attribute{}
 	for _, in := range p.Inputs {
 		if !in.OneToken {
 			in.Output, in.OutputNote = nil, ""
-			attributes[in.Name] = input(in)
+			attributes[in.Name] = inputAttribute(in)
 		}
 	}
 	return attributes
 }
 
-// value is an output's as an attribute has it.
-func value(number bool, value any) attr.Value {
+// attributeValue converts the value of an output to that of an attribute.
+func attributeValue(number bool, value any) attr.Value {
 	switch value := value.(type) {
 	case string:
 		return types.StringValue(value)
@@ -95,27 +97,27 @@ func value(number bool, value any) attr.Value {
 	return types.StringNull()
 }
 
-// The sources of values that only Terraform has.
+// The origins of values that only the provider has.
 const (
 	fromBlock         platforms.Origin = "this block"
 	fromProviderBlock platforms.Origin = "the provider block"
 )
 
-// values are the attributes of a block or of an object in it, by name.
+// values holds the attributes of a block, or of an object in a block, by name.
 type values map[string]attr.Value
 
-// source is the values as a place where platforms look.
+// source returns the values as a source for platforms.
 func (v values) source(origin platforms.Origin) platforms.Source {
 	return platforms.Source{Origin: origin, Value: v.read}
 }
 
-// read returns an attribute's value as the wire has it. One that is null, "", [] or {} counts as unset.
+// read returns the value of an input's attribute as text. null, "", [] and {} count as unset.
 func (v values) read(in platforms.Input) platforms.Value {
 	switch value := v[in.Name].(type) {
 	case types.String:
 		return platforms.Text(value.ValueString(), value.IsUnknown())
 	case types.Number:
-		return platforms.Text(digits(value.ValueBigFloat()), value.IsUnknown())
+		return platforms.Text(formatNumber(value.ValueBigFloat()), value.IsUnknown())
 	case types.Map:
 		items, unknown := map[string]string{}, value.IsUnknown()
 		for name, item := range value.Elements() {
@@ -137,8 +139,8 @@ func (v values) read(in platforms.Input) platforms.Value {
 	return platforms.Value{}
 }
 
-// digits writes a number as users do. One that is not whole, or beyond 64 bits, has an exponent.
-func digits(number *big.Float) string {
+// formatNumber writes a whole number of at most 64 bits in digits, and any other number with an exponent.
+func formatNumber(number *big.Float) string {
 	if number == nil {
 		return ""
 	}

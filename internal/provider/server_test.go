@@ -19,82 +19,82 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// panicking throws a value with a secret in it, whatever it is asked for.
+// panicking is a server in which every call panics with a value that contains a secret.
 type panicking struct {
-	tfprotov6.ProviderServer // nil: a call that is missing below throws another value
+	tfprotov6.ProviderServer // nil: a call that is missing below panics too
 	calls                    *int
 }
 
-const thrown = "CANARY-0c5be1f7"
+const panicValue = "CANARY-0c5be1f7"
 
-func throw[Response any](p panicking) (Response, error) {
+func panicWithSecret[Response any](p panicking) (Response, error) {
 	*p.calls++
-	panic("no token for client_secret " + thrown)
+	panic("no token for client_secret " + panicValue)
 }
 
 func (p panicking) GetMetadata(context.Context, *tfprotov6.GetMetadataRequest) (*tfprotov6.GetMetadataResponse, error) {
-	return throw[*tfprotov6.GetMetadataResponse](p)
+	return panicWithSecret[*tfprotov6.GetMetadataResponse](p)
 }
 
 func (p panicking) GetProviderSchema(context.Context, *tfprotov6.GetProviderSchemaRequest) (*tfprotov6.GetProviderSchemaResponse, error) {
-	return throw[*tfprotov6.GetProviderSchemaResponse](p)
+	return panicWithSecret[*tfprotov6.GetProviderSchemaResponse](p)
 }
 
 func (p panicking) GetResourceIdentitySchemas(context.Context, *tfprotov6.GetResourceIdentitySchemasRequest) (*tfprotov6.GetResourceIdentitySchemasResponse, error) {
-	return throw[*tfprotov6.GetResourceIdentitySchemasResponse](p)
+	return panicWithSecret[*tfprotov6.GetResourceIdentitySchemasResponse](p)
 }
 
 func (p panicking) ValidateProviderConfig(context.Context, *tfprotov6.ValidateProviderConfigRequest) (*tfprotov6.ValidateProviderConfigResponse, error) {
-	return throw[*tfprotov6.ValidateProviderConfigResponse](p)
+	return panicWithSecret[*tfprotov6.ValidateProviderConfigResponse](p)
 }
 
 func (p panicking) ConfigureProvider(context.Context, *tfprotov6.ConfigureProviderRequest) (*tfprotov6.ConfigureProviderResponse, error) {
-	return throw[*tfprotov6.ConfigureProviderResponse](p)
+	return panicWithSecret[*tfprotov6.ConfigureProviderResponse](p)
 }
 
 func (p panicking) StopProvider(context.Context, *tfprotov6.StopProviderRequest) (*tfprotov6.StopProviderResponse, error) {
-	return throw[*tfprotov6.StopProviderResponse](p)
+	return panicWithSecret[*tfprotov6.StopProviderResponse](p)
 }
 
 func (p panicking) ValidateDataResourceConfig(context.Context, *tfprotov6.ValidateDataResourceConfigRequest) (*tfprotov6.ValidateDataResourceConfigResponse, error) {
-	return throw[*tfprotov6.ValidateDataResourceConfigResponse](p)
+	return panicWithSecret[*tfprotov6.ValidateDataResourceConfigResponse](p)
 }
 
 func (p panicking) ReadDataSource(context.Context, *tfprotov6.ReadDataSourceRequest) (*tfprotov6.ReadDataSourceResponse, error) {
-	return throw[*tfprotov6.ReadDataSourceResponse](p)
+	return panicWithSecret[*tfprotov6.ReadDataSourceResponse](p)
 }
 
 func (p panicking) GetFunctions(context.Context, *tfprotov6.GetFunctionsRequest) (*tfprotov6.GetFunctionsResponse, error) {
-	return throw[*tfprotov6.GetFunctionsResponse](p)
+	return panicWithSecret[*tfprotov6.GetFunctionsResponse](p)
 }
 
 func (p panicking) CallFunction(context.Context, *tfprotov6.CallFunctionRequest) (*tfprotov6.CallFunctionResponse, error) {
-	return throw[*tfprotov6.CallFunctionResponse](p)
+	return panicWithSecret[*tfprotov6.CallFunctionResponse](p)
 }
 
 func (p panicking) ValidateEphemeralResourceConfig(context.Context, *tfprotov6.ValidateEphemeralResourceConfigRequest) (*tfprotov6.ValidateEphemeralResourceConfigResponse, error) {
-	return throw[*tfprotov6.ValidateEphemeralResourceConfigResponse](p)
+	return panicWithSecret[*tfprotov6.ValidateEphemeralResourceConfigResponse](p)
 }
 
 func (p panicking) OpenEphemeralResource(context.Context, *tfprotov6.OpenEphemeralResourceRequest) (*tfprotov6.OpenEphemeralResourceResponse, error) {
-	return throw[*tfprotov6.OpenEphemeralResourceResponse](p)
+	return panicWithSecret[*tfprotov6.OpenEphemeralResourceResponse](p)
 }
 
 func (p panicking) RenewEphemeralResource(context.Context, *tfprotov6.RenewEphemeralResourceRequest) (*tfprotov6.RenewEphemeralResourceResponse, error) {
-	return throw[*tfprotov6.RenewEphemeralResourceResponse](p)
+	return panicWithSecret[*tfprotov6.RenewEphemeralResourceResponse](p)
 }
 
 func (p panicking) CloseEphemeralResource(context.Context, *tfprotov6.CloseEphemeralResourceRequest) (*tfprotov6.CloseEphemeralResourceResponse, error) {
-	return throw[*tfprotov6.CloseEphemeralResourceResponse](p)
+	return panicWithSecret[*tfprotov6.CloseEphemeralResourceResponse](p)
 }
 
-// forResources matches the calls about managed resources. No CLI makes them to a provider that has none.
+// forResources matches the calls for managed resources. A CLI does not make them, because the provider has none.
 var forResources = regexp.MustCompile(`^(ValidateResourceConfig|UpgradeResourceState|UpgradeResourceIdentity|ReadResource|PlanResourceChange|ApplyResourceChange|ImportResourceState|MoveResourceState|GenerateResourceConfig)$`)
 
-// H07: a panic in any call is one diagnostic without what was thrown.
+// H07: a panic in any call becomes one diagnostic without the panic value.
 func TestAPanicInAnyCallIsOneDiagnosticWithoutASecret(t *testing.T) {
 	t.Parallel()
-	scanner := leak.New(map[string]string{"what was thrown": thrown})
+	scanner := leak.New(map[string]string{"what was thrown": panicValue})
 	calls := 0
 	guarded := reflect.ValueOf(server{panicking{calls: &calls}})
 	protocol := reflect.TypeFor[tfprotov6.ProviderServer]()
@@ -122,7 +122,7 @@ func TestAPanicInAnyCallIsOneDiagnosticWithoutASecret(t *testing.T) {
 	}
 }
 
-// callGuarded calls a method without a panic, and returns the text of its only error.
+// callGuarded calls a method that must not panic, and returns the text of its only error.
 func callGuarded(t *testing.T, method reflect.Method, on reflect.Value) (said string) {
 	t.Helper()
 	defer func() {
@@ -151,8 +151,8 @@ func callGuarded(t *testing.T, method reflect.Method, on reflect.Value) (said st
 	}
 }
 
-// H23: what the CLI keeps for an open block, and hands to every log of the protocol, is not secret. Neither is what a
-// block that failed answers.
+// H23: the private data of an open block contains no secret, because the CLI keeps it and every protocol log shows it. Nor does
+// the answer for a block that failed.
 func TestPrivateDataHoldsNoSecret(t *testing.T) {
 	t.Parallel()
 	platforms, err := simulator.Start(simulator.Options{})
@@ -220,7 +220,7 @@ func texts(diagnostics []*tfprotov6.Diagnostic) string {
 	return all.String()
 }
 
-// object is a block in which nothing is set but the given attributes, as far as it has them.
+// object returns a block in which only the attributes in set have values. Attributes that the block does not have are ignored.
 func object(t *testing.T, schema *tfprotov6.Schema, set map[string]string) *tfprotov6.DynamicValue {
 	t.Helper()
 	kind, _ := schema.ValueType().(tftypes.Object)

@@ -18,7 +18,7 @@ import (
 func TestCloseLetsRequestsFinish(t *testing.T) {
 	t.Parallel()
 	arrived, leave := make(chan struct{}), make(chan struct{})
-	s := newScene(t, func(w http.ResponseWriter, _ *http.Request) {
+	s := newFixture(t, func(w http.ResponseWriter, _ *http.Request) {
 		close(arrived)
 		<-leave
 		_, _ = io.WriteString(w, "whole")
@@ -33,7 +33,7 @@ func TestCloseLetsRequestsFinish(t *testing.T) {
 	closed := make(chan struct{})
 	go func() { s.Close(); close(closed) }()
 	<-s.closing
-	for { // the listener ends at once
+	for { // until the listener is closed, which Close does at once
 		connection, err := net.Dial("tcp", s.address())
 		if err != nil {
 			break
@@ -53,16 +53,16 @@ func TestCloseLetsRequestsFinish(t *testing.T) {
 func TestCloseWaitsForFiveSecondsAtMost(t *testing.T) {
 	t.Parallel()
 	arrived := make(chan struct{}, 2)
-	s := newScene(t, func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // net/http sees the end of a connection only then
+	s := newFixture(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // otherwise net/http does not notice that the connection was closed
 		arrived <- struct{}{}
 		<-r.Context().Done()
 	})
 	ended := make(chan error, 2)
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		go func() {
-			r, _ := http.NewRequestWithContext(t.Context(), method, s.path("/x"), strings.NewReader("x"))
-			answer, err := plain.RoundTrip(r)
+			r, _ := http.NewRequestWithContext(t.Context(), method, s.url("/x"), strings.NewReader("x"))
+			answer, err := plainTransport.RoundTrip(r)
 			if err == nil {
 				answer.Body.Close()
 			}
@@ -73,7 +73,7 @@ func TestCloseWaitsForFiveSecondsAtMost(t *testing.T) {
 	<-arrived
 	began := time.Now()
 	s.Close()
-	if took := time.Since(began); took < grace-time.Second/2 || took > grace+time.Second {
+	if took := time.Since(began); took < closeTimeout-time.Second/2 || took > closeTimeout+time.Second {
 		t.Errorf("Close took %s", took)
 	}
 	if got := strings.Count(s.log.String(), "API request"); got != 2 { // each is logged when it ends
@@ -86,7 +86,7 @@ func TestCloseWaitsForFiveSecondsAtMost(t *testing.T) {
 // A connection without a request does not hold up Close.
 func TestCloseDoesNotWaitForIdleConnections(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, nil)
+	s := newFixture(t, nil)
 	for range 3 {
 		connection, err := net.Dial("tcp", s.address())
 		if err != nil {
@@ -105,35 +105,35 @@ func TestCloseDoesNotWaitForIdleConnections(t *testing.T) {
 
 func TestFurtherRequestsWait(t *testing.T) {
 	t.Parallel()
-	arrived, leave := make(chan struct{}, 2*mostRequests), make(chan struct{})
-	s := newScene(t, func(http.ResponseWriter, *http.Request) {
+	arrived, leave := make(chan struct{}, 2*maxRequests), make(chan struct{})
+	s := newFixture(t, func(http.ResponseWriter, *http.Request) {
 		arrived <- struct{}{}
 		<-leave
 	})
 	var all sync.WaitGroup
-	for range mostRequests + 20 {
+	for range maxRequests + 20 {
 		all.Go(func() { s.get("/x", 200) })
 	}
-	for range mostRequests {
+	for range maxRequests {
 		<-arrived
 	}
 	select {
 	case <-arrived:
-		t.Errorf("more than %d requests at once", mostRequests)
+		t.Errorf("more than %d requests at once", maxRequests)
 	case <-time.After(200 * time.Millisecond):
 	}
 	close(leave)
 	all.Wait()
 }
 
-// descriptors counts those of this process; 0: that cannot be known here.
+// descriptors counts the open file descriptors of this process; 0: unknown on this system.
 func descriptors() int {
 	entries, _ := os.ReadDir("/proc/self/fd")
 	return len(entries)
 }
 
-// settle waits until what ends by itself has ended.
-func settle(t *testing.T, count func() int, want int) int {
+// waitForCount waits until count returns at most want, and returns the last value. It gives up after a while.
+func waitForCount(t *testing.T, count func() int, want int) int {
 	t.Helper()
 	for range 200 {
 		if count() <= want {
@@ -147,10 +147,10 @@ func settle(t *testing.T, count func() int, want int) int {
 	return count()
 }
 
-func TestCloseLeavesNothingBehind(t *testing.T) { // not parallel: it counts
-	s := newScene(t, echo)
+func TestCloseLeavesNothingBehind(t *testing.T) { // not parallel, because it counts goroutines and descriptors
+	s := newFixture(t, echo)
 	s.Close()
-	plain.CloseIdleConnections()
+	plainTransport.CloseIdleConnections()
 	goroutines, files := runtime.NumGoroutine(), descriptors()
 	for range 5 {
 		s.open()
@@ -161,11 +161,11 @@ func TestCloseLeavesNothingBehind(t *testing.T) { // not parallel: it counts
 		all.Wait()
 		s.Close()
 	}
-	plain.CloseIdleConnections()
-	if got := settle(t, runtime.NumGoroutine, goroutines); got > goroutines {
+	plainTransport.CloseIdleConnections()
+	if got := waitForCount(t, runtime.NumGoroutine, goroutines); got > goroutines {
 		t.Errorf("%d goroutines, %d before", got, goroutines)
 	}
-	if got := settle(t, descriptors, files); got > files {
+	if got := waitForCount(t, descriptors, files); got > files {
 		t.Errorf("%d descriptors, %d before", got, files)
 	}
 }

@@ -21,8 +21,8 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// says answers with a status and a body.
-func says(status int, body string) http.HandlerFunc {
+// answers answers with a status and a body.
+func answers(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
@@ -32,9 +32,9 @@ func says(status int, body string) http.HandlerFunc {
 // echo answers with the request's body.
 func echo(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }
 
-func TestRequestsAreForwardedAsTheyCame(t *testing.T) {
+func TestRequestsAreForwardedUnchanged(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, echo)
+	s := newFixture(t, echo)
 	for i, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"} {
 		const target = "/things/%C3%A4%20b;v=1/?a=1;b=%zz&c=%2F..&&d"
 		answer, body := s.do(method, target, strings.NewReader("body of "+method), "X-Own", "one", "X-Own", "two", "Accept", "application/json")
@@ -45,23 +45,22 @@ func TestRequestsAreForwardedAsTheyCame(t *testing.T) {
 		if got.Method != method || got.RequestURI != "/api/v2"+target || fmt.Sprint(got.Header["X-Own"]) != "[one two]" || got.Header.Get("Accept") != "application/json" {
 			t.Errorf("%s became %s %s with %v", method, got.Method, got.RequestURI, got.Header)
 		}
-		if !s.bearer(got) {
+		if !s.hasIssuedToken(got) {
 			t.Errorf("%s has no token", method)
 		}
 	}
-	s.wantTokens(1)
+	s.wantTokenRequests(1)
 }
 
-// The API sees a request of its own: what the caller says of itself, and of the connection, is replaced or left out, and
-// nothing is added.
+// Headers about the caller and the connection are replaced or removed. No header is added.
 func TestHeadersAreReplacedOrLeftOut(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, nil)
-	s.raw("POST /" + s.secret + "/x HTTP/1.1\r\nHost: " + s.address() + "\r\nContent-Length: 2\r\nAuthorization: Bearer own\r\nAuthorization: Basic own\r\nCookie: a=b\r\n" +
+	s := newFixture(t, nil)
+	s.sendRaw("POST /" + s.secret + "/x HTTP/1.1\r\nHost: " + s.address() + "\r\nContent-Length: 2\r\nAuthorization: Bearer own\r\nAuthorization: Basic own\r\nCookie: a=b\r\n" +
 		"Proxy-Authorization: Basic own\r\nProxy-Connection: keep-alive\r\nProxy-Anything: own\r\nForwarded: for=own\r\nX-Forwarded-For: own\r\nX-Forwarded-Host: own\r\n" +
 		"X-Forwarded-Anything: own\r\nConnection: close, Authorization, X-Named, Content-Type\r\nX-Named: own\r\nKeep-Alive: 300\r\nTE: gzip\r\nX-Kept: yes\r\n\r\nhi")
 	got := s.requests()[0]
-	if !s.bearer(got) {
+	if !s.hasIssuedToken(got) {
 		t.Error("the token is missing, or not alone")
 	}
 	got.Header.Del("Authorization")
@@ -70,9 +69,9 @@ func TestHeadersAreReplacedOrLeftOut(t *testing.T) {
 	}
 }
 
-func TestAnswersComeAsTheyAre(t *testing.T) {
+func TestAnswersAreForwardedUnchanged(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+	s := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header["Content-Type"] = nil
 		header.Set("X-Own", "one")
@@ -92,11 +91,11 @@ func TestAnswersComeAsTheyAre(t *testing.T) {
 	}
 }
 
-// net/http makes up a content type unless it is kept from it.
-func TestNoContentTypeIsMadeUp(t *testing.T) {
+// By default, net/http guesses a content type.
+func TestNoContentTypeIsAdded(t *testing.T) {
 	t.Parallel()
 	recorder := httptest.NewRecorder()
-	a := &answer{ResponseWriter: recorder, links: linksOf(t, "https://api.example", "/")}
+	a := &responseWriter{ResponseWriter: recorder, links: linksOf(t, "https://api.example", "/")}
 	a.WriteHeader(http.StatusOK)
 	_, _ = a.Write([]byte("<html>"))
 	if kind := recorder.Result().Header.Get("Content-Type"); kind != "" {
@@ -108,7 +107,7 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 	t.Parallel()
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was followed") }))
 	t.Cleanup(elsewhere.Close)
-	s := newScene(t, func(w http.ResponseWriter, _ *http.Request) {
+	s := newFixture(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", elsewhere.URL+"/x")
 		w.WriteHeader(http.StatusTemporaryRedirect)
 	})
@@ -117,10 +116,10 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 	}
 }
 
-// Each part goes on before the next one has come, in both directions.
+// Each part is forwarded before the next part has arrived, in both directions.
 func TestBodiesAreStreamed(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+	s := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		_ = control.EnableFullDuplex()
 		part := make([]byte, 4)
@@ -134,12 +133,12 @@ func TestBodiesAreStreamed(t *testing.T) {
 		}
 	})
 	in, out := io.Pipe()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.path("/x"), in)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url("/x"), in)
 	if err != nil {
 		t.Fatal(err)
 	}
 	go func() { _, _ = io.WriteString(out, "ping") }()
-	answer, err := plain.RoundTrip(r)
+	answer, err := plainTransport.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,11 +153,11 @@ func TestBodiesAreStreamed(t *testing.T) {
 	out.Close()
 }
 
-// A part of an answer goes on at once, also where the length of the whole is known.
+// Each part of an answer is forwarded at once, even if the answer has a Content-Length.
 func TestASlowAnswerArrivesInParts(t *testing.T) {
 	t.Parallel()
 	read := make(chan struct{})
-	s := newScene(t, func(w http.ResponseWriter, _ *http.Request) {
+	s := newFixture(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "8")
 		_, _ = io.WriteString(w, "half")
 		_ = http.NewResponseController(w).Flush()
@@ -168,12 +167,12 @@ func TestASlowAnswerArrivesInParts(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, "half")
 	})
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.path("/x"), nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url("/x"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	answer, err := plain.RoundTrip(r)
+	answer, err := plainTransport.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,10 +183,10 @@ func TestASlowAnswerArrivesInParts(t *testing.T) {
 	close(read)
 }
 
-// An API may answer before it has read the request. The caller gets the answer, and the connection stays of use.
+// An API may answer before it has read the request. The caller gets the answer, and can use the connection again.
 func TestAnEarlyAnswerArrives(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, says(http.StatusForbidden, "no"))
+	s := newFixture(t, answers(http.StatusForbidden, "no"))
 	for _, size := range []int{1, 1000, 100_000} {
 		for range 20 {
 			answer, body := s.do(http.MethodPost, "/x", strings.NewReader(strings.Repeat("x", size)))
@@ -198,10 +197,10 @@ func TestAnEarlyAnswerArrives(t *testing.T) {
 	}
 }
 
-// A caller that waits for permission to send a body gets it from the API, or is told why not.
-func TestABodyThatWaitsForPermission(t *testing.T) {
+// A caller that sends Expect: 100-continue gets the API's 100 or its error.
+func TestExpectContinue(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+	s := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/api/v2/no" {
 			w.WriteHeader(http.StatusRequestEntityTooLarge)
 			return
@@ -211,7 +210,7 @@ func TestABodyThatWaitsForPermission(t *testing.T) {
 	patient := &http.Transport{ExpectContinueTimeout: 10 * time.Second}
 	defer patient.CloseIdleConnections()
 	for path, want := range map[string]int{"/yes": http.StatusOK, "/no": http.StatusRequestEntityTooLarge} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.path(path), strings.NewReader("body"))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url(path), strings.NewReader("body"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -229,16 +228,16 @@ func TestABodyThatWaitsForPermission(t *testing.T) {
 	}
 }
 
-// An answer that breaks off does not look whole.
+// If the API's answer is cut off, the caller's is cut off too.
 func TestABrokenAnswerIsBroken(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, func(w http.ResponseWriter, _ *http.Request) {
+	s := newFixture(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "half")
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	})
-	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.path("/x"), nil)
-	answer, err := plain.RoundTrip(r)
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url("/x"), nil)
+	answer, err := plainTransport.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,11 +247,11 @@ func TestABrokenAnswerIsBroken(t *testing.T) {
 	}
 }
 
-// An API that switches protocols without being asked gets no tunnel.
+// If an API switches protocols without a request, the proxy opens no tunnel.
 func TestNoTunnelIsOpened(t *testing.T) {
 	t.Parallel()
 	for _, header := range []string{"", "Connection: Upgrade\r\nUpgrade: own\r\n"} {
-		s := newScene(t, func(w http.ResponseWriter, _ *http.Request) {
+		s := newFixture(t, func(w http.ResponseWriter, _ *http.Request) {
 			connection, _, err := http.NewResponseController(w).Hijack()
 			if err != nil {
 				t.Error(err)
@@ -263,7 +262,7 @@ func TestNoTunnelIsOpened(t *testing.T) {
 			_, _ = io.WriteString(connection, "HTTP/1.1 101 Switching Protocols\r\n"+header+"\r\n")
 			_, _ = io.Copy(io.Discard, connection)
 		})
-		answer, body := s.raw(s.request("GET", "/"+s.secret+"/x"))
+		answer, body := s.sendRaw(s.rawRequest("GET", "/"+s.secret+"/x"))
 		if problem(t, answer, body); answer.StatusCode != http.StatusBadGateway {
 			t.Errorf("answered %d", answer.StatusCode)
 		}
@@ -272,7 +271,7 @@ func TestNoTunnelIsOpened(t *testing.T) {
 
 func TestAnAPIThatDoesNotAnswerIsExplained(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, nil)
+	s := newFixture(t, nil)
 	s.api.Close()
 	answer, body := s.do(http.MethodGet, "/x", nil)
 	found := problem(t, answer, body)
@@ -281,11 +280,11 @@ func TestAnAPIThatDoesNotAnswerIsExplained(t *testing.T) {
 	}
 }
 
-// It trusts what it is told to trust, in addition to nothing else.
+// The proxy trusts only the given certificate authorities.
 func TestTheCertificateIsChecked(t *testing.T) {
 	t.Parallel()
 	s := newPlatform(t)
-	s.api = httptest.NewTLSServer(says(200, "hi"))
+	s.api = httptest.NewTLSServer(answers(200, "hi"))
 	t.Cleanup(s.api.Close)
 	s.open()
 	if answer, body := s.do(http.MethodGet, "/x", nil); answer.StatusCode != http.StatusBadGateway || !strings.Contains(body, "authority that this machine does not trust") {
@@ -297,7 +296,7 @@ func TestTheCertificateIsChecked(t *testing.T) {
 	s.get("/x", 200)
 }
 
-// Whoever has no token is not let through without one.
+// Without a token, nothing is forwarded.
 func TestWithoutATokenTheAPIIsNotAsked(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -306,8 +305,8 @@ func TestWithoutATokenTheAPIIsNotAsked(t *testing.T) {
 		want   int
 		pause  string
 	}{
-		{"rejected", says(400, `{"error":"invalid_client"}`), 502, ""},
-		{"unavailable", says(503, ""), 503, "60"},
+		{"rejected", answers(400, `{"error":"invalid_client"}`), 502, ""},
+		{"unavailable", answers(503, ""), 503, "60"},
 		{"throttled", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "300")
 			w.WriteHeader(http.StatusTooManyRequests)
@@ -315,8 +314,8 @@ func TestWithoutATokenTheAPIIsNotAsked(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newScene(t, nil)
-			s.tokens.refuse(s.tokens.held) // so that another one is needed
+			s := newFixture(t, nil)
+			s.tokens.noteRefusal(s.tokens.held) // so that the proxy needs another token
 			s.platform.Intercept(func(w http.ResponseWriter, r *http.Request) bool { test.answer(w, r); return true })
 			for range 20 {
 				answer, body := s.do(http.MethodPost, "/x", strings.NewReader("x"))
@@ -324,18 +323,18 @@ func TestWithoutATokenTheAPIIsNotAsked(t *testing.T) {
 					t.Fatalf("answered %d, %v: %s", answer.StatusCode, answer.Header, body)
 				}
 			}
-			s.wantAsked(0)
-			s.wantTokens(2)
+			s.wantAPIRequests(0)
+			s.wantTokenRequests(2)
 		})
 	}
 }
 
-// A platform that is down for the moment does no harm as long as the last token is valid.
-func TestAValidTokenIsUsedWhileThereIsNoOther(t *testing.T) {
+// If the platform is temporarily down, the last token is used while it is valid.
+func TestTheLastValidTokenIsUsedDuringAnOutage(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, nil, func(o *Options) { o.MinValidity = 50 * time.Minute })
-	s.tokens.options.MinValidity = 59*time.Minute + 59*time.Second // the token at hand is no longer enough
-	another := clients.New(clients.Options{MaxAttempts: 1})        // it shares no token that is new
+	s := newFixture(t, nil, func(o *Options) { o.MinValidity = 50 * time.Minute })
+	s.tokens.options.MinValidity = 59*time.Minute + 59*time.Second // more than the last token has left
+	another := clients.New(clients.Options{MaxAttempts: 1})        // has no token in memory
 	s.tokens.options.Token = func(ctx context.Context, _ time.Duration) (clients.Token, error) {
 		return another.Token(ctx, s.grant, 2*time.Hour)
 	}
@@ -344,18 +343,18 @@ func TestAValidTokenIsUsedWhileThereIsNoOther(t *testing.T) {
 		return true
 	})
 	s.get("/x", 200)
-	s.wantTokens(2)
-	s.wantAsked(1)
+	s.wantTokenRequests(2)
+	s.wantAPIRequests(1)
 }
 
-// refusing is an API that takes no token of those that are counted as refused.
-type refusing struct {
+// refusingAPI is an API that answers some tokens with an error.
+type refusingAPI struct {
 	mu      sync.Mutex
 	refused map[string]bool
 	status  int
 }
 
-func (a *refusing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (a *refusingAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	no := a.refused[r.Header.Get("Authorization")] || a.refused["all"]
 	a.mu.Unlock()
@@ -367,8 +366,8 @@ func (a *refusing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	echo(w, r)
 }
 
-// refuse refuses the tokens issued so far.
-func (a *refusing) refuse(s *scene) {
+// refuseIssued makes the API refuse all tokens that were issued so far.
+func (a *refusingAPI) refuseIssued(s *fixture) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, token := range s.platform.Issued() {
@@ -376,7 +375,7 @@ func (a *refusing) refuse(s *scene) {
 	}
 }
 
-func newRefusing() *refusing { return &refusing{refused: map[string]bool{}, status: 401} }
+func newRefusingAPI() *refusingAPI { return &refusingAPI{refused: map[string]bool{}, status: 401} }
 
 func TestARefusedTokenIsReplacedOnce(t *testing.T) {
 	t.Parallel()
@@ -395,17 +394,17 @@ func TestARefusedTokenIsReplacedOnce(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			api := newRefusing()
-			s := newScene(t, api.ServeHTTP)
-			api.refuse(s)
+			api := newRefusingAPI()
+			s := newFixture(t, api.ServeHTTP)
+			api.refuseIssued(s)
 			answer, _ := s.do(test.method, "/x?q=1", body(test.body))
 			if answer.StatusCode != test.want {
 				t.Errorf("answered %d", answer.StatusCode)
 			}
-			s.wantAsked(test.asked)
+			s.wantAPIRequests(test.asked)
 			s.get("/x", 200)
-			s.wantAsked(test.asked + 1)
-			s.wantTokens(2)
+			s.wantAPIRequests(test.asked + 1)
+			s.wantTokenRequests(2)
 			all := s.requests()
 			if first, last := all[0].Header.Get("Authorization"), all[len(all)-1].Header.Get("Authorization"); first == last {
 				t.Error("the refused token was used again")
@@ -414,7 +413,7 @@ func TestARefusedTokenIsReplacedOnce(t *testing.T) {
 	}
 }
 
-// body is a body to send; "": none.
+// body returns a request body; nil for an empty text.
 func body(text string) io.Reader {
 	if text == "" {
 		return nil
@@ -422,14 +421,14 @@ func body(text string) io.Reader {
 	return bytes.NewReader([]byte(text))
 }
 
-// An API that refuses every token costs no token request for each of its answers, whether the platform hands out new
-// tokens or the same one again.
+// If an API refuses every token, not each of its answers causes a token request. It does not matter whether the platform
+// issues new tokens or the same token again.
 func TestThereIsNoLoopOfTokenRequests(t *testing.T) {
 	t.Parallel()
 	for _, same := range []bool{false, true} {
 		t.Run(fmt.Sprint("the same token again: ", same), func(t *testing.T) {
 			t.Parallel()
-			s := newScene(t, says(401, "no"))
+			s := newFixture(t, answers(401, "no"))
 			if same {
 				first := s.platform.Issued()[0]
 				s.platform.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
@@ -450,7 +449,7 @@ func TestThereIsNoLoopOfTokenRequests(t *testing.T) {
 				})
 			}
 			all.Wait()
-			s.wantTokens(2)
+			s.wantTokenRequests(2)
 			asked := len(s.requests())
 			if asked < 1000 || asked > 1100 || same && asked != 1000 {
 				t.Errorf("the API has seen %d requests", asked)
@@ -462,11 +461,11 @@ func TestThereIsNoLoopOfTokenRequests(t *testing.T) {
 	}
 }
 
-func TestAllWhoWaitShareOneNewToken(t *testing.T) {
+func TestConcurrentRequestsShareOneNewToken(t *testing.T) {
 	t.Parallel()
-	api := newRefusing()
-	s := newScene(t, api.ServeHTTP)
-	api.refuse(s)
+	api := newRefusingAPI()
+	s := newFixture(t, api.ServeHTTP)
+	api.refuseIssued(s)
 	var all sync.WaitGroup
 	for range 100 {
 		all.Go(func() {
@@ -476,31 +475,31 @@ func TestAllWhoWaitShareOneNewToken(t *testing.T) {
 		})
 	}
 	all.Wait()
-	s.wantTokens(2)
+	s.wantTokenRequests(2)
 }
 
-func TestForbiddenIsNoMatterOfTheToken(t *testing.T) {
+func TestForbiddenDoesNotDiscardTheToken(t *testing.T) {
 	t.Parallel()
-	api := newRefusing()
+	api := newRefusingAPI()
 	api.status = 403
-	s := newScene(t, api.ServeHTTP)
-	api.refuse(s)
+	s := newFixture(t, api.ServeHTTP)
+	api.refuseIssued(s)
 	for range 3 {
 		s.get("/x", 403)
 	}
-	s.wantAsked(3)
-	s.wantTokens(1)
+	s.wantAPIRequests(3)
+	s.wantTokenRequests(1)
 	if got := s.Close(); got != 0 {
 		t.Errorf("%d refusals", got)
 	}
 }
 
-// The new token that a refused GET needs cannot be had: the caller is told why.
-func TestNoNewTokenAfterARefusalIsExplained(t *testing.T) {
+// If no new token can be obtained after a refused GET, the caller gets the reason.
+func TestAFailedReplacementIsExplained(t *testing.T) {
 	t.Parallel()
-	api := newRefusing()
-	s := newScene(t, api.ServeHTTP)
-	api.refuse(s)
+	api := newRefusingAPI()
+	s := newFixture(t, api.ServeHTTP)
+	api.refuseIssued(s)
 	s.platform.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return true
@@ -509,12 +508,12 @@ func TestNoNewTokenAfterARefusalIsExplained(t *testing.T) {
 	if problem(t, answer, body); answer.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("answered %d: %s", answer.StatusCode, body)
 	}
-	s.wantAsked(1)
+	s.wantAPIRequests(1)
 }
 
-func TestAConsumersLoginIsAnsweredHere(t *testing.T) {
+func TestTheProxyAnswersTokenRequests(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, nil)
+	s := newFixture(t, nil)
 	for _, kind := range []string{"application/x-www-form-urlencoded", "application/json"} {
 		answer, body := s.do(http.MethodPost, "/.ixtoken/token", strings.NewReader("grant_type=client_credentials&client_id=any"), "Content-Type", kind, "Authorization", "Basic YTpi")
 		if answer.StatusCode != http.StatusOK || body != `{"access_token":"replaced-by-the-api-proxy","expires_in":31536000,"token_type":"Bearer"}`+"\n" || answer.Header.Get("Cache-Control") != "no-store" {
@@ -524,20 +523,20 @@ func TestAConsumersLoginIsAnsweredHere(t *testing.T) {
 	if answer, _ := s.do(http.MethodGet, "/.ixtoken/token", nil); answer.StatusCode != http.StatusMethodNotAllowed || answer.Header.Get("Allow") != "POST" {
 		t.Errorf("answered %d", answer.StatusCode)
 	}
-	s.wantAsked(0)
-	s.wantTokens(1)
-	if answer, _ := s.do(http.MethodGet, "/x", nil, "Authorization", "Bearer replaced-by-the-api-proxy"); answer.StatusCode != http.StatusOK || !s.bearer(s.requests()[0]) {
+	s.wantAPIRequests(0)
+	s.wantTokenRequests(1)
+	if answer, _ := s.do(http.MethodGet, "/x", nil, "Authorization", "Bearer replaced-by-the-api-proxy"); answer.StatusCode != http.StatusOK || !s.hasIssuedToken(s.requests()[0]) {
 		t.Error("the placeholder was not replaced")
 	}
 }
 
-// The log has method and status, and nothing of what a request carries.
-func TestTheLogTellsNothingOfARequest(t *testing.T) {
+// The log shows the method and the status of a request, but no other part of it.
+func TestTheLogShowsOnlyMethodAndStatus(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, says(200, "CANARY-answer"))
+	s := newFixture(t, answers(200, "CANARY-answer"))
 	s.do(http.MethodPost, "/CANARY-path?CANARY-query", strings.NewReader("CANARY-body"), "X-Header", "CANARY-header")
 	s.do("CANARYMETHOD", "/x", nil)
-	s.raw(s.request("GET", "/CANARY-secret"))
+	s.sendRaw(s.rawRequest("GET", "/CANARY-secret"))
 	s.Close()
 	logged := s.log.String()
 	for _, want := range []string{"method=POST status=200 took=", "method=another status=200", "method=GET status=404"} {
@@ -550,12 +549,13 @@ func TestTheLogTellsNothingOfARequest(t *testing.T) {
 	}
 }
 
-// As many connections are kept as there may be requests. With two, which is the default, a busy machine runs out of ports.
+// The transport keeps one idle connection for each possible request. With the default, which is two, a busy machine runs out
+// of ports.
 func TestConnectionsAreKept(t *testing.T) {
 	t.Parallel()
 	var opened atomic.Int32
 	s := newPlatform(t)
-	s.api = httptest.NewUnstartedServer(says(200, "hi"))
+	s.api = httptest.NewUnstartedServer(answers(200, "hi"))
 	s.api.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			opened.Add(1)
@@ -578,10 +578,10 @@ func TestConnectionsAreKept(t *testing.T) {
 	}
 }
 
-// The environment's proxy is used for the API as for tokens. For loopback it never is.
+// HTTPS_PROXY is used for the API as it is for token requests. It is never used for loopback.
 func TestTheEnvironmentsProxyIsUsed(t *testing.T) {
 	t.Parallel()
-	if newScene(t, nil).transport.Proxy == nil {
+	if newFixture(t, nil).transport.Proxy == nil {
 		t.Error("no proxy is looked for")
 	}
 }

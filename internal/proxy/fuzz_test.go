@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// forwarded gathers what reaches an API in a fuzz test.
+// forwarded records the requests that reach an API in a fuzz test.
 type forwarded struct {
 	mu   sync.Mutex
 	seen []*http.Request
@@ -35,7 +35,7 @@ func (f *forwarded) take() []*http.Request {
 	return seen
 }
 
-// FuzzRequest writes any request line and headers to the proxy. Whatever reaches the API is what the contract lets through.
+// FuzzRequest sends any request line and headers to the proxy. Only requests that the proxy may forward reach the API.
 func FuzzRequest(f *testing.F) {
 	for _, seed := range []string{
 		"GET /SECRET/x HTTP/1.1\r\nHost: HOST\r\n\r\n",
@@ -51,7 +51,7 @@ func FuzzRequest(f *testing.F) {
 		f.Add(seed)
 	}
 	api := &forwarded{}
-	s := newScene(f, api.ServeHTTP)
+	s := newFixture(f, api.ServeHTTP)
 	f.Fuzz(func(t *testing.T, text string) {
 		text = strings.NewReplacer("SECRET", s.secret, "HOST", s.address()).Replace(text)
 		connection, err := net.Dial("tcp", s.address())
@@ -75,12 +75,13 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// wantAllowed holds a request that has reached the API against the contract, in other words than the guards.
-func wantAllowed(t *testing.T, s *scene, r *http.Request) {
+// wantAllowed fails the test if a request has reached the API that the proxy must not forward. It shares no code with the
+// guards.
+func wantAllowed(t *testing.T, s *fixture, r *http.Request) {
 	t.Helper()
 	raw, _, _ := strings.Cut(r.RequestURI, "?")
 	plain := raw
-	for range 2 { // as a lenient server might read it
+	for range 2 { // a lenient server might unescape twice
 		if decoded, err := url.PathUnescape(strings.ReplaceAll(plain, `\`, "/")); err == nil && strings.Count(decoded, "/") == strings.Count(plain, "/") {
 			plain = decoded
 		}
@@ -88,7 +89,7 @@ func wantAllowed(t *testing.T, s *scene, r *http.Request) {
 	switch {
 	case "http://"+r.Host != s.api.URL:
 		t.Errorf("the Host is %q", r.Host)
-	case !s.bearer(r):
+	case !s.hasIssuedToken(r):
 		t.Error("the token is missing, or not alone")
 	case raw != "/api/v2" && !strings.HasPrefix(raw, "/api/v2/"):
 		t.Errorf("the path %q is not below the upstream's", raw)
@@ -117,7 +118,7 @@ func wantAllowed(t *testing.T, s *scene, r *http.Request) {
 	}
 }
 
-// FuzzLinks rewrites any Location and Link. What points to the proxy then comes back to the place that was meant.
+// FuzzLinks rewrites any Location and Link. A request for a rewritten link reaches the place of the original link.
 func FuzzLinks(f *testing.F) {
 	for _, seed := range []string{
 		"https://api.example/v2/ports?page=2#x", "/v2/../v1", "//api.example:443/v2", "?a", "../x;y", "https://api.example/v2/%2e%2e/", "https://u:p@api.example/v2",
@@ -127,16 +128,16 @@ func FuzzLinks(f *testing.F) {
 	}
 	l := linksOf(f, "https://api.example/v2", "/v2/ports/1?x=1")
 	f.Fuzz(func(t *testing.T, text string) {
-		_ = l.pointAll(text)
-		pointed := l.point(text)
-		rest, ours := strings.CutPrefix(pointed, through)
+		_ = l.linkThroughProxy(text)
+		pointed := l.throughProxy(text)
+		rest, ours := strings.CutPrefix(pointed, proxyURL)
 		if !ours {
 			if pointed != text {
 				t.Errorf("%q became %q", text, pointed)
 			}
 			return
 		}
-		meant, err := l.asked.Parse(text)
+		meant, err := l.requested.Parse(text)
 		back, failed := url.Parse("https://api.example/v2" + rest)
 		if err != nil || failed != nil || !sameHost(meant, l.upstream) || meant.User != nil {
 			t.Fatalf("%q points to the proxy: %v, %v", text, err, failed)

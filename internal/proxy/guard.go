@@ -12,34 +12,35 @@ import (
 	"strings"
 )
 
-// loginPath is the part of a path, behind the secret, that the proxy answers itself.
-const loginPath = "/.ixtoken/token"
+// tokenPath is the path, after the secret, of the proxy's own token endpoint.
+const tokenPath = "/.ixtoken/token"
 
-// admit returns the path behind the secret, as it was escaped, or why the request is not forwarded.
+// admit returns the path after the secret, with its escapes unchanged. If the request must not be forwarded, it returns the
+// reason.
 func (p *Proxy) admit(r *http.Request) (path string, refused *Problem) {
-	raw, _, _ := strings.Cut(r.RequestURI, "?") // r.URL is of no use here: it decodes %2F beside a character that needs an escape
+	raw, _, _ := strings.Cut(r.RequestURI, "?") // not r.URL: net/url decodes %2F if another character needs an escape
 	path, secret := p.cutSecret(raw)
 	switch {
 	case r.Method == http.MethodConnect || r.Method == http.MethodTrace:
-		return "", refuse(http.StatusMethodNotAllowed, "The API proxy does not take the methods CONNECT and TRACE.")
+		return "", newProblem(http.StatusMethodNotAllowed, "The API proxy does not accept the methods CONNECT and TRACE.")
 	case !strings.HasPrefix(r.RequestURI, "/"):
-		return "", refuse(http.StatusBadRequest, "The API proxy takes paths, and no whole URLs, in the request line.")
+		return "", newProblem(http.StatusBadRequest, "The request line must contain a path. The API proxy does not accept a whole URL there.")
 	case !secret:
-		return "", refuse(http.StatusNotFound, "The path does not begin with the secret of this API proxy.")
+		return "", newProblem(http.StatusNotFound, "The path does not start with the secret of this API proxy.")
 	case r.Host != p.host:
-		return "", refuse(http.StatusForbidden, "The Host header does not name this API proxy.")
+		return "", newProblem(http.StatusForbidden, "The Host header does not name this API proxy.")
 	case fromBrowser(r.Header):
-		return "", refuse(http.StatusForbidden, "The API proxy takes no requests from browsers (Origin, Sec-Fetch-…).")
+		return "", newProblem(http.StatusForbidden, "The API proxy does not accept requests from browsers (headers Origin and Sec-Fetch-…).")
 	case len(r.Header.Values("Upgrade")) > 0:
-		return "", refuse(http.StatusBadRequest, "The API proxy does not take Upgrade.")
+		return "", newProblem(http.StatusBadRequest, "The API proxy does not accept the header Upgrade.")
 	case ambiguous(path):
-		return "", refuse(http.StatusBadRequest, "The path has dot segments, backslashes or encoded slashes.")
+		return "", newProblem(http.StatusBadRequest, "The path contains dot segments, backslashes or encoded slashes.")
 	}
-	return escapeOdd(path), nil
+	return escapePath(path), nil
 }
 
-// escapeOdd escapes what may not stand in a path. It leaves escapes as they are.
-func escapeOdd(path string) string {
+// escapePath escapes the characters that are not allowed in a path. It leaves existing escapes unchanged.
+func escapePath(path string) string {
 	var out strings.Builder
 	for i := range len(path) {
 		switch c := path[i]; {
@@ -52,7 +53,7 @@ func escapeOdd(path string) string {
 	return out.String()
 }
 
-// cutSecret returns what comes behind the secret. The comparison takes the same time wherever the two differ.
+// cutSecret returns the path after the first segment, and whether that segment is the secret. It compares in constant time.
 func (p *Proxy) cutSecret(path string) (rest string, ok bool) {
 	first, rest, more := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if more {
@@ -61,7 +62,7 @@ func (p *Proxy) cutSecret(path string) (rest string, ok bool) {
 	return rest, subtle.ConstantTimeCompare([]byte(first), []byte(p.secret)) == 1
 }
 
-// fromBrowser reports whether a browser has sent the request for a page. No program on its own sends these headers.
+// fromBrowser reports whether a web page in a browser has caused the request. Other programs do not send these headers.
 func fromBrowser(header http.Header) bool {
 	for name := range header {
 		if name == "Origin" || strings.HasPrefix(name, "Sec-Fetch-") {
@@ -71,8 +72,8 @@ func fromBrowser(header http.Header) bool {
 	return false
 }
 
-// ambiguous reports whether a server may take an escaped path for one that is not below the upstream's: it has a dot
-// segment, also with parameters ("..;a"), or a slash that is encoded or written as a backslash.
+// ambiguous reports whether a server might resolve an escaped path to one outside of the upstream's path. Such a path
+// contains a dot segment, perhaps with parameters ("..;a"), an encoded slash, or a backslash.
 func ambiguous(path string) bool {
 	for segment := range strings.SplitSeq(path, "/") {
 		plain, err := url.PathUnescape(segment)
@@ -86,7 +87,7 @@ func ambiguous(path string) bool {
 	return false
 }
 
-// knownMethod keeps out of the log what a caller may have made up.
+// knownMethod returns the method for the log; "another" if it is not a standard method, because its text may be anything.
 func knownMethod(method string) string {
 	if slices.Contains([]string{
 		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,

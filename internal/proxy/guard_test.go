@@ -13,8 +13,8 @@ import (
 
 func TestTheSecretIsLongAndNeverTheSame(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, nil)
-	shape := regexp.MustCompile(`^http://127\.0\.0\.1:\d+/([A-Z2-7]{26,})$`) // 5 bits a character
+	s := newFixture(t, nil)
+	shape := regexp.MustCompile(`^http://127\.0\.0\.1:\d+/([A-Z2-7]{26,})$`) // 5 bits per character, at least 130 bits
 	first := shape.FindStringSubmatch(s.URL().Reveal())
 	s.open()
 	second := shape.FindStringSubmatch(s.URL().Reveal())
@@ -23,9 +23,9 @@ func TestTheSecretIsLongAndNeverTheSame(t *testing.T) {
 	}
 }
 
-func TestItListensOnLoopbackAlone(t *testing.T) {
+func TestItListensOnlyOnLoopback(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, nil)
+	s := newFixture(t, nil)
 	_, port, _ := net.SplitHostPort(s.address())
 	all, err := net.InterfaceAddrs()
 	if err != nil {
@@ -48,27 +48,27 @@ func TestItListensOnLoopbackAlone(t *testing.T) {
 
 func TestWithoutTheSecretNothingIsForwarded(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, nil)
+	s := newFixture(t, nil)
 	right := s.secret
 	for _, path := range []string{
 		"/", "/x", "//", "/" + right[1:], "/" + right[:25], "/" + right + "A", "/" + right + "A/x", "/" + strings.ToLower(right) + "/x", "/x/" + right,
 		"//" + right + "/x", "/?" + right, "/x?/" + right, "/%20" + right + "/", "/" + right + "%2Fx", "/" + right + ";/x", "/.ixtoken/token", "/" + strings.Repeat("A", 26) + "/x",
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodOptions} {
-			answer, body := s.raw(s.request(method, path))
+			answer, body := s.sendRaw(s.rawRequest(method, path))
 			if answer.StatusCode != http.StatusNotFound || strings.Contains(body, right) {
 				t.Errorf("%s %s was answered %d: %s", method, path, answer.StatusCode, body)
 			}
 			problem(t, answer, body)
 		}
 	}
-	s.wantAsked(0)
+	s.wantAPIRequests(0)
 }
 
-// Each guard has a request here that only this guard refuses.
+// For each guard there is a request that only this guard rejects.
 func TestGuards(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, nil)
+	s := newFixture(t, nil)
 	in := "/" + s.secret
 	for _, test := range []struct {
 		name, request string
@@ -76,45 +76,45 @@ func TestGuards(t *testing.T) {
 	}{
 		{"CONNECT", "CONNECT " + s.address() + " HTTP/1.1\r\nHost: " + s.address() + "\r\n\r\n", 405},
 		{"CONNECT elsewhere", "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n", 405},
-		{"CONNECT with a path", s.request("CONNECT", in+"/x"), 405},
-		{"TRACE", s.request("TRACE", in+"/x"), 405},
-		{"a whole URL", s.request("GET", "http://"+s.address()+in+"/x"), 400},
-		{"another's whole URL", s.request("GET", "http://evil.example"+in+"/x"), 400},
-		{"an asterisk", s.request("OPTIONS", "*"), 400},
+		{"CONNECT with a path", s.rawRequest("CONNECT", in+"/x"), 405},
+		{"TRACE", s.rawRequest("TRACE", in+"/x"), 405},
+		{"a whole URL", s.rawRequest("GET", "http://"+s.address()+in+"/x"), 400},
+		{"another's whole URL", s.rawRequest("GET", "http://evil.example"+in+"/x"), 400},
+		{"an asterisk", s.rawRequest("OPTIONS", "*"), 400},
 		{"another Host", "GET " + in + "/x HTTP/1.1\r\nHost: evil.example\r\n\r\n", 403},
 		{"a Host that ends so", "GET " + in + "/x HTTP/1.1\r\nHost: evil." + s.address() + "\r\n\r\n", 403},
 		{"a Host that begins so", "GET " + in + "/x HTTP/1.1\r\nHost: " + s.address() + "0\r\n\r\n", 403},
 		{"a Host without the port", "GET " + in + "/x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 403},
 		{"a name for the Host", "GET " + in + "/x HTTP/1.1\r\nHost: " + strings.Replace(s.address(), "127.0.0.1", "localhost", 1) + "\r\n\r\n", 403},
 		{"no Host", "GET " + in + "/x HTTP/1.0\r\n\r\n", 403},
-		{"Origin", s.request("POST", in+"/x", "Origin: https://evil.example", "Content-Length: 0"), 403},
-		{"Origin of nobody", s.request("GET", in+"/x", "Origin: null"), 403},
-		{"an empty Origin", s.request("GET", in+"/x", "Origin:"), 403},
-		{"Sec-Fetch-Site", s.request("GET", in+"/x", "Sec-Fetch-Site: same-origin"), 403},
-		{"Sec-Fetch-Mode", s.request("GET", in+"/x", "sec-fetch-mode: navigate"), 403},
-		{"Origin at the login", s.request("POST", in+"/.ixtoken/token", "Origin: https://evil.example", "Content-Length: 0"), 403},
-		{"Upgrade", s.request("GET", in+"/x", "Upgrade: websocket"), 400},
+		{"Origin", s.rawRequest("POST", in+"/x", "Origin: https://evil.example", "Content-Length: 0"), 403},
+		{"Origin of nobody", s.rawRequest("GET", in+"/x", "Origin: null"), 403},
+		{"an empty Origin", s.rawRequest("GET", in+"/x", "Origin:"), 403},
+		{"Sec-Fetch-Site", s.rawRequest("GET", in+"/x", "Sec-Fetch-Site: same-origin"), 403},
+		{"Sec-Fetch-Mode", s.rawRequest("GET", in+"/x", "sec-fetch-mode: navigate"), 403},
+		{"Origin at the login", s.rawRequest("POST", in+"/.ixtoken/token", "Origin: https://evil.example", "Content-Length: 0"), 403},
+		{"Upgrade", s.rawRequest("GET", in+"/x", "Upgrade: websocket"), 400},
 		{"Upgrade that is asked for", "GET " + in + "/x HTTP/1.1\r\nHost: " + s.address() + "\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 400},
-		{"a blank in the path", s.request("GET", in+"/a b"), 400},
-		{"a blank in the query", s.request("GET", in+"/a?b HTTP/1.1"), 400},
-		{"a dot segment", s.request("GET", in+"/../admin"), 400},
-		{"a dot segment at the end", s.request("GET", in+"/a/.."), 400},
-		{"a single dot", s.request("GET", in+"/./a"), 400},
-		{"an encoded dot segment", s.request("GET", in+"/%2e%2e/admin"), 400},
-		{"a half-encoded dot segment", s.request("GET", in+"/.%2E/admin"), 400},
-		{"a dot segment with parameters", s.request("GET", in+"/..;a=b/admin"), 400},
-		{"a dot segment with encoded parameters", s.request("GET", in+"/..%3Ba/admin"), 400},
-		{"an encoded slash", s.request("GET", in+"/a%2Fb"), 400},
-		{"an encoded slash in small letters", s.request("GET", in+"/a%2fb"), 400},
-		{"an encoded slash beside an odd character", s.request("GET", in+"/a%2Fb{"), 400},
-		{"a dot segment beside an odd character", s.request("GET", in+`/"/%2e%2E/x`), 400},
-		{"an encoded slash behind the secret", s.request("GET", in+"%2Fx{"), 404},
-		{"a backslash", s.request("GET", in+`/a\..\b`), 400},
-		{"an encoded backslash", s.request("GET", in+"/a%5cb"), 400},
-		{"a dot segment before the secret", s.request("GET", "/.."+in+"/x"), 404},
+		{"a blank in the path", s.rawRequest("GET", in+"/a b"), 400},
+		{"a blank in the query", s.rawRequest("GET", in+"/a?b HTTP/1.1"), 400},
+		{"a dot segment", s.rawRequest("GET", in+"/../admin"), 400},
+		{"a dot segment at the end", s.rawRequest("GET", in+"/a/.."), 400},
+		{"a single dot", s.rawRequest("GET", in+"/./a"), 400},
+		{"an encoded dot segment", s.rawRequest("GET", in+"/%2e%2e/admin"), 400},
+		{"a half-encoded dot segment", s.rawRequest("GET", in+"/.%2E/admin"), 400},
+		{"a dot segment with parameters", s.rawRequest("GET", in+"/..;a=b/admin"), 400},
+		{"a dot segment with encoded parameters", s.rawRequest("GET", in+"/..%3Ba/admin"), 400},
+		{"an encoded slash", s.rawRequest("GET", in+"/a%2Fb"), 400},
+		{"an encoded slash in small letters", s.rawRequest("GET", in+"/a%2fb"), 400},
+		{"an encoded slash beside an odd character", s.rawRequest("GET", in+"/a%2Fb{"), 400},
+		{"a dot segment beside an odd character", s.rawRequest("GET", in+`/"/%2e%2E/x`), 400},
+		{"an encoded slash behind the secret", s.rawRequest("GET", in+"%2Fx{"), 404},
+		{"a backslash", s.rawRequest("GET", in+`/a\..\b`), 400},
+		{"an encoded backslash", s.rawRequest("GET", in+"/a%5cb"), 400},
+		{"a dot segment before the secret", s.rawRequest("GET", "/.."+in+"/x"), 404},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			answer, body := s.raw(test.request)
+			answer, body := s.sendRaw(test.request)
 			if answer.StatusCode != test.want {
 				t.Errorf("answered %d, want %d: %s", answer.StatusCode, test.want, body)
 			}
@@ -123,33 +123,33 @@ func TestGuards(t *testing.T) {
 			}
 		})
 	}
-	s.wantAsked(0)
-	s.wantTokens(1)
+	s.wantAPIRequests(0)
+	s.wantTokenRequests(1)
 }
 
-// What the guards let through looks much like what they refuse.
-func TestGuardsLetThroughWhatIsHarmless(t *testing.T) {
+// The requests look similar to those that the guards reject.
+func TestGuardsAcceptHarmlessRequests(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, nil)
+	s := newFixture(t, nil)
 	for i, target := range []string{
 		"", "/", "?a=b", "/a?x=../..%2f", "/...", "/.a", "/a..", "/a;v=1", "/%25%32%65", "/%252e%252e/", "//a", "/a//b", "/.ixtoken", "/.ixtoken/tokens", "/http://evil.example/", "/a?", "/a?#b?c", "/a%3Bb%3D", "/%00",
 	} {
-		answer, body := s.raw(s.request("GET", "/"+s.secret+target))
+		answer, body := s.sendRaw(s.rawRequest("GET", "/"+s.secret+target))
 		if answer.StatusCode != http.StatusOK {
 			t.Errorf("%s was answered %d: %s", target, answer.StatusCode, body)
 		}
-		s.wantAsked(i + 1)
+		s.wantAPIRequests(i + 1)
 		if got := s.requests()[i]; got.RequestURI != "/api/v2"+target || "http://"+got.Host != s.api.URL {
 			t.Errorf("%s became %s at %s", target, got.RequestURI, got.Host)
 		}
 	}
 }
 
-// What may not stand in a path is escaped. What is escaped already stays as it is, whatever stands beside it.
+// Characters that are not allowed in a path are escaped. Existing escapes stay unchanged, also beside such characters.
 func TestOddCharactersAreEscaped(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, nil)
-	answer, body := s.raw(s.request("GET", "/"+s.secret+`/a%3Bb%41{"ä"}|[^]#c`))
+	s := newFixture(t, nil)
+	answer, body := s.sendRaw(s.rawRequest("GET", "/"+s.secret+`/a%3Bb%41{"ä"}|[^]#c`))
 	if want := "/api/v2/a%3Bb%41%7B%22%C3%A4%22%7D%7C%5B%5E%5D%23c"; answer.StatusCode != http.StatusOK || s.requests()[0].RequestURI != want {
 		t.Errorf("answered %d: %s: %s", answer.StatusCode, body, s.requests()[0].RequestURI)
 	}
@@ -158,7 +158,7 @@ func TestOddCharactersAreEscaped(t *testing.T) {
 func TestAnUpstreamWithoutAPathIsAskedForTheRoot(t *testing.T) {
 	t.Parallel()
 	for _, end := range []string{"", "/"} {
-		s := newScene(t, nil)
+		s := newFixture(t, nil)
 		s.open(func(o *Options) { o.Upstream = s.options(s.api.URL + end).Upstream })
 		for i, want := range []string{"/", "/", "/a/", "/?q"} {
 			s.get([]string{"", "/", "/a/", "?q"}[i], 200)
@@ -169,16 +169,16 @@ func TestAnUpstreamWithoutAPathIsAskedForTheRoot(t *testing.T) {
 	}
 }
 
-// A caller that sends no header, or headers without an end, is not waited for without a limit.
+// The proxy waits only for a limited time for headers, and reads only a limited size.
 func TestHeadersHaveLimits(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, nil)
+	s := newFixture(t, nil)
 	if s.server.ReadHeaderTimeout == 0 || s.server.IdleTimeout == 0 {
 		t.Error("there is no limit of time")
 	}
-	answer, _ := s.raw(s.request("GET", "/"+s.secret, "X: "+strings.Repeat("x", 2*maxHeader)))
+	answer, _ := s.sendRaw(s.rawRequest("GET", "/"+s.secret, "X: "+strings.Repeat("x", 2*maxHeader)))
 	if answer.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("answered %d", answer.StatusCode)
 	}
-	s.wantAsked(0)
+	s.wantAPIRequests(0)
 }

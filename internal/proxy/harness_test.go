@@ -25,8 +25,8 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// scene is a proxy in front of an API on loopback, with tokens of a simulated platform.
-type scene struct {
+// fixture is a proxy for an API on loopback, with tokens of a simulated platform.
+type fixture struct {
 	*Proxy
 	t        testing.TB
 	platform *simulator.Platform
@@ -36,21 +36,21 @@ type scene struct {
 	log      bytes.Buffer
 
 	mu    sync.Mutex
-	asked []*http.Request // by the proxy
+	asked []*http.Request // that have reached the API
 }
 
-// reply is an answer whose body has been read.
+// reply is an answer. Its body was read already.
 type reply struct {
 	StatusCode      int
 	Header, Trailer http.Header
 }
 
-// newScene starts all of it. The API answers with handler; nil: with 200.
-func newScene(t testing.TB, handler http.HandlerFunc, change ...func(*Options)) *scene {
+// newFixture starts a platform, an API and a proxy. The API answers with handler; nil: with 200.
+func newFixture(t testing.TB, handler http.HandlerFunc, change ...func(*Options)) *fixture {
 	t.Helper()
 	s := newPlatform(t)
 	s.api = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.note(r)
+		s.record(r)
 		if handler != nil {
 			handler(w, r)
 		}
@@ -60,8 +60,8 @@ func newScene(t testing.TB, handler http.HandlerFunc, change ...func(*Options)) 
 	return s
 }
 
-// newPlatform is a scene without a proxy.
-func newPlatform(t testing.TB) *scene {
+// newPlatform returns a fixture with a platform only.
+func newPlatform(t testing.TB) *fixture {
 	t.Helper()
 	all, err := simulator.Start(simulator.Options{})
 	if err != nil {
@@ -69,13 +69,13 @@ func newPlatform(t testing.TB) *scene {
 	}
 	t.Cleanup(func() { all.Close() })
 	known := all.Interxion.Credentials()
-	return &scene{t: t, platform: all.Interxion, client: clients.New(clients.Options{MaxAttempts: 1}), grant: clients.Interxion{
+	return &fixture{t: t, platform: all.Interxion, client: clients.New(clients.Options{MaxAttempts: 1}), grant: clients.Interxion{
 		LoginURL: all.Interxion.URL(), ClientID: known.ClientID, ClientSecret: clients.NewSecret(known.ClientSecret),
 	}}
 }
 
-// options are those of a proxy in front of the API.
-func (s *scene) options(upstream string) Options {
+// options returns the options of a proxy for the API at upstream.
+func (s *fixture) options(upstream string) Options {
 	s.t.Helper()
 	u, err := url.Parse(upstream)
 	if err != nil {
@@ -93,7 +93,7 @@ func (s *scene) options(upstream string) Options {
 	}
 }
 
-func (s *scene) open(change ...func(*Options)) {
+func (s *fixture) open(change ...func(*Options)) {
 	s.t.Helper()
 	options := s.options(s.api.URL + "/api/v2")
 	for _, f := range change {
@@ -109,56 +109,56 @@ func (s *scene) open(change ...func(*Options)) {
 	s.t.Cleanup(func() { s.Close() })
 }
 
-// note keeps a request without keeping what streams.
-func (s *scene) note(r *http.Request) {
+// record keeps a request without its body.
+func (s *fixture) record(r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked = append(s.asked, r)
 }
 
-// requests are those that the API has seen.
-func (s *scene) requests() []*http.Request {
+// requests returns the requests that have reached the API.
+func (s *fixture) requests() []*http.Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.asked)
 }
 
-// wantAsked fails the test unless the API has seen so many requests.
-func (s *scene) wantAsked(want int) {
+// wantAPIRequests fails the test unless that many requests have reached the API.
+func (s *fixture) wantAPIRequests(want int) {
 	s.t.Helper()
 	if got := len(s.requests()); got != want {
 		s.t.Errorf("the API has seen %d requests, want %d", got, want)
 	}
 }
 
-// wantTokens fails the test unless the platform has seen so many requests for tokens.
-func (s *scene) wantTokens(want int) {
+// wantTokenRequests fails the test unless the platform has received that many token requests.
+func (s *fixture) wantTokenRequests(want int) {
 	s.t.Helper()
 	if got := len(s.platform.Requests()); got != want {
 		s.t.Errorf("the platform has seen %d token requests, want %d", got, want)
 	}
 }
 
-// path is the URL of a path through the proxy.
-func (s *scene) path(path string) string { return s.URL().Reveal() + path }
+// url returns the URL of a path through the proxy.
+func (s *fixture) url(path string) string { return s.URL().Reveal() + path }
 
-// address is the host and port that the proxy listens on.
-func (s *scene) address() string { return s.host }
+// address returns the host and port of the proxy.
+func (s *fixture) address() string { return s.host }
 
-// plain sends requests as they are: it follows no redirect, and adds nothing.
-var plain = &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256}
+// plainTransport sends requests unchanged. It follows no redirects.
+var plainTransport = &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256}
 
-// do sends a request through the proxy and returns the answer with its body.
-func (s *scene) do(method, path string, body io.Reader, header ...string) (reply, string) {
+// do sends a request through the proxy, and returns the answer and its body.
+func (s *fixture) do(method, path string, body io.Reader, header ...string) (reply, string) {
 	s.t.Helper()
-	r, err := http.NewRequestWithContext(s.t.Context(), method, s.path(path), body)
+	r, err := http.NewRequestWithContext(s.t.Context(), method, s.url(path), body)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Add(header[i], header[i+1])
 	}
-	answer, err := plain.RoundTrip(r)
+	answer, err := plainTransport.RoundTrip(r)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -170,8 +170,8 @@ func (s *scene) do(method, path string, body io.Reader, header ...string) (reply
 	return reply{answer.StatusCode, answer.Header, answer.Trailer}, string(text)
 }
 
-// get fails the test unless a GET is answered with the status.
-func (s *scene) get(path string, want int) string {
+// get sends a GET, and fails the test unless the answer has the status want.
+func (s *fixture) get(path string, want int) string {
 	s.t.Helper()
 	answer, body := s.do(http.MethodGet, path, nil)
 	if answer.StatusCode != want {
@@ -180,8 +180,8 @@ func (s *scene) get(path string, want int) string {
 	return body
 }
 
-// raw writes what is no request of net/http's, and returns the answer.
-func (s *scene) raw(text string) (reply, string) {
+// sendRaw sends text, which net/http might not send, and returns the answer.
+func (s *fixture) sendRaw(text string) (reply, string) {
 	s.t.Helper()
 	connection, err := net.Dial("tcp", s.address())
 	if err != nil {
@@ -201,12 +201,12 @@ func (s *scene) raw(text string) (reply, string) {
 	return reply{answer.StatusCode, answer.Header, answer.Trailer}, string(body)
 }
 
-// request is a raw request for a target, with the right Host and further header lines.
-func (s *scene) request(method, target string, lines ...string) string {
+// rawRequest returns the text of a request for target, with the right Host and further header lines.
+func (s *fixture) rawRequest(method, target string, lines ...string) string {
 	return fmt.Sprintf("%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s\r\n", method, target, s.address(), strings.Join(append(lines, ""), "\r\n"))
 }
 
-// problem reads an answer of the proxy's own.
+// problem decodes an error of the proxy itself.
 func problem(t testing.TB, answer reply, body string) Problem {
 	t.Helper()
 	var found Problem
@@ -219,8 +219,8 @@ func problem(t testing.TB, answer reply, body string) Problem {
 	return found
 }
 
-// bearer reports whether the platform has issued the request's token.
-func (s *scene) bearer(r *http.Request) bool {
+// hasIssuedToken reports whether the request has a token that the platform has issued.
+func (s *fixture) hasIssuedToken(r *http.Request) bool {
 	values := r.Header.Values("Authorization")
 	return len(values) == 1 && slices.Contains(s.platform.Issued(), strings.TrimPrefix(values[0], "Bearer "))
 }

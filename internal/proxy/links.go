@@ -11,28 +11,28 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// links makes the links in an answer's headers point to the proxy where they point to the upstream.
+// links rewrites the links in the headers of an answer: links to the upstream become links to the proxy.
 type links struct {
-	upstream, asked *url.URL
-	proxy           clients.Secret
+	upstream, requested *url.URL
+	proxy               clients.Secret
 }
 
 func (l *links) rewrite(header http.Header) {
 	for i, value := range header["Location"] {
-		header["Location"][i] = l.point(value)
+		header["Location"][i] = l.throughProxy(value)
 	}
 	for i, value := range header["Link"] {
-		header["Link"][i] = l.pointAll(value)
+		header["Link"][i] = l.linkThroughProxy(value)
 	}
 }
 
-// point returns a link that leads to the same place through the proxy; unchanged, if there is none.
-func (l *links) point(link string) string {
+// throughProxy returns the link through the proxy for a link to the upstream. It returns any other link unchanged.
+func (l *links) throughProxy(link string) string {
 	reference, err := url.Parse(link)
-	if err != nil || reference.RawPath != "" && reference.RawPath != reference.EscapedPath() { // net/url would change its escapes
+	if err != nil || reference.RawPath != "" && reference.RawPath != reference.EscapedPath() { // net/url would change the escapes
 		return link
 	}
-	to := l.asked.ResolveReference(reference) // links may be relative
+	to := l.requested.ResolveReference(reference) // links may be relative
 	if to.User != nil || to.Opaque != "" || !sameHost(to, l.upstream) {
 		return link
 	}
@@ -50,25 +50,25 @@ func (l *links) point(link string) string {
 	return through
 }
 
-// pointAll does so for each target of a Link header: <target>; parameter="text", <target> (RFC 8288, section 3). What
-// stands in quotation marks is no target.
-func (l *links) pointAll(value string) string {
+// linkThroughProxy rewrites each target of a Link header: <target>; parameter="text", <target> (RFC 8288, section 3). It
+// leaves quoted strings unchanged.
+func (l *links) linkThroughProxy(value string) string {
 	var out strings.Builder
 	for value != "" {
 		i := strings.IndexAny(value, `<"`)
 		if i < 0 {
 			break
 		}
-		end := quoted(value[i:])
+		end := quotedLength(value[i:])
 		if value[i] == '<' {
 			end = strings.IndexByte(value[i:], '>') + 1
 		}
-		if end == 0 { // it has no end
+		if end == 0 { // neither > nor a closing quote
 			break
 		}
 		out.WriteString(value[:i])
 		if found := value[i : i+end]; value[i] == '<' {
-			out.WriteString("<" + l.point(found[1:end-1]) + ">")
+			out.WriteString("<" + l.throughProxy(found[1:end-1]) + ">")
 		} else {
 			out.WriteString(found)
 		}
@@ -77,8 +77,8 @@ func (l *links) pointAll(value string) string {
 	return out.String() + value
 }
 
-// quoted is the length of the quoted string at the beginning of text; 0: it has no end.
-func quoted(text string) int {
+// quotedLength returns the length of the quoted string at the start of text; 0: the closing quote is missing.
+func quotedLength(text string) int {
 	for i := 1; i < len(text); i++ {
 		switch text[i] {
 		case '\\':
@@ -95,7 +95,7 @@ func sameHost(a, b *url.URL) bool {
 	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
 }
 
-// port is the URL's, or that of its scheme.
+// port returns the URL's port, or the default port of its scheme.
 func port(u *url.URL) string {
 	switch {
 	case u.Port() != "":

@@ -11,9 +11,9 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-const through = "http://127.0.0.1:1/SECRET"
+const proxyURL = "http://127.0.0.1:1/SECRET"
 
-// linksOf are those of an answer to a request for a path below an upstream.
+// linksOf returns the links of an answer to a request for asked below upstream.
 func linksOf(t testing.TB, upstream, asked string) *links {
 	t.Helper()
 	to, err := url.Parse(upstream)
@@ -24,25 +24,25 @@ func linksOf(t testing.TB, upstream, asked string) *links {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &links{upstream: to, asked: from, proxy: clients.NewSecret(through)}
+	return &links{upstream: to, requested: from, proxy: clients.NewSecret(proxyURL)}
 }
 
 func TestLinksPointToTheProxy(t *testing.T) {
 	t.Parallel()
 	l := linksOf(t, "https://api.example/v2", "/v2/ports/1?x=1")
 	for link, want := range map[string]string{
-		"https://api.example/v2/ports/2":           through + "/ports/2",
-		"https://API.example:443/v2/ports/2":       through + "/ports/2",
-		"https://api.example/v2":                   through,
-		"https://api.example/v2/?page=2&x=%2F#top": through + "/?page=2&x=%2F#top",
-		"https://api.example/v2/a%20b;c":           through + "/a%20b;c",
-		"//api.example/v2/ports":                   through + "/ports",
-		"/v2/ports":                                through + "/ports",
-		"2":                                        through + "/ports/2",
-		"../links/3":                               through + "/links/3",
-		"?page=2":                                  through + "/ports/1?page=2",
-		"#here":                                    through + "/ports/1?x=1#here",
-		// Elsewhere, or not below the path.
+		"https://api.example/v2/ports/2":           proxyURL + "/ports/2",
+		"https://API.example:443/v2/ports/2":       proxyURL + "/ports/2",
+		"https://api.example/v2":                   proxyURL,
+		"https://api.example/v2/?page=2&x=%2F#top": proxyURL + "/?page=2&x=%2F#top",
+		"https://api.example/v2/a%20b;c":           proxyURL + "/a%20b;c",
+		"//api.example/v2/ports":                   proxyURL + "/ports",
+		"/v2/ports":                                proxyURL + "/ports",
+		"2":                                        proxyURL + "/ports/2",
+		"../links/3":                               proxyURL + "/links/3",
+		"?page=2":                                  proxyURL + "/ports/1?page=2",
+		"#here":                                    proxyURL + "/ports/1?x=1#here",
+		// To another host, or not below the path.
 		"http://api.example/v2/ports":       "http://api.example/v2/ports",
 		"https://api.example:8443/v2/ports": "https://api.example:8443/v2/ports",
 		"https://api.example.evil/v2/ports": "https://api.example.evil/v2/ports",
@@ -52,12 +52,12 @@ func TestLinksPointToTheProxy(t *testing.T) {
 		"https://api.example/":              "https://api.example/",
 		"/v1/ports":                         "/v1/ports",
 		"../../v1":                          "../../v1",
-		"/v2/a%2Fb":                         "/v2/a%2Fb", // the proxy would refuse it
+		"/v2/a%2Fb":                         "/v2/a%2Fb", // the proxy would reject it
 		"/v2/a%2Fb{":                        "/v2/a%2Fb{",
 		"mailto:a@api.example":              "mailto:a@api.example",
 		"https://api.example/%zz":           "https://api.example/%zz",
 	} {
-		if got := l.point(link); got != want {
+		if got := l.throughProxy(link); got != want {
 			t.Errorf("%s became %s, want %s", link, got, want)
 		}
 	}
@@ -67,26 +67,26 @@ func TestEachTargetOfALinkHeaderPointsToTheProxy(t *testing.T) {
 	t.Parallel()
 	l := linksOf(t, "https://api.example", "/ports")
 	for value, want := range map[string]string{
-		`<https://api.example/ports?page=2>; rel="next", </ports?page=9>; rel=last`: `<` + through + `/ports?page=2>; rel="next", <` + through + `/ports?page=9>; rel=last`,
+		`<https://api.example/ports?page=2>; rel="next", </ports?page=9>; rel=last`: `<` + proxyURL + `/ports?page=2>; rel="next", <` + proxyURL + `/ports?page=9>; rel=last`,
 		`<https://other.example/>; rel="next"`:                                      `<https://other.example/>; rel="next"`,
-		`</a>; title="<https://api.example/>, \"</b>"; rel=x, </c>`:                 `<` + through + `/a>; title="<https://api.example/>, \"</b>"; rel=x, <` + through + `/c>`,
-		`</a,b>; rel=x`: `<` + through + `/a,b>; rel=x`,
+		`</a>; title="<https://api.example/>, \"</b>"; rel=x, </c>`:                 `<` + proxyURL + `/a>; title="<https://api.example/>, \"</b>"; rel=x, <` + proxyURL + `/c>`,
+		`</a,b>; rel=x`: `<` + proxyURL + `/a,b>; rel=x`,
 		`</a`:           `</a`,
-		`</a>; t="</b>`: `<` + through + `/a>; t="</b>`,
+		`</a>; t="</b>`: `<` + proxyURL + `/a>; t="</b>`,
 		`no target`:     `no target`,
 		``:              ``,
 	} {
-		if got := l.pointAll(value); got != want {
+		if got := l.linkThroughProxy(value); got != want {
 			t.Errorf("%s\nbecame %s\nwant   %s", value, got, want)
 		}
 	}
 }
 
-// In an answer, and in an informational one before it.
+// Links are rewritten in an answer, and in an informational answer before it.
 func TestLinksOfAnswersPointToTheProxy(t *testing.T) {
 	t.Parallel()
 	var base string
-	s := newScene(t, func(w http.ResponseWriter, _ *http.Request) {
+	s := newFixture(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Link", "<"+base+"/api/v2/style>; rel=preload")
 		w.WriteHeader(http.StatusEarlyHints)
 		w.Header().Add("Link", "</api/v2/next>; rel=next")
@@ -96,10 +96,10 @@ func TestLinksOfAnswersPointToTheProxy(t *testing.T) {
 	})
 	base = s.api.URL
 	answer, body := s.do(http.MethodPost, "/contacts", nil)
-	if want := s.path("/contacts/1"); answer.Header.Get("Location") != want {
+	if want := s.url("/contacts/1"); answer.Header.Get("Location") != want {
 		t.Errorf("Location %s", answer.Header.Get("Location"))
 	}
-	if links := answer.Header.Values("Link"); len(links) != 2 || links[0] != "<"+s.path("/style")+">; rel=preload" || links[1] != "<"+s.path("/next")+">; rel=next" {
+	if links := answer.Header.Values("Link"); len(links) != 2 || links[0] != "<"+s.url("/style")+">; rel=preload" || links[1] != "<"+s.url("/next")+">; rel=next" {
 		t.Errorf("Link %q", links)
 	}
 	if body != base {

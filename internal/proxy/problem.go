@@ -14,34 +14,34 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// Problem is what the proxy answers in the API's place (RFC 9457). It holds no secret.
+// Problem is an error that the proxy itself answers with (RFC 9457). It contains no secret.
 type Problem struct {
-	// Type is the URL of a page about it; empty: there is none.
+	// Type is the URL of a page about the error; empty: there is none.
 	Type string `json:"type,omitempty"`
-	// Title says what did not happen.
+	// Title says what failed.
 	Title string `json:"title"`
-	// Status is that of the answer; the proxy sets it.
+	// Status is the status of the answer. The proxy sets it.
 	Status int `json:"status"`
-	// Detail says what was found and what to do.
+	// Detail says why, and what to do.
 	Detail string `json:"detail,omitempty"`
 }
 
-// NoAnswer is why the API has not answered.
+// NoAnswer is the error if the API does not answer.
 type NoAnswer struct {
-	// Host is whom the proxy has asked.
+	// Host is the API's host, with the port if the URL has one.
 	Host string
-	// Cause is what is known, without anything that the API has sent.
+	// Cause says why, without anything that the API sent.
 	Cause string
 }
 
-// Error says it in one line.
+// Error returns host and cause in one line.
 func (e *NoAnswer) Error() string { return e.Host + " gave no answer: " + e.Cause }
 
-// sharedFailure is how long the engine answers from memory that there is no token. To ask earlier is of no use.
-const sharedFailure = time.Minute
+// failureSharedFor is how long the client repeats a failure from memory. An earlier retry would get the same failure.
+const failureSharedFor = time.Minute
 
-// refuse is a request that is not forwarded.
-func refuse(status int, detail string) *Problem {
+// newProblem returns the error for a request that is not forwarded.
+func newProblem(status int, detail string) *Problem {
 	return &Problem{Title: http.StatusText(status), Status: status, Detail: detail}
 }
 
@@ -55,41 +55,42 @@ func writeJSON(w http.ResponseWriter, kind string, status int, content any) {
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(content) // a caller that has left cannot be told
+	_ = json.NewEncoder(w).Encode(content) // fails only if the caller has closed the connection
 }
 
-// fail answers where there is no token, or no answer.
-func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
+// answerError answers a request for which there is no token, or no answer of the API.
+func (p *Proxy) answerError(w http.ResponseWriter, r *http.Request, err error) {
 	var failure *clients.Error
 	switch {
 	case errors.As(err, &failure) || errors.As(err, new(*NoAnswer)):
-	case r.Context().Err() != nil: // the caller has left
+	case r.Context().Err() != nil: // the caller has closed the connection
 		w.WriteHeader(http.StatusBadGateway)
 		return
-	default: // the only error of ReverseProxy's own here
+	default: // the only error that ReverseProxy itself can cause here
 		err = &NoAnswer{Host: p.options.Upstream.Host, Cause: "it switched to another protocol"}
 	}
 	problem := p.options.Explain(err)
 	problem.Status = http.StatusBadGateway
 	if failure != nil && failure.MayPass() {
 		problem.Status = http.StatusServiceUnavailable
-		pause := max(sharedFailure, failure.RetryAfter)
+		pause := max(failureSharedFor, failure.RetryAfter)
 		w.Header().Set("Retry-After", strconv.Itoa(int(pause/time.Second)))
 	}
 	problem.write(w)
 }
 
-// placeholder is what login hands out. Any word would do: the proxy replaces it on every request.
+// placeholder is the token that answerTokenRequest issues. The proxy replaces it on every request, so its text does not
+// matter.
 const placeholder = "replaced-by-the-api-proxy"
 
-// login answers a token request of a program that insists on one. Nobody else is asked.
-func login(w http.ResponseWriter, r *http.Request) {
+// answerTokenRequest answers the token request of a program that cannot work without one. It sends nothing itself.
+func answerTokenRequest(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		refuse(http.StatusMethodNotAllowed, "A token request is a POST (RFC 6749, section 3.2).").write(w)
+		newProblem(http.StatusMethodNotAllowed, "A token request must use POST (RFC 6749, section 3.2).").write(w)
 		return
 	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxHeader)) // it is not looked at
+	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxHeader))
 	const year = 365 * 24 * time.Hour
 	writeJSON(w, "application/json", http.StatusOK, map[string]any{
 		"access_token": placeholder, "token_type": "Bearer", "expires_in": int(year / time.Second),

@@ -1,11 +1,16 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package proxy forwards what programs on this machine ask of one API, and puts a token on each request that is valid at
-// that moment. It knows neither platforms nor Terraform, and of the engine it uses Token and Discard alone.
+// Package proxy forwards requests of programs on this machine to one API, and adds a valid token to each request. It knows
+// neither platforms nor Terraform. It gets tokens from the function Options.Token, and returns refused ones to
+// Options.Discard.
 //
-// proxy.go listens and ends; guard.go refuses; forward.go sends, and repeats after a 401; tokens.go chooses the token;
-// links.go points links back to the proxy; problem.go words what the proxy itself answers.
+//	proxy.go    starts and closes the proxy, and serves requests
+//	guard.go    rejects requests that must not be forwarded
+//	forward.go  forwards a request, and repeats it after a 401
+//	tokens.go   chooses the token for a request
+//	links.go    rewrites the links in an answer
+//	problem.go  writes the answers of the proxy itself
 package proxy
 
 import (
@@ -26,37 +31,37 @@ import (
 )
 
 const (
-	// mostRequests is how many requests are forwarded at once. Further ones wait.
-	mostRequests = 256
-	// grace is how long Close waits for requests under way.
-	grace = 5 * time.Second
+	// maxRequests is how many requests are forwarded at the same time. Further requests wait.
+	maxRequests = 256
+	// closeTimeout is how long Close waits for requests in progress.
+	closeTimeout = 5 * time.Second
 
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 64 << 10  // bytes of a request's headers
-	maxRest       = 256 << 10 // bytes of a body that are read so that its connection can be used again
+	maxDrain      = 256 << 10 // bytes of a body that are read and dropped, so that the connection can be used again
 )
 
 // Options are a Proxy's settings.
 type Options struct {
-	// Upstream is the API. Every request goes there, below its path.
+	// Upstream is the URL of the API. The path of each request is appended to its path.
 	Upstream *url.URL
-	// First is the first token. To obtain it before there is a proxy finds wrong credentials early.
+	// First is the first token. The caller obtains it, so that wrong credentials are found before the proxy starts.
 	First clients.Token
-	// Token returns a token that is valid for at least a duration, or for less if the platform grants less. It is called
-	// for each request, and answers from memory.
+	// Token returns a token that is valid for at least the duration, or for less if the platform grants less. The proxy
+	// calls it for each request, so it must answer from memory while a token is valid.
 	Token func(context.Context, time.Duration) (clients.Token, error)
-	// Discard is told which token the API has refused.
+	// Discard is called with a token that the API has refused.
 	Discard func(clients.Token)
 	// MinValidity is the least time for which the token on a request must still be valid.
 	MinValidity time.Duration
-	// Explain words an error of Token, or a *NoAnswer, for the program that has sent the request.
+	// Explain words an error of Token, or a *NoAnswer, for the program that sent the request.
 	Explain func(error) Problem
 	// RootCAs are the certificate authorities to trust; nil: the system's.
 	RootCAs *x509.CertPool
-	// Logger is told of each request, with Name; nil: nobody is.
+	// Logger receives a debug message for each request; nil: nothing is logged.
 	Logger *slog.Logger
-	// Name is what the proxy is called in the log.
+	// Name is the proxy's name in the log.
 	Name string
 }
 
@@ -64,20 +69,21 @@ type Options struct {
 type Proxy struct {
 	options   Options
 	secret    string // the first segment of the path
-	host      string // what the Host header must say
+	host      string // the required value of the Host header
 	tokens    *tokens
 	transport *http.Transport
 	forward   *httputil.ReverseProxy
 	listener  net.Listener
 	server    *http.Server
-	slots     chan struct{} // holds one element for each request under way
+	slots     chan struct{} // holds one element for each request in progress
 	closing   chan struct{}
 	cancel    context.CancelFunc // ends all requests
 	working   sync.WaitGroup     // the listener and its connections
 	close     func()
 }
 
-// Start listens on a port that the system chooses. The values of ctx are those of every request's context.
+// Start starts a proxy on a port that the system chooses. The contexts of the requests have the values of ctx. The end of
+// ctx does not stop the proxy.
 func Start(ctx context.Context, options Options) (*Proxy, error) {
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
@@ -86,24 +92,25 @@ func Start(ctx context.Context, options Options) (*Proxy, error) {
 		options:   options,
 		secret:    rand.Text(),
 		tokens:    newTokens(options),
-		transport: clients.NewAPITransport(options.RootCAs, mostRequests),
-		slots:     make(chan struct{}, mostRequests),
+		transport: clients.NewAPITransport(options.RootCAs, maxRequests),
+		slots:     make(chan struct{}, maxRequests),
 		closing:   make(chan struct{}),
 	}
-	p.close = sync.OnceFunc(p.end)
-	// Every user of the machine can reach the port; other machines cannot. The path begins with a secret for that reason.
+	p.close = sync.OnceFunc(p.shutDown)
+	// Every user of this machine can connect to the port, so the path must start with a secret. Other machines cannot
+	// connect.
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp4", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	p.listener, p.host = listener, listener.Addr().String()
-	quiet := log.New(io.Discard, "", 0) // net/http would log what was thrown, and addresses
+	quiet := log.New(io.Discard, "", 0) // net/http would log panic values and addresses
 	p.forward = &httputil.ReverseProxy{
 		Rewrite:       p.rewrite,
 		Transport:     forwarder{p.tokens, p.transport},
 		FlushInterval: -1,
 		BufferPool:    buffers{},
-		ErrorHandler:  p.fail,
+		ErrorHandler:  p.answerError,
 		ErrorLog:      quiet,
 	}
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -113,17 +120,17 @@ func Start(ctx context.Context, options Options) (*Proxy, error) {
 		ReadHeaderTimeout:            headerTimeout,
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeader,
-		DisableGeneralOptionsHandler: true, // it would answer "OPTIONS *" without a look at the secret
+		DisableGeneralOptionsHandler: true, // it would answer "OPTIONS *" without the secret
 		BaseContext:                  func(net.Listener) context.Context { return base },
-		ConnState:                    p.count,
+		ConnState:                    p.countConnection,
 		ErrorLog:                     quiet,
 	}
 	p.working.Go(func() { _ = p.server.Serve(listener) })
 	return p, nil
 }
 
-// count keeps count of the connections' goroutines.
-func (p *Proxy) count(_ net.Conn, state http.ConnState) {
+// countConnection counts the open connections, so that Close can wait for their goroutines.
+func (p *Proxy) countConnection(_ net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		p.working.Add(1)
@@ -132,23 +139,24 @@ func (p *Proxy) count(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// URL is what takes the place of the API's. It is a secret: it opens the API to every program of this machine.
+// URL returns the URL to use in place of the API's URL. It is a secret: every program on this machine that knows it can use
+// the API.
 func (p *Proxy) URL() clients.Secret { return clients.NewSecret("http://" + p.host + "/" + p.secret) }
 
-// Close stops listening, lets requests under way finish for up to five seconds, and ends the rest. It returns how often
-// the API has refused a fresh token.
+// Close stops listening, waits up to five seconds for requests in progress, and cancels the rest. It returns how often the
+// API refused a fresh token.
 func (p *Proxy) Close() (refusals int) {
 	p.close()
 	return p.tokens.refusals()
 }
 
-func (p *Proxy) end() {
+func (p *Proxy) shutDown() {
 	close(p.closing)
 	_ = p.listener.Close()
 	p.server.SetKeepAlivesEnabled(false)
-	limit := time.NewTimer(grace)
+	limit := time.NewTimer(closeTimeout)
 	defer limit.Stop()
-	// A request under way holds a slot. When all slots are taken here, there is none.
+	// Each request in progress holds a slot. When this loop has taken all slots, no request is left.
 	for range cap(p.slots) {
 		select {
 		case p.slots <- struct{}{}:
@@ -166,9 +174,9 @@ func (p *Proxy) end() {
 // ServeHTTP answers one request.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	answer := &answer{ResponseWriter: w}
+	answer := &responseWriter{ResponseWriter: w}
 	defer func() {
-		// Method and status only: the rest is the caller's business.
+		// Only method and status: paths, queries and headers may contain secrets.
 		p.options.Logger.DebugContext(r.Context(), "API request through the proxy", "proxy", p.options.Name,
 			"method", knownMethod(r.Method), "status", answer.status, "took", time.Since(began).Round(time.Microsecond))
 	}()
@@ -176,18 +184,18 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case refused != nil:
 		refused.write(answer)
-	case path == loginPath:
-		login(answer, r)
+	case path == tokenPath:
+		answerTokenRequest(answer, r)
 	default:
 		p.serve(answer, r, path)
 	}
 }
 
-// serve forwards an admitted request as soon as there is a slot.
-func (p *Proxy) serve(w *answer, r *http.Request, path string) {
+// serve waits for a free slot, and forwards the request.
+func (p *Proxy) serve(w *responseWriter, r *http.Request, path string) {
 	select {
 	case <-p.closing:
-		refuse(http.StatusServiceUnavailable, "The API proxy is being closed.").write(w)
+		newProblem(http.StatusServiceUnavailable, "The API proxy is closing.").write(w)
 		return
 	case <-r.Context().Done():
 		return
@@ -195,43 +203,44 @@ func (p *Proxy) serve(w *answer, r *http.Request, path string) {
 		defer func() { <-p.slots }()
 	}
 	if r.Body != http.NoBody && r.Header.Get("Expect") == "" {
-		defer stream(w, r)()
+		defer enableFullDuplex(w, r)()
 	}
-	target := p.target(path, r.URL)
-	w.links = &links{upstream: p.options.Upstream, asked: target, proxy: p.URL()}
+	target := p.targetURL(path, r.URL)
+	w.links = &links{upstream: p.options.Upstream, requested: target, proxy: p.URL()}
 	p.forward.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, target)))
 }
 
-// stream lets the API answer before it has the whole request. Without it, net/http takes what is left of the body away
-// from the API as soon as the answer begins. The rest is read in the end, which net/http then leaves to the handler.
-func stream(w http.ResponseWriter, r *http.Request) (finish func()) {
+// enableFullDuplex lets the API answer before it has read the whole request. By default, net/http reads the rest of the body
+// itself when the answer starts, so that the API never gets it. With full duplex, the handler must read the rest: finish
+// does that.
+func enableFullDuplex(w http.ResponseWriter, r *http.Request) (finish func()) {
 	control := http.NewResponseController(w)
 	_ = control.EnableFullDuplex()
 	return func() {
-		_ = control.Flush() // the caller may wait for the answer before it sends the rest
-		_, _ = io.CopyN(io.Discard, r.Body, maxRest)
+		_ = control.Flush() // the caller may send the rest only after it has the answer
+		_, _ = io.CopyN(io.Discard, r.Body, maxDrain)
 	}
 }
 
-// answer notes the status, and points links of the API to the proxy.
-type answer struct {
+// responseWriter records the status, and rewrites the links in the API's answers.
+type responseWriter struct {
 	http.ResponseWriter
 	status int
-	links  *links // nil: the answer is the proxy's own
+	links  *links // nil: the proxy itself answers
 }
 
-// WriteHeader is called for informational answers too, which may have links.
-func (a *answer) WriteHeader(status int) {
+// WriteHeader records the status and rewrites the links. It is called for informational answers too.
+func (a *responseWriter) WriteHeader(status int) {
 	a.status = status
 	if a.links != nil {
 		header := a.Header()
 		a.links.rewrite(header)
 		if _, typed := header["Content-Type"]; !typed && status >= http.StatusOK {
-			header["Content-Type"] = nil // or net/http makes one up
+			header["Content-Type"] = nil // otherwise net/http guesses one
 		}
 	}
 	a.ResponseWriter.WriteHeader(status)
 }
 
 // Unwrap lets an http.ResponseController reach the server's own writer.
-func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+func (a *responseWriter) Unwrap() http.ResponseWriter { return a.ResponseWriter }

@@ -25,34 +25,34 @@ import (
 	"time"
 )
 
-// soak is for what takes long, or needs a machine without other work.
-func soak(t *testing.T) {
+// soakTest marks a test that takes long or needs an idle machine. It is skipped unless IXTOKEN_SOAK is set.
+func soakTest(t *testing.T) {
 	t.Helper()
 	if os.Getenv("IXTOKEN_SOAK") == "" {
 		t.Skip("IXTOKEN_SOAK is not set")
 	}
 }
 
-// bare is what the proxy is compared with: a ReverseProxy that does nothing else.
-func bare(t testing.TB, s *scene) *httptest.Server {
+// plainProxy starts a bare ReverseProxy, for comparison.
+func plainProxy(t testing.TB, s *fixture) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(&httputil.ReverseProxy{
-		Transport: &http.Transport{MaxIdleConnsPerHost: mostRequests, DisableCompression: true},
+		Transport: &http.Transport{MaxIdleConnsPerHost: maxRequests, DisableCompression: true},
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(s.options(s.api.URL + "/api/v2").Upstream) },
 	})
 	t.Cleanup(server.Close)
 	return server
 }
 
-// small answers as an API does.
-func small(w http.ResponseWriter, _ *http.Request) {
+// smallAnswer answers with a small body, as an API does.
+func smallAnswer(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, `{"id":"1","state":"production"}`)
 }
 
-// fetch asks a URL and throws the answer away.
+// fetch sends a GET and discards the answer.
 func fetch(t testing.TB, url string) {
-	answer, err := plain.RoundTrip(httptest.NewRequestWithContext(t.Context(), http.MethodGet, url, nil))
+	answer, err := plainTransport.RoundTrip(httptest.NewRequestWithContext(t.Context(), http.MethodGet, url, nil))
 	if err != nil {
 		t.Error(err)
 		return
@@ -64,7 +64,7 @@ func fetch(t testing.TB, url string) {
 	}
 }
 
-// rate is how many requests a second are answered on so many connections.
+// rate measures the answers per second on a number of connections.
 func rate(t testing.TB, url string, connections int, span time.Duration) float64 {
 	var count atomic.Int64
 	var all sync.WaitGroup
@@ -81,8 +81,8 @@ func rate(t testing.TB, url string, connections int, span time.Duration) float64
 	return float64(count.Load()) / time.Since(began).Seconds()
 }
 
-// unnoted is a scene whose API keeps no requests.
-func unnoted(t testing.TB, handler http.HandlerFunc) *scene {
+// newFixtureWithoutRecord returns a fixture that does not record requests.
+func newFixtureWithoutRecord(t testing.TB, handler http.HandlerFunc) *fixture {
 	t.Helper()
 	s := newPlatform(t)
 	s.api = httptest.NewServer(handler)
@@ -97,12 +97,12 @@ func median(of []float64) float64 {
 }
 
 func TestThroughputAtSixtyFourConnections(t *testing.T) {
-	soak(t)
-	s := unnoted(t, small)
-	other := bare(t, s)
+	soakTest(t)
+	s := newFixtureWithoutRecord(t, smallAnswer)
+	other := plainProxy(t, s)
 	var ratios, ours, theirs []float64
-	for range 9 { // in turns, so that other work on the machine meets both
-		a := rate(t, s.path("/accounts"), 64, time.Second)
+	for range 9 { // in turns, so that other load on the machine affects both
+		a := rate(t, s.url("/accounts"), 64, time.Second)
 		b := rate(t, other.URL+"/accounts", 64, time.Second)
 		ours, theirs, ratios = append(ours, a), append(theirs, b), append(ratios, a/b)
 	}
@@ -113,11 +113,11 @@ func TestThroughputAtSixtyFourConnections(t *testing.T) {
 }
 
 func TestAddedLatency(t *testing.T) {
-	soak(t)
-	s := unnoted(t, small)
+	soakTest(t)
+	s := newFixtureWithoutRecord(t, smallAnswer)
 	direct, through := []float64{}, []float64{}
 	for range 5000 {
-		for url, times := range map[string]*[]float64{s.api.URL + "/api/v2/accounts": &direct, s.path("/accounts"): &through} {
+		for url, times := range map[string]*[]float64{s.api.URL + "/api/v2/accounts": &direct, s.url("/accounts"): &through} {
 			began := time.Now()
 			fetch(t, url)
 			*times = append(*times, float64(time.Since(began).Microseconds()))
@@ -129,7 +129,7 @@ func TestAddedLatency(t *testing.T) {
 	}
 }
 
-// endless yields so many bytes.
+// endless is a reader of a given number of bytes.
 type endless struct {
 	left int64
 	sum  hash.Hash
@@ -149,9 +149,9 @@ func (e *endless) Read(p []byte) (int, error) {
 }
 
 func TestAGibibyteEachWay(t *testing.T) {
-	soak(t)
+	soakTest(t)
 	const size = 1 << 30
-	s := unnoted(t, func(w http.ResponseWriter, r *http.Request) {
+	s := newFixtureWithoutRecord(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
 			sum := sha256.New()
 			w.Header().Set("Trailer", "X-Sum")
@@ -188,7 +188,7 @@ func TestAGibibyteEachWay(t *testing.T) {
 	if answer.StatusCode != http.StatusOK || got != hex.EncodeToString(up.sum.Sum(nil)) {
 		t.Errorf("up: answered %d: %s", answer.StatusCode, got)
 	}
-	down, err := plain.RoundTrip(httptest.NewRequestWithContext(t.Context(), http.MethodGet, s.path("/down"), nil))
+	down, err := plainTransport.RoundTrip(httptest.NewRequestWithContext(t.Context(), http.MethodGet, s.url("/down"), nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,13 +206,14 @@ func TestAGibibyteEachWay(t *testing.T) {
 	}
 }
 
-// Ten thousand requests at two hundred at once: a third of the answers is slow, some break off, and none is another's.
-func TestManyRequestsAtOnce(t *testing.T) { // not parallel: it counts
+// Ten thousand requests, two hundred at the same time. A third of the answers are slow, and some are cut off. Each caller gets
+// its own answer.
+func TestManyRequestsAtOnce(t *testing.T) { // not parallel, because it counts goroutines and descriptors
 	requests := 2000
 	if os.Getenv("IXTOKEN_SOAK") != "" {
 		requests = 10_000
 	}
-	s := unnoted(t, func(w http.ResponseWriter, r *http.Request) {
+	s := newFixtureWithoutRecord(t, func(w http.ResponseWriter, r *http.Request) {
 		text, _ := io.ReadAll(r.Body)
 		n, _ := strconv.Atoi(r.URL.Query().Get("n"))
 		switch {
@@ -231,7 +232,7 @@ func TestManyRequestsAtOnce(t *testing.T) { // not parallel: it counts
 		_, _ = fmt.Fprint(w, r.URL.Query().Get("n"), " ", string(text))
 	})
 	s.Close()
-	plain.CloseIdleConnections()
+	plainTransport.CloseIdleConnections()
 	goroutines, files := runtime.NumGoroutine(), descriptors()
 	s.open(func(o *Options) { o.Logger = nil })
 	var all sync.WaitGroup
@@ -254,11 +255,11 @@ func TestManyRequestsAtOnce(t *testing.T) { // not parallel: it counts
 	}
 	all.Wait()
 	s.Close()
-	plain.CloseIdleConnections()
-	leftGoroutines, leftFiles := settle(t, runtime.NumGoroutine, goroutines)-goroutines, settle(t, descriptors, files)-files
+	plainTransport.CloseIdleConnections()
+	leftGoroutines, leftFiles := waitForCount(t, runtime.NumGoroutine, goroutines)-goroutines, waitForCount(t, descriptors, files)-files
 	t.Logf("%d requests: %d broke off and were said to, %d wrong; %d goroutines and %d descriptors more than before", requests, broken.Load(), wrong.Load(), leftGoroutines, leftFiles)
 	if leftGoroutines > 0 || leftFiles > 0 {
 		t.Error("something is left")
 	}
-	s.wantTokens(1)
+	s.wantTokenRequests(1)
 }

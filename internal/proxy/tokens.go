@@ -12,46 +12,47 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// between is the least time between two tokens that are obtained because the API refuses fresh ones. Without it, an API
-// that refuses every token would cost a token request for each of its answers. So would a platform that hands out the
-// refused token again.
-const between = time.Minute
+// replaceInterval is the minimum time between two replacements of fresh tokens that the API refused. Without it, an API that
+// refuses every token would cause a token request for each of its answers. So would a platform that issues the refused
+// token again.
+const replaceInterval = time.Minute
 
-// tokens chooses the token of each request.
+// tokens chooses the token for each request.
 type tokens struct {
-	options Options
-	turn    chan struct{} // held by the caller that replaces a refused token
+	options   Options
+	replacing chan struct{} // held by the caller that replaces a refused token
 
-	mu        sync.Mutex
-	held      clients.Token  // the last one
-	rejected  bool           // held was discarded
-	discarded clients.Secret // the last token that was discarded
-	when      time.Time      // it was discarded
-	refused   int            // how often a fresh token was
+	mu          sync.Mutex
+	held        clients.Token  // the last token
+	rejected    bool           // held was discarded
+	discarded   clients.Secret // the access token that was discarded last
+	discardedAt time.Time      // when it was discarded; zero: never
+	refused     int            // how often the API refused a fresh token
 }
 
 func newTokens(options Options) *tokens {
-	return &tokens{options: options, turn: make(chan struct{}, 1), held: options.First, rejected: options.First.AccessToken.IsZero()}
+	return &tokens{options: options, replacing: make(chan struct{}, 1), held: options.First, rejected: options.First.AccessToken.IsZero()}
 }
 
-// current returns the token for a request. The engine looks at the wall clock each time, so that a machine may sleep.
+// current returns the token for a request. It asks the client each time, which compares with the wall clock, because the
+// machine may have been asleep.
 func (t *tokens) current(ctx context.Context) (clients.Token, error) {
 	switch held, usable := t.last(); {
 	case usable && lifetime(held) > 0:
-		return t.ask(ctx, held, least(t.options.MinValidity, lifetime(held)))
-	case usable: // The engine shares no token of unknown lifetime, so it is kept here until the API refuses it.
+		return t.obtain(ctx, held, effectiveMinValidity(t.options.MinValidity, lifetime(held)))
+	case usable: // the client does not share a token of unknown lifetime: use it until the API refuses it
 		return held, nil
 	}
 	select {
-	case t.turn <- struct{}{}:
-		defer func() { <-t.turn }()
+	case t.replacing <- struct{}{}:
+		defer func() { <-t.replacing }()
 	case <-ctx.Done():
 		return clients.Token{}, &clients.Error{Kind: clients.Cancelled, Description: "cancelled"}
 	}
 	if held, usable := t.last(); usable {
 		return held, nil
 	}
-	return t.ask(ctx, clients.Token{}, t.options.MinValidity)
+	return t.obtain(ctx, clients.Token{}, t.options.MinValidity)
 }
 
 func (t *tokens) last() (held clients.Token, usable bool) {
@@ -60,8 +61,8 @@ func (t *tokens) last() (held clients.Token, usable bool) {
 	return t.held, !t.rejected
 }
 
-// ask asks the engine. Where a new token cannot be had for the moment, the old one does as long as it is valid.
-func (t *tokens) ask(ctx context.Context, held clients.Token, minValidity time.Duration) (clients.Token, error) {
+// obtain gets a token from the client. If that fails and may succeed later, it returns held as long as held is valid.
+func (t *tokens) obtain(ctx context.Context, held clients.Token, minValidity time.Duration) (clients.Token, error) {
 	token, err := t.options.Token(ctx, minValidity)
 	if err != nil {
 		if failure := (*clients.Error)(nil); errors.As(err, &failure) && failure.MayPass() && time.Now().Round(0).Before(held.Expiry) {
@@ -75,8 +76,9 @@ func (t *tokens) ask(ctx context.Context, held clients.Token, minValidity time.D
 	return token, nil
 }
 
-// refuse notes that the API has refused a token. A fresh token is discarded at most once a minute.
-func (t *tokens) refuse(token clients.Token) {
+// noteRefusal records that the API has refused a token, and discards the token. It discards fresh tokens at most once a
+// minute.
+func (t *tokens) noteRefusal(token clients.Token) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now().Round(0)
@@ -84,11 +86,11 @@ func (t *tokens) refuse(token clients.Token) {
 	if young {
 		t.refused++
 	}
-	recently := !t.when.IsZero() && now.Sub(t.when) < between && !now.Before(t.when)
+	recently := !t.discardedAt.IsZero() && now.Sub(t.discardedAt) < replaceInterval && !now.Before(t.discardedAt)
 	if recently && (young || token.AccessToken == t.discarded) {
 		return
 	}
-	t.discarded, t.when = token.AccessToken, now
+	t.discarded, t.discardedAt = token.AccessToken, now
 	if token.AccessToken == t.held.AccessToken {
 		t.rejected = true
 	}
@@ -101,7 +103,7 @@ func (t *tokens) refusals() int {
 	return t.refused
 }
 
-// lifetime is how long the token was valid when it was obtained; not positive: the platform named no lifetime of use.
+// lifetime returns how long the token was valid when it was obtained; zero or less: the platform named no usable lifetime.
 func lifetime(token clients.Token) time.Duration {
 	if token.Expiry.IsZero() {
 		return 0
@@ -109,18 +111,18 @@ func lifetime(token clients.Token) time.Duration {
 	return token.Expiry.Sub(token.Obtained())
 }
 
-// fresh reports whether the token cannot have ended by itself, whatever the API's clock says.
+// fresh reports whether the token is so new that it cannot have expired, even if the API's clock is wrong.
 func fresh(token clients.Token, now time.Time) bool {
-	limit := between
+	limit := replaceInterval
 	if granted := lifetime(token); granted > 0 {
 		limit = min(limit, granted/2)
 	}
 	return now.Sub(token.Obtained()) < limit
 }
 
-// least is for how long a token must still be valid. A platform may grant less than minValidity, or hardly more. Each
-// request would then ask for a token. In that case a token is used for nine tenths of its life.
-func least(minValidity, granted time.Duration) time.Duration {
+// effectiveMinValidity returns how long a token must still be valid. A platform may grant less than minValidity, or hardly
+// more. Then each request would cause a token request, so a token is used for nine tenths of its lifetime instead.
+func effectiveMinValidity(minValidity, granted time.Duration) time.Duration {
 	if granted-minValidity < granted/10 {
 		return granted / 10
 	}

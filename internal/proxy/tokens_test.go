@@ -34,7 +34,7 @@ func TestAThousandRequestsCostOneTokenRequest(t *testing.T) {
 					return true
 				})
 			}
-			other := newScene(t, nil)
+			other := newFixture(t, nil)
 			s.api = other.api
 			s.open()
 			var all sync.WaitGroup
@@ -46,7 +46,7 @@ func TestAThousandRequestsCostOneTokenRequest(t *testing.T) {
 				})
 			}
 			all.Wait()
-			s.wantTokens(1)
+			s.wantTokenRequests(1)
 			if got := len(other.requests()); got != 1000 {
 				t.Errorf("the API has seen %d requests", got)
 			}
@@ -54,11 +54,11 @@ func TestAThousandRequestsCostOneTokenRequest(t *testing.T) {
 	}
 }
 
-// A token whose lifetime nobody knows is used until the API refuses it.
+// A token of unknown lifetime is used until the API refuses it.
 func TestATokenOfUnknownLifetimeIsReplacedWhenRefused(t *testing.T) {
 	t.Parallel()
-	api := newRefusing()
-	s := newScene(t, api.ServeHTTP)
+	api := newRefusingAPI()
+	s := newFixture(t, api.ServeHTTP)
 	s.platform.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = fmt.Fprintf(w, `{"access_token":"token-%d"}`, len(s.platform.Requests()))
@@ -75,24 +75,24 @@ func TestATokenOfUnknownLifetimeIsReplacedWhenRefused(t *testing.T) {
 		all.Go(func() { s.get("/x", 200) })
 	}
 	all.Wait()
-	s.wantTokens(3)
+	s.wantTokenRequests(3)
 }
 
-// alone runs f in virtual time with the tokens of a proxy that is asked by nobody. The platform lives in real time.
-func alone(t *testing.T, lifetime, minValidity time.Duration, f func(t *testing.T, s *scene, all *tokens)) {
+// inVirtualTime runs f in virtual time, with the tokens of a proxy that gets no requests. The platform uses real time.
+func inVirtualTime(t *testing.T, lifetime, minValidity time.Duration, f func(t *testing.T, s *fixture, all *tokens)) {
 	t.Helper()
 	s := newPlatform(t)
 	s.platform.SetLifetime(lifetime, 0)
 	synctest.Test(t, func(t *testing.T) {
-		s.client = clients.New(clients.Options{}) // its clock is the virtual one
+		s.client = clients.New(clients.Options{}) // made here, so that it uses virtual time
 		options := s.options("http://127.0.0.1")
 		options.MinValidity = minValidity
 		f(t, s, newTokens(options))
 	})
 }
 
-// now is the token for a request at this moment.
-func now(t *testing.T, all *tokens) clients.Token {
+// currentToken returns the token for a request at this moment.
+func currentToken(t *testing.T, all *tokens) clients.Token {
 	t.Helper()
 	token, err := all.current(t.Context())
 	if err != nil {
@@ -101,11 +101,11 @@ func now(t *testing.T, all *tokens) clients.Token {
 	return token
 }
 
-// pass lets virtual time pass.
-func pass(d time.Duration) { <-time.After(d) }
+// elapse waits in virtual time.
+func elapse(d time.Duration) { <-time.After(d) }
 
-// What decides is the time that is left at each request, not a timer.
-func TestTheTimeLeftDecides(t *testing.T) {
+// Each request looks at the remaining lifetime. There is no timer.
+func TestTheRemainingLifetimeDecides(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		lifetime, minValidity, until time.Duration
@@ -113,99 +113,99 @@ func TestTheTimeLeftDecides(t *testing.T) {
 		{time.Hour, time.Minute, 59 * time.Minute},
 		{time.Hour, 30 * time.Minute, 30 * time.Minute},
 		{time.Hour, 0, time.Hour},
-		{3 * time.Second, time.Minute, 2700 * time.Millisecond}, // less than is asked for: nine tenths
+		{3 * time.Second, time.Minute, 2700 * time.Millisecond}, // shorter than min_validity: used for nine tenths of its lifetime
 		{time.Minute, time.Minute, 54 * time.Second},
 		{10 * time.Second, 2 * time.Second, 8 * time.Second},
 	} {
-		alone(t, test.lifetime, test.minValidity, func(t *testing.T, s *scene, all *tokens) {
-			first := now(t, all)
-			before := first.Obtained().Add(test.lifetime).Sub(first.Expiry) // of a token's life, which its own clock rounds
-			pass(test.until - 100*time.Millisecond - before)
-			if now(t, all).AccessToken != first.AccessToken {
+		inVirtualTime(t, test.lifetime, test.minValidity, func(t *testing.T, s *fixture, all *tokens) {
+			first := currentToken(t, all)
+			before := first.Obtained().Add(test.lifetime).Sub(first.Expiry) // the rounding of the token's expiry
+			elapse(test.until - 100*time.Millisecond - before)
+			if currentToken(t, all).AccessToken != first.AccessToken {
 				t.Errorf("%v: a token was replaced early", test)
 			}
-			pass(200 * time.Millisecond)
-			second := now(t, all)
+			elapse(200 * time.Millisecond)
+			second := currentToken(t, all)
 			if second.AccessToken == first.AccessToken {
 				t.Errorf("%v: a token was used for too long", test)
 			}
-			pass(24 * time.Hour) // the machine sleeps
-			if now(t, all).AccessToken == second.AccessToken {
+			elapse(24 * time.Hour) // as if the machine were asleep
+			if currentToken(t, all).AccessToken == second.AccessToken {
 				t.Errorf("%v: a token of yesterday is used", test)
 			}
-			s.wantTokens(3)
+			s.wantTokenRequests(3)
 		})
 	}
 }
 
-// An API that goes on refusing costs one token request a minute.
+// An API that refuses every token causes one token request per minute.
 func TestRefusedTokensAreReplacedOnceAMinute(t *testing.T) {
 	t.Parallel()
-	alone(t, time.Hour, time.Minute, func(t *testing.T, s *scene, all *tokens) {
+	inVirtualTime(t, time.Hour, time.Minute, func(t *testing.T, s *fixture, all *tokens) {
 		for range 600 { // ten minutes
-			all.refuse(now(t, all))
-			pass(time.Second)
+			all.noteRefusal(currentToken(t, all))
+			elapse(time.Second)
 		}
-		s.wantTokens(11)
+		s.wantTokenRequests(11)
 		if got := all.refusals(); got < 590 {
 			t.Errorf("%d refusals are counted", got)
 		}
 	})
 }
 
-// A token that has served for a while and is refused then was revoked. It is replaced at once, and nobody is warned.
-func TestATokenThatHasServedIsReplacedAtOnce(t *testing.T) {
+// An older token that the API refuses was revoked. It is replaced at once, without a warning.
+func TestAnOlderRefusedTokenIsReplacedAtOnce(t *testing.T) {
 	t.Parallel()
-	alone(t, time.Hour, time.Minute, func(t *testing.T, s *scene, all *tokens) {
-		first := now(t, all)
-		pass(2 * time.Minute)
-		all.refuse(first)
-		all.refuse(first) // by another request that was under way
-		second := now(t, all)
-		pass(2 * time.Minute)
-		all.refuse(second)
-		third := now(t, all)
+	inVirtualTime(t, time.Hour, time.Minute, func(t *testing.T, s *fixture, all *tokens) {
+		first := currentToken(t, all)
+		elapse(2 * time.Minute)
+		all.noteRefusal(first)
+		all.noteRefusal(first) // by another request that was under way
+		second := currentToken(t, all)
+		elapse(2 * time.Minute)
+		all.noteRefusal(second)
+		third := currentToken(t, all)
 		if first.AccessToken == second.AccessToken || second.AccessToken == third.AccessToken {
 			t.Error("a refused token is used again")
 		}
-		s.wantTokens(3)
+		s.wantTokenRequests(3)
 		if got := all.refusals(); got != 0 {
 			t.Errorf("%d refusals are counted", got)
 		}
 	})
 }
 
-// A platform may hand out the refused token again. Requests that were under way with it do not end it once more.
+// A platform may issue the refused token again. Requests that are still in progress with it do not discard it once more.
 func TestARefusedTokenThatComesAgainIsNotDiscardedTwice(t *testing.T) {
 	t.Parallel()
-	alone(t, time.Hour, time.Minute, func(t *testing.T, s *scene, all *tokens) {
+	inVirtualTime(t, time.Hour, time.Minute, func(t *testing.T, s *fixture, all *tokens) {
 		s.platform.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = fmt.Fprint(w, `{"access_token":"the-same","token_type":"Bearer","expires_in":3600}`)
 			return true
 		})
-		first := now(t, all)
-		pass(2 * time.Minute)
+		first := currentToken(t, all)
+		elapse(2 * time.Minute)
 		for range 100 {
-			all.refuse(first)
-			now(t, all)
+			all.noteRefusal(first)
+			currentToken(t, all)
 		}
-		s.wantTokens(2)
+		s.wantTokenRequests(2)
 	})
 }
 
-// A refusal of a token that was replaced meanwhile ends nothing.
-func TestALateRefusalEndsNothing(t *testing.T) {
+// A late refusal of a token that was replaced already does not discard the new token.
+func TestALateRefusalKeepsTheNewToken(t *testing.T) {
 	t.Parallel()
-	alone(t, time.Hour, time.Minute, func(t *testing.T, s *scene, all *tokens) {
-		first := now(t, all)
-		pass(time.Hour)
-		second := now(t, all)
-		all.refuse(first)
-		pass(time.Second)
-		if now(t, all).AccessToken != second.AccessToken {
+	inVirtualTime(t, time.Hour, time.Minute, func(t *testing.T, s *fixture, all *tokens) {
+		first := currentToken(t, all)
+		elapse(time.Hour)
+		second := currentToken(t, all)
+		all.noteRefusal(first)
+		elapse(time.Second)
+		if currentToken(t, all).AccessToken != second.AccessToken {
 			t.Error("a good token was replaced")
 		}
-		s.wantTokens(2)
+		s.wantTokenRequests(2)
 	})
 }

@@ -5,9 +5,9 @@ package simulator
 
 import "strings"
 
-// challenge is the WWW-Authenticate header that refuses an API request; "" if the request carries a valid access
-// token of this platform in its Authorization header, the only place that the platforms document. A request
-// without any credentials is told no error (RFC 6750, section 3.1).
+// challenge returns the WWW-Authenticate header for a rejected API request; empty: the request has a valid access token of
+// this platform in its Authorization header, which is the only place that the platforms document. For a request without
+// credentials, the header names no error (RFC 6750, section 3.1).
 func (p *Platform) challenge(q request) string {
 	values := q.Header.Values("Authorization")
 	if len(values) == 0 {

@@ -21,14 +21,14 @@ const (
 // cloudLXVersion is the media type of "API Versioning".
 const cloudLXVersion = "application/vnd.cloudlx.v1+json"
 
-// cloudLXTokenLength is that of the tokens, ids and secrets in "Obtaining an access token".
+// cloudLXTokenLength is the length of the tokens, ids and secrets in "Obtaining an access token".
 const cloudLXTokenLength = 40
 
-// cloudLX is taken for a Laravel application whose tokens come from the PHP League's OAuth 2.0 server, which is what its
-// errors, versions and tokens point to. The framework's errors and the server's differ in shape.
+// cloudLX behaves like a Laravel application with the PHP League's OAuth 2.0 server, which is what the platform's errors,
+// versions and tokens suggest. The errors of the framework and of that server have different shapes.
 type cloudLX struct{ *Platform }
 
-// cloudLXToken is the answer of "Obtaining an access token"; it does not say when the refresh token expires.
+// cloudLXToken is the answer of "Obtaining an access token". It does not say when the refresh token expires.
 type cloudLXToken struct {
 	AccessToken  string `json:"access_token"`
 	TokenType    string `json:"token_type"`
@@ -36,13 +36,13 @@ type cloudLXToken struct {
 	RefreshToken string `json:"refresh_token"`
 }
 
-// cloudLXError is the framework's error.
+// cloudLXError is an error of the framework.
 type cloudLXError struct {
 	Message    string `json:"message"`
 	StatusCode int    `json:"status_code"`
 }
 
-// cloudLXTokenError is the OAuth 2.0 server's error (RFC 6749, section 5.2).
+// cloudLXTokenError is an error of the OAuth 2.0 server (RFC 6749, section 5.2).
 type cloudLXTokenError struct {
 	Error       string `json:"error"`
 	Description string `json:"error_description"`
@@ -89,13 +89,13 @@ func (lx *cloudLX) answer(q request) answer {
 	return cloudLXRefusal(http.StatusNotFound)
 }
 
-// accessToken is "Obtaining an access token".
+// accessToken implements "Obtaining an access token".
 func (lx *cloudLX) accessToken(q request) answer {
 	return lx.authorize(q, grantClientCredentials, func(parameters) answer { return lx.issue(&family{}) })
 }
 
-// refreshToken is "Obtaining an access token from a refresh token". The server's default is to rotate the refresh
-// token and to end the old access token at once.
+// refreshToken implements "Obtaining an access token from a refresh token". By default, the server rotates the refresh token
+// and revokes the old access token at once.
 func (lx *cloudLX) refreshToken(q request) answer {
 	return lx.authorize(q, grantRefreshToken, func(sent parameters) answer {
 		family := lx.ledger.spend(sent["refresh_token"])
@@ -107,13 +107,13 @@ func (lx *cloudLX) refreshToken(q request) answer {
 	}, "refresh_token")
 }
 
-// authorize leaves to next what depends on the grant, of which each endpoint takes one, with its further parameters. It
-// checks in the order of the software: the version, the grant, the client.
+// authorize checks a token request, and calls next if the request is valid. Each endpoint accepts one grant, with the
+// parameters in further. The order of the checks is that of the software: version, grant, client.
 func (lx *cloudLX) authorize(q request, grant string, next func(parameters) answer, further ...string) answer {
 	if !cloudLXAccepts(q, cloudLXVersion) {
 		return cloudLXRefusal(http.StatusNotAcceptable)
 	}
-	// A body may be a form or JSON; any other is read as one without parameters.
+	// The software treats a body that is neither a form nor JSON as one without parameters.
 	sent, err := q.parameters()
 	if err != nil || q.queries() || !sent.has("grant_type") {
 		return cloudLXInvalidRequest()
@@ -147,7 +147,7 @@ func (lx *cloudLX) issue(f *family) answer {
 	return cloudLXAnswer(http.StatusOK, body)
 }
 
-// services does without the version: "You can request endpoints of the API specifying the Accept: header".
+// services does not require the version: "You can request endpoints of the API specifying the Accept: header".
 func (lx *cloudLX) services(q request) answer {
 	if !cloudLXAccepts(q, "", "*/*", "application/json", cloudLXVersion) {
 		return cloudLXRefusal(http.StatusNotAcceptable)
@@ -160,7 +160,7 @@ func (lx *cloudLX) services(q request) answer {
 	})
 }
 
-// cloudLXAccepts reports whether the Accept header lists one of the media types; "" stands for no header.
+// cloudLXAccepts reports whether the Accept header lists one of the media types. "" matches a missing header.
 func cloudLXAccepts(q request, mediaTypes ...string) bool {
 	for item := range strings.SplitSeq(strings.Join(q.Header.Values("Accept"), ","), ",") {
 		item, _, _ = mime.ParseMediaType(item)

@@ -17,8 +17,8 @@ const (
 	digitalRealtySitesPath = "/v1/sites"
 )
 
-// digitalRealty has the answers of "Authentication". The documentation shows no errors. The shape of the answers is that
-// of an Apigee gateway, so the errors are those of Apigee's OAuthV2 policy.
+// digitalRealty answers as in "Authentication". The documentation shows no errors. The answers have the shape of those of an
+// Apigee gateway, so the errors are those of Apigee's OAuthV2 policy.
 type digitalRealty struct{ *Platform }
 
 // digitalRealtyToken is the answer of "Authentication": a JSON Web Token, and its lifetime as a string.
@@ -29,7 +29,7 @@ type digitalRealtyToken struct {
 	Scope       string `json:"scope"`
 }
 
-// digitalRealtyError is the error of Apigee's OAuthV2 policy.
+// digitalRealtyError is an error of Apigee's OAuthV2 policy.
 type digitalRealtyError struct {
 	Code  string `json:"ErrorCode"`
 	Error string `json:"Error"`
@@ -68,7 +68,7 @@ func (dr *digitalRealty) answer(q request) answer {
 	return digitalRealtyRefusal(http.StatusNotFound, "not_found", "No such resource")
 }
 
-// token is "Authentication": a form with these three parameters and no others.
+// token implements "Authentication": a form with exactly these three parameters.
 func (dr *digitalRealty) token(q request) answer {
 	sent, err := q.parameters()
 	switch {

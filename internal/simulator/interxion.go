@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// InterxionScopes are the scopes that Interxion's client may ask for, in the order in which it grants all of them.
+// InterxionScopes are the scopes that the client may request, in the order in which Interxion grants all of them.
 const InterxionScopes = "ixapi.read ixapi.write"
 
 // The paths of Interxion. The page "Requesting Client Credentials" names the first; the others are IdentityServer's
@@ -23,18 +23,18 @@ const (
 	interxionContactsPath = "/api/v2/contacts"
 )
 
-// interxionScopeLength is the longest list of scopes, in characters, of IdentityServer's InputLengthRestrictions. Those on
-// ids and secrets (100) need no code: what is longer is not the client's.
+// interxionScopeLength is the limit for the list of scopes, in characters, in IdentityServer's InputLengthRestrictions. Its
+// limits for ids and secrets (100) need no code: the client's own are shorter.
 const interxionScopeLength = 300
 
-// interxion is taken for an IdentityServer, which is what the path /connect/token and the errors of the platform point to.
+// interxion behaves like an IdentityServer, which is what the path /connect/token and the platform's errors suggest.
 type interxion struct {
 	*Platform
 	signer   signer
 	contacts map[string]interxionContact // by id
 }
 
-// interxionToken is the answer of "Requesting Client Credentials", in the order of its members there.
+// interxionToken is the answer of "Requesting Client Credentials". The members have the same order.
 type interxionToken struct {
 	AccessToken string `json:"access_token"`
 	ExpiresIn   int64  `json:"expires_in"` // seconds
@@ -42,12 +42,12 @@ type interxionToken struct {
 	Scope       string `json:"scope"`
 }
 
-// interxionError has no error_description: IdentityServer names none in the cases here.
+// interxionError has no error_description, because IdentityServer sends none in these cases.
 type interxionError struct {
 	Error string `json:"error"`
 }
 
-// interxionProblem is the error of an IX-API (RFC 9457).
+// interxionProblem is an error of the IX-API (RFC 9457).
 type interxionProblem struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`
@@ -60,7 +60,7 @@ type interxionAccount struct {
 	Name  string `json:"name"`
 }
 
-// interxionContact holds the members that the IX-API requires of a contact, and whatever else was sent.
+// interxionContact has the members that the IX-API requires of a contact, and all other members of the request.
 type interxionContact map[string]any
 
 func newInterxion(now func() time.Time) (*Platform, error) {
@@ -73,7 +73,7 @@ func newInterxion(now func() time.Time) (*Platform, error) {
 		apiPath:   interxionAccountsPath,
 		variables: variables{url: "INTERXION_LOGIN_URL", clientID: "INTERXION_CLIENT_ID", clientSecret: "INTERXION_CLIENT_SECRET"},
 		now:       now,
-		// "Default: 1 hour"; no refresh token is ever issued.
+		// "Default: 1 hour". Interxion issues no refresh tokens.
 		ledger: newLedger(now, time.Hour, 0),
 		account: Credentials{
 			// The customer chooses the client id.
@@ -102,9 +102,9 @@ func (ix *interxion) answer(q request) answer {
 	return answer{status: http.StatusNotFound}
 }
 
-// token checks in IdentityServer's order: the HTTP request, the client, the grant, the scope.
+// token checks a token request in IdentityServer's order: the HTTP request, the client, the grant, the scope.
 func (ix *interxion) token(q request) answer {
-	// A wrong method, and a body that is no form, are invalid requests like any other.
+	// IdentityServer answers a wrong method or content type like any other invalid request.
 	if q.Method != http.MethodPost || q.mediaType() != formType || q.queries() {
 		return interxionRefusal("invalid_request")
 	}
@@ -125,7 +125,7 @@ func (ix *interxion) token(q request) answer {
 	return ix.issue(scope)
 }
 
-// interxionGrantError is IdentityServer's error for a grant; "" for the one that the client may use.
+// interxionGrantError returns IdentityServer's error for a grant type; empty: the client may use it.
 func interxionGrantError(grant string) string {
 	switch grant {
 	case grantClientCredentials:
@@ -133,13 +133,13 @@ func interxionGrantError(grant string) string {
 	case grantPassword, grantAuthorizationCode:
 		return "unauthorized_client"
 	case grantRefreshToken:
-		return "invalid_request" // because no refresh token comes with it
+		return "invalid_request" // the parameter refresh_token is missing
 	}
-	return "unsupported_grant_type" // a missing one included
+	return "unsupported_grant_type" // also if grant_type is missing
 }
 
-// interxionScope returns what is granted: what is asked, or everything allowed if nothing is asked. offline_access is not
-// allowed, because IdentityServer issues no refresh token for client credentials.
+// interxionScope returns the granted scopes: the requested ones, or all allowed ones if the request names none.
+// offline_access is not allowed, because IdentityServer issues no refresh token for client credentials.
 func interxionScope(asked string) (granted string, ok bool) {
 	scopes := strings.Fields(asked)
 	if len(scopes) == 0 {
@@ -190,7 +190,7 @@ func (ix *interxion) keys(request) answer {
 	return interxionAnswer(http.StatusOK, ix.signer.keySet())
 }
 
-// protect answers with next where the request carries an access token.
+// protect calls next if the request has a valid access token.
 func (ix *interxion) protect(q request, next func(request) answer) answer {
 	if challenge := ix.challenge(q); challenge != "" {
 		return interxionProblemAnswer(http.StatusUnauthorized).with("WWW-Authenticate", challenge).reject()
@@ -204,7 +204,7 @@ func (ix *interxion) accounts(q request) answer {
 	})
 }
 
-// contact creates, reads and deletes contacts, so that what has a token can be seen to get something done with it.
+// contact creates, reads and deletes contacts, so that a test can see that a token works.
 func (ix *interxion) contact(q request) answer {
 	id := strings.TrimPrefix(strings.TrimPrefix(q.URL.EscapedPath(), interxionContactsPath), "/")
 	if id == "" {
@@ -233,7 +233,7 @@ func (ix *interxion) createContact(q request) answer {
 	return interxionAnswer(http.StatusCreated, contact)
 }
 
-// interxionRefusal has status 400, as every failure of an IdentityServer's token endpoint.
+// interxionRefusal returns an error of the token endpoint. IdentityServer answers all of them with status 400.
 func interxionRefusal(code string) answer {
 	a := interxionAnswer(http.StatusBadRequest, interxionError{code})
 	a.code = code

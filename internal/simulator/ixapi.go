@@ -16,17 +16,17 @@ const (
 	ixAPIAccountPath = ixAPIBase + "/account"
 )
 
-// ixAPI is an internet exchange. The specification says neither how long a token lasts nor whether a refresh ends the old
-// access token. Here the tokens are JSON Web Tokens, which say the first, and a refresh ends nothing.
+// ixAPI is an internet exchange. The specification does not say how long a token lasts, or whether a refresh revokes the old
+// access token. Here the tokens are JSON Web Tokens, which name their lifetime, and a refresh revokes nothing.
 type ixAPI struct{ *Platform }
 
-// ixAPITokens is the specification's pair of tokens: it has no lifetime and no type.
+// ixAPITokens is the specification's pair of tokens, without lifetime and type.
 type ixAPITokens struct {
 	AccessToken  string `json:"access_token"`
 	RefreshToken string `json:"refresh_token"`
 }
 
-// ixAPIProblem is the specification's error: problem details (RFC 9457).
+// ixAPIProblem is an error of the specification: problem details (RFC 9457).
 type ixAPIProblem struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`
@@ -52,7 +52,7 @@ func newIXAPI(now func() time.Time) *Platform {
 	return p
 }
 
-// grant is that of OAuth 2.0 to which a path corresponds: the requests themselves name none.
+// grant returns the OAuth 2.0 grant that corresponds to the path. The requests themselves name no grant.
 func (ix *ixAPI) grant(q request) string {
 	switch q.URL.EscapedPath() {
 	case ixAPITokenPath:
@@ -87,7 +87,7 @@ func (ix *ixAPI) token(q request) answer {
 	return ix.issue(&family{})
 }
 
-// refresh exchanges a refresh token for a new pair, once.
+// refresh exchanges a refresh token for a new pair. It accepts each refresh token once.
 func (ix *ixAPI) refresh(q request) answer {
 	sent, ok := ix.object(q, "refresh_token")
 	if !ok {
@@ -100,7 +100,7 @@ func (ix *ixAPI) refresh(q request) answer {
 	return ix.issue(family)
 }
 
-// object reads a JSON object that has these members and no others.
+// object reads a JSON object that must have exactly these members.
 func (ix *ixAPI) object(q request, names ...string) (sent parameters, ok bool) {
 	sent, err := q.parameters()
 	return sent, err == nil && q.mediaType() == jsonType && !q.queries() && !q.authenticates() && sent.has(names...) && sent.only(names...)

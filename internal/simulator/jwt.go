@@ -17,10 +17,10 @@ import (
 	"sync"
 )
 
-// signingKey is made once: it takes longer than all the rest of Start.
+// signingKey returns the RSA key of all signers. Generating it takes longer than the rest of Start, so it is generated once.
 var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
-// claims are those of an IdentityServer's access token (RFC 7519 and RFC 9068, but for scope, which is a list).
+// claims are the claims of an IdentityServer's access token (RFC 7519 and RFC 9068, except that scope is a list).
 type claims struct {
 	Issuer    string   `json:"iss"`
 	NotBefore int64    `json:"nbf"` // Unix seconds
@@ -39,7 +39,7 @@ type header struct {
 	Type      string `json:"typ"`
 }
 
-// keySet is the public keys of a server (RFC 7517, section 5).
+// keySet is a JSON Web Key Set (RFC 7517, section 5).
 type keySet struct {
 	Keys []publicKey `json:"keys"`
 }
@@ -53,7 +53,7 @@ type publicKey struct {
 	Algorithm string `json:"alg"`
 }
 
-// signer makes JSON Web Tokens, signed with RS256 (RFC 7518, section 3.3).
+// signer makes JSON Web Tokens that are signed with RS256 (RFC 7518, section 3.3).
 type signer struct {
 	key *rsa.PrivateKey
 }
@@ -66,7 +66,7 @@ func newSigner() (signer, error) {
 	return signer{key: key}, nil
 }
 
-// signed returns a JSON Web Token with the claims.
+// signed returns a signed JSON Web Token with the claims.
 func signed(c claims) (string, error) {
 	s, err := newSigner()
 	if err != nil {
@@ -104,7 +104,7 @@ func (s signer) keySet() keySet {
 	}}}
 }
 
-// keyID has the shape of a certificate's thumbprint, as the kid in "Requesting Client Credentials" has.
+// keyID returns an id with the shape of a certificate's thumbprint, like the kid in "Requesting Client Credentials".
 func (s signer) keyID() string {
 	digest := sha256.Sum256(s.key.N.Bytes())
 	return strings.ToUpper(hex.EncodeToString(digest[:20]))

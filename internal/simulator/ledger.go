@@ -5,7 +5,7 @@ package simulator
 
 import "time"
 
-// ledger holds every token that a platform has issued.
+// ledger records every token that a platform has issued.
 type ledger struct {
 	now                             func() time.Time
 	accessLifetime, refreshLifetime time.Duration
@@ -13,7 +13,7 @@ type ledger struct {
 	issued                          []string
 }
 
-// family is the tokens that descend from one login.
+// family is the tokens of one login and of the refreshes that follow it.
 type family struct {
 	tokens []*token
 }
@@ -50,7 +50,7 @@ func (l *ledger) issue(value string, f *family, lifetime time.Duration) *token {
 	return t
 }
 
-// opens reports whether an access token is valid.
+// opens reports whether value is a valid access token.
 func (l *ledger) opens(value string) bool {
 	t := l.accessTokens[value]
 	return t != nil && l.valid(t)
@@ -60,8 +60,8 @@ func (l *ledger) valid(t *token) bool {
 	return !t.revoked && l.now().Before(t.expires)
 }
 
-// spend exchanges a refresh token for its family, once; nil if it is not valid. A second time it may be stolen, so
-// that the whole family is revoked (RFC 9700, section 4.14.2).
+// spend marks a refresh token as used and returns its family; nil: the token is not valid. If the token was used before, it
+// may be stolen, so spend revokes the whole family (RFC 9700, section 4.14.2).
 func (l *ledger) spend(value string) *family {
 	t := l.refreshTokens[value]
 	if t == nil {
@@ -78,7 +78,7 @@ func (l *ledger) spend(value string) *family {
 	return t.family
 }
 
-// revoke ends all tokens issued in the family so far.
+// revoke revokes all tokens that were issued in the family so far.
 func (f *family) revoke() {
 	for _, t := range f.tokens {
 		t.revoked = true

@@ -10,13 +10,14 @@ import (
 	"time"
 )
 
-// The paths of Megaport: "Creating an API Key" has the first, on a host of its own; the list of products is of the API.
+// The paths of Megaport. "Creating an API Key" has the first, which is on a separate host. The second is the API's list of
+// products.
 const (
 	megaportTokenPath    = "/oauth2/token"
 	megaportProductsPath = "/v2/products"
 )
 
-// megaport is taken for Amazon Cognito, to which the token endpoint's host and its answers point. Its errors are those of
+// megaport behaves like Amazon Cognito, which is what the token endpoint's host and answers suggest. Its errors are those of
 // Cognito's page "Token endpoint": status 400, and a code of RFC 6749.
 type megaport struct{ *Platform }
 
@@ -35,7 +36,7 @@ type megaportProducts struct {
 	Data    []string `json:"data"`
 }
 
-// newMegaport returns the platform. The user sets the lifetime of a key's tokens, from 5 minutes to 24 hours.
+// newMegaport returns the platform. At Megaport, the user sets the lifetime of a key's tokens, from 5 minutes to 24 hours.
 func newMegaport(now func() time.Time) *Platform {
 	p := &Platform{
 		name:    "Megaport",
@@ -63,8 +64,8 @@ func (mp *megaport) answer(q request) answer {
 	return megaportAnswer(http.StatusNotFound, nil)
 }
 
-// token takes a form with the grant alone. Credentials in the body beside those in the header would be two ways of
-// authentication in one request, which RFC 6749, section 2.3, forbids.
+// token accepts a form with grant_type only. Credentials in the body, in addition to those in the header, would be a second
+// authentication method in one request, which RFC 6749, section 2.3 forbids.
 func (mp *megaport) token(q request) answer {
 	sent, err := q.parameters()
 	switch {
@@ -78,8 +79,8 @@ func (mp *megaport) token(q request) answer {
 	return mp.issue()
 }
 
-// authenticated reports whether the one Authorization header is HTTP Basic (RFC 7617) of the key and the secret. They are
-// not URL-encoded.
+// authenticated reports whether the request has exactly one Authorization header, with HTTP Basic (RFC 7617) for the key and
+// the secret. They are not URL-encoded.
 func (mp *megaport) authenticated(q request) bool {
 	values := q.Header.Values("Authorization")
 	if len(values) != 1 {

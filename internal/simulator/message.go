@@ -22,7 +22,7 @@ const (
 	jsonType = "application/json"
 )
 
-// errMalformed says that a body is not what its content type promises, or repeats a parameter.
+// errMalformed is the error for a body that does not match its content type, or that repeats a parameter.
 var errMalformed = errors.New("malformed body")
 
 // request is an HTTP request whose body has been read.
@@ -31,7 +31,7 @@ type request struct {
 	body []byte
 }
 
-// parameters are those of a token request. A parameter without a value counts as omitted (RFC 6749, section 3.2).
+// parameters are the parameters of a token request. A parameter without a value counts as omitted (RFC 6749, section 3.2).
 type parameters map[string]string
 
 // only reports whether every parameter is one of the names.
@@ -44,7 +44,7 @@ func (p parameters) only(names ...string) bool {
 	return true
 }
 
-// has reports whether every one of the names is a parameter.
+// has reports whether all names are parameters.
 func (p parameters) has(names ...string) bool {
 	for _, name := range names {
 		if p[name] == "" {
@@ -54,7 +54,7 @@ func (p parameters) has(names ...string) bool {
 	return true
 }
 
-// parameters reads the body, in whichever of the two forms its content type names.
+// parameters reads the body, a form or JSON according to its content type.
 func (q request) parameters() (parameters, error) {
 	switch q.mediaType() {
 	case formType:
@@ -65,8 +65,8 @@ func (q request) parameters() (parameters, error) {
 	return nil, errMalformed
 }
 
-// mediaType returns the content type without its charset; "" if there is not exactly one, or another charset
-// than UTF-8.
+// mediaType returns the content type without its charset; empty: there is not exactly one content type, or its charset is
+// not UTF-8.
 func (q request) mediaType() string {
 	values := q.Header.Values("Content-Type")
 	if len(values) != 1 {
@@ -84,13 +84,13 @@ func (q request) mediaType() string {
 	return mediaType
 }
 
-// authenticates reports whether the request carries an Authorization header, which no token endpoint documents.
+// authenticates reports whether the request has an Authorization header.
 func (q request) authenticates() bool { return q.Header.Values("Authorization") != nil }
 
-// queries reports whether the URL carries a query, where RFC 6749, section 2.3.1 forbids credentials.
+// queries reports whether the URL has a query. RFC 6749, section 2.3.1 forbids credentials in it.
 func (q request) queries() bool { return q.URL.RawQuery != "" || q.URL.ForceQuery }
 
-// grantType returns the parameter grant_type; "" if the body cannot be read.
+// grantType returns the parameter grant_type; empty: the body cannot be parsed.
 func (q request) grantType() string {
 	sent, err := q.parameters()
 	if err != nil {
@@ -116,7 +116,7 @@ func parseForm(body []byte) (parameters, error) {
 	return sent, nil
 }
 
-// parseJSON reads one object of strings; encoding/json alone would accept a repeated member and invalid UTF-8.
+// parseJSON parses one object of strings. Unlike encoding/json, it does not accept repeated members and invalid UTF-8.
 func parseJSON(body []byte) (parameters, error) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	if first, err := decoder.Token(); err != nil || first != json.Delim('{') || !utf8.Valid(body) {
@@ -162,7 +162,7 @@ func stringToken(decoder *json.Decoder) (string, error) {
 	return text, nil
 }
 
-// answer is what a platform answers, and what Requests tells of it.
+// answer is a platform's answer. code and rejected are for Requests.
 type answer struct {
 	status   int
 	header   map[string]string
@@ -171,7 +171,7 @@ type answer struct {
 	rejected bool
 }
 
-// with adds a header field.
+// with returns the answer with one more header field.
 func (a answer) with(name, value string) answer {
 	header := map[string]string{}
 	maps.Copy(header, a.header)
@@ -180,7 +180,7 @@ func (a answer) with(name, value string) answer {
 	return a
 }
 
-// route answers with next if the request has the method, else with the refusal.
+// route calls next if the request has the method. Otherwise it returns refusal.
 func route(q request, method string, next func(request) answer, refusal answer) answer {
 	if q.Method != method {
 		return refusal.with("Allow", method)
@@ -188,7 +188,7 @@ func route(q request, method string, next func(request) answer, refusal answer) 
 	return next(q)
 }
 
-// reject marks the answer as a refusal of credentials or of a token.
+// reject marks the answer as a rejection of credentials or of a token.
 func (a answer) reject() answer {
 	a.rejected = true
 	return a
@@ -200,7 +200,6 @@ func (a answer) write(w http.ResponseWriter) {
 	}
 	w.WriteHeader(a.status)
 	if a.body != nil {
-		// A client that has gone away cannot be told.
-		_ = json.NewEncoder(w).Encode(a.body)
+		_ = json.NewEncoder(w).Encode(a.body) // fails only if the client has closed the connection
 	}
 }

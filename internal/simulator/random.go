@@ -12,7 +12,7 @@ import (
 const (
 	alphanumerics = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-	// awkward has a character for each place where a secret needs escaping: form, JSON, HTML, shell, base64.
+	// awkward has characters that need an escape somewhere: in forms, JSON, HTML, shells or URLs.
 	awkward = `+/%&="\<~ '$#`
 )
 
@@ -24,7 +24,7 @@ func randomString(length int) string {
 	return string(text)
 }
 
-// randomSecret returns a secret that holds every awkward character, though not at its ends.
+// randomSecret returns a secret that contains every awkward character, but not at its ends.
 func randomSecret(length int) string {
 	secret := []byte(randomString(length - len(awkward)))
 	for _, c := range []byte(awkward) {

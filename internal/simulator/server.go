@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-// certificateLifetime bounds the certificates by the machine's clock, which clients check them with.
+// certificateLifetime is how long the certificates are valid, by the machine's clock, which clients use.
 const certificateLifetime = 7 * 24 * time.Hour
 
 // server is an HTTP server on a loopback port.
@@ -33,7 +33,7 @@ type server struct {
 	connections sync.WaitGroup
 }
 
-// listen takes a free port, for TLS if there is a certificate.
+// listen opens a free port, for TLS if certificate is not nil.
 func listen(certificate *tls.Certificate) (*server, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -50,7 +50,7 @@ func listen(certificate *tls.Certificate) (*server, error) {
 	s.http = &http.Server{
 		ReadHeaderTimeout: time.Minute,
 		ConnState:         s.count,
-		ErrorLog:          log.New(io.Discard, "", 0), // a panic's trace may hold a secret
+		ErrorLog:          log.New(io.Discard, "", 0), // a stack trace may contain a secret
 	}
 	return s, nil
 }
@@ -60,7 +60,7 @@ func (s *server) serve(handler http.Handler) {
 	s.accepting.Go(func() { _ = s.http.Serve(s.listener) })
 }
 
-// count keeps count of the connections' goroutines.
+// count counts the open connections, so that close can wait for their goroutines.
 func (s *server) count(_ net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
@@ -70,7 +70,7 @@ func (s *server) count(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// close ends the server and waits for its goroutines; a nil server is closed.
+// close stops the server and waits for its goroutines. A nil server needs no close.
 func (s *server) close() error {
 	if s == nil {
 		return nil
@@ -81,7 +81,7 @@ func (s *server) close() error {
 	return err
 }
 
-// authority is a certificate authority, and the one certificate that it has signed.
+// authority is a certificate authority and the server certificate that it has signed.
 type authority struct {
 	certificatePEM string
 	server         *tls.Certificate
@@ -130,7 +130,7 @@ func template(name string) *x509.Certificate {
 	}
 }
 
-// sign makes a key and its certificate; without a parent key the certificate signs itself.
+// sign generates a key and its certificate. Without parentKey, the certificate is self-signed.
 func sign(certificate, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (*ecdsa.PrivateKey, []byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -1,12 +1,11 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package simulator is the platforms on loopback, over real HTTP.
+// Package simulator simulates the platforms on loopback, over real HTTP.
 //
-// It is written from the platforms' documentation and from that of the software they run. Where a
-// platform may be lenient the simulator is strict: it refuses every parameter, header and path that the
-// documentation does not name, so that a client which passes here sends nothing that a stricter release of the
-// platform would refuse.
+// It is written from the documentation of the platforms and of the software that they run. It is strict where a platform may
+// be lenient: it rejects every parameter, header and path that the documentation does not name. So a client that works here
+// sends nothing that a stricter release of the platform would reject.
 package simulator
 
 import (
@@ -22,7 +21,7 @@ import (
 // maxBody is the longest request body, in bytes, that a platform reads.
 const maxBody = 64 << 10
 
-// grants are those of RFC 6749 and RFC 8693. Requests names no other: what stands in place of a grant might be a secret.
+// grants are the grant types of RFC 6749 and RFC 8693. Requests does not show any other text, because it might be a secret.
 var grants = []string{grantClientCredentials, grantPassword, grantRefreshToken, grantAuthorizationCode, grantTokenExchange}
 
 const (
@@ -32,7 +31,7 @@ const (
 	grantAuthorizationCode = "authorization_code"
 )
 
-// Simulator is the platforms, each on a loopback listener of its own.
+// Simulator is the simulated platforms. Each has its own listener on loopback.
 type Simulator struct {
 	Interxion, Equinix, CloudLX, DigitalRealty, Megaport, IXAPI, OAuth2 *Platform
 
@@ -45,9 +44,9 @@ type Simulator struct {
 	CAPEM string
 }
 
-// Options are the settings of Start; the zero value is useful.
+// Options are the settings of Start. The zero value is valid.
 type Options struct {
-	TLS bool             // serve https, under an authority made for this Simulator
+	TLS bool             // serve https, with certificates of an authority of this Simulator's own
 	Now func() time.Time // the platforms' clock; nil: time.Now
 }
 
@@ -88,8 +87,8 @@ func Start(options Options) (*Simulator, error) {
 	return s, nil
 }
 
-// Close ends all listeners and connections and waits for their goroutines; an interceptor that blocks must
-// therefore return when the context of its request ends.
+// Close closes all listeners and connections and waits for their goroutines. Therefore an interceptor that blocks must return
+// when the context of its request ends.
 func (s *Simulator) Close() error {
 	errs := []error{s.Issuer.server.close()}
 	for _, p := range s.Platforms() {
@@ -98,14 +97,14 @@ func (s *Simulator) Close() error {
 	return errors.Join(errs...)
 }
 
-// Platforms returns all of them.
+// Platforms returns all platforms.
 func (s *Simulator) Platforms() []*Platform { return slices.Clone(s.all) }
 
-// Platform is one platform: its token endpoints, and a small API that its access tokens open.
+// Platform is one simulated platform: its token endpoints, and a small API that accepts its access tokens.
 type Platform struct {
 	name    string
 	apiPath string
-	// variables are the environment variables of the provider, by what is in them.
+	// variables are the names of the provider's environment variables for this platform.
 	variables variables
 	service   service
 	now       func() time.Time
@@ -114,56 +113,56 @@ type Platform struct {
 
 	mu        sync.Mutex
 	account   Credentials
-	failures  int // successive rejected logins; only Equinix counts them
+	failures  int // rejected logins in a row; only Equinix counts them
 	ledger    ledger
 	requests  []Request
 	intercept func(http.ResponseWriter, *http.Request) bool
 }
 
-// service is what sets one platform apart from the others.
+// service is the part that differs between the platforms.
 type service interface {
-	// grant names the OAuth 2.0 grant that a request asks for; "" if none.
+	// grant returns the OAuth 2.0 grant type of a request; empty: it is not a token request.
 	grant(request) string
-	// answer decides about a request; the Platform is locked meanwhile.
+	// answer returns the answer to a request. The caller holds the Platform's lock.
 	answer(request) answer
 }
 
-// Credentials are the only ones that a platform accepts.
+// Credentials are the only credentials that a platform accepts.
 type Credentials struct {
 	ClientID     string
 	ClientSecret string
-	UserName     string // Equinix alone
-	UserPassword string // Equinix alone, in clear
+	UserName     string // only for Equinix
+	UserPassword string // only for Equinix; not encoded
 }
 
-// Request is a request that has arrived, without any secret or token.
+// Request is a request that a platform has received, without secrets and tokens.
 type Request struct {
-	Time     time.Time // of the arrival, by the platform's clock
+	Time     time.Time // of arrival, by the platform's clock
 	Method   string
 	Path     string // without the query
-	Grant    string // the OAuth 2.0 grant asked for; "" if none, or none that is known
-	Status   int    // of the answer; 0: none yet, or an interceptor wrote none
-	Code     string // the platform's error code, if its answer has one
-	Rejected bool   // the platform refused the credentials, the refresh token or the access token
+	Grant    string // the OAuth 2.0 grant type; empty: none, or an unknown one
+	Status   int    // of the answer; 0: there is no answer yet, or an interceptor sent none
+	Code     string // the platform's error code; empty: the answer has none
+	Rejected bool   // the platform rejected the credentials, the refresh token or the access token
 }
 
-// Name returns the platform's name as it writes it.
+// Name returns the platform's name as the platform itself writes it.
 func (p *Platform) Name() string { return p.name }
 
-// URL returns the base URL as a user would configure it, without a trailing slash.
+// URL returns the base URL for the configuration, without a trailing slash.
 func (p *Platform) URL() string { return p.server.url }
 
-// APIURL returns the URL of the API that answers to the platform's access tokens alone.
+// APIURL returns the URL of the API, which accepts only the platform's own access tokens.
 func (p *Platform) APIURL() string { return p.URL() + p.apiPath }
 
 // Credentials returns the platform's credentials, which are random.
 func (p *Platform) Credentials() Credentials { return p.account }
 
-// variables name the environment variables from which users' tools read the URL and the credentials; "": none does.
-// path is what the URL's variable has behind the platform's URL.
+// variables has the names of the environment variables for the URL and the credentials; empty: there is no such variable.
+// path is appended to the platform's URL in the variable url.
 type variables struct{ url, path, clientID, clientSecret, userName, userPassword, sts string }
 
-// Environment returns the URL and the credentials as "NAME=value", in the variables in which the provider looks.
+// Environment returns the provider's environment variables for the URL and the credentials, as "NAME=value".
 func (p *Platform) Environment() []string {
 	var set []string
 	for _, variable := range [][2]string{
@@ -181,7 +180,7 @@ func (p *Platform) Environment() []string {
 	return set
 }
 
-// Environment returns that of all platforms.
+// Environment returns the environment variables for all platforms.
 func (s *Simulator) Environment() []string {
 	var set []string
 	for _, p := range s.Platforms() {
@@ -190,50 +189,50 @@ func (s *Simulator) Environment() []string {
 	return set
 }
 
-// SetLifetime sets the lifetimes of the tokens issued from now on; zero issues tokens that have expired.
+// SetLifetime sets the lifetimes of the tokens that are issued from now on. With zero, they have expired already.
 func (p *Platform) SetLifetime(access, refresh time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ledger.accessLifetime, p.ledger.refreshLifetime = access, refresh
 }
 
-// Requests returns what has arrived, in order of arrival.
+// Requests returns the requests so far, in the order of arrival.
 func (p *Platform) Requests() []Request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.requests)
 }
 
-// Issued returns every access and refresh token issued so far.
+// Issued returns all access tokens and refresh tokens that were issued so far.
 func (p *Platform) Issued() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.ledger.issued)
 }
 
-// Intercept calls f before the platform's own answer, which is not given if f returns true; nil removes f.
-// The http.ResponseWriter can be flushed and hijacked through an http.ResponseController.
+// Intercept lets f handle each request first. If f returns true, the platform does not answer. nil removes f. The
+// http.ResponseWriter can be flushed and hijacked through an http.ResponseController.
 func (p *Platform) Intercept(f func(http.ResponseWriter, *http.Request) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.intercept = f
 }
 
-// Locked reports whether the user account is locked, which happens at Equinix alone.
+// Locked reports whether the user account is locked. Only Equinix locks it.
 func (p *Platform) Locked() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.locked()
 }
 
-// Unlock forgives the failed logins.
+// Unlock resets the count of failed logins.
 func (p *Platform) Unlock() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.failures = 0
 }
 
-// ServeHTTP answers as the platform does, so that it can be mounted on any server.
+// ServeHTTP answers a request, so a test can mount the platform on any server.
 func (p *Platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	recorder := &statusRecorder{ResponseWriter: w}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -283,13 +282,13 @@ func (p *Platform) isClient(sent parameters) bool {
 	return sent["client_id"] == p.account.ClientID && sent["client_secret"] == p.account.ClientSecret
 }
 
-// statusRecorder notes the status of an answer.
+// statusRecorder records the status of an answer.
 type statusRecorder struct {
 	http.ResponseWriter
 	status int
 }
 
-// WriteHeader notes the first status that is not informational (RFC 9110, section 15.2).
+// WriteHeader records the first status that is not informational (RFC 9110, section 15.2).
 func (r *statusRecorder) WriteHeader(status int) {
 	if r.status == 0 && status >= http.StatusOK {
 		r.status = status
@@ -297,7 +296,7 @@ func (r *statusRecorder) WriteHeader(status int) {
 	r.ResponseWriter.WriteHeader(status)
 }
 
-// Write notes the implied status 200.
+// Write records the implied status 200.
 func (r *statusRecorder) Write(body []byte) (int, error) {
 	if r.status == 0 {
 		r.status = http.StatusOK

@@ -1,9 +1,10 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package standin is what the stand-ins below it share. Each stands in for a provider of other people's that an example
-// needs and that cannot be built from a Go module: a separate process, with those arguments of the real provider that
-// the example uses, as its documentation has them, and real HTTP requests. None of it is released.
+// Package standin has the common code of the stand-ins in its subdirectories. A stand-in replaces a third-party provider
+// that an example needs and that cannot be built from a Go module. It is a real provider in its own process that sends real
+// HTTP requests. It has only the arguments that the example uses, as in the documentation of the real provider. Stand-ins
+// are not released.
 package standin
 
 import (
@@ -22,10 +23,10 @@ import (
 // Sources are the source addresses of the providers that have a stand-in.
 var Sources = []string{"equinix/equinix", "hashicorp/http", "hashicorp/vault", "mastercard/restapi"}
 
-// Serve serves the stand-in for the provider at a source address until Terraform ends it.
+// Serve serves the stand-in for the provider with the source address until Terraform ends it.
 func Serve(source string, standIn provider.Provider) {
 	err := providerserver.Serve(context.Background(), func() provider.Provider { return standIn }, providerserver.ServeOpts{
-		Address:         "example.com/" + source, // goes into the log alone
+		Address:         "example.com/" + source, // only for the log
 		ProtocolVersion: 6,
 	})
 	if err != nil {
@@ -34,13 +35,14 @@ func Serve(source string, standIn provider.Provider) {
 	}
 }
 
-// API is what a stand-in calls.
+// API is the API that a stand-in calls.
 type API struct {
 	URL    string // paths are appended to it
 	Header map[string]string
 }
 
-// Call sends the body, if there is any, as JSON, and returns the answer's. A status of 300 or more is an error.
+// Call sends a request with body as JSON, if body is not empty. It returns the body of the answer. A status of 300 or more
+// is an error.
 func (a API) Call(ctx context.Context, method, path, body string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(a.URL, "/")+path, strings.NewReader(body))
 	if err != nil {
@@ -64,7 +66,7 @@ func (a API) Call(ctx context.Context, method, path, body string) (string, error
 	return string(text), err
 }
 
-// Read calls GET and decodes the answer into target.
+// Read sends a GET and decodes the answer into target.
 func (a API) Read(ctx context.Context, path string, target any) error {
 	text, err := a.Call(ctx, http.MethodGet, path, "")
 	if err != nil {

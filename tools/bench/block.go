@@ -17,12 +17,12 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/provider"
-	"github.com/ixtoken/terraform-provider-ixtoken/tools/bench/floor"
+	"github.com/ixtoken/terraform-provider-ixtoken/tools/bench/baseline"
 )
 
 const typeName = "equinix_access_token"
 
-// block measures what the CLI asks of a provider for each block, without the CLI and the connection to it.
+// block measures the calls that a CLI makes to a provider for each block, without the CLI and the connection to it.
 func (b *bench) block(ctx context.Context) (string, error) {
 	progress("one block inside the provider")
 	server, _ := platform(http.StatusOK, time.Hour, 0)
@@ -38,7 +38,7 @@ func (b *bench) block(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		them, err := newBlock(ctx, kind, providerserver.NewProtocol6(floor.New(false))())
+		them, err := newBlock(ctx, kind, providerserver.NewProtocol6(baseline.New(false))())
 		if err != nil {
 			return "", err
 		}
@@ -47,12 +47,12 @@ func (b *bench) block(ctx context.Context) (string, error) {
 			return "", err
 		}
 		t.add(kind, all[0].nanoseconds.scaled(1e-3).format(0), all[1].nanoseconds.scaled(1e-3).format(0),
-			all[0].nanoseconds.over(all[1].nanoseconds).spread(2), all[0].got.format(0), all[1].got.format(0))
+			all[0].nanoseconds.over(all[1].nanoseconds).spread(2), all[0].allocations.format(0), all[1].allocations.format(0))
 	}
 	return t.String(), nil
 }
 
-// newBlock configures the provider and returns what the CLI does with one block in which nothing is set.
+// newBlock configures the provider and returns a function that makes the calls for one block without arguments.
 func newBlock(ctx context.Context, kind string, server tfprotov6.ProviderServer) (func() error, error) {
 	schemas, err := server.GetProviderSchema(ctx, &tfprotov6.GetProviderSchemaRequest{})
 	if err != nil {
@@ -100,7 +100,7 @@ func dataBlock(ctx context.Context, server tfprotov6.ProviderServer, schemas *tf
 	}, err
 }
 
-// unset is an object of the schema in which every attribute is null, as it crosses the wire.
+// unset returns an object of the schema in which every attribute is null, encoded for the plugin protocol.
 func unset(schema *tfprotov6.Schema) (*tfprotov6.DynamicValue, error) {
 	object, ok := schema.ValueType().(tftypes.Object)
 	if !ok {
@@ -114,7 +114,7 @@ func unset(schema *tfprotov6.Schema) (*tfprotov6.DynamicValue, error) {
 	return &value, err
 }
 
-// failed makes an error of diagnostics; warnings count as well, for they cost.
+// failed returns diagnostics as an error. Warnings are errors too, because they take time.
 func failed(err error, diagnostics []*tfprotov6.Diagnostic) error {
 	var text []string
 	for _, d := range diagnostics {

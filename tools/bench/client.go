@@ -30,7 +30,7 @@ const (
 	minValidity  = 5 * time.Minute
 )
 
-// client compares the package clients, which knows nothing of Terraform.
+// client measures the package clients without Terraform, and compares it with other clients.
 func (b *bench) client(ctx context.Context) (string, error) {
 	hits, err := b.hits(ctx)
 	if err != nil {
@@ -40,11 +40,11 @@ func (b *bench) client(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	storms, err := b.storms(ctx)
-	return strings.Join([]string{hits, exchanges, storms}, "\n"), err
+	concurrent, err := b.concurrent(ctx)
+	return strings.Join([]string{hits, exchanges, concurrent}, "\n"), err
 }
 
-// platform answers every request for a token with the status, after a while.
+// platform starts a server that answers every token request with the status after the delay.
 func platform(status int, lifetime, delay time.Duration) (server *httptest.Server, requests *atomic.Int64) {
 	requests = new(atomic.Int64)
 	answer := fmt.Sprintf(`{"access_token":"qwErtY8zyW1abcdefGHI","expires_in":%d,"token_type":"Bearer","scope":"ixapi.read"}`, lifetime/time.Second)
@@ -64,22 +64,23 @@ func grant(base string) clients.Grant {
 	return clients.Interxion{LoginURL: base, ClientID: clientID, ClientSecret: clients.NewSecret(clientSecret)}
 }
 
-// oauth2Config asks as this client does; left alone, x/oauth2 would try HTTP Basic first.
+// oauth2Config makes x/oauth2 send the same request as this client. By default, x/oauth2 would try HTTP Basic first.
 func oauth2Config(base string) *clientcredentials.Config {
 	return &clientcredentials.Config{
 		ClientID: clientID, ClientSecret: clientSecret, TokenURL: base + "/connect/token", AuthStyle: oauth2.AuthStyleInParams,
 	}
 }
 
-// contender is one way to do a thing again and again.
+// contender is one of several functions that are compared.
 type contender struct {
-	name             string
-	do               func() error
-	floor            *contender // what it is compared with; nil: nothing
-	nanoseconds, got sample     // got: allocations
+	name        string
+	do          func() error
+	baseline    *contender // for the ratio; nil: none
+	nanoseconds sample
+	allocations sample
 }
 
-// compare lets all contenders work for a while, in turns.
+// compare measures all contenders in turns, once per run.
 func compare(runs int, contenders []*contender) error {
 	for round := range runs {
 		for i := range contenders {
@@ -88,13 +89,13 @@ func compare(runs int, contenders []*contender) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}
-			c.nanoseconds, c.got = append(c.nanoseconds, nanoseconds), append(c.got, allocations)
+			c.nanoseconds, c.allocations = append(c.nanoseconds, nanoseconds), append(c.allocations, allocations)
 		}
 	}
 	return nil
 }
 
-// perCall measures one call, out of as many as fill a fifth of a second.
+// perCall returns the cost of one call: the mean over as many calls as fit into a fifth of a second.
 func perCall(do func() error) (nanoseconds, allocations float64, err error) {
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -113,7 +114,7 @@ func perCall(do func() error) (nanoseconds, allocations float64, err error) {
 	return float64(taken.Nanoseconds()) / float64(calls), float64(after.Mallocs-before.Mallocs) / float64(calls), nil
 }
 
-// hits measures what a block costs whose token is already there.
+// hits measures how long Token takes if the token is in memory.
 func (b *bench) hits(ctx context.Context) (string, error) {
 	progress("client, shared token")
 	server, _ := platform(http.StatusOK, time.Hour, 0)
@@ -127,15 +128,15 @@ func (b *bench) hits(ctx context.Context) (string, error) {
 	}
 	t := table{{"client, shared token", "ns", "allocations"}}
 	for _, c := range []*contender{us, them} {
-		t.add(c.name, c.nanoseconds.spread(0), c.got.format(1))
+		t.add(c.name, c.nanoseconds.spread(0), c.allocations.format(1))
 	}
 	return t.String(), nil
 }
 
-// exchanges measures one request and its answer, each over a connection of its own, as a process that asks once has it.
+// exchanges measures one request and its answer, each over a new connection, as in a process that sends one request.
 func (b *bench) exchanges(ctx context.Context) (string, error) {
 	progress("client, one exchange")
-	server, _ := platform(http.StatusOK, time.Hour, 0)
+	server, _ := platform(http.StatusOK, 0, 0) // tokens that have ended, so that none is shared
 	defer server.Close()
 	single := &http.Client{Transport: newSingle()}
 	config, withSingle := oauth2Config(server.URL), context.WithValue(ctx, oauth2.HTTPClient, single)
@@ -148,18 +149,15 @@ func (b *bench) exchanges(ctx context.Context) (string, error) {
 		return post(ctx, &http.Client{Transport: newSingle()}, server.URL)
 	}}
 	all := []*contender{
-		{name: "this client", floor: raw, do: func() error {
-			_, err := client.Token(ctx, asked, 2*time.Hour) // longer than the token's life, so that none is shared
-			return err
-		}},
+		{name: "this client", baseline: raw, do: func() error { _, err := client.Token(ctx, asked, minValidity); return err }},
 		raw,
-		{name: "x/oauth2", floor: raw, do: func() error { _, err := config.Token(withSingle); return err }},
-		{name: "this client, made for it", floor: rawNew, do: func() error {
+		{name: "x/oauth2", baseline: raw, do: func() error { _, err := config.Token(withSingle); return err }},
+		{name: "this client, made for it", baseline: rawNew, do: func() error {
 			_, err := clients.New(clients.Options{}).Token(ctx, asked, minValidity)
 			return err
 		}},
 		rawNew,
-		{name: "POST over a connection that is kept", floor: raw, do: func() error { return post(ctx, kept, server.URL) }},
+		{name: "POST over a connection that is kept", baseline: raw, do: func() error { return post(ctx, kept, server.URL) }},
 	}
 	if err := compare(b.runs, all); err != nil {
 		return "", err
@@ -167,18 +165,18 @@ func (b *bench) exchanges(ctx context.Context) (string, error) {
 	t := table{{"client, one exchange on loopback", "µs", "allocations, server included", "to the POST"}}
 	for _, c := range all {
 		ratio := ""
-		if c.floor != nil {
-			ratio = c.nanoseconds.over(c.floor.nanoseconds).spread(2)
+		if c.baseline != nil {
+			ratio = c.nanoseconds.over(c.baseline.nanoseconds).spread(2)
 		}
-		t.add(c.name, c.nanoseconds.scaled(1e-3).format(0), c.got.format(0), ratio)
+		t.add(c.name, c.nanoseconds.scaled(1e-3).format(0), c.allocations.format(0), ratio)
 	}
 	return t.String(), nil
 }
 
-// newSingle returns a transport of one exchange a connection.
+// newSingle returns a transport that opens a new connection for each request.
 func newSingle() *http.Transport { return &http.Transport{DisableKeepAlives: true} }
 
-// post is the least that obtains a token.
+// post obtains a token with as little code as possible.
 func post(ctx context.Context, client *http.Client, base string) error {
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {clientID}, "client_secret": {clientSecret}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/connect/token", strings.NewReader(form.Encode()))
@@ -202,13 +200,13 @@ func post(ctx context.Context, client *http.Client, base string) error {
 	if token.AccessToken == "" {
 		return errors.New("no token")
 	}
-	_, err = io.Copy(io.Discard, answer.Body) // to the end, or the connection is not kept
+	_, err = io.Copy(io.Discard, answer.Body) // otherwise the connection is not used again
 	return err
 }
 
-// storms let many goroutines ask at once for what does not last. Nearly all of it is waiting, so all storms share one
-// stretch of time.
-func (b *bench) storms(ctx context.Context) (string, error) {
+// concurrent measures many goroutines that ask at the same time for a token that cannot be shared for long. They spend nearly
+// all of the time waiting, so all cases run at the same time.
+func (b *bench) concurrent(ctx context.Context) (string, error) {
 	progress(fmt.Sprintf("client, %d goroutines; about %s", b.blocks, (time.Duration(b.blocks) * b.delay).Round(time.Second)))
 	cases := []struct {
 		name     string
@@ -225,26 +223,26 @@ func (b *bench) storms(ctx context.Context) (string, error) {
 			server, requests := platform(c.status, c.lifetime, b.delay)
 			defer server.Close()
 			client, asked := clients.New(clients.Options{}), grant(server.URL)
-			taken := storm(b.blocks, func() { _, _ = client.Token(ctx, asked, minValidity) })
+			taken := callAtOnce(b.blocks, func() { _, _ = client.Token(ctx, asked, minValidity) })
 			rows[2*i] = []string{"this client, " + c.name, integer(int(requests.Load())), fmt.Sprintf("%.2f", taken.Seconds())}
 		})
 		all.Go(func() {
 			server, requests := platform(c.status, c.lifetime, b.delay)
 			defer server.Close()
 			source := oauth2Config(server.URL).TokenSource(ctx)
-			taken := storm(b.blocks, func() { _, _ = source.Token() })
+			taken := callAtOnce(b.blocks, func() { _, _ = source.Token() })
 			rows[2*i+1] = []string{"x/oauth2, " + c.name, integer(int(requests.Load())), fmt.Sprintf("%.2f", taken.Seconds())}
 		})
 	}
 	all.Wait()
 	t := append(table{{fmt.Sprintf("client, %d goroutines", b.blocks), "requests", "seconds"}}, rows...)
-	left := leaves(ctx)
+	left := waitWithDeadline(ctx)
 	t.add("this client, a waiter with 100 ms at a platform that takes 5 s", "1", fmt.Sprintf("%.2f", left.Seconds()))
 	return t.String(), ctx.Err()
 }
 
-// storm starts all at once and returns when the last is done.
-func storm(count int, ask func()) time.Duration {
+// callAtOnce calls ask count times at once, and returns the time until the last call returns.
+func callAtOnce(count int, ask func()) time.Duration {
 	var all sync.WaitGroup
 	begin := make(chan struct{})
 	for range count {
@@ -259,8 +257,8 @@ func storm(count int, ask func()) time.Duration {
 	return time.Since(start)
 }
 
-// leaves is how long a waiter with a deadline of its own stays while another one waits on.
-func leaves(ctx context.Context) time.Duration {
+// waitWithDeadline returns how long a caller with a deadline waits while another caller waits longer for the same token.
+func waitWithDeadline(ctx context.Context) time.Duration {
 	server, _ := platform(http.StatusOK, time.Hour, 5*time.Second)
 	defer server.Close()
 	client, asked := clients.New(clients.Options{}), grant(server.URL)

@@ -14,18 +14,18 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// commandsEach is how many commands one run has: a single one takes milliseconds.
+// commandsEach is how many commands one run has, because a single command takes only milliseconds.
 const commandsEach = 20
 
-// command compares whole processes: a token from the cache, the scaffold that ends as soon as it finds that no CLI has
-// started it, and a program that prints a line.
+// command compares whole processes: a command that prints a token from the cache, the scaffold, which ends at once because
+// no CLI has started it, and a program that prints a line.
 func (b *bench) command(ctx context.Context) (string, error) {
 	progress(fmt.Sprintf("commands, %d rounds", b.runs*commandsEach))
 	platforms, err := simulator.Start(simulator.Options{})
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = platforms.Close() }() // the process ends
+	defer func() { _ = platforms.Close() }() // a failure does not matter: the process ends
 	environment := append(append(os.Environ(), platforms.Environment()...), "IXTOKEN_CACHE_DIR="+filepath.Join(b.dir, "cache"))
 	programs := []struct {
 		name, binary string
@@ -49,7 +49,7 @@ func (b *bench) command(ctx context.Context) (string, error) {
 			if command.ProcessState == nil || command.ProcessState.ExitCode() != p.status {
 				return "", fmt.Errorf("%s has not ended as it should", p.name)
 			}
-			if round > 0 { // the first one asks for the token
+			if round > 0 { // the first round fills the cache
 				wall[i] = append(wall[i], took.Seconds()*1e3)
 				processor[i] = append(processor[i], (command.ProcessState.UserTime()+command.ProcessState.SystemTime()).Seconds()*1e3)
 			}

@@ -10,8 +10,8 @@ import (
 	"slices"
 )
 
-// growth measures plans of more and more ephemeral blocks. The provider runs under the meter, which costs every
-// series the same few milliseconds and leaves the slopes alone.
+// growth measures plans with increasing numbers of ephemeral blocks. The provider runs under the meter, which adds the same
+// few milliseconds to every plan, so it does not change the slopes.
 func (b *bench) growth(ctx context.Context) (string, error) {
 	rounds := (b.runs + 1) / 2
 	found := map[int]costs{}
@@ -65,7 +65,7 @@ func slopes(points []int, found map[int]costs) string {
 	return t.String()
 }
 
-// slopeOfRuns is the slope in each round.
+// slopeOfRuns returns the slope of each round.
 func slopeOfRuns(points []int, found map[int]costs, s series, figure func(cost) float64) sample {
 	var all sample
 	for round := range found[points[0]][s.name] {
@@ -79,7 +79,7 @@ func slopeOfRuns(points []int, found map[int]costs, s series, figure func(cost) 
 	return all
 }
 
-// largest is the largest median of a figure in any series.
+// largest returns the largest median of a figure over all series.
 func largest(points []int, found map[int]costs, figure func(cost) float64) float64 {
 	most := 0.0
 	for _, n := range points {

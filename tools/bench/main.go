@@ -1,9 +1,10 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command bench measures what a token costs beyond what Terraform costs anyway: this provider beside one that answers
-// with constants, one that sends a request for each block, the framework's scaffold, a bare POST and golang.org/x/oauth2.
-// All of it runs on loopback, in turns, so that ratios hold on a busy machine. It asserts nothing.
+// Command bench measures how much time and memory a token costs in addition to Terraform itself. It compares this provider
+// with one that answers with constants, one that sends a request for each block, the framework's scaffold, a bare POST and
+// golang.org/x/oauth2. All of it runs on loopback and in turns, so that the ratios are right on a busy machine too. It
+// asserts nothing.
 //
 // Usage, in this directory: go run . -cli PATH, with the path of Terraform or OpenTofu; -help lists the flags.
 package main
@@ -27,7 +28,7 @@ import (
 	"time"
 )
 
-// bench is what all parts share.
+// bench holds the settings that all parts share.
 type bench struct {
 	cli    string
 	dir    string // for binaries and configurations; removed at the end
@@ -95,7 +96,7 @@ func run(ctx context.Context) error {
 	return nil
 }
 
-// build builds the providers as they are released, each into a directory of its own.
+// build builds each provider with the flags of a release, into its own directory.
 func (b *bench) build(ctx context.Context) error {
 	for name, source := range map[string]string{"provider": "../..", "constant": "./constant", "scaffold": "./scaffold", "meter": "./meter", "line": "./line"} {
 		progress("building " + name)
@@ -108,8 +109,7 @@ func (b *bench) build(ctx context.Context) error {
 	return nil
 }
 
-// unequal names the modules that the provider and what it is compared with have at different versions. Then a ratio says
-// something of those as well.
+// unequal names the modules that the compared binaries use in different versions. Such a difference affects the ratios.
 func (b *bench) unequal() string {
 	versions := map[string]string{}
 	differences := ""
@@ -135,7 +135,7 @@ func (b *bench) binary(name string) string {
 
 func progress(text string) { fmt.Fprintln(os.Stderr, text) }
 
-// circumstances are the machine, the versions and the command.
+// circumstances describes the machine, the versions and the command line.
 func (b *bench) circumstances(ctx context.Context) string {
 	text := fmt.Sprintf("%s, %d cores, %s/%s; %s; %s; provider %s", processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH,
 		runtime.Version(), firstLine(ctx, b.cli, "version"), firstLine(ctx, "git", "describe", "--tags", "--always", "--dirty"))
@@ -155,7 +155,7 @@ func (b *bench) circumstances(ctx context.Context) string {
 	return text + "\nCommand: `" + command + "`" + b.unequal()
 }
 
-// processor names the machine's processor as well as the system does.
+// processor returns the name of the machine's processor, if the system names it.
 func processor() string {
 	text, _ := os.ReadFile("/proc/cpuinfo")
 	for line := range bytes.Lines(text) {

@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// The picture, in pixels: two panels beside each other under one legend.
+// The sizes of the picture, in pixels. It has two panels side by side below one legend.
 const (
 	pictureWidth, pictureHeight = 820, 340
 	panelWidth, panelHeight     = 320, 210
 	panelTop                    = 70
 )
 
-// style serves light and dark pages; GitHub shows pictures on both.
+// style has colours for light and for dark pages, because GitHub shows the picture on both.
 const style = `<style>
   text { font: 12px system-ui, sans-serif; fill: #24292f }
   .grid { stroke: #d0d7de; stroke-width: 1 }
@@ -35,13 +35,13 @@ const style = `<style>
 </style>
 `
 
-// drawn are the series from the bottom to the top, by class.
+// drawn are the series with their CSS classes, in the order of drawing.
 var drawn = []struct {
 	series
 	class string
 }{{perBlock, "perblock"}, {ours, "ours"}, {constant, "constant"}}
 
-// draw returns the picture of blocks against wall time and against requests.
+// draw returns the picture: wall time and requests against the number of blocks.
 func draw(points []int, found map[int]costs) string {
 	var svg strings.Builder
 	fmt.Fprintf(&svg, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-label="Blocks against wall time and against token requests">`+"\n", pictureWidth, pictureHeight)
@@ -56,7 +56,7 @@ func draw(points []int, found map[int]costs) string {
 	return svg.String()
 }
 
-// panel draws one figure of all series.
+// panel draws one figure for all series.
 func panel(svg *strings.Builder, left int, title string, points []int, found map[int]costs, figure func(cost) float64) {
 	stepX, stepY := step(float64(last(points))), step(largest(points, found, figure))
 	mostX, mostY := math.Ceil(float64(last(points))/stepX)*stepX, math.Ceil(largest(points, found, figure)/stepY)*stepY
@@ -84,7 +84,7 @@ func panel(svg *strings.Builder, left int, title string, points []int, found map
 	}
 }
 
-// step is a round distance of about five lines up to most.
+// step returns a round distance between grid lines, so that there are about five lines up to most.
 func step(most float64) float64 {
 	if most <= 0 {
 		return 1
@@ -98,7 +98,7 @@ func step(most float64) float64 {
 	return 2 * power
 }
 
-// tick writes a number with thousands set apart.
+// tick formats a number with a comma after the thousands.
 func tick(value float64) string {
 	if value < 1000 {
 		return strconv.FormatFloat(value, 'g', 3, 64)

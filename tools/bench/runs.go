@@ -24,7 +24,7 @@ type series struct {
 	env    []string
 }
 
-// The series. All of them see the same platform and the same configuration.
+// The series. All of them use the same platform and the same configuration.
 var (
 	ours     = series{name: "this provider", binary: "provider"}
 	constant = series{name: "constant", binary: "constant"}
@@ -32,13 +32,13 @@ var (
 	rivals   = []series{ours, constant, perBlock}
 )
 
-// cost is what one run of the CLI has taken. The provider's own figures are there if it was metered.
+// cost is the cost of one run of the CLI. The provider's own figures are zero unless the run was metered.
 type cost struct {
 	seconds, processor, requests         float64
 	providerProcessor, providerMegabytes float64
 }
 
-// costs are those of several runs, for each series by name.
+// costs are the costs of several runs, by the name of the series.
 type costs map[string][]cost
 
 func (c costs) of(s series, figure func(cost) float64) sample {
@@ -68,7 +68,7 @@ terraform {
 }
 `
 
-// once runs one command of the CLI on a fresh configuration against a fresh platform.
+// once runs one command of the CLI with a new configuration and a new platform.
 func (b *bench) once(ctx context.Context, s series, kind string, blocks int, metered bool, args ...string) (cost, error) {
 	dir, err := os.MkdirTemp(b.dir, "run-")
 	if err != nil {
@@ -118,7 +118,7 @@ func (b *bench) once(ctx context.Context, s series, kind string, blocks int, met
 	return c, err
 }
 
-// wait returns after that time, or earlier if the context ends.
+// wait waits for the duration, or until the context ends.
 func wait(ctx context.Context, duration time.Duration) {
 	timer := time.NewTimer(duration)
 	defer timer.Stop()
@@ -128,7 +128,7 @@ func wait(ctx context.Context, duration time.Duration) {
 	}
 }
 
-// readMeter adds up the processor time of a run's provider processes, and finds the largest of them.
+// readMeter returns the sum of the processor times of a run's provider processes, and the largest of their peak memories.
 func readMeter(file string) (processor, megabytes float64, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -145,7 +145,7 @@ func readMeter(file string) (processor, megabytes float64, err error) {
 	return processor, megabytes, nil
 }
 
-// rounds runs all series in turns; each round starts with another one.
+// rounds runs all series in turns. Each round starts with another series.
 func (b *bench) rounds(ctx context.Context, count int, kind string, blocks int, metered bool, args ...string) (costs, error) {
 	found := costs{}
 	for round := range count {
@@ -161,7 +161,7 @@ func (b *bench) rounds(ctx context.Context, count int, kind string, blocks int, 
 	return found, nil
 }
 
-// wholeRuns compares plan and apply with many blocks of one token.
+// wholeRuns compares plan and apply with many blocks that share one token.
 func (b *bench) wholeRuns(ctx context.Context) (string, error) {
 	head := table{{
 		fmt.Sprintf("%d blocks", b.blocks), "this provider, s", "constant, s", "one request per block, s",

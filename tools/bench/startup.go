@@ -19,10 +19,10 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// startsEach is how many starts one run has: a single one is short, and its time varies a lot.
+// startsEach is how many starts one run has, because a single start is short and its time varies a lot.
 const startsEach = 5
 
-// startUp compares the time from starting the process to its schema, without the CLI's own share.
+// startUp compares the time from the start of the process until its schema has arrived, without the CLI.
 func (b *bench) startUp(ctx context.Context) (string, error) {
 	progress(fmt.Sprintf("start-up, %d rounds", b.runs*startsEach))
 	names := []string{"provider", "scaffold"}
@@ -57,15 +57,15 @@ func (b *bench) startUp(ctx context.Context) (string, error) {
 	return t.String(), nil
 }
 
-// started is what one start has cost.
+// started is the cost of one start.
 type started struct {
 	wall, processor time.Duration
-	megabytes       float64 // zero: the system does not tell
+	megabytes       float64 // peak memory; zero: unknown on this system
 }
 
-// start starts a provider as the CLI does, asks for its schema and ends it.
+// start starts a provider as a CLI does, asks for its schema, and stops it.
 func start(ctx context.Context, binary string) (started, error) {
-	command := exec.Command(binary) // go-plugin ends it
+	command := exec.Command(binary) // go-plugin stops it
 	client := plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig: plugin.HandshakeConfig{
 			MagicCookieKey:   "TF_PLUGIN_MAGIC_COOKIE",
@@ -103,11 +103,11 @@ func askSchema(ctx context.Context, client *plugin.Client) error {
 	if !ok {
 		return errors.New("no gRPC connection")
 	}
-	// The request has no fields, and nobody reads those of the answer.
+	// The request has no fields, and the fields of the answer are not needed.
 	return conn.Invoke(ctx, "/tfplugin6.Provider/GetProviderSchema", &emptypb.Empty{}, &emptypb.Empty{}, grpc.MaxCallRecvMsgSize(64<<20))
 }
 
-// connection hands out the bare connection to a plugin.
+// connection is a plugin whose client is the gRPC connection itself.
 type connection struct{ plugin.NetRPCUnsupportedPlugin }
 
 func (connection) GRPCServer(*plugin.GRPCBroker, *grpc.Server) error {
@@ -118,7 +118,8 @@ func (connection) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc
 	return conn, nil
 }
 
-// peakMegabytes reads Linux's high-water mark. That of wait4 counts what this process had when it forked.
+// peakMegabytes returns the peak memory of a process on Linux; elsewhere 0. It does not use wait4, which includes the memory
+// of this process at the fork.
 func peakMegabytes(pid int) float64 {
 	text, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	for line := range bytes.Lines(text) {

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// sample is one figure from several runs, in their order.
+// sample has one figure for each run, in the order of the runs.
 type sample []float64
 
-// median is the middle value; the mean of the middle two where there is none.
+// median returns the middle value; the mean of the two middle values if their number is even; 0 for an empty sample.
 func (s sample) median() float64 {
 	sorted := slices.Sorted(slices.Values(s))
 	n := len(sorted)
@@ -22,7 +22,7 @@ func (s sample) median() float64 {
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
-// over divides run by run, so that what slows a whole round down cancels.
+// over returns the ratio of each run, so that a slowdown of a whole round cancels out.
 func (s sample) over(other sample) sample {
 	ratios := make(sample, min(len(s), len(other)))
 	for i := range ratios {
@@ -31,7 +31,7 @@ func (s sample) over(other sample) sample {
 	return ratios
 }
 
-// scaled is the sample in another unit.
+// scaled returns the sample in another unit.
 func (s sample) scaled(factor float64) sample {
 	other := make(sample, len(s))
 	for i, value := range s {
@@ -40,10 +40,10 @@ func (s sample) scaled(factor float64) sample {
 	return other
 }
 
-// format writes the median.
+// format formats the median.
 func (s sample) format(digits int) string { return fmt.Sprintf("%.*f", digits, s.median()) }
 
-// spread writes the median, the minimum and the maximum.
+// spread formats the median with the minimum and the maximum.
 func (s sample) spread(digits int) string {
 	if len(s) == 0 {
 		return "–"
@@ -51,7 +51,7 @@ func (s sample) spread(digits int) string {
 	return fmt.Sprintf("%.*f (%.*f–%.*f)", digits, s.median(), digits, slices.Min(s), digits, slices.Max(s))
 }
 
-// slope is that of the least squares line through the points.
+// slope returns the slope of the least squares line through the points.
 func slope(x, y []float64) float64 {
 	var meanX, meanY float64
 	for i := range x {
@@ -66,7 +66,7 @@ func slope(x, y []float64) float64 {
 	return up / across
 }
 
-// table is a Markdown table whose first row is its head.
+// table is a Markdown table. Its first row is the head.
 type table [][]string
 
 func (t *table) add(cells ...string) { *t = append(*t, cells) }

@@ -3,10 +3,10 @@
 
 // Command docs writes docs/ from the provider's schema, templates/ and examples/.
 //
-// tfplugindocs would ask Terraform for the schema itself, but it aborts on types
-// that are not named after their provider, as all of ours are not. So this program
-// asks, prefixes each type with the provider's name, and hands that schema over;
-// tfplugindocs strips the prefix again when it names the pages.
+// tfplugindocs can read the schema from Terraform itself, but it fails if a type's
+// name does not start with the provider's name, as in this provider. So this program
+// reads the schema, adds the provider's name to each type, and passes the result to
+// tfplugindocs, which removes the name again in the names of the pages.
 //
 // Usage, in this directory: go run . CLI, with the path of Terraform or OpenTofu.
 package main
@@ -27,7 +27,7 @@ const (
 	prefix   = provider + "_"
 )
 
-// kinds are the schema's members that hold types, and their directories in docs/.
+// kinds maps the schema's members that contain types to their directories in docs/.
 var kinds = map[string]string{
 	"data_source_schemas":        "data-sources",
 	"ephemeral_resource_schemas": "ephemeral-resources",
@@ -74,7 +74,7 @@ func run(cli string) error {
 	return check(pages)
 }
 
-// readSchema asks the CLI for the schema of the provider in .bin.
+// readSchema reads the schema of the provider in .bin with the CLI.
 func readSchema(cli, dir string) (map[string]map[string]any, error) {
 	bin, err := filepath.Abs(filepath.Join(root, ".bin"))
 	if err != nil {
@@ -98,7 +98,7 @@ func readSchema(cli, dir string) (map[string]map[string]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s providers schema: %w", cli, err)
 	}
-	// The one key is the provider's address, whose host differs between the CLIs.
+	// The only key is the provider's address. Its host differs between the CLIs.
 	var answer struct {
 		Schemas map[string]map[string]map[string]any `json:"provider_schemas"`
 	}
@@ -111,7 +111,7 @@ func readSchema(cli, dir string) (map[string]map[string]any, error) {
 	return nil, errors.New("the CLI answered with no schema")
 }
 
-// rename prefixes the types in schema and returns the pages that it calls for.
+// rename adds the prefix to the types in schema and returns the pages that the schema requires.
 func rename(schema map[string]map[string]any) ([]string, error) {
 	pages := []string{"index.md"}
 	for kind, dir := range kinds {
@@ -131,8 +131,8 @@ func rename(schema map[string]map[string]any) ([]string, error) {
 	return pages, nil
 }
 
-// check compares the pages that are there with those that should be:
-// tfplugindocs itself is content with none at all.
+// check returns an error if a page is missing. tfplugindocs itself does not report
+// that.
 func check(pages []string) error {
 	for _, page := range pages {
 		if _, err := os.Stat(filepath.Join(root, "docs", page)); err != nil {

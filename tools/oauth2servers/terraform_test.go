@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -71,10 +70,7 @@ func build(t *testing.T) (path, plugins string) {
 		t.Fatal("finding the CLI: ", err)
 	}
 	plugins = t.TempDir()
-	binary := filepath.Join(plugins, "terraform-provider-ixtoken")
-	if runtime.GOOS == "windows" {
-		binary += ".exe"
-	}
+	binary := filepath.Join(plugins, "terraform-provider-ixtoken"+cli.Suffix)
 	command := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
 	command.Dir, command.Stderr = "../..", os.Stderr
 	if err := command.Run(); err != nil {

@@ -1,8 +1,8 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command terraform-provider-equinix stands in for equinix/equinix: a configuration with a token, and the data source of
-// a port, as far as an example uses them.
+// Command terraform-provider-equinix stands in for equinix/equinix. It has the parts that an example uses: a provider block
+// with a token, and the data source of a port.
 package main
 
 import (

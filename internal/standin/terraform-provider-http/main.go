@@ -1,7 +1,7 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command terraform-provider-http stands in for hashicorp/http: its data source, as far as an example uses it.
+// Command terraform-provider-http stands in for hashicorp/http. It has the parts of the data source that an example uses.
 package main
 
 import (

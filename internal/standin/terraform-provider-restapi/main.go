@@ -1,8 +1,8 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command terraform-provider-restapi stands in for Mastercard/restapi: headers in its configuration, and an object that it
-// creates, reads and deletes with them, as far as an example uses them.
+// Command terraform-provider-restapi stands in for Mastercard/restapi. It has the parts that an example uses: headers in the
+// provider block, and a resource that creates, reads and deletes an object.
 package main
 
 import (
@@ -114,7 +114,7 @@ func (o *object) Read(ctx context.Context, q resource.ReadRequest, r *resource.R
 	r.Diagnostics.Append(r.State.SetAttribute(ctx, path.Root("api_response"), answer)...)
 }
 
-// Update changes nothing: each argument that can change replaces the object.
+// Update does nothing: a change of an argument replaces the object.
 func (*object) Update(_ context.Context, q resource.UpdateRequest, r *resource.UpdateResponse) {
 	r.State.Raw = q.Plan.Raw
 }

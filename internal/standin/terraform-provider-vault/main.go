@@ -1,8 +1,8 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command terraform-provider-vault stands in for hashicorp/vault: a secret of the engine KV, version 2, as a resource with a
-// write-only argument and as an ephemeral resource, as far as an example uses them.
+// Command terraform-provider-vault stands in for hashicorp/vault. It has the parts that an example uses: a secret of the
+// engine KV, version 2, as a resource with a write-only argument, and as an ephemeral resource.
 package main
 
 import (
@@ -24,7 +24,7 @@ import (
 
 func main() { standin.Serve("hashicorp/vault", standIn{}) }
 
-// api is the server of VAULT_ADDR, which the real provider reads too.
+// api returns the server in VAULT_ADDR, as the real provider does.
 func api() standin.API {
 	return standin.API{
 		URL:    os.Getenv("VAULT_ADDR"),
@@ -118,7 +118,7 @@ func (stored) Schema(_ context.Context, _ resource.SchemaRequest, r *resource.Sc
 	}
 }
 
-// write stores the write-only argument, which is in the configuration alone.
+// write stores the write-only argument. Terraform passes it only in the configuration, not in the plan.
 func (stored) write(ctx context.Context, from tfsdk.Config) error {
 	var m storedModel
 	if diags := from.Get(ctx, &m); diags.HasError() {

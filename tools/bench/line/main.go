@@ -1,7 +1,7 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command line prints a line: the least that a program can do.
+// Command line prints a line. It measures the cost of starting a process.
 package main
 
 import "fmt"

@@ -3,8 +3,8 @@
 
 //go:build unix
 
-// Command meter stands in a provider's place, runs it, and appends to a file what it has cost: the processor time in
-// nanoseconds and the peak memory in bytes. The CLI tells neither of the processes that it starts.
+// Command meter takes the place of a provider's binary. It runs the provider, and appends its processor time in nanoseconds
+// and its peak memory in bytes to a file. The CLI does not report them for the processes that it starts.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	signal.Ignore(os.Interrupt) // the CLI ends the provider, and with it this
+	signal.Ignore(os.Interrupt) // the CLI stops the provider, and then the meter ends
 	if err := run(os.Getenv("BENCH_METER_RUN"), os.Getenv("BENCH_METER_FILE")); err != nil {
 		fmt.Fprintln(os.Stderr, "meter:", err)
 		os.Exit(1)
@@ -33,7 +33,7 @@ func run(provider, file string) error {
 	}
 	usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage)
 	if !ok {
-		return errors.New("this system does not tell what a process has cost")
+		return errors.New("this system does not report the resource usage of a process")
 	}
 	unit := int64(1024) // bytes on macOS, kilobytes elsewhere
 	if runtime.GOOS == "darwin" {

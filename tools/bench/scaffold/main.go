@@ -1,8 +1,8 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command scaffold is about the least that a provider can be: a setting, and an ephemeral resource and a data source of
-// two attributes each, as in terraform-provider-scaffolding-framework. What it costs is the framework's.
+// Command scaffold is a minimal provider like terraform-provider-scaffolding-framework: one setting, and an ephemeral
+// resource and a data source with two attributes each. Its cost is that of the framework.
 package main
 
 import (
@@ -55,7 +55,7 @@ func (*scaffold) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{func() datasource.DataSource { return dataExample{} }}
 }
 
-// model is that of both examples.
+// model is the model of both examples.
 type model struct {
 	Name  types.String `tfsdk:"name"`
 	Value types.String `tfsdk:"value"`

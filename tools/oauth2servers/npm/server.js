@@ -1,8 +1,8 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Serves oidc-provider on a free port of loopback for one client, which is a JSON object on the standard input. Writes the
-// URL of the token endpoint to the standard output, and ends with the standard input.
+// Serves oidc-provider on a free loopback port. Standard input has one client as a JSON object. Writes the URL of the token
+// endpoint to standard output, and ends when standard input ends.
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
 import { Provider } from 'oidc-provider';

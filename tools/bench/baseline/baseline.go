@@ -1,9 +1,9 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package floor is what the provider is compared with: a provider of the same schemas that obtains nothing and answers
-// with constants, or that sends one request for each block, as the data source "http" does.
-package floor
+// Package baseline has the provider for comparison. It has the same schemas. It answers with constants, or sends one request
+// for each block as the data source "http" does.
+package baseline
 
 import (
 	"context"
@@ -25,30 +25,30 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/provider"
 )
 
-// New returns the provider. asks makes it send one request for each block, to the URL and with the credentials in the
+// New returns the provider. If asks is set, it sends one request for each block, to the URL and with the credentials in the
 // environment.
 func New(asks bool) framework.Provider {
-	return &floor{provider.New(provider.Options{Version: "floor"}), asks}
+	return &constant{provider.New(provider.Options{Version: "baseline"}), asks}
 }
 
-// floor has the real provider's schemas. What it embeds is an interface, so nothing beyond the methods of that gets
-// through: no validation, no configuration of a type, no Close.
-type floor struct {
+// constant has the schemas of the real provider. It embeds interfaces, so it has only their methods: no validation, no
+// configuration of a type, no Close.
+type constant struct {
 	framework.Provider
 	asks bool
 }
 
-func (f *floor) Configure(context.Context, framework.ConfigureRequest, *framework.ConfigureResponse) {
+func (f *constant) Configure(context.Context, framework.ConfigureRequest, *framework.ConfigureResponse) {
 }
 
-func (f *floor) Functions(ctx context.Context) []func() function.Function {
+func (f *constant) Functions(ctx context.Context) []func() function.Function {
 	if all, ok := f.Provider.(framework.ProviderWithFunctions); ok {
 		return all.Functions(ctx)
 	}
 	return nil
 }
 
-func (f *floor) EphemeralResources(ctx context.Context) []func() ephemeral.EphemeralResource {
+func (f *constant) EphemeralResources(ctx context.Context) []func() ephemeral.EphemeralResource {
 	var all []func() ephemeral.EphemeralResource
 	if real, ok := f.Provider.(framework.ProviderWithEphemeralResources); ok {
 		for _, construct := range real.EphemeralResources(ctx) {
@@ -58,7 +58,7 @@ func (f *floor) EphemeralResources(ctx context.Context) []func() ephemeral.Ephem
 	return all
 }
 
-func (f *floor) DataSources(ctx context.Context) []func() datasource.DataSource {
+func (f *constant) DataSources(ctx context.Context) []func() datasource.DataSource {
 	var all []func() datasource.DataSource
 	for _, construct := range f.Provider.DataSources(ctx) {
 		all = append(all, func() datasource.DataSource { return dataToken{construct(), f.asks} })
@@ -94,14 +94,14 @@ func (d dataToken) Read(ctx context.Context, req datasource.ReadRequest, resp *d
 	resp.State.Raw = result
 }
 
-// What a block gets where nobody is asked. The lengths are those of the simulator's answer.
+// The constant outputs. They are as long as those of the simulator.
 const (
 	accessToken = "qwErtY8zyW1abcdefGHI"
 	userName    = "john.doe@example.com"
 )
 
-// answer sets the outputs in the protocol's own values, which spares the framework's conversions: nothing that answers
-// through the framework does less.
+// answer sets the outputs as values of the protocol, without the framework's conversions. No provider that uses the
+// framework can do less.
 func answer(ctx context.Context, config tfsdk.Config, asks bool) (tftypes.Value, error) {
 	token := accessToken
 	if asks {
@@ -129,7 +129,8 @@ func answer(ctx context.Context, config tfsdk.Config, asks bool) (tftypes.Value,
 	return tftypes.NewValue(config.Raw.Type(), block), nil
 }
 
-// ask sends one request over a connection of its own: data "http" clones the default transport for each block.
+// ask sends one request over a new connection, like the data source "http", which clones the default transport for each
+// block.
 func ask(ctx context.Context) (string, error) {
 	transport, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
