@@ -75,6 +75,7 @@ func (s *stage) wantJSON(file ...string) {
 // What "make shell" opens is a place where a newcomer configures another provider with a token, without any setting.
 func TestTheShellIsReadyForTheExamples(t *testing.T) {
 	t.Parallel()
+	needCLI(t)
 	root := t.TempDir() // as the repository, with the binaries of the tests
 	for link, target := range map[string]string{".bin": plugins, "examples": examples} {
 		target, err := filepath.Abs(target)

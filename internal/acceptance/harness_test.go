@@ -28,7 +28,7 @@ import (
 )
 
 var (
-	cliPath string // of the Terraform or OpenTofu under which the tests run
+	cliPath string // of the Terraform or OpenTofu under which the tests run; "" unless TF_ACC is set
 	plugins string // the directory with the binaries of the provider and of the stand-ins, named as make names it
 
 	installer, demo string // programs of this repository's
@@ -50,14 +50,17 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// prepare finds the CLI as make does, and builds the provider, with the race detector where the tests have it, and the
-// stand-ins for other providers.
+// prepare finds the CLI as make does, if TF_ACC is set, and builds the provider, with the race detector where the tests have
+// it, and the stand-ins for other providers.
 func prepare(dir string) error {
-	found, err := exec.Command("../../tools/find-cli").Output()
-	if err != nil {
-		return fmt.Errorf("finding the CLI: %w", err)
+	if os.Getenv("TF_ACC") != "" {
+		found, err := exec.Command("../../tools/find-cli").Output()
+		if err != nil {
+			return fmt.Errorf("finding the CLI: %w", err)
+		}
+		cliPath = strings.TrimSpace(string(found))
 	}
-	cliPath, plugins = strings.TrimSpace(string(found)), filepath.Join(dir, ".bin")
+	plugins = filepath.Join(dir, ".bin")
 	installer, demo = filepath.Join(dir, "install"+suffix()), filepath.Join(dir, "demo"+suffix())
 	if err := os.Mkdir(plugins, 0o700); err != nil {
 		return err
@@ -86,6 +89,14 @@ func suffix() string {
 // provider is the path of the provider's binary.
 func provider() string { return filepath.Join(plugins, "terraform-provider-ixtoken"+suffix()) }
 
+// needCLI skips a test that runs a CLI unless TF_ACC is set, as terraform-plugin-testing does.
+func needCLI(t *testing.T) {
+	t.Helper()
+	if cliPath == "" {
+		t.Skip("TF_ACC is not set, so no Terraform or OpenTofu runs")
+	}
+}
+
 // openTofu reports whether the tests run under OpenTofu, whose wording and order differ here and there.
 func openTofu(t *testing.T) bool {
 	t.Helper()
@@ -110,6 +121,7 @@ func newStage(t *testing.T) *stage {
 
 func newStageWith(t *testing.T, options simulator.Options) *stage {
 	t.Helper()
+	needCLI(t)
 	platforms, err := playground.Start(options)
 	if err != nil {
 		t.Fatal(err)
