@@ -75,11 +75,17 @@ func (w *Workspace) Write(name, text string) error {
 	return os.WriteFile(filepath.Join(w.Dir, name), []byte(text), 0o600)
 }
 
-// Command returns the command for further settings. It is interrupted when ctx ends, as by Ctrl-C.
+// Command returns the command for further settings. It is interrupted when ctx ends, as by Ctrl-C; on Windows, where one
+// process cannot interrupt another, it is killed.
 func (w *Workspace) Command(ctx context.Context, args ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, w.cli, args...)
 	command.Dir = w.Dir
-	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	command.Cancel = func() error {
+		if runtime.GOOS == "windows" {
+			return command.Process.Kill()
+		}
+		return command.Process.Signal(os.Interrupt)
+	}
 	command.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"),
 		"HOME=" + filepath.Dir(w.Dir),

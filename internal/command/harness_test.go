@@ -49,6 +49,19 @@ func TestMain(m *testing.M) {
 	}())
 }
 
+// shell returns the path of sh. It skips the test on Windows, where sh sets no limits and quotes in its own way.
+func shell(t *testing.T) string {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("the shell of Windows is PowerShell")
+	}
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip(err)
+	}
+	return sh
+}
+
 // stage is the simulator, and processes that have its credentials in their environment. What they print besides results is
 // searched for secrets in the end.
 type stage struct {
