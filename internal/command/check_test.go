@@ -184,3 +184,29 @@ func TestAnEntryInUseIsLeft(t *testing.T) {
 		t.Error(said)
 	}
 }
+
+// X06: the system releases the lock of a process that is killed, so the next process does not wait for it.
+func TestTheLockOfAKilledProcessIsReleased(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(s.dir, "cache"))
+	arrived := make(chan struct{})
+	s.Equinix.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+		close(arrived)
+		<-r.Context().Done()
+		return true
+	})
+	holder := s.command("token", "equinix")
+	if err := holder.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-arrived
+	if err := holder.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = holder.Wait()
+	s.Equinix.Intercept(nil)
+	if r := s.run("token", "equinix"); r.status != 0 || r.stderr != "" {
+		t.Errorf("status %d: %s", r.status, r.stderr)
+	}
+}
