@@ -19,6 +19,7 @@ var step = regexp.MustCompile("(?s)\\*\\*\\d\\. [^*]+\\*\\*[^`]*`(internal/[a-z/
 // the generator that a newcomer would run.
 func TestAddingAPlatformWorks(t *testing.T) {
 	t.Parallel()
+	needCLI(t)
 	tree := copyOfTheTree(t)
 	steps := step.FindAllStringSubmatch(read(t, "CONTRIBUTING.md"), -1)
 	if len(steps) != 5 {

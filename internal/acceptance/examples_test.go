@@ -77,6 +77,7 @@ func (s *fixture) wantJSON(file ...string) {
 // In the shell of "make shell", a newcomer can configure another provider with a token without setting anything.
 func TestTheShellIsReadyForTheExamples(t *testing.T) {
 	t.Parallel()
+	needCLI(t)
 	root := t.TempDir() // has the layout of the repository, with the binaries of the tests
 	for link, target := range map[string]string{".bin": plugins, "examples": examples} {
 		target, err := filepath.Abs(target)

@@ -26,7 +26,7 @@ import (
 )
 
 var (
-	cliPath string // the Terraform or OpenTofu that the tests use
+	cliPath string // the Terraform or OpenTofu that the tests use; "": TF_ACC is not set
 	plugins string // the directory with the binaries of the provider and of the stand-ins; its name is .bin, as for make
 
 	installer, demo string // the paths of these programs of the repository
@@ -48,14 +48,17 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// prepare finds the CLI as make does, and builds the provider, the stand-ins and the programs. If the tests use the race
+// prepare finds the CLI as make does, if TF_ACC is set, and builds the provider, the stand-ins and the programs. If the tests use the race
 // detector, the provider uses it too.
 func prepare(dir string) error {
-	found, err := exec.Command("../../tools/find-cli").Output()
-	if err != nil {
-		return fmt.Errorf("finding the CLI: %w", err)
+	if os.Getenv("TF_ACC") != "" {
+		found, err := exec.Command("../../tools/find-cli").Output()
+		if err != nil {
+			return fmt.Errorf("finding the CLI: %w", err)
+		}
+		cliPath = strings.TrimSpace(string(found))
 	}
-	cliPath, plugins = strings.TrimSpace(string(found)), filepath.Join(dir, ".bin")
+	plugins = filepath.Join(dir, ".bin")
 	installer, demo = filepath.Join(dir, "install"+cli.Suffix), filepath.Join(dir, "demo"+cli.Suffix)
 	if err := os.Mkdir(plugins, 0o700); err != nil {
 		return err
@@ -75,6 +78,14 @@ func prepare(dir string) error {
 
 // provider returns the path of the provider's binary.
 func provider() string { return filepath.Join(plugins, "terraform-provider-ixtoken"+cli.Suffix) }
+
+// needCLI skips a test that uses a CLI unless TF_ACC is set. terraform-plugin-testing does the same.
+func needCLI(t *testing.T) {
+	t.Helper()
+	if cliPath == "" {
+		t.Skip("TF_ACC is not set, so no Terraform or OpenTofu runs")
+	}
+}
 
 // openTofu reports whether the tests use OpenTofu, whose output differs from Terraform's in some places.
 func openTofu(t *testing.T) bool {
@@ -100,6 +111,7 @@ func newFixture(t *testing.T) *fixture {
 
 func newFixtureWith(t *testing.T, options simulator.Options) *fixture {
 	t.Helper()
+	needCLI(t)
 	platforms, err := playground.Start(options)
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -204,5 +205,53 @@ func TestEveryFaultIsCovered(t *testing.T) {
 		if named[id] == "" {
 			t.Errorf("no test names the row %s", id)
 		}
+	}
+}
+
+// TestEveryAssumptionAboutASystemIsShown holds the list of what the code assumes of Windows and macOS against the tree: the
+// files and the tests that it names are there, and each file that depends on the system is in it.
+func TestEveryAssumptionAboutASystemIsShown(t *testing.T) {
+	t.Parallel()
+	tests, dependent, tracked := map[string]bool{}, []string{}, files(t)
+	ofOneSystem := regexp.MustCompile(`_(unix|linux|other|windows)\.go$`)
+	for _, path := range tracked {
+		switch program := strings.HasPrefix(path, "internal/") || !strings.Contains(path, "/"); {
+		case strings.HasSuffix(path, "_test.go"):
+			for _, name := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllStringSubmatch(read(t, path), -1) {
+				tests[name[1]] = true
+			}
+		case program && (ofOneSystem.MatchString(path) || strings.HasSuffix(path, ".go") && strings.Contains(read(t, path), "runtime.GOOS")):
+			dependent = append(dependent, path)
+		}
+	}
+	_, list, _ := strings.Cut(read(t, "CONTRIBUTING.md"), "\n## Windows and macOS\n")
+	list, _, _ = strings.Cut(list, "\n## ")
+	quoted := regexp.MustCompile("`([^`]+)`")
+	rows := regexp.MustCompile(`(?m)^\| (?:both|Windows|macOS) \| (.*) \| (.*) \| (.*) \|$`).FindAllStringSubmatch(list, -1)
+	named := map[string]bool{}
+	for _, row := range rows {
+		for _, file := range quoted.FindAllStringSubmatch(row[2], -1) {
+			named[file[1]] = true
+			if !slices.Contains(tracked, file[1]) {
+				t.Errorf("there is no file %s: %s", file[1], row[1])
+			}
+		}
+		shown := quoted.FindAllStringSubmatch(row[3], -1)
+		for _, test := range shown {
+			if !tests[test[1]] {
+				t.Errorf("there is no test %s: %s", test[1], row[1])
+			}
+		}
+		if len(shown) == 0 && row[3] != "none" {
+			t.Errorf("no test is named: %s", row[1])
+		}
+	}
+	for _, path := range dependent {
+		if !named[path] {
+			t.Errorf("%s depends on the system and is not in the list", path)
+		}
+	}
+	if len(rows) < 20 || len(dependent) < 10 {
+		t.Errorf("%d assumptions, %d files that depend on the system", len(rows), len(dependent))
 	}
 }

@@ -75,11 +75,17 @@ func (w *Workspace) Write(name, text string) error {
 	return os.WriteFile(filepath.Join(w.Dir, name), []byte(text), 0o600)
 }
 
-// Command returns a command of the CLI, which is not started yet. The end of ctx interrupts it like Ctrl-C.
+// Command returns a command of the CLI, which is not started yet. The end of ctx interrupts it like Ctrl-C. On Windows, one
+// process cannot interrupt another, so the end of ctx kills it.
 func (w *Workspace) Command(ctx context.Context, args ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, w.cli, args...)
 	command.Dir = w.Dir
-	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	command.Cancel = func() error {
+		if runtime.GOOS == "windows" {
+			return command.Process.Kill()
+		}
+		return command.Process.Signal(os.Interrupt)
+	}
 	command.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"),
 		"HOME=" + filepath.Dir(w.Dir),

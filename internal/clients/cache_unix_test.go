@@ -37,7 +37,9 @@ var hostile = map[string]func(t *testing.T, path string){
 	"F07 a file that others may": func(t *testing.T, path string) { write(t, path, []byte("old")); must(t, os.Chmod(path, 0o666)) },
 	"F19 a huge file": func(t *testing.T, path string) {
 		write(t, path, []byte(entryMagic))
-		must(t, os.Truncate(path, 1<<40))
+		if err := os.Truncate(path, 1<<40); err != nil {
+			t.Skip("this file system has no holes in files: ", err)
+		}
 	},
 	"F19 a socket": func(t *testing.T, path string) {
 		socket, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)

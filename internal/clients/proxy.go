@@ -31,7 +31,7 @@ func proxyFromEnvironment() func(*http.Request) (*url.URL, error) {
 		return func(*http.Request) (*url.URL, error) { return nil, nil }
 	}
 	name := "HTTPS_PROXY"
-	if os.Getenv("https_proxy") != "" {
+	if lower := os.Getenv("https_proxy"); lower != "" && lower != os.Getenv(name) { // on Windows, both names are one variable
 		name = "https_proxy"
 	}
 	proxy, fault := parseProxy(environment.HTTPSProxy)

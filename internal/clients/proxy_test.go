@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -94,7 +95,11 @@ var misread = []struct{ value, want string }{
 }
 
 func TestAProxyThatCannotBeMeantIsNotPassedBy(t *testing.T) {
-	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
+	names := []string{"HTTPS_PROXY", "https_proxy"}
+	if runtime.GOOS == "windows" { // there, both names are one variable, which the documentation calls by the first
+		names = names[:1]
+	}
+	for _, name := range names {
 		for _, row := range misread {
 			proxied(t, name, row.value)
 			c := dials(Options{}, func(d *net.Dialer) {
@@ -173,6 +178,9 @@ func TestWhichProxyApplies(t *testing.T) { // T22
 		"CGI is about HTTP_PROXY alone":            {[]string{"HTTPS_PROXY", "proxy.example:1", "REQUEST_METHOD", "GET"}, "https://token.example.com", "http://proxy.example:1", false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if runtime.GOOS == "windows" && slices.Contains(row.variables, "https_proxy") {
+				t.Skip("on Windows, both names are one variable")
+			}
 			proxied(t, row.variables...)
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, row.url, http.NoBody)
 			if err != nil {

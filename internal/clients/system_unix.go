@@ -18,6 +18,7 @@ const (
 
 	refused = syscall.ECONNREFUSED
 	reset   = syscall.ECONNRESET
+	aborted = syscall.ECONNABORTED
 )
 
 // ownAlone refuses a directory in which another user could put or replace files.

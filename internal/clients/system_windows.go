@@ -17,6 +17,7 @@ const (
 
 	refused = syscall.Errno(10061) // WSAECONNREFUSED
 	reset   = syscall.WSAECONNRESET
+	aborted = syscall.Errno(10053) // WSAECONNABORTED: the system ended the connection after a reset
 
 	sharingViolation = syscall.Errno(32) // ERROR_SHARING_VIOLATION
 )

@@ -130,7 +130,7 @@ func connectionCause(err error, _ place) *cause {
 	switch {
 	case errors.Is(err, refused):
 		description = "connection refused"
-	case errors.Is(err, reset) || errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, reset) || errors.Is(err, aborted) || errors.Is(err, syscall.EPIPE):
 		description = "the connection was reset"
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || root(err).Error() == "http: server closed idle connection":
 		description = "the connection was closed before the whole answer had come"

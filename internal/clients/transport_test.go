@@ -369,6 +369,16 @@ func TestLargeAnswers(t *testing.T) {
 	}
 }
 
+// A system reports a reset by the other side in more than one way.
+func TestAResetIsCalledOne(t *testing.T) { // T11
+	for _, number := range []syscall.Errno{reset, aborted, syscall.EPIPE} {
+		found := diagnose(&net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", number)}, place{peer: peerServer})
+		if found.kind != Unreachable || found.description != "the connection was reset" || !found.passes {
+			t.Errorf("%d: %+v", number, found)
+		}
+	}
+}
+
 func listen(t *testing.T) net.Listener {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

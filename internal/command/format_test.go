@@ -26,10 +26,7 @@ var hostile = []string{
 
 func TestAShellReadsTheValueBack(t *testing.T) {
 	t.Parallel()
-	sh, err := exec.LookPath("sh")
-	if err != nil {
-		t.Skip(err)
-	}
+	sh := shell(t)
 	dir := t.TempDir()
 	for _, value := range hostile {
 		script := "export NAME=" + shellQuoted(value) + "\nprintf %s \"$NAME\""
@@ -74,7 +71,8 @@ func TestPowerShellReadsTheValueBack(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		got, err := exec.CommandContext(t.Context(), pwsh, "-NoProfile", "-Command", "[Console]::Out.Write("+powershellQuoted(value)+")").Output()
+		script := "$bytes = [Text.Encoding]::UTF8.GetBytes(" + powershellQuoted(value) + "); [Console]::OpenStandardOutput().Write($bytes, 0, $bytes.Length)"
+		got, err := exec.CommandContext(t.Context(), pwsh, "-NoProfile", "-Command", script).Output()
 		if err != nil || string(got) != value {
 			t.Errorf("%q: PowerShell reads %q, %v", value, got, err)
 		}
@@ -233,11 +231,9 @@ func TestAJobOfAzureDevOps(t *testing.T) {
 // The API accepts the token that a shell evaluates, and the header that curl reads.
 func TestAShellAndCurlUseTheToken(t *testing.T) {
 	t.Parallel()
-	s := newFixture(t)
-	for _, tool := range []string{"sh", "curl"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skip(err)
-		}
+	s, sh := newFixture(t), shell(t)
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip(err)
 	}
 	s.setenv("API", s.CloudLX.APIURL())
 	for _, line := range []string{
@@ -245,7 +241,7 @@ func TestAShellAndCurlUseTheToken(t *testing.T) {
 		`eval "$("$IXTOKEN" token cloudlx --format env --variable T)" && curl --fail --silent --show-error --noproxy '*' -H "Authorization: Bearer $T" "$API"`,
 		`"$IXTOKEN" exec cloudlx -- sh -c 'curl --fail --silent --show-error --noproxy "*" -H "Authorization: $CLOUDLX_AUTHORIZATION" "$API"'`,
 	} {
-		command := exec.Command("sh", "-c", line)
+		command := exec.Command(sh, "-c", line)
 		command.Dir, command.Env = s.dir, append([]string{"IXTOKEN=" + binary}, s.env...)
 		if r := s.finish(command); r.status != 0 || r.stdout == "" {
 			t.Errorf("%s: status %d: %s", line, r.status, r.stderr)

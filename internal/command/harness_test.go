@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -44,6 +45,19 @@ func TestMain(m *testing.M) {
 		}
 		return m.Run()
 	}())
+}
+
+// shell returns the path of sh. It skips the test on Windows, where sh sets no limits and quotes in its own way.
+func shell(t *testing.T) string {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("the shell of Windows is PowerShell")
+	}
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip(err)
+	}
+	return sh
 }
 
 // fixture is a simulator, and an environment with its credentials in which processes run. At the end, the test searches

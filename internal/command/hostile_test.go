@@ -64,7 +64,7 @@ func TestHostileAnswers(t *testing.T) {
 				_, _ = w.Write([]byte(body))
 				return true
 			})
-			for _, command := range [][]string{{"token", "cloudlx"}, {"token", "cloudlx", "--format=env"}, {"check", "cloudlx"}, {"exec", "cloudlx", "--", "true"}} {
+			for _, command := range [][]string{{"token", "cloudlx"}, {"token", "cloudlx", "--format=env"}, {"check", "cloudlx"}, {"exec", "cloudlx", "--", binary, "version"}} {
 				r := s.refused(3, []string{"Error: No CloudLX access token: "}, command...)
 				if strings.Count(r.stderr, "Error: ") > 2 || len(r.stderr) > 4096 {
 					t.Errorf("%d bytes: %.500s", len(r.stderr), r.stderr)
@@ -80,11 +80,7 @@ func TestHostileAnswers(t *testing.T) {
 // F12: if no cache entry can be written, the token is printed all the same.
 func TestAFullDiskDoesNotPreventAToken(t *testing.T) {
 	t.Parallel()
-	s := newFixture(t)
-	sh, err := exec.LookPath("sh")
-	if err != nil {
-		t.Skip(err)
-	}
+	s, sh := newFixture(t), shell(t)
 	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(s.dir, "cache"))
 	command := exec.Command(sh, "-c", `ulimit -f 0 && exec "$0" token equinix`, binary)
 	command.Dir, command.Env = s.dir, s.env

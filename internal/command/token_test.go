@@ -154,7 +154,7 @@ func TestPairsComeFromAFileOrFromArguments(t *testing.T) {
 	if r.status != 0 {
 		t.Errorf("status %d: %s", r.status, r.stderr)
 	}
-	s.must("exec", "oauth2,equinix", "--oauth2-headers", "X-Region=b", "--", "echo", "done")
+	s.must("exec", "oauth2,equinix", "--oauth2-headers", "X-Region=b", "--", binary, "version")
 	want := []string{"5f 0b|b=c|||", "|b|" + s.more["the header"] + "|" + s.more["the parameter"] + "|r=1", "|b|||"}
 	if !slices.Equal(sent, want) {
 		t.Error("not sent as given")
@@ -199,7 +199,7 @@ func TestNoSecretIsTakenFromTheCommandLine(t *testing.T) {
 				for _, args := range [][]string{{flag, secret}, {flag + "=" + secret}} {
 					args = append([]string{command, p.Name}, args...)
 					if command == "exec" {
-						args = append(args, "--", "true")
+						args = append(args, "--", binary)
 					}
 					s.refused(2, []string{"Error: " + flag + " is not accepted", flag + "-file", in.Environment}, args...)
 				}
@@ -223,7 +223,7 @@ func TestNoSecretIsTakenFromTheCommandLine(t *testing.T) {
 		s.refused(2, []string{"Error: ", "Nothing was sent"}, append([]string{"token", "equinix"}, args...)...)
 	}
 	s.refused(2, []string{"Error: The command is not understood", "Nothing was sent"}, "completion", "bash", secret) // cobra's own command
-	for _, args := range [][]string{{secret}, {"token", secret}, {"help", secret}, {"cache", secret}, {"completion", secret}, {"exec", "equinix", secret}, {"exec", "equinix," + secret, "--", "true"}} {
+	for _, args := range [][]string{{secret}, {"token", secret}, {"help", secret}, {"cache", secret}, {"completion", secret}, {"exec", "equinix", secret}, {"exec", "equinix," + secret, "--", binary}} {
 		if r := s.run(args...); strings.Contains(r.stdout, secret) || r.status > 2 {
 			t.Errorf("%q: status %d: %s", args, r.status, r.stdout)
 		}

@@ -287,7 +287,7 @@ func TestMD5B64EncodesAsEquinixExpects(t *testing.T) {
 		"jd1@#$":   encoded("jd1@#$"),
 		"pässwört": encoded("pässwört"),
 	} {
-		resource.UnitTest(t, resource.TestCase{
+		resource.Test(t, resource.TestCase{
 			ProtoV6ProviderFactories: factories,
 			Steps: []resource.TestStep{{
 				Config:            `output "o" { value = provider::ixtoken::md5_b64("` + password + `") }`,
