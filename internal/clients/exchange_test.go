@@ -357,6 +357,39 @@ func TestAJobOfGitHubSharesItsToken(t *testing.T) {
 	}
 }
 
+// A bearer token that GitHub rejects is sent once, however many blocks ask for other scopes. An outage is not held against it.
+func TestARejectedBearerTokenIsSentOnce(t *testing.T) {
+	status := 401
+	environment, roots, asked := gitHub(t, func(_ int64, w http.ResponseWriter, r *http.Request) { says(status, "")(w, r) })
+	p := onLoopback(t, grantsToken("t-1"))
+	grants := func() (all []Equinix) {
+		for i := range 5 {
+			grant := p.exchange(gitHubIdentity)
+			grant.Scope = fmt.Sprint("roleassignments:", i)
+			all = append(all, grant)
+		}
+		return all
+	}
+	for _, row := range []struct {
+		status int
+		asked  int64
+	}{{401, 1}, {503, 5}} {
+		status = row.status
+		asked.Store(0)
+		c := p.client(Options{Getenv: environment.get, RootCAs: roots, MaxAttempts: 1})
+		for _, grant := range grants() {
+			_, err := ask(t, c, grant)
+			if e := failed(t, err); e.Kind != NoIdentityToken || e.Status != row.status || e.Platform != "Equinix" {
+				t.Errorf("kind %d, %s: %v", e.Kind, e.Platform, err)
+			}
+		}
+		if got := asked.Load(); got != row.asked {
+			t.Errorf("%d: GitHub was asked %d times, want %d", row.status, got, row.asked)
+		}
+	}
+	p.sent(0, "")
+}
+
 // TestGitHubGivesNoIdentityToken walks its answers. Each is one error that names its endpoint, and the platform is not asked.
 func TestGitHubGivesNoIdentityToken(t *testing.T) {
 	for name, row := range map[string]struct {
