@@ -89,6 +89,7 @@ func New(options Options) *Client {
 	gate := newGate(sender)
 	cached := &cached{memory: memory, cache: options.Cache, log: log, next: gate}
 	exchanger := &exchanger{
+		memory:  memory,
 		sources: identitySources{getenv: options.Getenv, gate: gate},
 		next:    &refresher{memory: memory, log: log, next: cached},
 		last:    map[digest]request{},

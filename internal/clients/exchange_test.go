@@ -220,6 +220,52 @@ func TestARejectedIdentityTokenIsSentOnce(t *testing.T) {
 	}
 }
 
+// After a rejection, a file is read again. The rejected identity token is not sent again, and another one is. GitHub is not
+// asked again: its bearer token stays the same.
+func TestAnotherIdentityTokenIsSentAfterARejection(t *testing.T) {
+	for name, refusal := range map[string]http.HandlerFunc{
+		"invalid_request": rejects("invalid_request"), "401": says(401, ""), "a code of the platform's own": rejects("untrusted_token"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			file, dir := filepath.Join(t.TempDir(), "token"), t.TempDir()
+			write := func(id string) {
+				must(t, os.WriteFile(file, []byte(idToken(t, map[string]any{"jti": id, "exp": nil}).Reveal()), 0o600))
+			}
+			p := onLoopback(t, refusal, grantsToken("t-2"))
+			grant := p.exchange(Identity{File: file})
+			write("1")
+			first, other := p.another(dir), p.another(dir)
+			for range 3 {
+				_, err := ask(t, first, grant)
+				failed(t, err)
+			}
+			p.sent(1, "")
+			if name != "a code of the platform's own" { // which other processes do not learn
+				_, err := ask(t, other, grant)
+				failed(t, err)
+				p.sent(1, "")
+			}
+			write("2")
+			gets(t, first, grant, "t-2")
+			gets(t, other, grant, "t-2")
+			p.sent(2, "")
+		})
+	}
+	environment, roots, asked := gitHub(t, func(asked int64, w http.ResponseWriter, r *http.Request) {
+		says(200, fmt.Sprintf(`{"value":%q}`, idToken(t, map[string]any{"jti": asked}).Reveal()))(w, r)
+	})
+	p := onLoopback(t, rejects("invalid_request"))
+	c := p.client(Options{Getenv: environment.get, RootCAs: roots})
+	for range 3 {
+		_, err := ask(t, c, p.exchange(gitHubIdentity))
+		failed(t, err)
+	}
+	p.sent(1, "")
+	if got := asked.Load(); got != 1 {
+		t.Errorf("GitHub was asked %d times, want once", got)
+	}
+}
+
 // An exchange of unknown outcome is not repeated with the same identity token. A new identity token is exchanged.
 func TestAnExchangeOfUnknownOutcomeIsNotRepeated(t *testing.T) {
 	for name, unknown := range map[string]http.HandlerFunc{"no answer": resets, "500": says(500, ""), "502": says(502, ""), "cut short": writes("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{")} {
