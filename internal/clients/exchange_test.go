@@ -151,15 +151,40 @@ func TestAnIdentityTokenThatCannotBeUsedIsNotSent(t *testing.T) {
 	}
 }
 
-// An identity token that expires while its request waits is not sent.
-func TestAnIdentityTokenExpiresWhileItWaits(t *testing.T) {
+// An identity token that expires while its request waits for another attempt is not sent again. The error is about what was
+// sent, and says that the identity token has expired.
+func TestAnIdentityTokenExpiresBeforeAnotherAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := inMemory(t, says(429, "", "Retry-After: 40"))
 		_, err := ask(t, p.client(Options{}), p.exchange(Identity{Token: idToken(t, map[string]any{"exp": time.Now().Add(time.Minute).Unix()})}))
-		if e := failed(t, err); e.Kind != NoIdentityToken || !strings.Contains(err.Error(), "expired ") {
-			t.Errorf("kind %d: %v", e.Kind, err)
+		if e := failed(t, err); e.Kind != Throttled || e.Attempts != 2 || !strings.Contains(err.Error(), "after 2 attempts; the identity token expired ") {
+			t.Errorf("kind %d, %d attempts: %v", e.Kind, e.Attempts, err)
 		}
 		p.sent(2, "")
+	})
+}
+
+// An identity token that expires while its request waits for its turn is not sent at all, and nothing is remembered.
+func TestAnIdentityTokenExpiresBeforeItsTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, takes(20*time.Second, says(503, "")), grantsToken("t-2"))
+		expires := func(after time.Duration) string {
+			return idToken(t, map[string]any{"exp": time.Now().Add(after).Unix()}).Reveal()
+		}
+		environment := variables{"ID_TOKEN": expires(20 * time.Second)}
+		c, first := p.client(Options{Getenv: environment.get, MaxAttempts: 1}), p.exchange(Identity{Variable: "ID_TOKEN"})
+		second := first
+		second.Scope = "roleassignments:2"
+		go func() { _, _ = c.Token(t.Context(), first, 0) }()
+		synctest.Wait()
+		_, err := ask(t, c, second)
+		want := `Equinix: nothing was sent; the identity token expired 0s ago (iss "https://issuer.example", aud "lab", sub "job-1")`
+		if e := failed(t, err); e.Kind != NoIdentityToken || err.Error() != want {
+			t.Errorf("kind %d: %v; want %s", e.Kind, err, want)
+		}
+		p.sent(1, "")
+		environment["ID_TOKEN"] = expires(time.Minute)
+		gets(t, c, second, "t-2")
 	})
 }
 
