@@ -204,6 +204,7 @@ func TestTokensOfOneIdentityAreShared(t *testing.T) {
 		"a moved boundary": {func(g *Equinix) {
 			g.Identity = value(map[string]any{"iss": `https://issuer.example" "job`, "sub": "-1"})
 		}, 2},
+		"a blank more":     {func(g *Equinix) { g.Identity = value(map[string]any{"sub": "job-1 "}) }, 2},
 		"another scope":    {func(g *Equinix) { g.Scope = "roleassignments:2" }, 2},
 		"another endpoint": {func(g *Equinix) { g.STSURL = strings.Replace(g.STSURL, "127.0.0.1", "localhost", 1) }, 2},
 		"another source":   {func(g *Equinix) { g.Identity = Identity{Variable: "ID_TOKEN"} }, 2},
@@ -217,6 +218,31 @@ func TestTokensOfOneIdentityAreShared(t *testing.T) {
 			gets(t, c, grant, "t-1")
 			p.sent(row.requests, "")
 		})
+	}
+}
+
+// Each source has a token of its own, even if it holds the same identity token as another one.
+func TestSourcesShareNoToken(t *testing.T) {
+	t.Chdir(t.TempDir())
+	idToken := idToken(t, nil)
+	for _, name := range []string{"ID_TOKEN", "ANOTHER"} {
+		must(t, os.WriteFile(name, []byte(idToken.Reveal()), 0o600))
+	}
+	github := httptest.NewTLSServer(says(200, fmt.Sprintf(`{"value":%q}`, idToken.Reveal())))
+	t.Cleanup(github.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(github.Certificate())
+	p := onLoopback(t, grantsToken("t-1"))
+	c := p.client(Options{RootCAs: roots, Getenv: variables{
+		"ID_TOKEN": idToken.Reveal(), "ANOTHER": idToken.Reveal(), gitHubRequestURL: github.URL, gitHubRequestToken: bearer,
+	}.get})
+	for i, source := range []Identity{
+		{Token: idToken}, {Variable: "ID_TOKEN"}, {Variable: "ANOTHER"}, {File: "ID_TOKEN"}, {File: "ANOTHER"}, {Audience: "ID_TOKEN"}, {Audience: "ANOTHER"},
+	} {
+		for range 2 {
+			gets(t, c, p.exchange(source), "t-1")
+		}
+		p.sent(i+1, "")
 	}
 }
 
@@ -425,6 +451,24 @@ func TestAJobOfGitHubSharesItsToken(t *testing.T) {
 	p.sent(1, "")
 	if got := asked.Load(); got != 3 {
 		t.Errorf("GitHub was asked %d times, want 3", got)
+	}
+}
+
+// The audience follows the query that the URL has already; a fragment is not sent (RFC 9110, section 7.1).
+func TestTheAudienceIsAppended(t *testing.T) {
+	for location, want := range map[string]string{
+		"https://host/a":              "/a?audience=x+%26%3D%23",
+		"https://host/a?":             "/a?audience=x+%26%3D%23",
+		"https://host/a?b=1&c=%2F":    "/a?b=1&c=%2F&audience=x+%26%3D%23",
+		"https://host/a%2Fb?c=1#d?e=": "/a%2Fb?c=1&audience=x+%26%3D%23",
+	} {
+		r, err := identitySources{getenv: variables{gitHubRequestURL: location, gitHubRequestToken: bearer}.get}.gitHubRequest("x &=#")
+		must(t, err)
+		sent, err := r.http(t.Context(), "")
+		must(t, err)
+		if got := sent.URL.RequestURI(); got != want || sent.Method != http.MethodGet || sent.Header.Get("Authorization") != "Bearer "+bearer {
+			t.Errorf("%s: %s %s, want %s", location, sent.Method, got, want)
+		}
 	}
 }
 

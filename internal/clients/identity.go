@@ -168,7 +168,6 @@ func (s identitySources) gitHubRequest(audience string) (request, error) {
 		target.RawQuery += "&"
 	}
 	target.RawQuery += "audience=" + url.QueryEscape(audience)
-	target.Fragment, target.RawFragment = "", ""
 	r := request{
 		platform:   "GitHub Actions",
 		method:     http.MethodGet,
