@@ -4,6 +4,7 @@
 package clients
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -132,6 +133,7 @@ func TestAnIdentityTokenThatCannotBeUsedIsNotSent(t *testing.T) {
 		"GitHub, no URL":            {identity: Identity{Audience: "lab"}, more: variables{gitHubRequestToken: "x"}, want: "permissions: id-token: write"},
 		"GitHub, http":              {identity: Identity{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "http://127.0.0.1:1/"}, want: "must start with https://"},
 		"GitHub, no URL at all":     {identity: Identity{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "https:///x"}, want: "is not a URL that can be asked"},
+		"GitHub, an odd host":       {identity: Identity{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "https://ho\u200bst/"}, want: "is not a URL that can be asked"},
 		"GitHub, a user":            {identity: Identity{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "https://" + idSignature + "@host/"}, want: "is not a URL that can be asked"},
 		"GitHub, an odd bearer":     {identity: Identity{Audience: "lab"}, more: variables{gitHubRequestToken: idSignature + "\n", gitHubRequestURL: at}, want: "ACTIONS_ID_TOKEN_REQUEST_TOKEN begins or ends with a blank"},
 	} {
@@ -401,8 +403,8 @@ func gitHub(t *testing.T, answer func(asked int64, w http.ResponseWriter, r *htt
 	t.Helper()
 	asked = &atomic.Int64{}
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if got := r.Header.Get("Authorization"); got != "Bearer "+bearer || r.Method != http.MethodGet || r.URL.RequestURI() != "/request?api-version=2.0&audience=https%3A%2F%2Flab.example%2F%3Fa%3D1%26b" || r.ContentLength != 0 {
-			t.Errorf("%s %s, length %d", r.Method, r.URL.RequestURI(), r.ContentLength)
+		if got := r.Header.Get("Authorization"); got != "Bearer "+bearer || r.Method != http.MethodGet || r.URL.RequestURI() != "/request?api-version=2.0&audience=https%3A%2F%2Flab.example%2F%3Fa%3D1%26b" || r.Header.Get("Accept") != "application/json" || r.ContentLength != 0 {
+			t.Errorf("%s %s, accepts %s, length %d", r.Method, r.URL.RequestURI(), r.Header.Get("Accept"), r.ContentLength)
 		}
 		answer(asked.Add(1), w, r)
 	}))
@@ -503,6 +505,31 @@ func TestARejectedBearerTokenIsSentOnce(t *testing.T) {
 		}
 	}
 	p.sent(0, "")
+}
+
+// A caller that leaves while GitHub is asked leaves nothing behind: the next one asks again.
+func TestACallerLeavesWhileGitHubIsAsked(t *testing.T) {
+	ctx, leave := context.WithCancel(t.Context())
+	environment, roots, asked := gitHub(t, func(asked int64, w http.ResponseWriter, r *http.Request) {
+		if asked == 1 {
+			leave()
+			hangs(w, r)
+			return
+		}
+		says(200, fmt.Sprintf(`{"value":%q}`, idToken(t, nil).Reveal()))(w, r)
+	})
+	p := onLoopback(t, grantsToken("t-1"))
+	c := p.client(Options{Getenv: environment.get, RootCAs: roots})
+	_, err := c.Token(ctx, p.exchange(gitHubIdentity), 0)
+	if e := failed(t, err); e.Kind != Cancelled {
+		t.Errorf("kind %d: %v", e.Kind, err)
+	}
+	nothingLeft(t) // the request has ended too
+	gets(t, c, p.exchange(gitHubIdentity), "t-1")
+	p.sent(1, "")
+	if got := asked.Load(); got != 2 {
+		t.Errorf("GitHub was asked %d times, want twice", got)
+	}
 }
 
 // TestGitHubGivesNoIdentityToken walks its answers. Each is one error that names its endpoint, and the platform is not asked.
