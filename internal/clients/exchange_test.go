@@ -4,11 +4,14 @@
 package clients
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -220,6 +223,35 @@ func TestTokensOfOneIdentityAreShared(t *testing.T) {
 			gets(t, c, grant, "t-1")
 			p.sent(row.requests, "")
 		})
+	}
+}
+
+// An exchange at any server has the scope, the audience, the further parameters and headers, in either format, and nothing else.
+// A parameter may name another type of the identity token.
+func TestAnExchangeSaysWhatTheServerWants(t *testing.T) {
+	token := idToken(t, nil)
+	for format, mediaType := range map[string]string{FormBody: "application/x-www-form-urlencoded", JSONBody: "application/json"} {
+		for _, kind := range []string{"", "urn:ietf:params:oauth:token-type:jwt"} {
+			want := map[string]string{
+				"grant_type": exchangeGrantType, "subject_token": token.Reveal(), "subject_token_type": cmp.Or(kind, idTokenType),
+				"scope": "a b", "audience": "api", "resource": parameter,
+			}
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				if got := fields(body); !maps.Equal(got, want) || r.Header.Get("Content-Type") != mediaType || r.Header.Get("X-Key") != headerValue || r.Header.Get("Authorization") != "" {
+					t.Errorf("%s: another request than asked for", format)
+				}
+				says(400, fmt.Sprintf(`{"error":"invalid_target","error_description":"%s %s"}`, parameter, headerValue))(w, r)
+			}))
+			t.Cleanup(server.Close)
+			_, err := ask(t, New(Options{}), OAuth2{
+				TokenURL: server.URL + "/token", GrantType: TokenExchange, Format: format, Scope: "a b", Audience: "api", Identity: Identity{Token: token},
+				Parameters: Pairs(map[string]string{"resource": parameter, "subject_token_type": kind}), Headers: Pairs(map[string]string{"X-Key": headerValue}),
+			})
+			if e := failed(t, err); e.Kind != RequestRejected || e.Code != "invalid_target" {
+				t.Errorf("kind %d: %v", e.Kind, err)
+			}
+		}
 	}
 }
 
