@@ -66,14 +66,26 @@ func (v variables) get(name string) string { return v[name] }
 func TestIdentityTokensOfEachSource(t *testing.T) {
 	short := says(200, `{"access_token":"t-1","expires_in":0}`) // each call needs a token of its own
 	first, second := idToken(t, map[string]any{"jti": "1"}), idToken(t, map[string]any{"jti": "2"})
-	file, environment := filepath.Join(t.TempDir(), "token"), variables{}
+	dir, environment := t.TempDir(), variables{}
+	file, link := filepath.Join(dir, "token"), filepath.Join(dir, "link")
 	write := func(token Secret) { must(t, os.WriteFile(file, []byte(" "+token.Reveal()+"\r\n"), 0o600)) }
+	target := 0
+	change := func(token Secret) { // as Kubernetes does
+		target++
+		name := filepath.Join(dir, fmt.Sprint("token-", target))
+		must(t, os.WriteFile(name, []byte(token.Reveal()), 0o600))
+		_ = os.Remove(link)
+		if err := os.Symlink(name, link); err != nil {
+			t.Skip(err)
+		}
+	}
 	for name, row := range map[string]struct {
 		identity Identity
 		set      func(Secret)
 	}{
 		"variable": {Identity{Variable: "ID_TOKEN"}, func(token Secret) { environment["ID_TOKEN"] = token.Reveal() + "\n" }},
 		"file":     {Identity{File: file}, write},
+		"link":     {Identity{File: link}, change},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := onLoopback(t, short)
@@ -121,9 +133,10 @@ func TestAnIdentityTokenThatCannotBeUsedIsNotSent(t *testing.T) {
 		"no file":                   {identity: Identity{File: filepath.Join(dir, "missing")}, want: "cannot be read (no such file"},
 		"an empty file":             {identity: Identity{File: file("empty", "\n")}, want: "is empty"},
 		"a directory":               {identity: Identity{File: dir}, want: "cannot be read (it is a directory)"},
+		"a device":                  {identity: Identity{File: os.DevNull}, want: "cannot be read (it is not a regular file"},
 		"a large file":              {identity: Identity{File: file("large", strings.Repeat("\n", maxToken+1))}, want: "is larger than 64 KiB"},
 		"opaque":                    {identity: Identity{Variable: "ID_TOKEN"}, value: idSignature, want: "ID_TOKEN is not a JSON Web Token"},
-		"an encrypted token":        {identity: Identity{Variable: "ID_TOKEN"}, value: "a.b.c.d." + idSignature, want: "is not a JSON Web Token"},
+		"an encrypted token":        {identity: Identity{Variable: "ID_TOKEN"}, value: good + ".d." + idSignature, want: "is not a JSON Web Token"},
 		"no base64":                 {identity: Identity{Variable: "ID_TOKEN"}, value: head + ".{." + idSignature, want: "is not a JSON Web Token"},
 		"no claims":                 {identity: Identity{Variable: "ID_TOKEN"}, value: payload("[]"), want: "whose claims cannot be read"},
 		"a claim twice":             {identity: Identity{Variable: "ID_TOKEN"}, value: payload(`{"sub":"a","sub":"b","iss":"x"}`), want: "whose claims cannot be read"},
@@ -537,6 +550,18 @@ func TestARejectedBearerTokenIsSentOnce(t *testing.T) {
 		}
 	}
 	p.sent(0, "")
+}
+
+// A platform that repeats GitHub's identity token is not quoted. Only the bearer token stays the same in a job.
+func TestGitHubsIdentityTokenIsNotShown(t *testing.T) {
+	environment, roots, _ := gitHub(t, func(_ int64, w http.ResponseWriter, r *http.Request) {
+		says(200, fmt.Sprintf(`{"value":%q}`, idToken(t, nil).Reveal()))(w, r)
+	})
+	p := onLoopback(t, says(400, `{"error":"invalid_request","error_description":"`+idSignature+` is not trusted"}`))
+	_, err := ask(t, p.client(Options{Getenv: environment.get, RootCAs: roots}), p.exchange(gitHubIdentity))
+	if e := failed(t, err); e.Kind != CredentialsRejected || !strings.Contains(e.Description, redacted) {
+		t.Errorf("kind %d: %v", e.Kind, err)
+	}
 }
 
 // A caller that leaves while GitHub is asked leaves nothing behind: the next one asks again.

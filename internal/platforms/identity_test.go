@@ -56,6 +56,8 @@ func TestTheFirstSourceDecidesAboutAnExchange(t *testing.T) {
 		"a secret in the block, known later":        {[]string{"client_secret", "?"}, nil, []string{scopeSet, tokenSet, idSet}, "client_credentials", "", "", "", "client_secret"},
 		"a secret in the provider block":            {nil, []string{"client_secret", "s"}, []string{scopeSet, tokenSet, idSet}, "client_credentials", "", "", "", ""},
 		"a secret behind a scope in the block":      {scope, []string{"client_secret", "s"}, []string{tokenSet, idSet}, "token_exchange", subjectToken, "", "", ""},
+		"an ID in the block":                        {[]string{"client_id", "id"}, nil, []string{scopeSet, tokenSet, secretSet}, "token_exchange", subjectToken, "", "", ""},
+		"a secret of no use, known later":           {append([]string{"grant_type", "token_exchange", exchangeAudience, "lab"}, scope...), []string{"client_secret", "?"}, nil, "token_exchange", exchangeAudience + "=lab", "", "", ""},
 		"a refresh token in the block":              {[]string{"previous_refresh_token", "r"}, nil, []string{scopeSet, tokenSet, idSet, secretSet}, "refresh_token", "", "", "", ""},
 		"the grant type in the block":               {[]string{"grant_type", "client_credentials"}, nil, []string{scopeSet, tokenSet, idSet, secretSet}, "client_credentials", "", "", "", ""},
 		"an identity token, known later":            {[]string{subjectToken, "?"}, nil, []string{scopeSet, nameSet, idSet, secretSet}, "token_exchange", "", "", "", subjectToken},
