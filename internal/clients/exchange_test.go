@@ -353,14 +353,17 @@ func TestAnotherIdentityTokenIsSentAfterARejection(t *testing.T) {
 		says(200, fmt.Sprintf(`{"value":%q}`, idToken(t, map[string]any{"jti": asked}).Reveal()))(w, r)
 	})
 	p := onLoopback(t, rejects("invalid_request"))
-	c := p.client(Options{Getenv: environment.get, RootCAs: roots})
-	for range 3 {
-		_, err := ask(t, c, p.exchange(gitHubIdentity))
-		failed(t, err)
-	}
-	p.sent(1, "")
-	if got := asked.Load(); got != 1 {
-		t.Errorf("GitHub was asked %d times, want once", got)
+	c, grant := p.client(Options{Getenv: environment.get, RootCAs: roots}), p.exchange(gitHubIdentity)
+	for i, scope := range []string{"roleassignments:1", "roleassignments:1", "roleassignments:2"} {
+		grant.Scope = scope
+		_, err := ask(t, c, grant)
+		if e := failed(t, err); e.Kind != CredentialsRejected {
+			t.Errorf("kind %d: %v", e.Kind, err)
+		}
+		p.sent(1, "")
+		if got, want := asked.Load(), int64(1+i/2); got != want {
+			t.Errorf("GitHub was asked %d times, want %d", got, want)
+		}
 	}
 }
 
