@@ -7,7 +7,9 @@ package acceptance
 
 import (
 	"bytes"
+	"encoding/pem"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
@@ -68,6 +70,43 @@ func TestCtrlCEndsEveryWait(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Ctrl-C ends the wait for an identity token too, and the platform is not asked.
+func TestCtrlCEndsTheRequestForAnIdentityToken(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	arrived := make(chan struct{}, 1)
+	gitHub := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		<-r.Context().Done()
+	}))
+	t.Cleanup(gitHub.Close)
+	s.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", gitHub.URL)
+	s.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", canary)
+	s.setenv("TF_VAR_ca", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: gitHub.Certificate().Raw})))
+	s.configure("variable \"ca\" { type = string }\nprovider \"ixtoken\" { ca_cert_pem = var.ca }\n" +
+		separateBlocks(10, "ephemeral", "equinix_access_token", "token_exchange_scope = \"roleassignments:1\"\n  token_exchange_audience = \"a\""))
+	run := s.Command(t.Context(), "plan", "-no-color")
+	var output bytes.Buffer
+	run.Stdout, run.Stderr = &output, &output
+	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-arrived
+	pressed := time.Now()
+	if err := syscall.Kill(-run.Process.Pid, syscall.SIGINT); err != nil {
+		t.Error(err)
+	}
+	err := run.Wait()
+	if took := time.Since(pressed); took > interruptTimeout {
+		t.Errorf("the run ended %s after Ctrl-C", took)
+	}
+	if err == nil || !strings.Contains(output.String(), "No Equinix access token: cancelled") || strings.Contains(output.String(), canary) {
+		t.Errorf("%v:\n%s", err, output.String())
+	}
+	s.wantRequests(0, 0, 0)
 }
 
 // X06: an interrupted run does not disturb the next run.

@@ -226,3 +226,43 @@ resource "terraform_data" "use" {
 		t.Errorf("the API was called %d times through the proxy, want once", calls)
 	}
 }
+
+// Blocks that ask for the same thing share one exchange, and one request for an identity token.
+func TestBlocksShareAnIdentityToken(t *testing.T) {
+	t.Parallel()
+	s := newFixtureWith(t, simulator.Options{TLS: true})
+	s.Env = append(s.Env, s.Issuer.Environment()...)
+	s.setenv("TF_VAR_ca", s.CAPEM)
+	s.configure("variable \"ca\" { type = string }\nprovider \"ixtoken\" { ca_cert_pem = var.ca }\n" +
+		separateBlocks(100, "ephemeral", "equinix_access_token", "token_exchange_scope = \"roleassignments:1\"\n  token_exchange_audience = \""+simulator.Audience+"\""))
+	s.must("plan")
+	s.wantRequests(0, 1, 0)
+	if got := s.Issuer.Asked(); got != 1 {
+		t.Errorf("GitHub was asked %d times for 100 blocks, want once", got)
+	}
+}
+
+// A block whose identity token is known after the apply waits for it. Nothing is sent in its place, such as the client secret.
+func TestAnIdentityTokenThatIsKnownLater(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	idToken, err := s.Issuer.Token(time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.setenv("TF_VAR_id_token", idToken)
+	s.configure("variable \"id_token\" { type = string }\nresource \"terraform_data\" \"later\" { input = var.id_token }\n" +
+		exchangeBlocks("ephemeral", "token_exchange_subject_token = terraform_data.later.output") + useTokens)
+	s.must("plan")
+	for _, p := range []*simulator.Platform{s.Equinix, s.OAuth2} {
+		if got := len(p.Requests()); got != 0 {
+			t.Errorf("the plan has sent %s %d requests", p.Name(), got)
+		}
+	}
+	s.must("apply", "-auto-approve")
+	for _, p := range []*simulator.Platform{s.Equinix, s.OAuth2} {
+		if got := len(p.Issued()); got != 1 || len(p.Requests()) != 1 {
+			t.Errorf("%s has issued %d tokens for %d requests, want one", p.Name(), got, len(p.Requests()))
+		}
+	}
+}

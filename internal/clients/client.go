@@ -86,9 +86,11 @@ func New(options Options) *Client {
 	}
 	memory, log := newMemory(), logger{options.Logger}
 	sender := &sender{options: options, transport: newTransport(options.RootCAs)}
-	cached := &cached{memory: memory, cache: options.Cache, log: log, next: newGate(sender)}
+	gate := newGate(sender)
+	cached := &cached{memory: memory, cache: options.Cache, log: log, next: gate}
 	exchanger := &exchanger{
-		sources: identitySources{getenv: options.Getenv, sender: sender},
+		memory:  memory,
+		sources: identitySources{getenv: options.Getenv, gate: gate},
 		next:    &refresher{memory: memory, log: log, next: cached},
 		last:    map[digest]request{},
 	}

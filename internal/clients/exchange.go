@@ -48,6 +48,7 @@ func (r *request) exchanges(source IdentitySource, fields map[string]string, enc
 
 // exchanger reads the identity token of a token exchange.
 type exchanger struct {
+	memory  *memory
 	sources identitySources
 	next    *refresher
 
@@ -68,7 +69,21 @@ func (s *exchanger) obtain(ctx context.Context, r request, minValidity time.Dura
 	s.mu.Lock()
 	s.last[r.key()] = complete
 	s.mu.Unlock()
-	return s.next.obtain(ctx, complete, minValidity)
+	exact := complete.exact()
+	if _, rejected, ok := s.memory.recall(exact, 0); ok { // exact has never a token
+		return Token{}, rejected
+	}
+	token, err := s.next.obtain(ctx, complete, minValidity)
+	if r.replaceable(err) {
+		s.memory.remember(exact, Token{}, err)
+	}
+	return token, err
+}
+
+// replaceable reports whether err is the rejection of an identity token in the place of which its source may hold another
+// one. The identity token is not sent again, and the source is read again. The bearer token of GitHub stays the same.
+func (r request) replaceable(err *Error) bool {
+	return r.exchange != nil && r.exchange.source.Audience == "" && err != nil && (err.Kind.rejectsCredentials() || err.Kind == RequestRejected)
 }
 
 // lastOf returns r as it was last sent.

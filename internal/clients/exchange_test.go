@@ -4,10 +4,14 @@
 package clients
 
 import (
+	"cmp"
+	"context"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -62,14 +66,26 @@ func (v variables) get(name string) string { return v[name] }
 func TestIdentityTokensOfEachSource(t *testing.T) {
 	short := says(200, `{"access_token":"t-1","expires_in":0}`) // each call needs a token of its own
 	first, second := idToken(t, map[string]any{"jti": "1"}), idToken(t, map[string]any{"jti": "2"})
-	file, environment := filepath.Join(t.TempDir(), "token"), variables{}
+	dir, environment := t.TempDir(), variables{}
+	file, link := filepath.Join(dir, "token"), filepath.Join(dir, "link")
 	write := func(token Secret) { must(t, os.WriteFile(file, []byte(" "+token.Reveal()+"\r\n"), 0o600)) }
+	target := 0
+	change := func(token Secret) { // as Kubernetes does
+		target++
+		name := filepath.Join(dir, fmt.Sprint("token-", target))
+		must(t, os.WriteFile(name, []byte(token.Reveal()), 0o600))
+		_ = os.Remove(link)
+		if err := os.Symlink(name, link); err != nil {
+			t.Skip(err)
+		}
+	}
 	for name, row := range map[string]struct {
 		identity IdentitySource
 		set      func(Secret)
 	}{
 		"variable": {IdentitySource{Variable: "ID_TOKEN"}, func(token Secret) { environment["ID_TOKEN"] = token.Reveal() + "\n" }},
 		"file":     {IdentitySource{File: file}, write},
+		"link":     {IdentitySource{File: link}, change},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := onLoopback(t, short)
@@ -87,7 +103,7 @@ func TestIdentityTokensOfEachSource(t *testing.T) {
 }
 
 // TestAnIdentityTokenThatCannotBeUsedIsNotSent walks what is wrong with a source. The error says what; nothing is sent, and
-// nothing is remembered: the next call reads again.
+// nothing is remembered: the next call reads again, so the failure may pass.
 func TestAnIdentityTokenThatCannotBeUsedIsNotSent(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name, content string) string {
@@ -101,7 +117,7 @@ func TestAnIdentityTokenThatCannotBeUsedIsNotSent(t *testing.T) {
 	payload := func(text string) string {
 		return head + "." + base64.RawURLEncoding.EncodeToString([]byte(text)) + "." + idSignature
 	}
-	expired := claims(map[string]any{"exp": time.Now().Add(-3 * time.Minute).Unix(), "aud": []string{"a", "b"}})
+	expired := claims(map[string]any{"exp": time.Now().Add(-3*time.Minute - 10*time.Second).Unix(), "aud": []string{"a", "b"}})
 	at := "https://127.0.0.1:1/request"
 	for name, row := range map[string]struct {
 		identity IdentitySource
@@ -117,21 +133,23 @@ func TestAnIdentityTokenThatCannotBeUsedIsNotSent(t *testing.T) {
 		"no file":                   {identity: IdentitySource{File: filepath.Join(dir, "missing")}, want: "cannot be read (no such file"},
 		"an empty file":             {identity: IdentitySource{File: file("empty", "\n")}, want: "is empty"},
 		"a directory":               {identity: IdentitySource{File: dir}, want: "cannot be read (it is a directory)"},
+		"a device":                  {identity: IdentitySource{File: os.DevNull}, want: "cannot be read (it is not a regular file"},
 		"a large file":              {identity: IdentitySource{File: file("large", strings.Repeat("\n", maxToken+1))}, want: "is larger than 64 KiB"},
 		"opaque":                    {identity: IdentitySource{Variable: "ID_TOKEN"}, value: idSignature, want: "ID_TOKEN is not a JSON Web Token"},
-		"an encrypted token":        {identity: IdentitySource{Variable: "ID_TOKEN"}, value: "a.b.c.d." + idSignature, want: "is not a JSON Web Token"},
+		"an encrypted token":        {identity: IdentitySource{Variable: "ID_TOKEN"}, value: good + ".d." + idSignature, want: "is not a JSON Web Token"},
 		"no base64":                 {identity: IdentitySource{Variable: "ID_TOKEN"}, value: head + ".{." + idSignature, want: "is not a JSON Web Token"},
 		"no claims":                 {identity: IdentitySource{Variable: "ID_TOKEN"}, value: payload("[]"), want: "whose claims cannot be read"},
 		"a claim twice":             {identity: IdentitySource{Variable: "ID_TOKEN"}, value: payload(`{"sub":"a","sub":"b","iss":"x"}`), want: "whose claims cannot be read"},
 		"no issuer":                 {identity: IdentitySource{Variable: "ID_TOKEN"}, value: claims(map[string]any{"iss": nil}), want: "does not name its issuer (iss) and its subject (sub)"},
 		"a subject of another type": {identity: IdentitySource{Variable: "ID_TOKEN"}, value: claims(map[string]any{"sub": 1}), want: "does not name its issuer"},
-		"expired":                   {identity: IdentitySource{Variable: "ID_TOKEN"}, value: expired, want: `ID_TOKEN expired 3m0s ago (iss "https://issuer.example", aud "a b", sub "job-1")`},
-		"expired, the value itself": {identity: IdentitySource{Token: NewSecret(expired)}, want: `the identity token expired 3m0s ago (iss`},
+		"expired":                   {identity: IdentitySource{Variable: "ID_TOKEN"}, value: expired, want: `s ago (iss "https://issuer.example", aud "a b", sub "job-1")`},
+		"expired, the value itself": {identity: IdentitySource{Token: NewSecret(expired)}, want: `the identity token expired 3m`},
 		"GitHub, nothing set":       {identity: IdentitySource{Audience: "lab"}, want: "permissions: id-token: write"},
 		"GitHub, no bearer token":   {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestURL: at}, want: "permissions: id-token: write"},
 		"GitHub, no URL":            {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: "x"}, want: "permissions: id-token: write"},
 		"GitHub, http":              {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "http://127.0.0.1:1/"}, want: "must start with https://"},
 		"GitHub, no URL at all":     {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "https:///x"}, want: "is not a URL that can be asked"},
+		"GitHub, an odd host":       {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "https://ho\u200bst/"}, want: "is not a URL that can be asked"},
 		"GitHub, a user":            {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "https://" + idSignature + "@host/"}, want: "is not a URL that can be asked"},
 		"GitHub, an odd bearer":     {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: idSignature + "\n", gitHubRequestURL: at}, want: "ACTIONS_ID_TOKEN_REQUEST_TOKEN begins or ends with a blank"},
 	} {
@@ -140,7 +158,7 @@ func TestAnIdentityTokenThatCannotBeUsedIsNotSent(t *testing.T) {
 			environment := variables{"ID_TOKEN": row.value, gitHubRequestURL: row.more[gitHubRequestURL], gitHubRequestToken: row.more[gitHubRequestToken]}
 			c := p.client(Options{Getenv: environment.get})
 			_, err := ask(t, c, p.exchange(row.identity))
-			if e := failed(t, err); e.Kind != NoIdentityToken || e.MayPass() || !strings.Contains(err.Error(), row.want) || !strings.HasPrefix(err.Error(), "Equinix: nothing was sent: ") {
+			if e := failed(t, err); e.Kind != NoIdentityToken || !e.MayPass() || !strings.Contains(err.Error(), row.want) || !strings.HasPrefix(err.Error(), "Equinix: nothing was sent: ") {
 				t.Errorf("kind %d: %v; want %q", e.Kind, err, row.want)
 			}
 			p.sent(0, "")
@@ -151,15 +169,40 @@ func TestAnIdentityTokenThatCannotBeUsedIsNotSent(t *testing.T) {
 	}
 }
 
-// An identity token that expires while its request waits is not sent.
-func TestAnIdentityTokenExpiresWhileItWaits(t *testing.T) {
+// An identity token that expires while its request waits for another attempt is not sent again. The error is about what was
+// sent, and says that the identity token has expired.
+func TestAnIdentityTokenExpiresBeforeAnotherAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := inMemory(t, says(429, "", "Retry-After: 40"))
 		_, err := ask(t, p.client(Options{}), p.exchange(IdentitySource{Token: idToken(t, map[string]any{"exp": time.Now().Add(time.Minute).Unix()})}))
-		if e := failed(t, err); e.Kind != NoIdentityToken || !strings.Contains(err.Error(), "expired ") {
-			t.Errorf("kind %d: %v", e.Kind, err)
+		if e := failed(t, err); e.Kind != Throttled || e.Attempts != 2 || !strings.Contains(err.Error(), "after 2 attempts; the identity token expired ") {
+			t.Errorf("kind %d, %d attempts: %v", e.Kind, e.Attempts, err)
 		}
 		p.sent(2, "")
+	})
+}
+
+// An identity token that expires while its request waits for its turn is not sent at all, and nothing is remembered.
+func TestAnIdentityTokenExpiresBeforeItsTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, takes(20*time.Second, says(503, "")), grantsToken("t-2"))
+		expires := func(after time.Duration) string {
+			return idToken(t, map[string]any{"exp": time.Now().Add(after).Unix()}).Reveal()
+		}
+		environment := variables{"ID_TOKEN": expires(20 * time.Second)}
+		c, first := p.client(Options{Getenv: environment.get, MaxAttempts: 1}), p.exchange(IdentitySource{Variable: "ID_TOKEN"})
+		second := first
+		second.Scope = "roleassignments:2"
+		go func() { _, _ = c.Token(t.Context(), first, 0) }()
+		synctest.Wait()
+		_, err := ask(t, c, second)
+		want := `Equinix: nothing was sent; the identity token expired 0s ago (iss "https://issuer.example", aud "lab", sub "job-1")`
+		if e := failed(t, err); e.Kind != NoIdentityToken || err.Error() != want {
+			t.Errorf("kind %d: %v; want %s", e.Kind, err, want)
+		}
+		p.sent(1, "")
+		environment["ID_TOKEN"] = expires(time.Minute)
+		gets(t, c, second, "t-2")
 	})
 }
 
@@ -179,6 +222,7 @@ func TestTokensOfOneIdentityAreShared(t *testing.T) {
 		"a moved boundary": {func(g *Equinix) {
 			g.Identity = value(map[string]any{"iss": `https://issuer.example" "job`, "sub": "-1"})
 		}, 2},
+		"a blank more":     {func(g *Equinix) { g.Identity = value(map[string]any{"sub": "job-1 "}) }, 2},
 		"another scope":    {func(g *Equinix) { g.Scope = "roleassignments:2" }, 2},
 		"another endpoint": {func(g *Equinix) { g.STSURL = strings.Replace(g.STSURL, "127.0.0.1", "localhost", 1) }, 2},
 		"another source":   {func(g *Equinix) { g.Identity = IdentitySource{Variable: "ID_TOKEN"} }, 2},
@@ -192,6 +236,60 @@ func TestTokensOfOneIdentityAreShared(t *testing.T) {
 			gets(t, c, grant, "t-1")
 			p.sent(row.requests, "")
 		})
+	}
+}
+
+// An exchange at any server has the scope, the audience, the further parameters and headers, in either format, and nothing else.
+// A parameter may name another type of the identity token.
+func TestAnExchangeSaysWhatTheServerWants(t *testing.T) {
+	token := idToken(t, nil)
+	for format, mediaType := range map[string]string{FormBody: "application/x-www-form-urlencoded", JSONBody: "application/json"} {
+		for _, kind := range []string{"", "urn:ietf:params:oauth:token-type:jwt"} {
+			want := map[string]string{
+				"grant_type": exchangeGrantType, "subject_token": token.Reveal(), "subject_token_type": cmp.Or(kind, idTokenType),
+				"scope": "a b", "audience": "api", "resource": parameter,
+			}
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				if got := fields(body); !maps.Equal(got, want) || r.Header.Get("Content-Type") != mediaType || r.Header.Get("X-Key") != headerValue || r.Header.Get("Authorization") != "" {
+					t.Errorf("%s: another request than asked for", format)
+				}
+				says(400, fmt.Sprintf(`{"error":"invalid_target","error_description":"%s %s"}`, parameter, headerValue))(w, r)
+			}))
+			t.Cleanup(server.Close)
+			_, err := ask(t, New(Options{}), OAuth2{
+				TokenURL: server.URL + "/token", GrantType: TokenExchange, Format: format, Scope: "a b", Audience: "api", Identity: IdentitySource{Token: token},
+				Parameters: Pairs(map[string]string{"resource": parameter, "subject_token_type": kind}), Headers: Pairs(map[string]string{"X-Key": headerValue}),
+			})
+			if e := failed(t, err); e.Kind != RequestRejected || e.Code != "invalid_target" {
+				t.Errorf("kind %d: %v", e.Kind, err)
+			}
+		}
+	}
+}
+
+// Each source has a token of its own, even if it holds the same identity token as another one.
+func TestSourcesShareNoToken(t *testing.T) {
+	t.Chdir(t.TempDir())
+	idToken := idToken(t, nil)
+	for _, name := range []string{"ID_TOKEN", "ANOTHER"} {
+		must(t, os.WriteFile(name, []byte(idToken.Reveal()), 0o600))
+	}
+	github := httptest.NewTLSServer(says(200, fmt.Sprintf(`{"value":%q}`, idToken.Reveal())))
+	t.Cleanup(github.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(github.Certificate())
+	p := onLoopback(t, grantsToken("t-1"))
+	c := p.client(Options{RootCAs: roots, Getenv: variables{
+		"ID_TOKEN": idToken.Reveal(), "ANOTHER": idToken.Reveal(), gitHubRequestURL: github.URL, gitHubRequestToken: bearer,
+	}.get})
+	for i, source := range []IdentitySource{
+		{Token: idToken}, {Variable: "ID_TOKEN"}, {Variable: "ANOTHER"}, {File: "ID_TOKEN"}, {File: "ANOTHER"}, {Audience: "ID_TOKEN"}, {Audience: "ANOTHER"},
+	} {
+		for range 2 {
+			gets(t, c, p.exchange(source), "t-1")
+		}
+		p.sent(i+1, "")
 	}
 }
 
@@ -217,6 +315,55 @@ func TestARejectedIdentityTokenIsSentOnce(t *testing.T) {
 		_, err := ask(t, c, grant)
 		failed(t, err)
 		p.sent(2, "")
+	}
+}
+
+// After a rejection, a file is read again. The rejected identity token is not sent again, and another one is. GitHub is not
+// asked again: its bearer token stays the same.
+func TestAnotherIdentityTokenIsSentAfterARejection(t *testing.T) {
+	for name, refusal := range map[string]http.HandlerFunc{
+		"invalid_request": rejects("invalid_request"), "401": says(401, ""), "a code of the platform's own": rejects("untrusted_token"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			file, dir := filepath.Join(t.TempDir(), "token"), t.TempDir()
+			write := func(id string) {
+				must(t, os.WriteFile(file, []byte(idToken(t, map[string]any{"jti": id, "exp": nil}).Reveal()), 0o600))
+			}
+			p := onLoopback(t, refusal, grantsToken("t-2"))
+			grant := p.exchange(IdentitySource{File: file})
+			write("1")
+			first, other := p.another(dir), p.another(dir)
+			for range 3 {
+				_, err := ask(t, first, grant)
+				failed(t, err)
+			}
+			p.sent(1, "")
+			if name != "a code of the platform's own" { // which other processes do not learn
+				_, err := ask(t, other, grant)
+				failed(t, err)
+				p.sent(1, "")
+			}
+			write("2")
+			gets(t, first, grant, "t-2")
+			gets(t, other, grant, "t-2")
+			p.sent(2, "")
+		})
+	}
+	environment, roots, asked := gitHub(t, func(asked int64, w http.ResponseWriter, r *http.Request) {
+		says(200, fmt.Sprintf(`{"value":%q}`, idToken(t, map[string]any{"jti": asked}).Reveal()))(w, r)
+	})
+	p := onLoopback(t, rejects("invalid_request"))
+	c, grant := p.client(Options{Getenv: environment.get, RootCAs: roots}), p.exchange(gitHubIdentity)
+	for i, scope := range []string{"roleassignments:1", "roleassignments:1", "roleassignments:2"} {
+		grant.Scope = scope
+		_, err := ask(t, c, grant)
+		if e := failed(t, err); e.Kind != CredentialsRejected {
+			t.Errorf("kind %d: %v", e.Kind, err)
+		}
+		p.sent(1, "")
+		if got, want := asked.Load(), int64(1+i/2); got != want {
+			t.Errorf("GitHub was asked %d times, want %d", got, want)
+		}
 	}
 }
 
@@ -304,8 +451,8 @@ func gitHub(t *testing.T, answer func(asked int64, w http.ResponseWriter, r *htt
 	t.Helper()
 	asked = &atomic.Int64{}
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if got := r.Header.Get("Authorization"); got != "Bearer "+bearer || r.Method != http.MethodGet || r.URL.RequestURI() != "/request?api-version=2.0&audience=https%3A%2F%2Flab.example%2F%3Fa%3D1%26b" || r.ContentLength != 0 {
-			t.Errorf("%s %s, length %d", r.Method, r.URL.RequestURI(), r.ContentLength)
+		if got := r.Header.Get("Authorization"); got != "Bearer "+bearer || r.Method != http.MethodGet || r.URL.RequestURI() != "/request?api-version=2.0&audience=https%3A%2F%2Flab.example%2F%3Fa%3D1%26b" || r.Header.Get("Accept") != "application/json" || r.ContentLength != 0 {
+			t.Errorf("%s %s, accepts %s, length %d", r.Method, r.URL.RequestURI(), r.Header.Get("Accept"), r.ContentLength)
 		}
 		answer(asked.Add(1), w, r)
 	}))
@@ -354,6 +501,94 @@ func TestAJobOfGitHubSharesItsToken(t *testing.T) {
 	p.sent(1, "")
 	if got := asked.Load(); got != 3 {
 		t.Errorf("GitHub was asked %d times, want 3", got)
+	}
+}
+
+// The audience follows the query that the URL has already; a fragment is not sent (RFC 9110, section 7.1).
+func TestTheAudienceIsAppended(t *testing.T) {
+	for location, want := range map[string]string{
+		"https://host/a":              "/a?audience=x+%26%3D%23",
+		"https://host/a?":             "/a?audience=x+%26%3D%23",
+		"https://host/a?b=1&c=%2F":    "/a?b=1&c=%2F&audience=x+%26%3D%23",
+		"https://host/a%2Fb?c=1#d?e=": "/a%2Fb?c=1&audience=x+%26%3D%23",
+	} {
+		r, err := identitySources{getenv: variables{gitHubRequestURL: location, gitHubRequestToken: bearer}.get}.gitHubRequest("x &=#")
+		must(t, err)
+		sent, err := r.http(t.Context(), "")
+		must(t, err)
+		if got := sent.URL.RequestURI(); got != want || sent.Method != http.MethodGet || sent.Header.Get("Authorization") != "Bearer "+bearer {
+			t.Errorf("%s: %s %s, want %s", location, sent.Method, got, want)
+		}
+	}
+}
+
+// A bearer token that GitHub rejects is sent once, however many blocks ask for other scopes. An outage is not held against it.
+func TestARejectedBearerTokenIsSentOnce(t *testing.T) {
+	status := 401
+	environment, roots, asked := gitHub(t, func(_ int64, w http.ResponseWriter, r *http.Request) { says(status, "")(w, r) })
+	p := onLoopback(t, grantsToken("t-1"))
+	grants := func() (all []Equinix) {
+		for i := range 5 {
+			grant := p.exchange(gitHubIdentity)
+			grant.Scope = fmt.Sprint("roleassignments:", i)
+			all = append(all, grant)
+		}
+		return all
+	}
+	for _, row := range []struct {
+		status int
+		asked  int64
+	}{{401, 1}, {503, 5}} {
+		status = row.status
+		asked.Store(0)
+		c := p.client(Options{Getenv: environment.get, RootCAs: roots, MaxAttempts: 1})
+		for _, grant := range grants() {
+			_, err := ask(t, c, grant)
+			if e := failed(t, err); e.Kind != NoIdentityToken || e.Status != row.status || e.Platform != "Equinix" {
+				t.Errorf("kind %d, %s: %v", e.Kind, e.Platform, err)
+			}
+		}
+		if got := asked.Load(); got != row.asked {
+			t.Errorf("%d: GitHub was asked %d times, want %d", row.status, got, row.asked)
+		}
+	}
+	p.sent(0, "")
+}
+
+// A platform that repeats GitHub's identity token is not quoted. Only the bearer token stays the same in a job.
+func TestGitHubsIdentityTokenIsNotShown(t *testing.T) {
+	environment, roots, _ := gitHub(t, func(_ int64, w http.ResponseWriter, r *http.Request) {
+		says(200, fmt.Sprintf(`{"value":%q}`, idToken(t, nil).Reveal()))(w, r)
+	})
+	p := onLoopback(t, says(400, `{"error":"invalid_request","error_description":"`+idSignature+` is not trusted"}`))
+	_, err := ask(t, p.client(Options{Getenv: environment.get, RootCAs: roots}), p.exchange(gitHubIdentity))
+	if e := failed(t, err); e.Kind != CredentialsRejected || !strings.Contains(e.Description, redacted) {
+		t.Errorf("kind %d: %v", e.Kind, err)
+	}
+}
+
+// A caller that leaves while GitHub is asked leaves nothing behind: the next one asks again.
+func TestACallerLeavesWhileGitHubIsAsked(t *testing.T) {
+	ctx, leave := context.WithCancel(t.Context())
+	environment, roots, asked := gitHub(t, func(asked int64, w http.ResponseWriter, r *http.Request) {
+		if asked == 1 {
+			leave()
+			hangs(w, r)
+			return
+		}
+		says(200, fmt.Sprintf(`{"value":%q}`, idToken(t, nil).Reveal()))(w, r)
+	})
+	p := onLoopback(t, grantsToken("t-1"))
+	c := p.client(Options{Getenv: environment.get, RootCAs: roots})
+	_, err := c.Token(ctx, p.exchange(gitHubIdentity), 0)
+	if e := failed(t, err); e.Kind != Cancelled {
+		t.Errorf("kind %d: %v", e.Kind, err)
+	}
+	nothingLeft(t) // the request has ended too
+	gets(t, c, p.exchange(gitHubIdentity), "t-1")
+	p.sent(1, "")
+	if got := asked.Load(); got != 2 {
+		t.Errorf("GitHub was asked %d times, want twice", got)
 	}
 }
 

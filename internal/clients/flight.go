@@ -110,7 +110,9 @@ func (s *flights) finish(r request, f *flight, token Token, err *Error) {
 	s.memory.mu.Lock()
 	defer s.memory.mu.Unlock()
 	e := s.memory.entry(r)
-	e.remember(token, err)
+	if !r.replaceable(err) { // exchanger remembers it
+		e.remember(token, err)
+	}
 	e.flight = nil
 	f.token, f.err = token, err
 	close(f.done)

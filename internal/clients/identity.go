@@ -55,7 +55,7 @@ func (i IdentitySource) key() string { return fmt.Sprintf("%q %q %q", i.Variable
 // identitySources reads identity tokens.
 type identitySources struct {
 	getenv func(string) string
-	sender *sender // for GitHub
+	gate   *gate // for GitHub
 }
 
 // read returns the identity token, and the secret that stays the same while the job runs: for GitHub the bearer token of
@@ -136,12 +136,13 @@ func (s identitySources) askGitHub(ctx context.Context, audience string) (token,
 	if problem != nil {
 		return Secret{}, Secret{}, &Error{Kind: NoIdentityToken, Description: problem.Error()}
 	}
-	answer, err := s.sender.send(ctx, r)
-	if err != nil {
-		if err.Kind != Cancelled {
-			err.Kind = NoIdentityToken
+	answer, refused := s.gate.admit(ctx, r)
+	if refused != nil {
+		failure := *refused // the gate keeps the original
+		if failure.Kind != Cancelled {
+			failure.Kind = NoIdentityToken
 		}
-		return Secret{}, Secret{}, err
+		return Secret{}, Secret{}, &failure
 	}
 	return answer.AccessToken, r.secrets[0], nil
 }
@@ -167,13 +168,13 @@ func (s identitySources) gitHubRequest(audience string) (request, error) {
 		target.RawQuery += "&"
 	}
 	target.RawQuery += "audience=" + url.QueryEscape(audience)
-	target.Fragment, target.RawFragment = "", ""
 	r := request{
-		platform: "GitHub Actions",
-		method:   http.MethodGet,
-		endpoint: target,
-		habits:   habits{token: "value"},
-		secrets:  []Secret{bearer},
+		platform:   "GitHub Actions",
+		method:     http.MethodGet,
+		endpoint:   target,
+		habits:     habits{token: "value"},
+		credential: []Secret{bearer},
+		secrets:    []Secret{bearer},
 	}
 	r.accepts("application/json")
 	r.addHeader("Authorization", "Bearer "+bearer.Reveal())

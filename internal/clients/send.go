@@ -38,7 +38,7 @@ func (s *sender) send(ctx context.Context, r request) (Token, *Error) {
 		}
 		failure.Attempts = attempt
 		again := failure.transient && (!r.sendOnce || failure.notActedOn)
-		if !again || attempt >= s.options.MaxAttempts || !pause(ctx, failure, attempt) {
+		if !again || attempt >= s.options.MaxAttempts || !pause(ctx, failure, attempt) || r.lapsed(failure) {
 			return Token{}, failure
 		}
 	}
@@ -71,11 +71,26 @@ func pause(ctx context.Context, failure *Error, attempt int) bool {
 	}
 }
 
+// lapsed reports whether the identity token has expired before another attempt. Then failure, which is about the last
+// attempt, says so.
+func (r request) lapsed(failure *Error) bool {
+	if r.identity == nil || !r.identity.expired(time.Now()) {
+		return false
+	}
+	failure.Identity = r.describeIdentity()
+	return true
+}
+
+// describeIdentity describes the identity token in the request, which has one.
+func (r request) describeIdentity() string {
+	return "the identity token " + r.identity.describe(time.Now())
+}
+
 // attempt sends the request once.
 func (s *sender) attempt(ctx context.Context, r request) (Token, *Error) {
 	failure := &Error{Platform: r.platform, Endpoint: r.address()}
 	if r.identity != nil {
-		failure.Identity = "the identity token " + r.identity.describe(time.Now())
+		failure.Identity = r.describeIdentity()
 		if r.identity.expired(time.Now()) {
 			failure.Endpoint, failure.Kind, failure.notActedOn = "", NoIdentityToken, true
 			return Token{}, failure

@@ -197,7 +197,7 @@ var remedies = map[clients.Kind]remedy{
 
 // exchangeRemedies are the remedies of a token exchange that differ from the others.
 var exchangeRemedies = map[clients.Kind]remedy{
-	clients.CredentialsRejected: {"identity token rejected", "Check {url}, and which issuers, audiences and subjects {platform} trusts there. This process does not send {identity} again.", ""},
+	clients.CredentialsRejected: {"identity token rejected", "Check {identity} and {url}, and which issuers, audiences and subjects {platform} trusts there. This process does not send the same identity token again.", ""},
 	clients.RequestRejected:     {"identity token rejected", "Check {url}, the scope, and which issuers, audiences and subjects {platform} trusts there.", ""},
 	clients.ScopeRejected:       {"scope not allowed", "Ask {platform} which scopes this identity may have. {scope}", exchangeScope},
 }

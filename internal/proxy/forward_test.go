@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -344,6 +345,28 @@ func TestTheLastValidTokenIsUsedDuringAnOutage(t *testing.T) {
 	})
 	s.get("/x", 200)
 	s.wantTokenRequests(2)
+	s.wantAPIRequests(1)
+}
+
+// An identity token that has expired for the moment is read again: it does no harm as long as the last access token is valid,
+// and afterwards the same request may succeed later.
+func TestAnExpiredIdentityTokenMayBeReplaced(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t, nil, func(o *Options) { o.MinValidity = 50 * time.Minute })
+	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"a","sub":"b","exp":1}`))
+	expired := clients.OAuth2{
+		TokenURL: s.platform.URL(), GrantType: clients.TokenExchange, Format: clients.FormBody, Identity: clients.IdentitySource{Token: clients.NewSecret("e30." + claims + ".x")},
+	}
+	s.tokens.options.MinValidity = 59*time.Minute + 59*time.Second // the token at hand is no longer enough
+	s.tokens.options.Token = func(ctx context.Context, least time.Duration) (clients.Token, error) {
+		return s.client.Token(ctx, expired, least)
+	}
+	s.get("/x", 200)
+	s.tokens.noteRefusal(s.tokens.held)
+	if answer, body := s.do(http.MethodGet, "/x", nil); answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(problem(t, answer, body).Detail, "the identity token expired") {
+		t.Errorf("answered %d: %s", answer.StatusCode, body)
+	}
+	s.wantTokenRequests(1)
 	s.wantAPIRequests(1)
 }
 
