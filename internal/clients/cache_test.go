@@ -744,7 +744,7 @@ func TestALockHasOneHolderDuringSweeps(t *testing.T) {
 	nothingOpen(t, dir)
 }
 
-// nothingOpen fails the test if this process has a file in dir open, where the system tells.
+// nothingOpen fails the test if this process has a file in dir open. Only Linux can tell.
 func nothingOpen(t *testing.T, dir string) {
 	t.Helper()
 	open, _ := os.ReadDir("/proc/self/fd")
@@ -1113,7 +1113,7 @@ func TestAnAutomaticRefreshNeedsItsOwnLock(t *testing.T) { // K19
 	p.sent(0, "/refresh")
 }
 
-// What is logged.
+// Logs.
 
 func TestLogsSayWhereTokensComeFrom(t *testing.T) { // H21
 	synctest.Test(t, func(t *testing.T) {

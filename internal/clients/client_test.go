@@ -968,7 +968,7 @@ func TestPanicBecomesAnError(t *testing.T) { // H07
 	gets(t, c, p.interxion(""), "t-1") // neither the failure nor the gate is kept
 }
 
-func TestSecretsTravelInBodyAndBasicAlone(t *testing.T) { // H19; the platform looks at the rest of the request
+func TestSecretsAreOnlyInBodyAndBasic(t *testing.T) { // H19; the fake platform checks the rest of the request
 	for _, grant := range []func(*fakePlatform) Grant{interxion, equinix, password, cloudLX, digitalRealty, megaport, ixAPI, refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI, oauth2, refreshAtOAuth2} {
 		var agent string
 		p := onLoopback(t, func(w http.ResponseWriter, r *http.Request) {

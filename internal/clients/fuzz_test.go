@@ -205,7 +205,7 @@ func FuzzScrub(f *testing.F) {
 	})
 }
 
-// FuzzPairs: a map comes back from its Secret as it was, and what is wrong with it is said without a value.
+// FuzzPairs tests that a map can be read back from its Secret unchanged, and that an error about it does not show a value.
 func FuzzPairs(f *testing.F) {
 	f.Add("resource", "https://api.example/things", "X-Key", canary)
 	f.Add("", "a=b&c", "grant_type", "\xff")
@@ -229,7 +229,8 @@ func FuzzPairs(f *testing.F) {
 	})
 }
 
-// FuzzIdentityToken: what an identity token says is one line of bounded length, and an error does not repeat the token.
+// FuzzIdentityToken tests that the claims of an identity token are shown in one line of bounded length, and that an error does
+// not repeat the token.
 func FuzzIdentityToken(f *testing.F) {
 	f.Add([]byte(`{"iss":"https://issuer.example","sub":"job","aud":["a","b"],"exp":1767326645}`))
 	f.Add([]byte(`{"iss":"` + canary + `","sub":"\u001b[31m\n","aud":1,"exp":-1e400}`))

@@ -221,7 +221,7 @@ func (p *fakePlatform) checkBasic(r *http.Request, sent map[string]string) {
 	}
 }
 
-// checkExchange holds that a token exchange carries an identity token, and no credentials of a client.
+// checkExchange tests that a token exchange has an identity token and no client credentials.
 func (p *fakePlatform) checkExchange(r *http.Request, sent map[string]string) {
 	if r.Header.Get("Authorization") != "" || sent["client_id"]+sent["client_secret"] != "" {
 		p.t.Error("a token exchange carries client credentials")

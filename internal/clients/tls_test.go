@@ -237,7 +237,7 @@ func validity(t *testing.T, of *identity) string {
 	return parsed.NotBefore.UTC().Format(time.RFC3339) + " to " + parsed.NotAfter.UTC().Format(time.RFC3339)
 }
 
-// clock finds the time at the end of an error.
+// clock matches the time at the end of an error.
 var clock = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)
 
 func TestCertificateIsNotAccepted(t *testing.T) {
