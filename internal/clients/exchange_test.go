@@ -231,11 +231,11 @@ func TestAnExchangeOfUnknownOutcomeIsNotRepeated(t *testing.T) {
 				for range 2 {
 					_, err := ask(t, c, grant)
 					failed(t, err)
-					time.Sleep(failureShared + time.Second) // in virtual time
+					pass(failureShared + time.Second)
 				}
 				p.sent(1, "")
 				environment["ID_TOKEN"] = idToken(t, map[string]any{"exp": nil, "jti": "2"}).Reveal()
-				time.Sleep(failureShared + time.Second)
+				pass(failureShared + time.Second)
 				gets(t, c, grant, "t-2")
 				p.sent(2, "")
 			})
@@ -323,7 +323,7 @@ func TestIdentityTokensOfGitHub(t *testing.T) {
 	short, p := says(200, `{"access_token":"t-1","expires_in":0}`), (*fakePlatform)(nil)
 	environment, roots, asked := gitHub(t, func(asked int64, w http.ResponseWriter, r *http.Request) {
 		if asked == 1 {
-			w.WriteHeader(503) // a temporary failure
+			w.WriteHeader(http.StatusServiceUnavailable) // a temporary failure
 			return
 		}
 		says(200, fmt.Sprintf(`{"count":1,"value":%q}`, idToken(t, map[string]any{"jti": asked}).Reveal()))(w, r)
