@@ -30,7 +30,7 @@ var (
 	commit  = "unknown"
 )
 
-// cookie is set by Terraform and OpenTofu for the plugins that they start.
+// cookie is an environment variable that Terraform and OpenTofu set for their plugins.
 const cookie = "TF_PLUGIN_MAGIC_COOKIE"
 
 func main() {

@@ -86,7 +86,7 @@ func put(t *testing.T, path, text string) {
 	}
 }
 
-// copyOfTheTree copies what is tracked, or about to be.
+// copyOfTheTree copies the repository's files: the tracked ones, and untracked ones that are not ignored.
 func copyOfTheTree(t *testing.T) string {
 	t.Helper()
 	tree := t.TempDir()

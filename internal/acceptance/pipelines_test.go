@@ -264,7 +264,7 @@ func TestTheGuideOnPipelinesRuns(t *testing.T) {
 // The jobs on the page about identity tokens run, without any client secret.
 func TestTheGuideOnIdentityTokensRuns(t *testing.T) {
 	t.Parallel()
-	r := newRunnerWith(t, simulator.Options{TLS: true}) // GitHub is asked by https alone
+	r := newRunnerWith(t, simulator.Options{TLS: true}) // requests to GitHub need https
 	ca := filepath.Join(r.Dir, "..", "ca.pem")
 	put(t, ca, r.CAPEM)
 	r.Env = slices.DeleteFunc(r.Env, func(set string) bool { return strings.Contains(set, "SECRET=") || strings.Contains(set, "CLIENTID=") })

@@ -272,7 +272,7 @@ func TestReleaseIsWhatTheChangelogSays(t *testing.T) {
 	}
 }
 
-// offers returns the names of what the release has, sorted, by the kinds of the changelog.
+// offers returns the names of the release's types, functions and commands, sorted, by the kinds of the changelog.
 func (r release) offers(t *testing.T) map[string][]string {
 	t.Helper()
 	s := r.install(t)

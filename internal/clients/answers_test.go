@@ -16,18 +16,18 @@ import (
 	"testing/synctest"
 )
 
-// This file walks the table of answers: every status of an error, with every shape of body, at every platform and in
-// every grant. The oracle below says what the table demands. It shares no code with the engine.
+// This file tests every error status with every shape of body, for every platform and every grant. The oracle below returns
+// the required behaviour. It shares no code with the client.
 
-// shape is a way in which servers, gateways and frameworks fill the body of an error.
+// shape is a body of an error as servers, gateways and frameworks send it.
 type shape struct {
 	name     string
 	body     string
 	encoding string // Content-Encoding; "": none
 	header   string // a further header; "": none
 
-	code      string // what a reader finds in it
-	json      bool   // it is JSON, whole or not, or the reader cannot tell
+	code      string // the error code in it
+	json      bool   // it is JSON, complete or not, or a reader cannot tell
 	unsettled bool   // it cannot be decoded
 }
 
@@ -81,7 +81,7 @@ var shapes = []shape{
 func gzipped(text string) string {
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
-	_, _ = io.WriteString(w, text) // a Buffer takes everything
+	_, _ = io.WriteString(w, text) // never fails for a Buffer
 	_ = w.Close()
 	return out.String()
 }
@@ -102,17 +102,16 @@ func utf16Text(text string) string {
 	return out.String()
 }
 
-// verdict is what the table says of an answer.
+// verdict is the required behaviour for an answer.
 type verdict struct {
 	kind     Kind
-	repeated bool // in a grant that may be repeated
-	notActed bool // the platform has not acted on the request: it may be repeated in every grant, and a refresh token is kept
+	repeated bool // the request is sent again, if its grant allows that
+	notActed bool // the platform did not process the request: it may be sent again with every grant, and a refresh token is kept
 }
 
 func anyOf(status int, wanted ...int) bool { return slices.Contains(wanted, status) }
 
-// oracle is the table of judgements, from the top; the first row that fits decides. refreshing says that the
-// answer is to a refresh.
+// oracle returns the required behaviour. The first matching row decides. refreshing says that the answer is to a refresh.
 func oracle(equinix, refreshing bool, status int, s shape) verdict {
 	found := verdict{kind: -1}
 	standard := map[string]Kind{
@@ -163,9 +162,9 @@ func oracle(equinix, refreshing bool, status int, s shape) verdict {
 	return found
 }
 
-// verdictOn is the oracle for a grant of platformsGrants. A token exchange is an RFC 8693 server's everywhere: Equinix's own
-// habits are those of its other endpoints, 409 means that the request was not acted on, and invalid_request means that the
-// identity token is not accepted (section 2.2.2).
+// verdictOn returns the required behaviour for a grant of platformsGrants. Every platform answers a token exchange as RFC 8693
+// says, because Equinix's own habits are those of its other endpoints. 409 means that the request was not processed, and
+// invalid_request means that the identity token is not accepted (section 2.2.2).
 func verdictOn(name string, status int, s shape) verdict {
 	exchanging := strings.HasSuffix(name, "exchange")
 	found := oracle(strings.HasPrefix(name, "Equinix") && !exchanging, strings.HasSuffix(name, "refresh"), status, s)
@@ -179,7 +178,7 @@ func verdictOn(name string, status int, s shape) verdict {
 	return found
 }
 
-// walk calls do for every answer of the table.
+// walk calls do for every combination of status and shape.
 func walk(statuses []int, do func(status int, s shape, answer http.HandlerFunc)) {
 	for _, status := range statuses {
 		for _, s := range shapes {
@@ -197,8 +196,8 @@ func walk(statuses []int, do func(status int, s shape, answer http.HandlerFunc))
 	}
 }
 
-// statusesFor are the statuses that are walked with a grant: all of them, or, with the grants of platforms whose answers
-// depart from RFC 6749 in nothing but names, those that the table names and some that it does not.
+// statusesFor returns the statuses to test with a grant: all of them or, for platforms whose answers differ from RFC 6749 only
+// in names, a selection.
 func statusesFor(name string) []int {
 	for _, ofAll := range []string{"Interxion", "Equinix", "Equinix, password", "CloudLX", "Equinix, refresh", "Equinix, exchange"} {
 		if name == ofAll {
@@ -218,7 +217,7 @@ func everyErrorStatus() (all []int) {
 	return all
 }
 
-// handled sends requests to a handler, without a network.
+// handled makes the client send its requests to a handler, without a network.
 func handled(c *Client, handler http.HandlerFunc) {
 	c.sender().transport.RegisterProtocol("http", answering(func(r *http.Request) (*http.Response, error) {
 		w := &recorded{header: http.Header{}}
@@ -258,8 +257,8 @@ var platformsGrants = map[string]func(*fakePlatform) Grant{
 	"OAuth2, exchange":  exchangeAtOAuth2,
 }
 
-// TestEveryAnswerIsJudgedByTheTable holds the kind of the error, the number of requests, the fate of the refresh token,
-// and what becomes of the credentials in this process.
+// TestEveryAnswerIsJudgedByTheTable tests the kind of the error, the number of requests, and whether this process sends the
+// refresh token and the credentials again.
 func TestEveryAnswerIsJudgedByTheTable(t *testing.T) {
 	for name, grantOf := range platformsGrants {
 		t.Run(name, func(t *testing.T) {
@@ -282,7 +281,7 @@ func TestEveryAnswerIsJudgedByTheTable(t *testing.T) {
 					})
 					var err error
 					var token Token
-					for range 2 { // the second time from memory
+					for range 2 { // the second answer comes from memory
 						token, err = c.Token(t.Context(), grant, 0)
 					}
 					requests := 1
@@ -317,7 +316,7 @@ func TestEveryAnswerIsJudgedByTheTable(t *testing.T) {
 	}
 }
 
-// failedOf is the failure of a request, or that which its fallback replaced.
+// failedOf returns the error of a request or, if the client fell back, the error that caused the fallback.
 func failedOf(fallback, err error) *Error {
 	for _, err := range []error{err, fallback} {
 		if failure, ok := err.(*Error); ok { //nolint:errorlint // Token wraps none
@@ -327,8 +326,8 @@ func failedOf(fallback, err error) *Error {
 	return nil
 }
 
-// TestEveryAnswerIsToldToOtherProcesses holds what another process does after an answer, which it knows from the cache
-// alone: it sends rejected credentials not at all, and a refresh token only if it was kept.
+// TestEveryAnswerIsToldToOtherProcesses tests what another process does, which knows the answer only from the cache. It does not
+// send rejected credentials. It sends a refresh token only if that was kept.
 func TestEveryAnswerIsToldToOtherProcesses(t *testing.T) {
 	for name, grantOf := range platformsGrants {
 		t.Run(name, func(t *testing.T) {
@@ -336,7 +335,7 @@ func TestEveryAnswerIsToldToOtherProcesses(t *testing.T) {
 			p := &fakePlatform{t: t, url: "http://127.0.0.1"}
 			grant, refreshing := grantOf(p), strings.HasSuffix(name, "refresh")
 			if strings.HasSuffix(name, "password") {
-				return // deriving its key takes too long; its answers are judged as all others
+				return // deriving its key takes too long; its answers are treated like all others
 			}
 			synctest.Test(t, func(t *testing.T) {
 				walk([]int{401, 403, 500, 503}, func(status int, s shape, answer http.HandlerFunc) {
@@ -347,7 +346,7 @@ func TestEveryAnswerIsToldToOtherProcesses(t *testing.T) {
 						handled(c, func(w http.ResponseWriter, r *http.Request) {
 							body, _ := io.ReadAll(r.Body)
 							if refreshing && !isRefresh(r.URL.Path, body) {
-								says(400, `{"error":"temporarily_unavailable"}`)(w, r) // no token that would hide what comes
+								says(400, `{"error":"temporarily_unavailable"}`)(w, r) // not a token, which would hide the next answer
 								return
 							}
 							sent[process]++
@@ -369,7 +368,7 @@ func TestEveryAnswerIsToldToOtherProcesses(t *testing.T) {
 	}
 }
 
-// TestAnswersOfRealServers are answers that platforms, gateways and proxies give, each for its kind.
+// TestAnswersOfRealServers tests the kind of the error for answers of real platforms, gateways and proxies.
 func TestAnswersOfRealServers(t *testing.T) {
 	token := grantsToken("t-1")
 	html := says(500, "<html></html>", "Content-Type: text/html")
@@ -435,7 +434,7 @@ func TestAnswersOfRealServers(t *testing.T) {
 	}
 }
 
-// A maintenance page costs no refresh token: this run ends with an error, and the next one uses the refresh token.
+// A maintenance page does not use up a refresh token. This run ends with an error, and the next run uses the refresh token.
 func TestAnOutageCostsNoRefreshToken(t *testing.T) { // S04
 	synctest.Test(t, func(t *testing.T) {
 		down, dir := says(503, `{"error":"maintenance"}`), t.TempDir()
@@ -451,7 +450,7 @@ func TestAnOutageCostsNoRefreshToken(t *testing.T) { // S04
 	})
 }
 
-// A moment in the place of a lifetime is none, and such a token is not kept for other processes.
+// A point in time in place of a lifetime does not count as a lifetime. Such a token is not stored for other processes.
 func TestAMomentIsNoLifetime(t *testing.T) {
 	dir := t.TempDir()
 	p := onLoopback(t, says(200, `{"access_token":"t-1","expires_in":1795650000}`), grantsToken("t-2"))

@@ -14,7 +14,7 @@ import (
 
 const benchAnswer = `{"access_token":"qwErtY8zyW1abcdefGHI","token_timeout":"3600","user_name":"john.doe@example.com","token_type":"Bearer"}`
 
-// benchPlatform is a server that grants every request, and a grant that asks it.
+// benchPlatform starts a server that answers every request with a token, and returns a grant for it.
 func benchPlatform(b *testing.B) Equinix {
 	b.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -24,7 +24,7 @@ func benchPlatform(b *testing.B) Equinix {
 	return Equinix{BaseURL: server.URL, GrantType: ClientCredentials, ClientID: "ABCDE12345", ClientSecret: NewSecret("FGHIJ67890")}
 }
 
-// BenchmarkSharedToken is what each block costs after the first that asks for the same token.
+// BenchmarkSharedToken measures a call for a token that is in memory.
 func BenchmarkSharedToken(b *testing.B) {
 	grant, client := benchPlatform(b), New(Options{})
 	for b.Loop() {
@@ -34,7 +34,7 @@ func BenchmarkSharedToken(b *testing.B) {
 	}
 }
 
-// BenchmarkExchange is one request and its answer on loopback.
+// BenchmarkExchange measures one request and its answer on loopback.
 func BenchmarkExchange(b *testing.B) {
 	grant := benchPlatform(b)
 	for b.Loop() {
@@ -44,7 +44,7 @@ func BenchmarkExchange(b *testing.B) {
 	}
 }
 
-// BenchmarkCall is building a request, and BenchmarkKey finding it among those that were sent.
+// BenchmarkCall measures building a request. BenchmarkKey measures computing its key.
 func BenchmarkCall(b *testing.B) {
 	secret := NewSecret("nykSBHIDynMHrwkGyXWzLFAXYbOVP3EKtk6pprOS")
 	for name, grant := range map[string]Grant{

@@ -25,7 +25,7 @@ import (
 	"time"
 )
 
-// opened returns the cache in dir, as a process that starts opens it.
+// opened opens the cache in dir, as a new process does.
 func opened(t testing.TB, dir string) *Cache {
 	t.Helper()
 	k, err := OpenCache(dir)
@@ -35,7 +35,7 @@ func opened(t testing.TB, dir string) *Cache {
 	return k
 }
 
-// another returns a client as one more process has it: with the cache in dir and an empty memory.
+// another returns a client like that of another process: with the cache in dir and an empty memory.
 func (p *fakePlatform) another(dir string) *Client {
 	return p.logging(dir, slog.DiscardHandler)
 }
@@ -53,13 +53,13 @@ func requestFor(t testing.TB, grant Grant) request {
 	return request
 }
 
-// entryOf is the path of a grant's entry.
+// entryOf returns the path of a grant's entry.
 func entryOf(t testing.TB, dir string, grant Grant) string {
 	t.Helper()
 	return (&Cache{dir}).path(requestFor(t, grant), entrySuffix)
 }
 
-// store puts a record where the next process finds it.
+// store writes a record to the cache.
 func store(t testing.TB, dir string, grant Grant, known record) {
 	t.Helper()
 	if err := opened(t, dir).save(requestFor(t, grant), known); err != nil {
@@ -67,7 +67,7 @@ func store(t testing.TB, dir string, grant Grant, known record) {
 	}
 }
 
-// tokenOf is a token that was obtained before now, and ends after it.
+// tokenOf returns a token that was obtained before ago and ends in after.
 func tokenOf(text string, before, after time.Duration, refreshToken string) Token {
 	now := time.Now().Round(0)
 	return Token{
@@ -92,7 +92,7 @@ func read(t testing.TB, path string) []byte {
 	return data
 }
 
-// filesIn are the names in a directory that end in suffix.
+// filesIn returns the names in a directory that end with suffix.
 func filesIn(t testing.TB, dir, suffix string) (names []string) {
 	t.Helper()
 	files, err := os.ReadDir(dir)
@@ -109,7 +109,7 @@ func filesIn(t testing.TB, dir, suffix string) (names []string) {
 
 // rotating is a platform that rotates refresh tokens, and counts how often one is used a second time.
 type rotating struct {
-	life   int  // of an access token, in seconds
+	life   int  // the lifetime of an access token, in seconds
 	steady bool // refresh tokens are not rotated
 
 	mu                      sync.Mutex
@@ -133,7 +133,7 @@ func (r *rotating) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 			return
 		case !unused:
 			r.reused++
-			clear(r.valid) // what the platform does then: nothing that came of it holds any more
+			clear(r.valid) // as real platforms do: a second use revokes all tokens of the family
 			rejects("invalid_grant")(w, request)
 			return
 		}
@@ -151,7 +151,7 @@ func (r *rotating) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	says(200, fmt.Sprintf(`{"access_token":"t-%d","expires_in":%d%s}`, r.issued, r.life, next))(w, request)
 }
 
-// count fails the test unless the platform saw so many full grants, refreshes, and refresh tokens twice.
+// count fails the test unless the platform has received these numbers of full grants, refreshes, and reused refresh tokens.
 func (r *rotating) count(t *testing.T, full, refreshed, reused int) {
 	t.Helper()
 	r.mu.Lock()
@@ -161,7 +161,7 @@ func (r *rotating) count(t *testing.T, full, refreshed, reused int) {
 	}
 }
 
-// notes keeps what is logged.
+// notes records log lines.
 type notes struct {
 	mu    sync.Mutex
 	lines []string
@@ -178,7 +178,7 @@ func (n *notes) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// with returns the lines that have all parts.
+// with returns the lines that contain all parts.
 func (n *notes) with(parts ...string) (found []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -274,7 +274,7 @@ func TestWhateverChangesTheRequestHasItsOwnEntry(t *testing.T) { // F10, F20, K1
 		}
 		for j, other := range grants {
 			if requestFor(t, owner).personal() != requestFor(t, other).personal() && j > 0 {
-				continue // each takes long, and one shows it
+				continue // key derivation takes long, and one such grant is enough
 			}
 			write(t, entryOf(t, dir, other), data)
 			found, why, _ := k.load(requestFor(t, other))
@@ -298,7 +298,7 @@ func TestProcessesShareARejectionForAMinute(t *testing.T) {
 			asked := 0
 			for _, err := range errs {
 				fault := failed(t, err)
-				// All but the one that asked say that they did not.
+				// All processes except the one that sent the request say that another process sent it.
 				if _, says, _ := strings.Cut(err.Error(), " (to another process; asked again after "); (says != "") == fault.CachedUntil.IsZero() {
 					t.Fatal(err)
 				}
@@ -372,7 +372,7 @@ func TestEntriesFromTheFutureAreMissed(t *testing.T) { // K15
 				t.Errorf("%q", token)
 			}
 		}
-		p.sent(1, "") // the wrong entry is replaced, and what replaces it counts
+		p.sent(1, "") // the wrong entry was replaced, and the new one is used
 		p.sent(0, "/refresh")
 
 		p, dir = inMemory(t, grantsToken("t-1")), t.TempDir()
@@ -392,7 +392,7 @@ func TestEntriesOfThePastAreMissed(t *testing.T) { // K15
 
 // Passwords.
 
-// Whoever leaves does not wait for the keys of others, and nothing is sent for it.
+// A caller that leaves does not wait for the key derivations of others, and nothing is sent for it.
 func TestACallerCanLeaveDuringKeyDerivation(t *testing.T) { // X03
 	p, dir := onLoopback(t, grantsToken("t-1")), t.TempDir()
 	grant := p.equinix(Password)
@@ -411,13 +411,13 @@ func TestACallerCanLeaveDuringKeyDerivation(t *testing.T) { // X03
 	if failed(t, err).Kind != Cancelled {
 		t.Error(err)
 	}
-	for c.waitedFor(requestFor(t, grant)) { // until what was begun has ended
+	for c.waitedFor(requestFor(t, grant)) { // until the flight has ended
 		<-time.After(time.Millisecond)
 	}
 	p.sent(0, "")
 }
 
-// waitedFor reports whether a flight of the request is under way.
+// waitedFor reports whether a flight of the request is in progress.
 func (c *Client) waitedFor(r request) bool {
 	c.flights.memory.mu.Lock()
 	defer c.flights.memory.mu.Unlock()
@@ -476,7 +476,7 @@ func TestPlantedEntriesAreMissed(t *testing.T) { // F09, F18
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			c, k := p.another(dir), opened(t, dir) // a later start would sweep some of them
+			c, k := p.another(dir), opened(t, dir) // opened now, because opening later would sweep some entries
 			write(t, entryOf(t, dir, grant), data)
 			if _, why, damaged := k.load(requestFor(t, grant)); damaged == (name == "another format") || !strings.Contains(name, "key") && damaged && !strings.Contains(why, "foreign") {
 				t.Errorf("missed because %s, damaged: %t", why, damaged)
@@ -531,7 +531,7 @@ func TestFilesRevealNothing(t *testing.T) { // F20
 	}
 }
 
-func TestEqualRecordsLookDifferent(t *testing.T) { // F20: neither key nor nonce is used twice
+func TestEqualRecordsLookDifferent(t *testing.T) { // F20: no pair of key and nonce is used twice
 	request, known := requestFor(t, (&fakePlatform{url: "http://127.0.0.1"}).interxion("")), record{Token: tokenOf("t-1", 0, time.Hour, "")}
 	seen := map[string]bool{}
 	for range 100 {
@@ -547,7 +547,7 @@ func TestEqualRecordsLookDifferent(t *testing.T) { // F20: neither key nor nonce
 	}
 }
 
-// The key itself depends on each secret, and on a password by way of argon2.
+// The key depends on each secret, and on a password through argon2.
 func TestOnlyTheSecretsMakeTheKey(t *testing.T) { // F20
 	p, salt := &fakePlatform{url: "http://127.0.0.1"}, make([]byte, saltSize)
 	secret, token, password := p.cloudLX(RefreshToken), p.cloudLX(RefreshToken), p.equinix(Password)
@@ -671,7 +671,7 @@ func TestSweep(t *testing.T) {
 	}
 	check()
 	locks[held]()
-	opened(t, dir) // as the next start
+	opened(t, dir) // as the next process
 	want[held] = ""
 	check()
 	k.sweep(now.Add(unknownLife + time.Hour))
@@ -680,7 +680,7 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// What is no entry stays in its place, so that its request can tell of it, but not for ever.
+// A file that is not a valid entry stays for a while, so that its request can report it. Then a sweep removes it.
 func TestWhatIsNoEntryIsSweptLater(t *testing.T) {
 	p, dir := &fakePlatform{url: "http://127.0.0.1"}, t.TempDir()
 	k, now := opened(t, dir), time.Now()
@@ -727,7 +727,7 @@ func TestALockHasOneHolderDuringSweeps(t *testing.T) {
 				if n := inside.Add(1); n > most.Load() {
 					most.Store(n)
 				}
-				for range 10 { // long enough for others to come
+				for range 10 { // long enough for others to try
 					_, _ = os.Lstat(dir)
 					runtime.Gosched()
 				}
@@ -744,7 +744,7 @@ func TestALockHasOneHolderDuringSweeps(t *testing.T) {
 	nothingOpen(t, dir)
 }
 
-// nothingOpen fails the test if this process has a file in dir open, where the system tells.
+// nothingOpen fails the test if this process has a file in dir open. Only Linux can tell.
 func nothingOpen(t *testing.T, dir string) {
 	t.Helper()
 	open, _ := os.ReadDir("/proc/self/fd")
@@ -771,7 +771,7 @@ func TestWaitForALockIsBounded(t *testing.T) { // K18, K20
 			synctest.Test(t, func(t *testing.T) {
 				platform, dir, logged, start := &rotating{life: 3600}, t.TempDir(), new(notes), time.Now()
 				p := inMemory(t, platform.ServeHTTP)
-				// The token at hand has run out, and it is time to use its refresh token.
+				// The stored token has ended, so its refresh token is used.
 				store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
 				release := lockFor(t, opened(t, dir), row.held(p))
 				token, err := p.logging(dir, logged.handler()).Token(t.Context(), row.grant(p), time.Minute)
@@ -879,7 +879,7 @@ func TestWhenToRefresh(t *testing.T) {
 			"it comes from the future, and lasts for now": {tokenOf("t-0", -time.Hour, 2*time.Hour, refreshToken), "access"},
 		} {
 			dir, before := t.TempDir(), len(p.seen(""))
-			c := p.another(dir) // a later start would sweep some of them
+			c := p.another(dir) // opened now, because opening later would sweep some entries
 			if _, due := requestFor(t, p.cloudLX(ClientCredentials)).successor(row.token); due != (row.want == "refresh") {
 				t.Errorf("%s: a refresh is due: %t", name, due)
 			}
@@ -900,7 +900,7 @@ func TestWhenToRefresh(t *testing.T) {
 
 func TestRefreshesFollowOneAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, steady := range []bool{false, true} { // K10: one that is not rotated stays in force
+		for _, steady := range []bool{false, true} { // K10: a refresh token that is not rotated stays valid
 			platform, dir := &rotating{life: 3600, steady: steady}, t.TempDir()
 			p := inMemory(t, platform.ServeHTTP)
 			store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
@@ -916,7 +916,7 @@ func TestRefreshesFollowOneAnother(t *testing.T) {
 	})
 }
 
-// A refresh token that is not rotated is its own successor, and must not wait for itself.
+// A refresh token that is not rotated is its own successor. It must not wait for its own lock.
 func TestARefreshTokenFollowsItself(t *testing.T) { // K10
 	synctest.Test(t, func(t *testing.T) {
 		platform, dir := &rotating{life: 3600, steady: true}, t.TempDir()
@@ -945,7 +945,7 @@ func TestALostRefreshCostsOneFullGrant(t *testing.T) { // S04, F11, K09
 						t.Errorf("%q, %v", token, errs[i])
 					}
 				}
-				token, err := p.another(dir).Token(t.Context(), p.cloudLX(RefreshToken), 0) // nor is it sent again for somebody else
+				token, err := p.another(dir).Token(t.Context(), p.cloudLX(RefreshToken), 0) // no other process sends it again
 				if err != nil || failed(t, token.Fallback).Kind != RefreshTokenRejected {
 					t.Errorf("%v, %v", err, token.Fallback)
 				}
@@ -956,7 +956,8 @@ func TestALostRefreshCostsOneFullGrant(t *testing.T) { // S04, F11, K09
 	}
 }
 
-// A mark that is read while its request is under way may be taken back: the refresh token was not rotated, or not used.
+// A mark that is read while its request is in progress may be removed later, because the refresh token was not rotated or not
+// used.
 func TestASpentMarkCountsWhenTheRequestHasEnded(t *testing.T) {
 	for name, first := range map[string]http.HandlerFunc{
 		"not rotated":       takes(10*time.Second, says(200, `{"access_token":"t-1","expires_in":1}`)),
@@ -992,7 +993,7 @@ func TestARefreshTokenKnownInTwoWaysIsSentOnce(t *testing.T) {
 			p := onLoopback(t, platform.ServeHTTP)
 			const rounds = 5
 			for round := range rounds {
-				// One entry knows it as its successor; some blocks were given it by the user.
+				// One entry has it as the successor of its refresh token; the user has given it to some blocks.
 				given := p.cloudLX(RefreshToken)
 				given.RefreshToken = NewSecret(fmt.Sprint("given-", round))
 				platform.mu.Lock()
@@ -1044,7 +1045,7 @@ func TestARefreshAndItsFallbackAtOnce(t *testing.T) {
 
 func TestARefreshTokenThatCannotBeMarkedIsNotUsed(t *testing.T) { // F12
 	p, dir, logged := onLoopback(t, counted()), t.TempDir(), new(notes)
-	if err := os.Mkdir(entryOf(t, dir, p.cloudLX(RefreshToken)), 0o700); err != nil { // nothing is renamed over a directory
+	if err := os.Mkdir(entryOf(t, dir, p.cloudLX(RefreshToken)), 0o700); err != nil { // a file cannot replace a directory
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(entryOf(t, dir, p.cloudLX(RefreshToken)), "file"), nil)
@@ -1067,7 +1068,7 @@ func TestWithoutTheLockNothingIsRefreshed(t *testing.T) { // K19
 	}
 	gets(t, p.another(dir), p.cloudLX(ClientCredentials), "t-1")
 	p.sent(0, "/refresh")
-	given := p.cloudLX(RefreshToken) // what the user gave is used all the same
+	given := p.cloudLX(RefreshToken) // a refresh token from the user is used all the same
 	if err := os.Mkdir((&Cache{dir}).path(requestFor(t, given), lockSuffix), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -1075,7 +1076,7 @@ func TestWithoutTheLockNothingIsRefreshed(t *testing.T) { // K19
 	p.sent(1, "/refresh")
 }
 
-// TestARefreshWithAWrongSecretIsOneLogin: the rejection of a refresh is one of the credentials, for other processes too.
+// A rejected secret in a refresh counts as a rejection of the credentials, for other processes too.
 func TestARefreshWithAWrongSecretIsOneLogin(t *testing.T) { // S04
 	synctest.Test(t, func(t *testing.T) {
 		p, dir := inMemory(t, rejects("invalid_client")), t.TempDir()
@@ -1089,7 +1090,7 @@ func TestARefreshWithAWrongSecretIsOneLogin(t *testing.T) { // S04
 	})
 }
 
-// TestWithoutTheLockNothingIsWritten: another process may be writing the entry.
+// Without the lock, nothing is written, because another process may be writing the entry.
 func TestWithoutTheLockNothingIsWritten(t *testing.T) { // K19
 	for name, grantOf := range map[string]func(*fakePlatform) Grant{"request": cloudLX, "refresh": refreshAtCloudLX} {
 		t.Run(name, func(t *testing.T) {
@@ -1103,7 +1104,7 @@ func TestWithoutTheLockNothingIsWritten(t *testing.T) { // K19
 	}
 }
 
-// TestAnAutomaticRefreshNeedsItsOwnLock: without it, another process may be sending the same refresh token.
+// Without the refresh's own lock, another process may be sending the same refresh token.
 func TestAnAutomaticRefreshNeedsItsOwnLock(t *testing.T) { // K19
 	p, dir := onLoopback(t, counted()), t.TempDir()
 	store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
@@ -1112,7 +1113,7 @@ func TestAnAutomaticRefreshNeedsItsOwnLock(t *testing.T) { // K19
 	p.sent(0, "/refresh")
 }
 
-// What is logged.
+// Logs.
 
 func TestLogsSayWhereTokensComeFrom(t *testing.T) { // H21
 	synctest.Test(t, func(t *testing.T) {
@@ -1142,11 +1143,11 @@ func TestLogsSayWhereTokensComeFrom(t *testing.T) { // H21
 	})
 }
 
-// Whoever looks at the log learns that somebody has been at the cache, once a request, and of nothing that is usual.
+// The log has one warning per request if an entry was manipulated, and no warning for a normal miss.
 func TestAChangedEntryIsAWarning(t *testing.T) { // F01, F02, F18
 	for name, row := range map[string]struct {
 		grant func(*fakePlatform) Grant
-		put   func(whole []byte) []byte // nil: nothing is there
+		put   func(whole []byte) []byte // nil: there is no entry
 		want  int
 	}{
 		"missing":          {(*fakePlatform).anInterxion, nil, 0},
@@ -1175,7 +1176,7 @@ func TestAChangedEntryIsAWarning(t *testing.T) { // F01, F02, F18
 				want = "t-0"
 			}
 			gets(t, p.logging(dir, logged.handler()), grant, want)
-			gets(t, p.logging(dir, logged.handler()), grant, want) // what was there is replaced
+			gets(t, p.logging(dir, logged.handler()), grant, want) // the entry was replaced
 			if lines := logged.with("level=WARN"); len(lines) != row.want {
 				t.Errorf("warnings: %q, want %d", lines, row.want)
 			}
@@ -1206,7 +1207,7 @@ func TestADirectoryThatGoesAway(t *testing.T) { // F17
 	gets(t, p.another(dir), p.interxion("c"), "t-3")
 }
 
-// BenchmarkHitFromDisk is what the first block of a process waits for a token that another process has left.
+// BenchmarkHitFromDisk measures the first call of a process for a token that another process has stored.
 func BenchmarkHitFromDisk(b *testing.B) {
 	p := &fakePlatform{url: "http://127.0.0.1"}
 	for name, grant := range map[string]Grant{"client secret": p.interxion(""), "password": p.equinix(Password)} {
@@ -1222,7 +1223,7 @@ func BenchmarkHitFromDisk(b *testing.B) {
 	}
 }
 
-// serve starts a server on the loopback network, and returns its URL.
+// serve starts a server on loopback and returns its URL.
 func serve(t *testing.T, handler http.Handler) string {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -1230,8 +1231,8 @@ func serve(t *testing.T, handler http.Handler) string {
 	return server.URL
 }
 
-// While a refresh is under way, and after one that was throttled, the last token is still there, which may do for others.
-// One that has ended is kept for its refresh token, which is tried instead of the one that was given.
+// During a refresh, and after a throttled one, the last token stays in the cache, because it may last long enough for others. A
+// token that has ended is kept for its refresh token, which is used instead of the given one.
 func TestAThrottledRefreshLosesNothing(t *testing.T) {
 	for next, left := range map[string]time.Duration{"": time.Minute, "next": -time.Second} {
 		synctest.Test(t, func(t *testing.T) {
@@ -1257,7 +1258,7 @@ func TestAThrottledRefreshLosesNothing(t *testing.T) {
 	}
 }
 
-// Credentials that a refresh has shown to be wrong are not sent in a login too.
+// Credentials that were rejected in a refresh are not sent again in a login.
 func TestASecretRejectedInARefreshIsNotSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, dir := inMemory(t, says(401, `{"error":"invalid_client"}`)), t.TempDir()
@@ -1269,7 +1270,7 @@ func TestASecretRejectedInARefreshIsNotSentAgain(t *testing.T) {
 	})
 }
 
-// A process that was told of a rejection asks by itself when it said that it would.
+// A process that read a rejection from the cache sends its own request after the time in the error.
 func TestARejectionFromTheCacheHoldsForAsLongAsItSays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, dir := inMemory(t, rejects("invalid_client"), grantsToken("t-1")), t.TempDir()
@@ -1281,7 +1282,7 @@ func TestARejectionFromTheCacheHoldsForAsLongAsItSays(t *testing.T) {
 	})
 }
 
-// A refresh token that is marked as spent is not sent where the lock cannot be had either.
+// A refresh token that is marked as spent is not sent, even if the lock cannot be obtained.
 func TestASpentMarkHoldsWithoutTheLock(t *testing.T) {
 	platform, dir := &rotating{life: 3600}, t.TempDir()
 	p := onLoopback(t, platform.ServeHTTP)
@@ -1290,14 +1291,14 @@ func TestASpentMarkHoldsWithoutTheLock(t *testing.T) {
 	store(t, dir, given, record{Token: tokenOf("t-1", time.Hour, -time.Second, ""), Spent: true})
 	lock := (&Cache{dir}).path(requestFor(t, given), lockSuffix)
 	must(t, os.Remove(lock))
-	must(t, os.Mkdir(lock, 0o700)) // as on a disk that can be read only
+	must(t, os.Mkdir(lock, 0o700)) // so that the lock cannot be opened, as on a read-only disk
 	if _, err := ask(t, p.another(dir), given); err != nil {
 		t.Error(err)
 	}
 	platform.count(t, 1, 1, 0)
 }
 
-// A refresh that nobody has asked for, and that the platform does not offer, costs no block its token.
+// If the platform does not support refreshes, an automatic refresh fails, and the client obtains a new token instead.
 func TestADeclinedRefreshFallsBack(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"unauthorized_client":    rejects("unauthorized_client"),
@@ -1323,7 +1324,7 @@ func TestADeclinedRefreshFallsBack(t *testing.T) {
 	}
 }
 
-// CloudLX ends the old access token with the refresh, so none is refreshed that was handed out and still lasts.
+// CloudLX revokes the old access token in a refresh. So a token that is in use and still valid is not refreshed.
 func TestARefreshDoesNotEndATokenInUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := inMemory(t, grantsToken("t-1", `,"refresh_token":"`+refreshToken+`"`))
@@ -1346,7 +1347,7 @@ func TestARefreshDoesNotEndATokenInUse(t *testing.T) {
 	})
 }
 
-// stuckLog is a log whose reader has stopped.
+// stuckLog is a log handler that blocks, as if its reader had stopped.
 type stuckLog struct {
 	slog.Handler
 	until chan struct{}
@@ -1381,6 +1382,6 @@ func TestAStuckLogBlocksNoCaller(t *testing.T) {
 			t.Error("the caller waits for the log after Ctrl-C")
 		}
 		close(until)
-		synctest.Wait() // for what the flight still does in the directory
+		synctest.Wait() // for the flight's remaining work in the directory
 	})
 }

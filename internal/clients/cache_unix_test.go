@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hostile are what somebody may have put where a file of the cache belongs.
+// hostile are objects that an attacker may put in place of a file of the cache.
 var hostile = map[string]func(t *testing.T, path string){
 	"F04 a link to a victim": func(t *testing.T, path string) { must(t, os.Symlink(victim(t, path), path)) },
 	"F04 a link to nowhere":  func(t *testing.T, path string) { must(t, os.Symlink(path+"-nowhere", path)) },
@@ -45,7 +45,7 @@ var hostile = map[string]func(t *testing.T, path string){
 		socket, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 		must(t, err)
 		t.Cleanup(func() { _ = unix.Close(socket) })
-		t.Chdir(filepath.Dir(path)) // the names of sockets are short
+		t.Chdir(filepath.Dir(path)) // the path of a socket must be short
 		must(t, unix.Bind(socket, &unix.SockaddrUnix{Name: filepath.Base(path)}))
 	},
 }
@@ -87,11 +87,11 @@ func TestHostileFiles(t *testing.T) { // F04, F05, F07, F19
 				}
 				changed := len(logged.with("level=WARN", "something else has changed it"))
 				requests, warnings := len(p.seen("")), len(logged.with("level=WARN"))-changed
-				if requests+warnings != 1 && (requests != 2 || warnings != 2) { // shared without a word, or neither
+				if requests+warnings != 1 && (requests != 2 || warnings != 2) { // shared without a warning, or not shared with two
 					t.Errorf("%d requests, warnings: %q", requests, logged.with("level=WARN"))
 				}
 				unreadable := strings.Contains(name, "mode 000") && os.Geteuid() != 0
-				if suffix == entrySuffix && !unreadable && changed != requests || suffix != entrySuffix && changed != 0 { // once for each process that meets it
+				if suffix == entrySuffix && !unreadable && changed != requests || suffix != entrySuffix && changed != 0 { // one warning for each process that reads the entry
 					t.Errorf("%d requests, warnings: %q", requests, logged.with("level=WARN"))
 				}
 				for _, secret := range []string{dir, clientSecret, "client-1"} {
@@ -103,7 +103,7 @@ func TestHostileFiles(t *testing.T) { // F04, F05, F07, F19
 				if requests == 1 && (err != nil || after.Mode() != 0o600 || suffix == entrySuffix && os.SameFile(before, after)) {
 					t.Errorf("the entry: %v, %v", after, err)
 				}
-				opened(t, dir) // a sweep does not hang either
+				opened(t, dir) // a sweep does not block either
 				nothingOpen(t, dir)
 			})
 		}
@@ -116,7 +116,7 @@ func TestWhatCannotBeReadIsNotSwept(t *testing.T) {
 	store(t, dir, p.interxion(""), record{Spent: true})
 	lockFor(t, opened(t, dir), p.interxion(""))()
 	must(t, os.Rename(path, elsewhere))
-	must(t, os.Symlink(elsewhere, path)) // an error that even root gets
+	must(t, os.Symlink(elsewhere, path)) // causes an error even for root
 	if _, why, damaged := opened(t, dir).load(requestFor(t, p.interxion(""))); !strings.Contains(why, "not a regular file") || !damaged {
 		t.Errorf("a link was followed: %q", why)
 	}
@@ -129,7 +129,7 @@ func TestWhatCannotBeReadIsNotSwept(t *testing.T) {
 
 func TestDirectories(t *testing.T) { // F06
 	for name, row := range map[string]struct {
-		prepare func(t *testing.T, dir string) string // returns the name to open
+		prepare func(t *testing.T, dir string) string // returns the directory to open
 		refusal string
 	}{
 		"its owner's alone": {func(_ *testing.T, dir string) string { return dir }, ""},

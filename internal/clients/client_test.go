@@ -20,14 +20,14 @@ import (
 	"time"
 )
 
-// ask is Client.Token for tests that look at the token's text and the error alone.
+// ask calls Client.Token, and returns the token's text and the error.
 func ask(t *testing.T, c *Client, grant Grant) (string, error) {
 	t.Helper()
 	token, err := c.Token(t.Context(), grant, 0)
 	return token.AccessToken.Reveal(), err
 }
 
-// gets fails the test unless it gets that token.
+// gets fails the test unless the client returns the token want.
 func gets(t *testing.T, c *Client, grant Grant, want string) {
 	t.Helper()
 	if token, err := ask(t, c, grant); err != nil || token != want {
@@ -35,7 +35,7 @@ func gets(t *testing.T, c *Client, grant Grant, want string) {
 	}
 }
 
-// together asks n times at once.
+// together calls ask n times at the same time.
 func together(n int, ask func(i int) (string, error)) (tokens []string, errs []error) {
 	tokens, errs = make([]string, n), make([]error, n)
 	var all sync.WaitGroup
@@ -46,10 +46,10 @@ func together(n int, ask func(i int) (string, error)) (tokens []string, errs []e
 	return tokens, errs
 }
 
-// pass lets virtual time pass.
+// pass waits in virtual time.
 func pass(d time.Duration) { <-time.After(d) }
 
-// counted grants another token each time.
+// counted answers each request with another token.
 func counted() http.HandlerFunc {
 	var n atomic.Int32
 	return func(w http.ResponseWriter, r *http.Request) { grantsToken(fmt.Sprint("t-", n.Add(1)))(w, r) }
@@ -127,7 +127,7 @@ func TestMinValidityDecides(t *testing.T) { // K14
 				t.Errorf("%q, %v; want %q", token.AccessToken.Reveal(), err, row.want)
 			}
 		}
-		pass(361 * time.Second) // a tenth of its lifetime: it is no longer new
+		pass(361 * time.Second) // more than a tenth of its lifetime: the token is no longer new
 		for range 2 {
 			if token, err := c.Token(t.Context(), p.interxion(""), 2*time.Hour); err != nil || token.AccessToken.Reveal() != "t-3" {
 				t.Errorf("%q, %v; want a new token, although it lasts for less", token.AccessToken.Reveal(), err)
@@ -162,7 +162,7 @@ func TestTokenLasts(t *testing.T) {
 	}
 }
 
-func TestWallClockDecides(t *testing.T) { // K16: while a machine sleeps, the monotonic clock stands still
+func TestWallClockDecides(t *testing.T) { // K16: while a machine sleeps, the monotonic clock stops
 	p := onLoopback(t, grantsToken("t-1"))
 	token, err := p.client(Options{}).Token(t.Context(), p.interxion(""), 0)
 	if err != nil {
@@ -216,7 +216,7 @@ func TestFlightEndsWithItsLastCaller(t *testing.T) { // K04
 			failed(t, err)
 			return "", err
 		})
-		together(10, func(i int) (string, error) { // others share the next one, whenever they come
+		together(10, func(i int) (string, error) { // later callers share the next flight
 			pass(time.Duration(i) * time.Millisecond)
 			gets(t, c, p.interxion(""), "t-2")
 			return "", nil
@@ -290,7 +290,7 @@ func TestInterruptEndsEveryWait(t *testing.T) { // X08
 					go func() { _, _ = ask(t, c, p.interxion("")) }()
 					synctest.Wait()
 				}
-				for range 2 { // the second time nothing is even begun
+				for range 2 { // the second call starts nothing
 					_, err := ask(t, c, row.grant(p))
 					if fault := failed(t, err); fault.Kind != Cancelled || time.Since(start) != 2*time.Second {
 						t.Errorf("%v after %s", err, time.Since(start))
@@ -323,7 +323,7 @@ func TestInterruptHandsNoTurnOn(t *testing.T) { // X08
 	})
 }
 
-// underWay is how many requests are being sent, or wait for something.
+// underWay returns the number of requests in progress, including those that wait.
 func (c *Client) underWay() (n int) {
 	c.flights.memory.mu.Lock()
 	defer c.flights.memory.mu.Unlock()
@@ -369,15 +369,15 @@ func TestFlightThatEndsLateDisturbsNoOther(t *testing.T) { // K04
 		c := New(Options{})
 		c.sender().transport.RegisterProtocol("http", answering(func(*http.Request) (*http.Response, error) {
 			sent++
-			<-release[sent-1]                                 // whatever becomes of the caller
-			return answered(200, `{"access_token":"t"}`), nil // of unknown lifetime: for those alone who wait
+			<-release[sent-1]                                 // ignores the end of the caller
+			return answered(200, `{"access_token":"t"}`), nil // of unknown lifetime: only for the callers that wait
 		}))
 		p := &fakePlatform{t: t, url: "http://127.0.0.1"}
 		ctx, leave := context.WithTimeout(t.Context(), time.Second)
 		defer leave()
 		_, err := c.Token(ctx, p.interxion(""), 0)
 		failed(t, err)
-		for i := range 2 { // the second comes after the first flight has ended
+		for i := range 2 { // the second caller comes after the first flight has ended
 			go func() { gets(t, c, p.interxion(""), "t") }()
 			synctest.Wait()
 			close(release[i])
@@ -400,12 +400,12 @@ func TestMemoryAnswersAfterAnInterrupt(t *testing.T) { // X08
 func TestThousandCancelledCallsLeaveNothing(t *testing.T) { // X10, K22
 	p := onLoopback(t, grantsToken("t-1"), hangs)
 	c := p.client(Options{})
-	gets(t, c, p.interxion("first"), "t-1") // so that the others need not take turns
+	gets(t, c, p.interxion("first"), "t-1") // proves the credentials, so that the others need not wait for each other
 	before := descriptors()
 	for round := range 20 {
 		ctx, cancel := context.WithCancel(t.Context())
 		seen := len(p.seen(""))
-		go func() { // some of the requests have come, others have not
+		go func() { // cancel when some requests have arrived and others have not
 			for len(p.seen("")) < seen+25 {
 				<-time.After(time.Millisecond)
 			}
@@ -429,7 +429,7 @@ func TestThousandCancelledCallsLeaveNothing(t *testing.T) { // X10, K22
 	}
 }
 
-// descriptors counts the open ones, where the system tells.
+// descriptors counts the open file descriptors; 0: unknown on this system.
 func descriptors() int {
 	open, _ := os.ReadDir("/proc/self/fd")
 	return len(open)
@@ -478,7 +478,7 @@ func TestSecretThatIsChangedMeanwhile(t *testing.T) {
 		_, err := ask(t, c, p.interxion(scope))
 		failed(t, err)
 	}
-	gets(t, c, p.interxion("a"), "t-1") // what is at hand is still good
+	gets(t, c, p.interxion("a"), "t-1") // the token in memory is still used
 	p.sent(2, "")
 }
 
@@ -553,7 +553,7 @@ func TestWaitForTheTurnIsBounded(t *testing.T) { // S14, T04
 		}
 		pass(failureShared)
 		recovered.Store(true)
-		for i := range 10 { // what befell the others is no judgement on them
+		for i := range 10 { // the waiting requests were not rejected, so they can be sent later
 			gets(t, c, p.interxion(fmt.Sprint(i)), "t-1")
 		}
 	})
@@ -603,8 +603,8 @@ func TestRejectedRefreshTokenFallsBack(t *testing.T) { // S04
 	})
 }
 
-// TestRefreshTokenThatIsStillGoodIsKept is about failures that are no judgement on it: the fallback would spend nothing, but
-// the warning that goes with it would be wrong.
+// TestRefreshTokenThatIsStillGoodIsKept tests failures that say nothing about the refresh token. Then there is no fallback,
+// because its warning would be wrong.
 func TestRefreshTokenThatIsStillGoodIsKept(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"S01 invalid_client": rejects("invalid_client"), "S17 501": says(501, htmlPage), "S17 511": says(511, htmlPage),
@@ -626,7 +626,7 @@ func refreshAtEquinix(p *fakePlatform) Grant { return p.equinix(RefreshToken) }
 func refreshAtCloudLX(p *fakePlatform) Grant { return p.cloudLX(RefreshToken) }
 func refreshAtOAuth2(p *fakePlatform) Grant  { return p.oauth2(RefreshToken) }
 
-// TestUnknownOutcomeIsNeverRepeated is about every fault after which the platform may have seen a login or a refresh.
+// TestUnknownOutcomeIsNeverRepeated tests every fault after which the platform may have processed a login or a refresh.
 func TestUnknownOutcomeIsNeverRepeated(t *testing.T) { // T11, T12
 	faults := map[string]http.HandlerFunc{
 		"T04 silence":               hangs,
@@ -659,7 +659,7 @@ func TestUnknownOutcomeIsNeverRepeated(t *testing.T) { // T11, T12
 							t.Fatalf("no fallback: %v", err)
 						}
 						failed(t, token.Fallback)
-						pass(2 * time.Hour) // the token runs out
+						pass(2 * time.Hour) // the token ends
 					}
 					p.sent(1, "/refresh")
 					p.sent(4, "")
@@ -677,7 +677,7 @@ func TestUnknownOutcomeIsNeverRepeated(t *testing.T) { // T11, T12
 	}
 }
 
-// TestRefusedForNowIsRepeated is about answers after which the platform has not acted on the request.
+// TestRefusedForNowIsRepeated tests answers that say that the platform has not processed the request.
 func TestRefusedForNowIsRepeated(t *testing.T) {
 	for _, status := range []int{408, 429, 503} {
 		for _, grant := range []func(*fakePlatform) Grant{password, refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI} {
@@ -721,7 +721,7 @@ func TestRequestThatWaitedInVainIsStillSent(t *testing.T) { // X07
 	synctest.Test(t, func(t *testing.T) {
 		p := inMemory(t, takes(10*time.Second, grantsToken("t-1")))
 		c := p.client(Options{})
-		go func() { _, _ = ask(t, c, p.cloudLX(ClientCredentials)) }() // has the turn
+		go func() { _, _ = ask(t, c, p.cloudLX(ClientCredentials)) }() // holds the gate
 		synctest.Wait()
 		ctx, leave := context.WithTimeout(t.Context(), time.Second)
 		defer leave()
@@ -740,7 +740,7 @@ func TestRequestThatWaitedInVainIsStillSent(t *testing.T) { // X07
 func TestRequestThatWasBrokenOffIsNotRepeated(t *testing.T) { // K04, X07
 	for _, row := range []struct {
 		name          string
-		proven, grant func(*fakePlatform) Grant // the former is accepted first, so that no turn is waited for
+		proven, grant func(*fakePlatform) Grant // proven is accepted first, so that grant need not wait at the gate
 		fallsBack     bool
 	}{
 		{"Equinix refresh", equinix, refreshAtEquinix, true},
@@ -843,7 +843,7 @@ func answered(status int, body string) *http.Response {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
 }
 
-// TestMemoryOfManyRequests: requests come from the configuration, so each is remembered, and takes little.
+// TestMemoryOfManyRequests tests that a request takes little memory, because the client keeps every request of a configuration.
 func TestMemoryOfManyRequests(t *testing.T) { // K27
 	synctest.Test(t, func(t *testing.T) {
 		const many = 10_000
@@ -892,7 +892,7 @@ func TestADiscardedTokenIsReplacedOnce(t *testing.T) {
 		grant := p.interxion("")
 		refused, err := c.Token(t.Context(), grant, 0)
 		must(t, err)
-		tokens, errs := together(100, func(int) (string, error) { // as many requests that the API has refused
+		tokens, errs := together(100, func(int) (string, error) { // a hundred callers whose token the API has refused
 			c.Discard(grant, refused)
 			return ask(t, c, grant)
 		})
@@ -901,7 +901,7 @@ func TestADiscardedTokenIsReplacedOnce(t *testing.T) {
 				t.Fatalf("%q, %v; want t-2", tokens[i], errs[i])
 			}
 		}
-		c.Discard(grant, refused) // it is replaced already
+		c.Discard(grant, refused) // has no effect, because the token was replaced already
 		gets(t, c, grant, "t-2")
 		p.sent(2, "")
 	})
@@ -921,7 +921,7 @@ func TestADiscardedTokenIsNotReturnedAgain(t *testing.T) {
 			must(t, err)
 			c.Discard(grant, refused)
 			gets(t, p.another(dir), grant, "t-2")
-			gets(t, c, grant, "t-2") // what another process has left
+			gets(t, c, grant, "t-2") // the token that another process has stored
 			sent := len(p.seen(""))
 			gets(t, c, p.cloudLX(ClientCredentials), "t-2")
 			if more := len(p.seen("")) - sent; name == "fallen back" && more != 0 {
@@ -938,11 +938,11 @@ func TestADiscardedTokenIsNotTakenFromTheCache(t *testing.T) {
 	refused, err := c.Token(t.Context(), grant, 0)
 	must(t, err)
 	release := lockFor(t, opened(t, dir), grant)
-	c.Discard(grant, refused) // waits for nobody
+	c.Discard(grant, refused) // does not wait for the lock
 	release()
-	gets(t, p.another(dir), grant, "t-1") // whoever held the lock was to replace it
+	gets(t, p.another(dir), grant, "t-1") // the entry was not changed, because another process held the lock
 	c.Discard(grant, refused)
-	gets(t, p.another(dir), grant, "t-2") // by a refresh: the refresh token was not refused
+	gets(t, p.another(dir), grant, "t-2") // a refresh, because the refresh token was not refused
 	platform.count(t, 1, 1, 0)
 	c.Discard(grant, refused)
 	gets(t, p.another(dir), grant, "t-2")
@@ -965,10 +965,10 @@ func TestPanicBecomesAnError(t *testing.T) { // H07
 		t.Error(err)
 	}
 	panics = false
-	gets(t, c, p.interxion(""), "t-1") // neither the failure nor the turn is kept
+	gets(t, c, p.interxion(""), "t-1") // neither the failure nor the gate is kept
 }
 
-func TestSecretsTravelInBodyAndBasicAlone(t *testing.T) { // H19; the platform looks at the rest of the request
+func TestSecretsAreOnlyInBodyAndBasic(t *testing.T) { // H19; the fake platform checks the rest of the request
 	for _, grant := range []func(*fakePlatform) Grant{interxion, equinix, password, cloudLX, digitalRealty, megaport, ixAPI, refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI, oauth2, refreshAtOAuth2} {
 		var agent string
 		p := onLoopback(t, func(w http.ResponseWriter, r *http.Request) {
@@ -998,13 +998,13 @@ func TestEachErrorIsScrubbedOfItsOwnSecrets(t *testing.T) { // H24
 	}
 }
 
-// A refresh that was given up before it was sent is sent when it is asked for again, even at that moment.
+// A refresh that was cancelled before it was sent is sent for the next caller, even if that caller comes at the same moment.
 func TestARefreshGivenUpUnsentIsNotSpent(t *testing.T) {
 	for range 100 {
 		synctest.Test(t, func(t *testing.T) {
 			p := inMemory(t, takes(10*time.Second, grantsToken("t-1")))
 			c := p.client(Options{})
-			go func() { _, _ = ask(t, c, p.cloudLX(ClientCredentials)) }() // the first to use these credentials holds the door
+			go func() { _, _ = ask(t, c, p.cloudLX(ClientCredentials)) }() // the first request with these credentials holds the gate
 			pass(time.Second)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
@@ -1017,7 +1017,7 @@ func TestARefreshGivenUpUnsentIsNotSpent(t *testing.T) {
 	}
 }
 
-// M18: what a platform has just granted is all that it grants; nobody asks again for more.
+// M18: if a platform grants less than min_validity, the client does not ask again for a longer token.
 func TestAShortTokenIsAskedForOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := inMemory(t, takes(time.Second, grantsToken("t-1")))
@@ -1033,7 +1033,7 @@ func TestAShortTokenIsAskedForOnce(t *testing.T) {
 	})
 }
 
-// fly puts a flight under way, and returns what lands it with a token.
+// fly starts a flight, and returns the function that ends it with a token.
 func fly(c *Client, r request) (*flight, func(Token)) {
 	e := c.flights.memory.entry(r)
 	f := &flight{done: make(chan struct{}), cancel: func() {}, began: time.Now().Round(0), waiting: 1}
@@ -1044,12 +1044,12 @@ func fly(c *Client, r request) (*flight, func(Token)) {
 func (c *Client) gate() *gate     { return c.exchange.next.next.next }
 func (c *Client) sender() *sender { return c.gate().next }
 
-// Who joins the flight of one that was content with what the cache had gets what it asked for itself.
+// A caller joins a flight that returns a token from the cache. It gets a token with its own min_validity.
 func TestWhoJoinsAFlightGetsItsOwnMinValidity(t *testing.T) {
 	for _, row := range []struct {
-		obtained time.Duration // since the flight began
+		obtained time.Duration // relative to the start of the flight
 		want     string
-	}{{-50 * time.Minute, "fresh"}, {0, "short"}} { // what was granted in the flight is all that is granted
+	}{{-50 * time.Minute, "fresh"}, {0, "short"}} { // a token that was obtained in the flight is not replaced: the platform grants no more
 		synctest.Test(t, func(t *testing.T) {
 			p := inMemory(t, grantsToken("fresh"))
 			c := p.client(Options{})
@@ -1068,7 +1068,7 @@ func TestWhoJoinsAFlightGetsItsOwnMinValidity(t *testing.T) {
 	}
 }
 
-// A token that came although nobody waited for it any more is not lost, and neither is its refresh token.
+// A token that arrives after its callers have left is kept, together with its refresh token.
 func TestATokenThatCameTooLateIsUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := inMemory(t, grantsToken("other"))
@@ -1088,8 +1088,8 @@ func TestATokenThatCameTooLateIsUsed(t *testing.T) {
 	})
 }
 
-// No token of five minutes meets a min_validity of five minutes. A thousand blocks that are opened one after the other
-// within a minute cause two requests, not a thousand. A token that has once met min_validity is replaced as ever.
+// A token that lasts five minutes never meets a min_validity of five minutes. A thousand blocks that are opened one after the
+// other within a minute cause two requests, not a thousand. A token that has met min_validity once is replaced as usual.
 func TestATokenThatNeverMeetsMinValidityIsSharedWhileItIsNew(t *testing.T) { // K25
 	synctest.Test(t, func(t *testing.T) {
 		for _, row := range []struct {

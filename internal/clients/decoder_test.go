@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// TestErrorBodies covers the shapes in which platforms, gateways and frameworks say what went wrong.
+// TestErrorBodies tests the shapes of the errors of platforms, gateways and frameworks.
 func TestErrorBodies(t *testing.T) {
 	said := reply{code: "S1006", description: "Login Failure"}
 	tests := []struct {
@@ -104,7 +104,7 @@ func TestRetryAfter(t *testing.T) { // S13
 	}
 }
 
-// TestHostileAnswersTakeLittleMemory bounds what the largest answers make the process take from the system.
+// TestHostileAnswersTakeLittleMemory limits the memory that the process takes from the system for the largest answers.
 func TestHostileAnswersTakeLittleMemory(t *testing.T) {
 	request := request{secrets: []Secret{NewSecret(canary)}}
 	fill := func(before, part, after string) []byte {
@@ -122,7 +122,7 @@ func TestHostileAnswersTakeLittleMemory(t *testing.T) {
 	} {
 		debug.FreeOSMemory()
 		before := taken()
-		_, _ = readToken(answer{Response: &http.Response{Header: http.Header{}}, body: body, sent: time.Now()}, habits{}) // whether it is a token is tested elsewhere
+		_, _ = readToken(answer{Response: &http.Response{Header: http.Header{}}, body: body, sent: time.Now()}, habits{}) // other tests check the result
 		request.describe(&Error{}, readReply(body, 400), answer{Response: &http.Response{Header: http.Header{}}, body: body}, nil)
 		const limit = 16 << 20
 		if more := taken() - before; more > limit {

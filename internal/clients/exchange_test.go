@@ -29,7 +29,7 @@ const idSignature = "c2lnbmF0dXJlLW9mLXRoZS1pZGVudGl0eS10b2tlbg"
 // bearer is the token with which a job asks GitHub for an identity token. No error may show it either.
 const bearer = "Q7XJ-OF-A-JOB-5KZV"
 
-// idToken returns an identity token with the claims, of which nil leaves one out.
+// idToken returns an identity token with changed claims. nil removes a claim.
 func idToken(t testing.TB, change map[string]any) Secret {
 	t.Helper()
 	claims := map[string]any{"iss": "https://issuer.example", "aud": "lab", "sub": "job-1", "exp": time.Now().Add(5 * time.Minute).Unix()}
@@ -56,15 +56,15 @@ func exchangeAtOAuth2(p *fakePlatform) Grant {
 	return OAuth2{TokenURL: p.url + "/token", GrantType: TokenExchange, Format: FormBody, Identity: IdentitySource{Token: idToken(p.t, nil)}}
 }
 
-// variables is an environment that tests change.
+// variables is an environment that a test can change.
 type variables map[string]string
 
 func (v variables) get(name string) string { return v[name] }
 
-// TestIdentityTokensOfEachSource holds that each exchange reads its source anew, and sends what is there without the blanks
-// around it.
+// TestIdentityTokensOfEachSource tests that each exchange reads its source again, and sends the value without surrounding
+// blanks.
 func TestIdentityTokensOfEachSource(t *testing.T) {
-	short := says(200, `{"access_token":"t-1","expires_in":0}`) // each call needs a token of its own
+	short := says(200, `{"access_token":"t-1","expires_in":0}`) // so that each call needs a new token
 	first, second := idToken(t, map[string]any{"jti": "1"}), idToken(t, map[string]any{"jti": "2"})
 	dir, environment := t.TempDir(), variables{}
 	file, link := filepath.Join(dir, "token"), filepath.Join(dir, "link")
@@ -102,8 +102,8 @@ func TestIdentityTokensOfEachSource(t *testing.T) {
 	}
 }
 
-// TestAnIdentityTokenThatCannotBeUsedIsNotSent walks what is wrong with a source. The error says what; nothing is sent, and
-// nothing is remembered: the next call reads again, so the failure may pass.
+// TestAnIdentityTokenThatCannotBeUsedIsNotSent tests wrong sources. The error says what is wrong. Nothing is sent, and nothing
+// is kept: the next call reads the source again, so the failure may pass.
 func TestAnIdentityTokenThatCannotBeUsedIsNotSent(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name, content string) string {
@@ -206,8 +206,8 @@ func TestAnIdentityTokenExpiresBeforeItsTurn(t *testing.T) {
 	})
 }
 
-// TestTokensOfOneIdentityAreShared holds what tells two exchanges apart: endpoint, scope, source, issuer and subject. The
-// identity token itself does not.
+// TestTokensOfOneIdentityAreShared tests which exchanges share a token. Endpoint, scope, source, issuer and subject must be
+// equal. The identity tokens may differ.
 func TestTokensOfOneIdentityAreShared(t *testing.T) {
 	value := func(change map[string]any) IdentitySource { return IdentitySource{Token: idToken(t, change)} }
 	for name, row := range map[string]struct {
@@ -293,7 +293,7 @@ func TestSourcesShareNoToken(t *testing.T) {
 	}
 }
 
-// A rejected identity token is sent once, whatever the scope. The error says with which claims it was rejected.
+// A rejected identity token is sent once, whatever the scope. The error shows its claims.
 func TestARejectedIdentityTokenIsSentOnce(t *testing.T) {
 	for _, refusal := range []http.HandlerFunc{
 		says(400, `{"error":"invalid_request","error_description":"`+idSignature+`"}`), says(400, `{"error":"invalid_grant"}`), says(401, ""),
@@ -378,11 +378,11 @@ func TestAnExchangeOfUnknownOutcomeIsNotRepeated(t *testing.T) {
 				for range 2 {
 					_, err := ask(t, c, grant)
 					failed(t, err)
-					time.Sleep(failureShared + time.Second) // in virtual time
+					pass(failureShared + time.Second)
 				}
 				p.sent(1, "")
 				environment["ID_TOKEN"] = idToken(t, map[string]any{"exp": nil, "jti": "2"}).Reveal()
-				time.Sleep(failureShared + time.Second)
+				pass(failureShared + time.Second)
 				gets(t, c, grant, "t-2")
 				p.sent(2, "")
 			})
@@ -399,8 +399,8 @@ func TestAConflictIsRepeated(t *testing.T) {
 	})
 }
 
-// TestExchangesInTheCache holds that processes with one identity token share its token, or its rejection. The entry is of no
-// use without the identity token: another one of the same identity cannot read it, which is no fault.
+// TestExchangesInTheCache tests that processes with the same identity token share the access token or the rejection. The entry
+// cannot be read with another identity token of the same identity, which is a normal miss.
 func TestExchangesInTheCache(t *testing.T) {
 	dir := t.TempDir()
 	p := onLoopback(t, grantsToken("t-1"), grantsToken("t-2"), rejects("invalid_grant"), grantsToken("t-4"))
@@ -446,7 +446,7 @@ func TestATokenOfAnExchangeIsDiscarded(t *testing.T) {
 	p.sent(2, "")
 }
 
-// gitHub is the service that gives identity tokens to the jobs of GitHub Actions.
+// gitHub starts a server like GitHub's, which issues identity tokens to the jobs of GitHub Actions.
 func gitHub(t *testing.T, answer func(asked int64, w http.ResponseWriter, r *http.Request)) (environment variables, roots *x509.CertPool, asked *atomic.Int64) {
 	t.Helper()
 	asked = &atomic.Int64{}
@@ -464,12 +464,13 @@ func gitHub(t *testing.T, answer func(asked int64, w http.ResponseWriter, r *htt
 
 var gitHubIdentity = IdentitySource{Audience: "https://lab.example/?a=1&b"}
 
-// TestIdentityTokensOfGitHub holds that each exchange asks GitHub anew, and that blocks which share a token do not.
+// TestIdentityTokensOfGitHub tests that each exchange asks GitHub for a new identity token, and that blocks that share a token
+// do not.
 func TestIdentityTokensOfGitHub(t *testing.T) {
 	short, p := says(200, `{"access_token":"t-1","expires_in":0}`), (*fakePlatform)(nil)
 	environment, roots, asked := gitHub(t, func(asked int64, w http.ResponseWriter, r *http.Request) {
 		if asked == 1 {
-			w.WriteHeader(503) // which may pass
+			w.WriteHeader(http.StatusServiceUnavailable) // a temporary failure
 			return
 		}
 		says(200, fmt.Sprintf(`{"count":1,"value":%q}`, idToken(t, map[string]any{"jti": asked}).Reveal()))(w, r)
@@ -489,7 +490,7 @@ func TestIdentityTokensOfGitHub(t *testing.T) {
 	}
 }
 
-// Processes of one job share a token, although GitHub gives each a new identity token.
+// Processes of one job share a token, although GitHub issues a new identity token to each.
 func TestAJobOfGitHubSharesItsToken(t *testing.T) {
 	environment, roots, asked := gitHub(t, func(asked int64, w http.ResponseWriter, r *http.Request) {
 		says(200, fmt.Sprintf(`{"value":%q}`, idToken(t, map[string]any{"jti": asked}).Reveal()))(w, r)
@@ -592,7 +593,8 @@ func TestACallerLeavesWhileGitHubIsAsked(t *testing.T) {
 	}
 }
 
-// TestGitHubGivesNoIdentityToken walks its answers. Each is one error that names its endpoint, and the platform is not asked.
+// TestGitHubGivesNoIdentityToken tests GitHub's error answers. Each causes one error that names the endpoint. Nothing is sent to
+// the platform.
 func TestGitHubGivesNoIdentityToken(t *testing.T) {
 	for name, row := range map[string]struct {
 		answer http.HandlerFunc
@@ -613,7 +615,7 @@ func TestGitHubGivesNoIdentityToken(t *testing.T) {
 			environment, roots, asked := gitHub(t, func(_ int64, w http.ResponseWriter, r *http.Request) { row.answer(w, r) })
 			p := onLoopback(t, grantsToken("t-1"))
 			c := p.client(Options{Getenv: environment.get, RootCAs: roots, MaxAttempts: 2})
-			for range 2 { // the second time from memory
+			for range 2 { // the second error comes from memory
 				_, err := ask(t, c, p.exchange(gitHubIdentity))
 				if e := failed(t, err); e.Kind != NoIdentityToken || e.Platform != "Equinix" || e.MayPass() != row.passes || !strings.Contains(err.Error(), row.want) {
 					t.Errorf("kind %d, %s, may pass %t: %v; want %q", e.Kind, e.Platform, e.MayPass(), err, row.want)

@@ -16,10 +16,10 @@ import (
 	"unicode/utf8"
 )
 
-// fuzzStart is when the requests of the targets below are sent.
+// fuzzStart is the time at which the requests of the fuzz targets are sent.
 var fuzzStart = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// wantNoPiece demands that text has no six bytes in a row of hidden.
+// wantNoPiece fails the test if text contains six consecutive bytes of hidden.
 func wantNoPiece(t *testing.T, text, hidden string) {
 	t.Helper()
 	text = strings.ReplaceAll(text, redacted, "\x00")
@@ -30,7 +30,7 @@ func wantNoPiece(t *testing.T, text, hidden string) {
 	}
 }
 
-// wantWithin demands a moment from start to the longest lifetime after it, or none.
+// wantWithin fails the test unless expiry is zero or between start and the longest lifetime after it.
 func wantWithin(t *testing.T, expiry, start time.Time) {
 	t.Helper()
 	if !expiry.IsZero() && (expiry.Before(start) || expiry.After(start.Add(maxLifetime))) {
@@ -38,8 +38,8 @@ func wantWithin(t *testing.T, expiry, start time.Time) {
 	}
 }
 
-// FuzzToken: the decoder gives a token that is fit for a header and has a sane lifetime, or an error that repeats
-// nothing.
+// FuzzToken tests that the decoder returns a token that fits into a header and has a plausible lifetime, or an error that
+// repeats nothing of the answer.
 func FuzzToken(f *testing.F) {
 	f.Add([]byte(`{"access_token":"`), []byte(`","token_type":"Bearer","expires_in":3600,"scope":"a b"}`), "Fri, 02 Jan 2026 03:04:05 GMT")
 	f.Add([]byte("{\n \"access_token\": \"x\", \"token_timeout\": \"3600\", \"token_type\": \"Bearer\", \"refresh_token\": \""), []byte("\",\"refresh_token_timeout\":\"5184000\"\n}"), "")
@@ -76,8 +76,7 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// FuzzLifetime: whatever stands in the place of a number of seconds is a sane lifetime or none, as number and text
-// alike.
+// FuzzLifetime tests that any value in place of a number of seconds is a plausible lifetime or none, as a number and as text.
 func FuzzLifetime(f *testing.F) {
 	for _, text := range []string{"3600", "3599 (60 minutes)", "-1", "0.5", "3.6e3", "1e999", "-1e999", "NaN", "0x10", " 60 ", "+", "9223372036854775808", "1_000", "null", `{"a":1}`} {
 		f.Add(text)
@@ -100,7 +99,7 @@ func FuzzLifetime(f *testing.F) {
 	})
 }
 
-// FuzzErrorBody: what a platform says is shown on one line, cut, and without the secret that it echoes.
+// FuzzErrorBody tests that a platform's error is shown in one short line, without a secret that it repeats.
 func FuzzErrorBody(f *testing.F) {
 	f.Add(`{"error":"invalid_client","error_description":"wrong: `, `"}`)
 	f.Add(`[{"errorCode":"S1006","errorMessage":"Login Failure, `, `"}]`)
@@ -126,7 +125,7 @@ func FuzzErrorBody(f *testing.F) {
 	})
 }
 
-// FuzzRetryAfter: the header means a wait that can be counted, or none.
+// FuzzRetryAfter tests that any value of the header is a valid wait or none.
 func FuzzRetryAfter(f *testing.F) {
 	for _, value := range []string{"2", "0", "-1", "1.5", "86400", "18446744073709551616", "Fri, 02 Jan 2026 03:05:05 GMT", "Friday, 02-Jan-26 03:03:05 GMT", "soon", ""} {
 		f.Add(value, "Fri, 02 Jan 2026 03:04:05 GMT")
@@ -141,7 +140,8 @@ func FuzzRetryAfter(f *testing.F) {
 	})
 }
 
-// FuzzURL: a URL that is taken is asked at its own host and nowhere else, and errors repeat nothing of one that is not.
+// FuzzURL tests that a request for an accepted URL goes to its host only, and that the error for another URL repeats nothing of
+// it.
 func FuzzURL(f *testing.F) {
 	for _, text := range []string{
 		"https://api.equinix.com", "https://login.example:8443/tenant/connect/token/", "http://[::1]:80/api", "http://127.0.0.1//api//",
@@ -176,7 +176,7 @@ func FuzzURL(f *testing.F) {
 	})
 }
 
-// FuzzScrub: no six consecutive characters of a secret survive, whatever it is, and however it is written and cut.
+// FuzzScrub tests that the scrubber leaves no six consecutive characters of any secret, however it is encoded and cut.
 func FuzzScrub(f *testing.F) {
 	f.Add("nykSBHIDynMHrwkGyXWzLFAXYbOVP3EKtk6pprOS", "invalid secret '", "' for client", uint8(0), uint8(255))
 	f.Add(`a"b'c<d>e&f%41\n g`, "&amp;", "\\", uint8(9), uint8(128))
@@ -195,7 +195,7 @@ func FuzzScrub(f *testing.F) {
 		if text != oneLine(text) || len(text) > 300+len("…") {
 			t.Fatalf("%q is not fit to be shown", text)
 		}
-		if how%2 == 0 { // escapes of the neighbours may run into those of the secret
+		if how%2 == 0 { // escape the surrounding text together with the secret
 			before, after = "", ""
 		}
 		text = newScrubber(NewSecret(secret)).scrub(before+" "+part+" "+after, 4096)
@@ -205,7 +205,7 @@ func FuzzScrub(f *testing.F) {
 	})
 }
 
-// FuzzPairs: a map comes back from its Secret as it was, and what is wrong with it is said without a value.
+// FuzzPairs tests that a map can be read back from its Secret unchanged, and that an error about it does not show a value.
 func FuzzPairs(f *testing.F) {
 	f.Add("resource", "https://api.example/things", "X-Key", canary)
 	f.Add("", "a=b&c", "grant_type", "\xff")
@@ -229,7 +229,8 @@ func FuzzPairs(f *testing.F) {
 	})
 }
 
-// FuzzIdentityToken: what an identity token says is one line of bounded length, and an error does not repeat the token.
+// FuzzIdentityToken tests that the claims of an identity token are shown in one line of bounded length, and that an error does
+// not repeat the token.
 func FuzzIdentityToken(f *testing.F) {
 	f.Add([]byte(`{"iss":"https://issuer.example","sub":"job","aud":["a","b"],"exp":1767326645}`))
 	f.Add([]byte(`{"iss":"` + canary + `","sub":"\u001b[31m\n","aud":1,"exp":-1e400}`))

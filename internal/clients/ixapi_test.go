@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// An internet exchange names no lifetime, so that of its JSON Web Tokens counts. After the five minutes, each refresh
-// uses the refresh token of the answer before. When the last refresh token has ended by its own exp, there is a login.
+// An internet exchange names no lifetime, so the exp claim of its JSON Web Tokens counts. After five minutes, each refresh uses
+// the refresh token of the previous answer. When the exp of the last refresh token has passed, there is a login.
 func TestIXAPIRefreshesWithTheTokenOfTheLastAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked []string
@@ -54,7 +54,8 @@ func TestIXAPIRefreshesWithTheTokenOfTheLastAnswer(t *testing.T) {
 	})
 }
 
-// A refresh token that the exchange rejects, in problem details, costs no attempt of the key. The login follows.
+// The exchange rejects a refresh token with problem details. This does not count as a rejection of the key, so the login
+// follows.
 func TestIXAPIFallsBackToTheKey(t *testing.T) {
 	p := onLoopback(t, says(http.StatusUnauthorized, `{"type":"x","title":"Authentication Error","status":401,"detail":"expired"}`, "Content-Type: application/problem+json"), grantsToken("t-1"))
 	token, err := p.client(Options{}).Token(t.Context(), refreshAtIXAPI(p), 0)

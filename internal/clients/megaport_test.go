@@ -10,7 +10,7 @@ import (
 )
 
 // Megaport's credentials are in a header. Two keys, or two secrets of one key, share no token and no cache entry, in this
-// process and in others. Nor does the rejection of one pair stop another.
+// process or in others. The rejection of one pair does not stop the other.
 func TestTwoKeysInAHeaderShareNothing(t *testing.T) {
 	dir, sent := t.TempDir(), 0
 	handler := func(w http.ResponseWriter, r *http.Request) {
@@ -55,7 +55,7 @@ func TestTwoKeysInAHeaderShareNothing(t *testing.T) {
 	if sent != len(pairs) || len(accounts) != len(pairs) || len(filesIn(t, dir, entrySuffix)) != len(pairs) {
 		t.Errorf("%d requests, %d accounts and %d entries of %d pairs", sent, len(accounts), len(filesIn(t, dir, entrySuffix)), len(pairs))
 	}
-	// The one way to write two pairs as one header.
+	// Only with a colon in the key could two pairs have the same header.
 	if _, err := (Megaport{TokenURL: p.url, AccessKey: "key:", SecretKey: NewSecret("secret")}).request(); err == nil {
 		t.Error("a key with a colon is accepted")
 	}

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// TestPairsAreOneValue holds that a map is one comparable value, and comes back from it.
+// TestPairsAreOneValue tests that a map becomes one comparable value and can be read back.
 func TestPairsAreOneValue(t *testing.T) {
-	for range 50 { // maps have no order
+	for range 50 { // because the order of a map is random
 		if Pairs(map[string]string{"a": "1", "b": "2&c=3", "c": ""}) != Pairs(map[string]string{"b": "2&c=3", "a": "1"}) {
 			t.Fatal("equal maps are not equal")
 		}
@@ -28,7 +28,7 @@ func TestPairsAreOneValue(t *testing.T) {
 	}
 }
 
-// TestOwnParametersAndHeadersAreRefused holds what cannot be set beside the inputs. The values are never repeated.
+// TestOwnParametersAndHeadersAreRefused tests which parameters and headers a user must not set. Errors do not repeat the values.
 func TestOwnParametersAndHeadersAreRefused(t *testing.T) {
 	const hidden = "CANARY-77"
 	for name, want := range map[string]string{
@@ -66,7 +66,8 @@ func TestOwnParametersAndHeadersAreRefused(t *testing.T) {
 	}
 }
 
-// TestNoSecondWayToAuthenticate holds that a refusal is one request, whatever the server says about other ways.
+// TestNoSecondWayToAuthenticate tests that a rejection costs one request, even if the server offers another authentication
+// method.
 func TestNoSecondWayToAuthenticate(t *testing.T) {
 	for _, refusal := range []http.HandlerFunc{
 		says(401, `{"error":"invalid_client","error_description":"use client_secret_post"}`, `WWW-Authenticate: Basic realm="x"`),
@@ -84,8 +85,8 @@ func TestNoSecondWayToAuthenticate(t *testing.T) {
 	}
 }
 
-// TestWrongSecretIsSentOnceInAnyForm holds that neither parameters nor headers nor the way to authenticate make other
-// credentials of the same ones.
+// TestWrongSecretIsSentOnceInAnyForm tests that the same credentials with other parameters, other headers or another
+// authentication method are not sent again.
 func TestWrongSecretIsSentOnceInAnyForm(t *testing.T) {
 	p := onLoopback(t, rejects("invalid_client"))
 	c := p.client(Options{})
@@ -98,8 +99,8 @@ func TestWrongSecretIsSentOnceInAnyForm(t *testing.T) {
 	p.sent(1, "")
 }
 
-// TestParametersAndHeadersAreScrubbed holds that an error repeats none of the values, nor HTTP Basic, however a server
-// echoes them.
+// TestParametersAndHeadersAreScrubbed tests that an error shows neither their values nor the HTTP Basic header, however the
+// server repeats them.
 func TestParametersAndHeadersAreScrubbed(t *testing.T) {
 	for name, echo := range map[string]func(*http.Request) string{
 		"a parameter":   func(r *http.Request) string { return r.PostFormValue("pin") },
@@ -121,7 +122,7 @@ func TestParametersAndHeadersAreScrubbed(t *testing.T) {
 	}
 }
 
-// TestARefreshNamesNoScope holds that a refresh of the client's own asks for what was granted, not for what was asked.
+// TestARefreshNamesNoScope tests that an automatic refresh sends no scope, so the server grants the same scopes again.
 func TestARefreshNamesNoScope(t *testing.T) {
 	g := (&fakePlatform{url: "http://127.0.0.1"}).oauth2(ClientCredentials)
 	g.Scope = "a b"

@@ -23,7 +23,7 @@ import (
 	"time"
 )
 
-// What must never be shown. Each holds characters that the encodings treat differently.
+// Secrets that must never be shown. Each contains characters that encodings treat differently.
 const (
 	clientSecret  = `CL1ENT/S3CRET+ä"\&=%41`
 	userPassword  = `PASSW0RD/S3CRET+"<>&=%42`
@@ -31,28 +31,28 @@ const (
 	parameter     = `PAR4METER/P1N+"&=%43ö`
 	headerValue   = `HE4DER/K3Y "&=%44`
 	proxyPassword = "PROXY-S3CRET-44"
-	bodyMark      = "B0DY-MARK" // stands in every body that is not a platform's own description
+	bodyMark      = "B0DY-MARK" // is in every body that is not the description of a platform
 )
 
-// fakePlatform is a token endpoint of all platforms: strict about the request, scripted about the answer.
+// fakePlatform is a token endpoint for all platforms. It checks the requests strictly, and gives scripted answers.
 type fakePlatform struct {
 	t      *testing.T
 	url    string
-	dial   func(context.Context, string, string) (net.Conn, error) // nil: the network's
-	script []http.HandlerFunc                                      // one a request; the last one answers all further requests
+	dial   func(context.Context, string, string) (net.Conn, error) // nil: the real network
+	script []http.HandlerFunc                                      // one per request; the last one answers all further requests
 
 	mu       sync.Mutex
 	requests []received
 }
 
-// received is what the platform saw of a request.
+// received is a request that the platform has received.
 type received struct {
 	path, peer string
 	fields     map[string]string
 	at         time.Time
 }
 
-// onLoopback starts a platform on the loopback network.
+// onLoopback starts a platform on loopback.
 func onLoopback(t *testing.T, script ...http.HandlerFunc) *fakePlatform {
 	t.Helper()
 	p := &fakePlatform{t: t, script: script}
@@ -73,7 +73,7 @@ func inMemory(t *testing.T, script ...http.HandlerFunc) *fakePlatform {
 	return p
 }
 
-// client returns a client that reaches the platform. Nothing of it may be left when the test ends.
+// client returns a client for the platform. At the end of the test, no goroutine of it may be left.
 func (p *fakePlatform) client(options Options) *Client {
 	c := New(options)
 	if p.dial != nil {
@@ -119,7 +119,7 @@ func (p *fakePlatform) oauth2(grantType string) OAuth2 {
 	return g
 }
 
-// seen returns the requests so far whose path contains part.
+// seen returns the requests so far that have part in their path.
 func (p *fakePlatform) seen(part string) []received {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,7 +132,7 @@ func (p *fakePlatform) seen(part string) []received {
 	return found
 }
 
-// sent fails the test unless so many requests have come whose path contains part.
+// sent fails the test unless want requests have arrived that have part in their path.
 func (p *fakePlatform) sent(want int, part string) {
 	p.t.Helper()
 	if got := len(p.seen(part)); got != want {
@@ -146,7 +146,7 @@ func (p *fakePlatform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	path := r.URL.Path
 	if isRefresh(path, body) && path == "/token" {
-		path += "/refresh" // told apart as those of the platforms with two endpoints
+		path += "/refresh" // as for the platforms with two endpoints
 	}
 	p.requests = append(p.requests, received{path, r.RemoteAddr, fields(body), time.Now()})
 	answer := p.script[min(len(p.requests), len(p.script))-1]
@@ -155,7 +155,8 @@ func (p *fakePlatform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer(w, r)
 }
 
-// check is about what holds for every request of every platform: secrets go into the body of a POST, or into the header of HTTP Basic, and nowhere else.
+// check tests the rules for every request of every platform: secrets are only in the body of a POST or in the header of HTTP
+// Basic.
 func (p *fakePlatform) check(r *http.Request, body string) {
 	mediaType, accept := "application/x-www-form-urlencoded", "application/json"
 	exchanging := fields([]byte(body))["grant_type"] == exchangeGrantType
@@ -169,7 +170,7 @@ func (p *fakePlatform) check(r *http.Request, body string) {
 	default:
 		p.t.Errorf("request to %s", r.URL.Path)
 	}
-	basic := r.URL.Path == "/token" // OAuth2 has HTTP Basic, form-encoded, and further headers
+	basic := r.URL.Path == "/token" // OAuth2, with form-encoded HTTP Basic and further headers
 	if r.Method != http.MethodPost || r.Proto != "HTTP/1.1" || r.RequestURI != r.URL.Path || !r.Close || r.ContentLength != int64(len(body)) {
 		p.t.Errorf("%s %s %s, close %t, length %d of %d", r.Method, r.RequestURI, r.Proto, r.Close, r.ContentLength, len(body))
 	}
@@ -207,7 +208,7 @@ func (p *fakePlatform) check(r *http.Request, body string) {
 	}
 }
 
-// checkBasic holds that credentials are in the header alone, each form-encoded (RFC 6749, section 2.3.1).
+// checkBasic tests that the credentials are only in the header, and that each is form-encoded (RFC 6749, section 2.3.1).
 func (p *fakePlatform) checkBasic(r *http.Request, sent map[string]string) {
 	id, secret, _ := r.BasicAuth()
 	id, _ = url.QueryUnescape(id)
@@ -220,7 +221,7 @@ func (p *fakePlatform) checkBasic(r *http.Request, sent map[string]string) {
 	}
 }
 
-// checkExchange holds that a token exchange carries an identity token, and no credentials of a client.
+// checkExchange tests that a token exchange has an identity token and no client credentials.
 func (p *fakePlatform) checkExchange(r *http.Request, sent map[string]string) {
 	if r.Header.Get("Authorization") != "" || sent["client_id"]+sent["client_secret"] != "" {
 		p.t.Error("a token exchange carries client credentials")
@@ -265,7 +266,7 @@ func rejects(code string) http.HandlerFunc {
 	return says(http.StatusBadRequest, fmt.Sprintf(`{"error":%q,"hint":%q}`, code, bodyMark), "Content-Type: application/json")
 }
 
-// writes answers with text as it is, and closes the connection.
+// writes sends text unchanged as the answer, and closes the connection.
 func writes(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		conn := hijack(w)
@@ -274,7 +275,7 @@ func writes(text string) http.HandlerFunc {
 	}
 }
 
-// resets breaks the connection off.
+// resets resets the connection.
 func resets(w http.ResponseWriter, _ *http.Request) {
 	conn := hijack(w)
 	if tcp, ok := conn.(*net.TCPConn); ok {
@@ -283,7 +284,7 @@ func resets(w http.ResponseWriter, _ *http.Request) {
 	_ = conn.Close()
 }
 
-// takes answers after a while.
+// takes answers after the duration.
 func takes(while time.Duration, answer http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		<-time.After(while)
@@ -291,12 +292,12 @@ func takes(while time.Duration, answer http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// isRefresh reports whether a request is a refresh, by its endpoint or by its grant type.
+// isRefresh reports whether a request is a refresh, according to its endpoint or its grant type.
 func isRefresh(path string, body []byte) bool {
 	return strings.Contains(path, "/refresh") || fields(body)["grant_type"] == RefreshToken
 }
 
-// refreshes answers refreshes with one answer, and all others with another.
+// refreshes answers refreshes with refresh, and all other requests with other.
 func refreshes(refresh, other http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -308,7 +309,7 @@ func refreshes(refresh, other http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// hangs answers nothing until the client leaves.
+// hangs does not answer, and returns when the client closes the connection.
 func hangs(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 func hijack(w http.ResponseWriter) net.Conn {
@@ -354,7 +355,7 @@ func (p *pipes) Close() error {
 
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-// failed returns err as an Error, and fails the test if it shows what no error may show.
+// failed returns err as an Error, and fails the test if it shows a secret or a body.
 func failed(t *testing.T, err error) *Error {
 	t.Helper()
 	var fault *Error
@@ -375,7 +376,7 @@ func failed(t *testing.T, err error) *Error {
 	return fault
 }
 
-// nothingLeft fails the test if a goroutine of a client stays.
+// nothingLeft fails the test if a goroutine of a client is left.
 func nothingLeft(t *testing.T) {
 	t.Helper()
 	stacks := make([]byte, 1<<20)

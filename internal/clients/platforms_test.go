@@ -97,14 +97,14 @@ func at(base string, grant clients.Grant) clients.Grant {
 		return g
 	case clients.OAuth2:
 		if g.TokenURL = base; base != "" && !strings.Contains(base, "?") {
-			g.TokenURL += "/token" // it is asked as it is
+			g.TokenURL += "/token" // the client does not change this URL
 		}
 		return g
 	}
 	panic("no such grant")
 }
 
-// The ways in which users write a base URL, less scheme and host.
+// The ways in which users write a base URL, without scheme and host.
 var (
 	anyPath           = []string{"", "/"}
 	interxionPath     = []string{"", "/", "/connect/token", "/connect/token/", "//connect/token//"}
@@ -115,7 +115,7 @@ var (
 	cloudLXPath       = []string{"", "/", "/api", "/api/", "//api//"}
 )
 
-// TestRecordedExchanges holds every request against the platform's documentation, byte by byte, and reads its answer.
+// TestRecordedExchanges compares every request with the platform's documentation, byte by byte, and reads the answer.
 func TestRecordedExchanges(t *testing.T) {
 	const (
 		jwt        = "eyJhbGciOiJSUzI1NiIsImtpZCI6IkI0RkFBMTA5RDI1N0VEMDREQ0M2MzhGQTAzMEUxNDQ0MDY..."
@@ -139,7 +139,7 @@ func TestRecordedExchanges(t *testing.T) {
 			want:     clients.Token{AccessToken: secret(jwt), TokenType: "Bearer", Scope: "List of scopes"},
 			lifetime: time.Hour,
 		},
-		"interxion/client_credentials_scope": { // M27: the scope as it was granted, not as asked
+		"interxion/client_credentials_scope": { // M27: the granted scope, not the requested one
 			grant: with(interxion, func(g *clients.Interxion) { g.Scope = "ix-api.read ix-api.write" }), paths: interxionPath,
 			want:     clients.Token{AccessToken: secret(jwt), TokenType: "Bearer", Scope: "ix-api.read"},
 			lifetime: 30 * time.Minute,
@@ -150,7 +150,7 @@ func TestRecordedExchanges(t *testing.T) {
 			lifetime: 3599 * time.Second,
 		},
 		"interxion/invalid_client": {
-			grant: interxion, paths: interxionPath, // the secret has the code's letters in it
+			grant: interxion, paths: interxionPath, // the secret contains the letters of the error code
 			fault: clients.Error{Platform: "Interxion", Kind: clients.CredentialsRejected, Status: 400, Code: "invalid_client"},
 		},
 		"equinix/client_credentials": {
@@ -163,7 +163,7 @@ func TestRecordedExchanges(t *testing.T) {
 			want:     clients.Token{AccessToken: secret("qwErtY8zyW1abcdefGHI"), TokenType: "Bearer", UserName: "john.doe@example.com", RefreshToken: secret("zxcvbn1JKLMNOPQRSTU")},
 			lifetime: time.Hour, refresh: 60 * 24 * time.Hour,
 		},
-		"equinix/password_md5": { // C13: sent as given, not encoded once more
+		"equinix/password_md5": { // C13: sent as given, not encoded again
 			grant: with(equinixPassword, func(g *clients.Equinix) {
 				g.PasswordEncoding, g.UserPassword = clients.MD5Base64, secret("pJThQGD0QG7R0iedSipwIA==")
 			}), paths: anyPath,
@@ -228,7 +228,7 @@ func TestRecordedExchanges(t *testing.T) {
 			want:     clients.Token{AccessToken: secret(ixAccess), TokenType: "Bearer", RefreshToken: secret(ixRefresh)},
 			lifetime: 5 * time.Minute, refresh: 24 * time.Hour,
 		},
-		"ixapi/opaque": { // nothing says how long it lasts
+		"ixapi/opaque": { // the lifetime is unknown
 			grant: ixAPI, paths: ixAPIPath,
 			want: clients.Token{AccessToken: secret("6vdmEmyHEkMDyYtX"), TokenType: "Bearer", RefreshToken: secret("yGXMk5SlgJ8mIqUa")},
 		},
@@ -326,7 +326,7 @@ func TestRecordedExchanges(t *testing.T) {
 	}
 }
 
-// recording is one exchange of testdata.
+// recording is one exchange in testdata.
 type recording struct {
 	method, target string
 	header         http.Header
@@ -384,7 +384,7 @@ func readRecording(t *testing.T, name string) recording {
 	}
 }
 
-// replay serves the recorded answer, once, to nothing but the recorded request.
+// replay serves the recorded answer once, and only to the recorded request.
 func replay(t *testing.T, want recording) *httptest.Server {
 	t.Helper()
 	asked := 0
@@ -421,7 +421,7 @@ func replay(t *testing.T, want recording) *httptest.Server {
 	return server
 }
 
-// wantFault compares what a platform's answer decides about an error.
+// wantFault compares the fields of an error that depend on the platform's answer.
 func wantFault(t *testing.T, err error, want clients.Error) {
 	t.Helper()
 	var got *clients.Error
@@ -429,7 +429,7 @@ func wantFault(t *testing.T, err error, want clients.Error) {
 		t.Fatalf("error %v, want one of type *clients.Error", err)
 	}
 	seen := clients.Error{Platform: got.Platform, Kind: got.Kind, Status: got.Status, Code: got.Code}
-	if want.Description != "" { // what the platform said; else it is worded here, for all platforms alike
+	if want.Description != "" { // the platform's own description; otherwise the client's text, which other tests check
 		seen.Description = strings.Trim(got.Description, `"`)
 	}
 	if diff := cmp.Diff(want, seen, cmpopts.IgnoreUnexported(clients.Error{})); diff != "" {
@@ -437,7 +437,7 @@ func wantFault(t *testing.T, err error, want clients.Error) {
 	}
 }
 
-// wantExpiry checks the expiry of a token that was asked for at or after before. Zero lifetime: no expiry is known.
+// wantExpiry checks the expiry of a token that was requested at or after before. If lifetime is zero, the expiry must be unknown.
 func wantExpiry(t *testing.T, before, expiry time.Time, lifetime time.Duration) {
 	t.Helper()
 	if lifetime == 0 {
@@ -451,13 +451,12 @@ func wantExpiry(t *testing.T, before, expiry time.Time, lifetime time.Duration) 
 	}
 }
 
-// TestBadSettings proves that what cannot be meant is refused in one error that names all of it, before anything is
-// sent.
+// TestBadSettings tests that invalid settings cause one error that names all of them, before anything is sent.
 func TestBadSettings(t *testing.T) {
 	secret := clients.NewSecret
 	tests := map[string]struct {
 		grant clients.Grant // without base URL
-		paths []string      // to try it with; nil: none, so that the base URL is missing
+		paths []string      // the base URLs to test with; nil: the base URL is missing
 		want  string
 	}{
 		"C04 Interxion, nothing": {
@@ -504,7 +503,7 @@ func TestBadSettings(t *testing.T) {
 			grant: clients.IXAPI{},
 			want:  "IX-API: nothing was sent: base_url is not set; api_key is not set; api_secret is not set",
 		},
-		"C04 IX-API, a refresh without the key": { // which the login needs if the refresh token is lost
+		"C04 IX-API, a refresh without the key": { // needed for the login if the refresh token is lost
 			grant: clients.IXAPI{RefreshToken: secret("CANARY")}, paths: anyPath,
 			want: "IX-API: nothing was sent: api_key is not set; api_secret is not set",
 		},
@@ -603,7 +602,7 @@ func TestBadSettings(t *testing.T) {
 			want: `OAuth2: nothing was sent: grant_type must be "client_credentials" or "refresh_token" or "token_exchange"; ` +
 				`request_format must be "form" or "json"; token_endpoint_auth_method must be "client_secret_basic" or "client_secret_post"`,
 		},
-		"OAuth2, a query": { // which would end up in logs on the way
+		"OAuth2, a query": { // servers would log it
 			grant: oauth2, paths: []string{"/token?secret=CANARY"},
 			want: "OAuth2: nothing was sent: token_url is not accepted: it must not contain a query (?) or a fragment (#)",
 		},
@@ -640,7 +639,7 @@ func TestBadSettings(t *testing.T) {
 	}
 }
 
-// TestUserAgentWithLineBreak is C15 for the one header that comes from the environment (TF_APPEND_USER_AGENT).
+// TestUserAgentWithLineBreak is C15 for the only header from the environment (TF_APPEND_USER_AGENT).
 func TestUserAgentWithLineBreak(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		t.Error("a request was sent")
@@ -661,14 +660,14 @@ func encoded(password string) clients.Equinix {
 	})
 }
 
-// TestSecretsAreSentAsGiven covers what else a secret may consist of: anything, so it must arrive as it is.
+// TestSecretsAreSentAsGiven tests that a secret arrives unchanged, whatever characters it has.
 func TestSecretsAreSentAsGiven(t *testing.T) {
 	for _, text := range []string{"ends in a line feed\n", " blanks ", "\t\x00\x7f", `"quoted" \ <&>`, "%41+%2B=&client_id=x", "ß€😀\u2028"} {
 		var got string
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			if _, secret, ok := r.BasicAuth(); ok {
-				if got = secret; r.URL.Path == "/token" { // of OAuth2, which form-encodes it
+				if got = secret; r.URL.Path == "/token" { // OAuth2 form-encodes it
 					got, _ = url.QueryUnescape(secret)
 				}
 			} else if r.Header.Get("Content-Type") == "application/json" {
@@ -698,11 +697,11 @@ func TestSecretsAreSentAsGiven(t *testing.T) {
 	}
 }
 
-// TestURLs is C07 and C20: which URLs are taken, and where the token is asked for then.
+// TestURLs is C07 and C20: which URLs are accepted, and which token endpoint follows from them.
 func TestURLs(t *testing.T) {
 	tests := []struct {
 		text string
-		want string // of the URL that was read, or of the error
+		want string // the token endpoint, or the error
 	}{
 		{"https://api.equinix.com", "https://api.equinix.com"},
 		{"https://api.equinix.com/", "https://api.equinix.com/"},
@@ -776,7 +775,7 @@ func TestURLs(t *testing.T) {
 	}
 }
 
-// TestEndpoints covers the rest of C07: slashes and paths are joined right, as the server sees them.
+// TestEndpoints tests the rest of C07: base URL and path are joined correctly, whatever slashes they have.
 func TestEndpoints(t *testing.T) {
 	tests := []struct {
 		grant      clients.Grant
@@ -794,7 +793,7 @@ func TestEndpoints(t *testing.T) {
 		{digitalRealty, "/gateway/v2/auth/token/", "/gateway/v2/auth/token"},
 		{cloudLX, "/portal/api/", "/portal/api/oauth2/access-token"},
 		{cloudLX, "/v2api", "/v2api/api/oauth2/access-token"},
-		{oauth2, "//a%2Fb/", "//a%2Fb//token"}, // nothing is added or taken away
+		{oauth2, "//a%2Fb/", "//a%2Fb//token"}, // the path is not changed
 	}
 	for _, test := range tests {
 		var got string

@@ -32,13 +32,13 @@ import (
 
 func init() {
 	hostile["F19 a device"] = func(t *testing.T, path string) {
-		if err := unix.Mknod(path, unix.S_IFCHR|0o600, int(unix.Mkdev(1, 5))); err != nil { // zeros without end
+		if err := unix.Mknod(path, unix.S_IFCHR|0o600, int(unix.Mkdev(1, 5))); err != nil { // /dev/zero
 			t.Skip(err)
 		}
 	}
 }
 
-// childVariable makes this test binary a child, and says what it is to do.
+// childVariable makes this test binary a child process. Its value is the child's task.
 const childVariable = "IXTOKEN_CHILD"
 
 func TestMain(m *testing.M) {
@@ -53,7 +53,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// soak says how often something is done: so often, or much more often where somebody has the time.
+// soak returns the number of repetitions: usual, or patient if IXTOKEN_SOAK is set.
 func soak(usual, patient int) int {
 	if os.Getenv("IXTOKEN_SOAK") != "" {
 		return patient
@@ -61,29 +61,29 @@ func soak(usual, patient int) int {
 	return usual
 }
 
-// child is what a process of its own does: it opens the cache, says that it is ready, waits until its standard input
-// ends, asks for tokens, and reports. One that holds a lock says that it is ready when it has it.
+// child is the task of a child process. It opens the cache, prints that it is ready, waits until its standard input ends, asks
+// for tokens, and prints a report. With Hold, it is ready when it has the lock.
 type child struct {
 	URL, Dir    string
 	Grant       string // see grant
-	Blocks      int    // that ask at once
-	Users       int    // who ask at once, in place of blocks: each with a password
-	Rounds      int    // one after the other, each with an empty memory
+	Blocks      int    // how many callers ask at the same time
+	Users       int    // if not zero: how many users with passwords ask instead
+	Rounds      int    // how often, each time with an empty memory
 	MinValidity time.Duration
 	Trouble     string // see trouble
-	Hold, Save  bool   // instead of asking: hold the lock; save one entry after the other
+	Hold, Save  bool   // instead of asking: hold the lock, or save entries in a loop
 }
 
-// told is what a child reports.
+// told is the report of a child.
 type told struct {
 	Tokens           []string
 	Errors, Warnings []string
 	Files            []string // in the cache's directory
-	Old              string   // why the entry cannot be read; empty: it can
-	Peak             uint64   // bytes that the heap has had at most
+	Old              string   // why the entry cannot be read; empty: it can be read
+	Peak             uint64   // the largest size of the heap, in bytes
 }
 
-// grants are those that are asked for at once.
+// grants returns the grants for which the child asks at the same time.
 func (c child) grants() []Grant {
 	if c.Users == 0 {
 		return slices.Repeat([]Grant{c.grant()}, max(c.Blocks, 1))
@@ -169,7 +169,7 @@ func (c child) ask(k *Cache, network *pipes) (result told) {
 	return result
 }
 
-// save writes entries of different sizes, one after the other, until it is killed.
+// save writes entries of different sizes until the child is killed.
 func (c child) save(k *Cache) {
 	_, _ = fmt.Fprintln(os.Stdout, "ready")
 	for i := 0; ; i++ {
@@ -184,8 +184,8 @@ func (c child) save(k *Cache) {
 	}
 }
 
-// trouble opens the cache and makes the machine unkind: before, where the directory is concerned, or after. A process
-// without descriptors needs another network.
+// trouble opens the cache and causes the fault in Trouble, before or after the opening. It returns a network without sockets if
+// the child has no file descriptors left.
 func (c child) trouble(open func()) (network *pipes) {
 	switch c.Trouble {
 	case "":
@@ -220,7 +220,7 @@ func (c child) trouble(open func()) (network *pipes) {
 		network = newPipes()
 		p := &fakePlatform{script: []http.HandlerFunc{grantsToken("t-1")}}
 		go func() { _ = http.Serve(network, p) }()
-		_, _ = time.LoadLocation("Local") // reads a file, once
+		_, _ = time.LoadLocation("Local") // loads the time zone now, because that needs a file
 		var limit unix.Rlimit
 		check(unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
 		limit.Cur = 0
@@ -242,7 +242,7 @@ func check(err error) {
 	}
 }
 
-// process is a child as its parent sees it.
+// process is a running child, from the parent's point of view.
 type process struct {
 	t       *testing.T
 	command *exec.Cmd
@@ -250,7 +250,7 @@ type process struct {
 	out     *bufio.Reader
 }
 
-// start starts a child, and returns when it is ready.
+// start starts a child and waits until it is ready.
 func (c child) start(t *testing.T) *process {
 	t.Helper()
 	p := c.launch(t)
@@ -267,7 +267,7 @@ func (c child) launch(t *testing.T) *process {
 	command := exec.CommandContext(t.Context(), os.Args[0])
 	command.Env = append(os.Environ(), childVariable+"="+string(text), "GORACE=atexit_sleep_ms=0")
 	command.Stderr = os.Stderr
-	if c.Trouble == "read-only" || c.Trouble == "full disk" { // mounts of its own
+	if c.Trouble == "read-only" || c.Trouble == "full disk" { // with its own mounts
 		command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 		if id := os.Geteuid(); id != 0 {
 			command.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
@@ -302,7 +302,7 @@ func (p *process) ready() {
 	}
 }
 
-// result lets the child go on, and returns what it reports.
+// result lets the child continue, and returns its report.
 func (p *process) result() (result told) {
 	p.t.Helper()
 	_ = p.in.Close()
@@ -315,13 +315,13 @@ func (p *process) result() (result told) {
 	return result
 }
 
-// kill ends the child as kill -9 does, and waits for that.
+// kill kills the child with SIGKILL, and waits for its end.
 func (p *process) kill() {
 	_ = p.command.Process.Kill()
 	_ = p.command.Wait()
 }
 
-// race runs n children at once and returns what they report.
+// race runs n children at the same time and returns their reports.
 func (c child) race(t *testing.T, n int) []told {
 	t.Helper()
 	children := make([]*process, n)
@@ -341,7 +341,7 @@ func (c child) race(t *testing.T, n int) []told {
 	return results
 }
 
-// allGot fails the test unless every block of every child got the one token, and nobody has warned.
+// allGot fails the test unless every block of every child got the token want, without warnings.
 func allGot(t *testing.T, results []told, blocks int, want string) {
 	t.Helper()
 	for _, r := range results {
@@ -397,7 +397,7 @@ func TestProcessesUnderAThrottle(t *testing.T) {
 		child.ready()
 	}
 	mu.Lock()
-	last = time.Now() // so that the first requests come too early
+	last = time.Now() // makes the first requests come too early
 	mu.Unlock()
 	for _, child := range children {
 		_ = child.in.Close()
@@ -412,7 +412,7 @@ func TestProcessesUnderAThrottle(t *testing.T) {
 		}
 	}
 	seen := p.seen("")
-	// One process at a time asks, so not even those whose attempts were all too early make a crowd.
+	// Only one process at a time sends requests, so the number of requests stays small.
 	if len(seen) > 12 || failures > 2 {
 		t.Errorf("%d requests, %d processes failed", len(seen), failures)
 	}
@@ -421,7 +421,7 @@ func TestProcessesUnderAThrottle(t *testing.T) {
 
 // Each call is a refresh.
 func TestNoRefreshTokenIsUsedTwice(t *testing.T) {
-	platform, dir := &rotating{life: 0}, t.TempDir() // no token lasts until the next round
+	platform, dir := &rotating{life: 0}, t.TempDir() // so that no token lasts until the next round
 	p := onLoopback(t, platform.ServeHTTP)
 	store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
 	const processes = 20
@@ -437,7 +437,7 @@ func TestNoRefreshTokenIsUsedTwice(t *testing.T) {
 	t.Logf("%d refreshes by %d processes in %s, %d refresh tokens used twice", platform.refreshed, processes, time.Since(start), platform.reused)
 }
 
-// K09: the process dies when the platform has rotated its refresh token, and nothing of the answer is stored.
+// K09: a process is killed after the platform has rotated its refresh token, and before the answer is stored.
 func TestKilledBetweenTheAnswerAndTheStore(t *testing.T) {
 	for _, grant := range []string{"cloudlx", "refresh"} {
 		t.Run(grant, func(t *testing.T) {
@@ -446,7 +446,7 @@ func TestKilledBetweenTheAnswerAndTheStore(t *testing.T) {
 			p := onLoopback(t, func(w http.ResponseWriter, r *http.Request) {
 				platform.ServeHTTP(w, r)
 				_ = (<-victims).command.Process.Kill()
-				<-r.Context().Done() // so that nothing of the answer arrives
+				<-r.Context().Done() // so that the answer does not arrive
 			}, platform.ServeHTTP)
 			store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
 			next := child{URL: p.url, Dir: dir, Grant: grant, Blocks: 20}
@@ -460,7 +460,7 @@ func TestKilledBetweenTheAnswerAndTheStore(t *testing.T) {
 	}
 }
 
-// F11: somebody restores an old copy of the directory, whose refresh token has been used since.
+// F11: an old copy of the directory is restored. Its refresh token was used in the meantime.
 func TestAnOldCopyIsRestored(t *testing.T) {
 	platform, dir, backup := &rotating{life: 3600}, t.TempDir(), t.TempDir()
 	p := onLoopback(t, platform.ServeHTTP)
@@ -479,7 +479,7 @@ func TestAnOldCopyIsRestored(t *testing.T) {
 	platform.count(t, 0, 1, 0)
 	restore()
 	allGot(t, c.race(t, 5), 20, "t-2")
-	platform.count(t, 1, 1, 1) // the platform alone can tell, and it is told once
+	platform.count(t, 1, 1, 1) // only the platform can notice it; the refresh token is sent once
 }
 
 func TestTheHolderOfALockIsKilled(t *testing.T) { // K17
@@ -487,7 +487,7 @@ func TestTheHolderOfALockIsKilled(t *testing.T) { // K17
 	holder := child{URL: p.url, Dir: dir, Grant: "interxion", Hold: true}.start(t)
 	killed := make(chan time.Time, 1)
 	go func() {
-		for len(logged.with("cache miss")) == 0 { // the next thing is the lock
+		for len(logged.with("cache miss")) == 0 { // next, it waits for the lock
 			<-time.After(time.Millisecond)
 		}
 		now := time.Now()
@@ -509,7 +509,7 @@ func TestTheHolderOfALockIsStopped(t *testing.T) { // K18
 	if err := holder.command.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	synctest.Test(t, func(t *testing.T) { // in virtual time the others need not wait
+	synctest.Test(t, func(t *testing.T) { // in virtual time, so that the test need not wait for the others
 		p, start := inMemory(t, counted()), time.Now()
 		logs := make([]notes, 5)
 		clients := make([]*Client, len(logs))
@@ -525,7 +525,7 @@ func TestTheHolderOfALockIsStopped(t *testing.T) { // K18
 		if took := time.Since(start); took != lockWait {
 			t.Errorf("they waited for %s, want %s", took, lockWait)
 		}
-		p.sent(len(logs), "") // each process on its own
+		p.sent(len(logs), "") // each process sends its own request
 		for i := range logs {
 			if lines := logs[i].with("level=WARN"); len(lines) != 1 || !strings.Contains(lines[0], "without the cache") {
 				t.Errorf("warnings: %q", lines)
@@ -547,7 +547,7 @@ func TestKilledAtAnyMomentOfAWrite(t *testing.T) { // H17, X05, X06
 		<-time.After(rand.N(8 * time.Millisecond))
 		writer.kill()
 		leftovers += len(filesIn(t, dir, writeSuffix))
-		k := opened(t, dir) // the next start
+		k := opened(t, dir) // as the next process
 		if left := filesIn(t, dir, writeSuffix); len(left) != 0 {
 			t.Fatalf("left after the next start: %q", left)
 		}
@@ -607,7 +607,7 @@ func TestAReadOnlyDirectoryStillAnswers(t *testing.T) { // F13
 	p, dir := onLoopback(t, grantsToken("t-1")), t.TempDir()
 	store(t, dir, p.interxion(""), record{Token: tokenOf("t-0", 0, time.Hour, "")})
 	allGot(t, child{URL: p.url, Dir: dir, Grant: "interxion", Trouble: "read-only"}.race(t, 1), 1, "t-0")
-	// Nobody could tell the others that a refresh token is used.
+	// On a read-only disk, a refresh token cannot be marked as used.
 	store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
 	r := child{URL: p.url, Dir: dir, Grant: "cloudlx", Trouble: "read-only"}.race(t, 1)[0]
 	if len(r.Tokens) != 1 || r.Tokens[0] != "t-1" {
@@ -616,7 +616,7 @@ func TestAReadOnlyDirectoryStillAnswers(t *testing.T) { // F13
 	p.sent(0, "/refresh")
 }
 
-// Derivations of keys from passwords take turns: each of them needs 64 MiB.
+// Derivations of keys from passwords run one after the other, because each needs 64 MiB.
 func TestPasswordsOfManyUsersFitIntoASmallContainer(t *testing.T) {
 	const limit = 200 << 20
 	p := onLoopback(t, counted())

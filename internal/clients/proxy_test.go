@@ -27,7 +27,7 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// proxied sets the variables about proxies for a test, in pairs of name and value, and unsets all others.
+// proxied sets the proxy variables for a test, as pairs of name and value, and unsets all other proxy variables.
 func proxied(t *testing.T, variables ...string) {
 	t.Helper()
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "REQUEST_METHOD"} {
@@ -39,14 +39,14 @@ func proxied(t *testing.T, variables ...string) {
 	}
 }
 
-// behindProxy is a grant of a host that only the proxy reaches.
+// behindProxy returns a grant with a host that only the proxy can reach.
 func behindProxy() Interxion {
 	grant := anywhere("token.example.com", "443")
 	grant.LoginURL = "https://token.example.com"
 	return grant
 }
 
-// failsAtProxy asks through the proxy at address, and fails the test unless it fails as wanted.
+// failsAtProxy asks for a token through the proxy at address, and fails the test unless the error is as wanted.
 func failsAtProxy(t *testing.T, options Options, address, want string, attempts int) {
 	t.Helper()
 	proxied(t, "HTTPS_PROXY", address)
@@ -63,7 +63,7 @@ func failsAtProxy(t *testing.T, options Options, address, want string, attempts 
 
 // The address.
 
-// misread are values that net/http ignores, or takes for another proxy.
+// misread are values that net/http ignores or reads as another proxy.
 var misread = []struct{ value, want string }{
 	{"http://user:50%" + proxyPassword + "@proxy.example:3128", "it has a % that begins no escape; a % is written as %25"},
 	{"http://user:" + proxyPassword + "%@proxy.example:3128", "it has a % that begins no escape; a % is written as %25"},
@@ -118,8 +118,8 @@ func TestAProxyThatCannotBeMeantIsNotPassedBy(t *testing.T) {
 	}
 }
 
-// net/http is the oracle for what it reads as everybody does: an address that is accepted here means the same there. One
-// that is ignored there, or has a host that is none, must not be accepted.
+// The client must read an accepted address as net/http does. It must not accept an address that net/http ignores, or one with
+// an invalid host.
 func TestAProxysAddressIsReadAsNetHTTPReadsIt(t *testing.T) {
 	request := &url.URL{Scheme: "https", Host: "token.example.com"}
 	accepted := 0
@@ -225,7 +225,7 @@ func TestAnOddProxyCostsNoRefreshToken(t *testing.T) {
 	p.sent(1, "")
 }
 
-// What a proxy answers.
+// Answers of proxies.
 
 func TestProxyOfTheEnvironment(t *testing.T) { // T21, T22
 	p, options, port := onTLS(t, nil, grantsToken("t-1"))
@@ -300,7 +300,7 @@ func TestProxyWantsAPasswordThatIsNotThere(t *testing.T) { // T21
 	failsAtProxy(t, Options{}, proxy, "the proxy answered 407 Proxy Authentication Required; it offers Basic, and the proxy's address has no user name and password", 1)
 }
 
-// tunnel joins a proxy's connection with one to address.
+// tunnel connects a proxy's connection with a new one to address.
 func tunnel(conn net.Conn, address string) {
 	defer conn.Close()
 	target, err := net.Dial("tcp", address)
@@ -316,7 +316,8 @@ func tunnel(conn net.Conn, address string) {
 	_, _ = io.Copy(conn, target)
 }
 
-// scripted listens, gives each answer for one read, and closes. It returns its address behind prefix.
+// scripted starts a server that sends one answer after each read, and then closes the connection. It returns prefix with the
+// server's address.
 func scripted(t *testing.T, prefix string, answers ...string) string {
 	t.Helper()
 	listener := listen(t)
@@ -371,7 +372,7 @@ func TestProxyThatSpeaksTLS(t *testing.T) {
 	connects := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { tunnel(hijack(w), "127.0.0.1:"+port) })
 	for _, row := range []struct {
 		name string
-		own  *tls.Certificate // nil: one that the options trust
+		own  *tls.Certificate // nil: a certificate that the options trust
 		want string
 	}{
 		{"trusted", nil, ""},
@@ -400,7 +401,7 @@ func TestProxyThatSpeaksTLS(t *testing.T) {
 	p.sent(1, "")
 }
 
-// TestServerBehindAProxy is about faults that are not the proxy's.
+// TestServerBehindAProxy tests faults of the server behind a proxy.
 func TestServerBehindAProxy(t *testing.T) {
 	for answer, want := range map[string]string{
 		"HTTP/1.0 400 Bad Request\r\n\r\n": "the server speaks http on this port, not https",
@@ -414,7 +415,7 @@ func TestServerBehindAProxy(t *testing.T) {
 	}
 }
 
-// TestSilentProxy names what has given no answer: the proxy, TLS with it, or TLS with the server behind it.
+// TestSilentProxy tests that the error names the step without an answer: the proxy, TLS with the proxy, or TLS with the server.
 func TestSilentProxy(t *testing.T) {
 	for _, row := range []struct {
 		name, address, answer string

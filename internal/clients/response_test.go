@@ -14,7 +14,7 @@ import (
 
 const htmlPage = "<html>" + bodyMark + "</html>"
 
-// TestAnswerIsJudgedOnce is about answers that another request would not change.
+// TestAnswerIsJudgedOnce tests answers after which no retry is useful.
 func TestAnswerIsJudgedOnce(t *testing.T) {
 	for _, row := range []struct {
 		name   string
@@ -58,7 +58,7 @@ func TestAnswerIsJudgedOnce(t *testing.T) {
 		{"a login page", interxion, says(200, htmlPage), BadAnswer, "answered 200 OK: the answer is HTML or XML, not a JSON object"},
 		{"an endless error page", interxion, says(404, strings.Repeat(htmlPage, 1<<17)), NotFound, "answered 404"},
 		{"an endless answer", interxion, says(200, strings.Repeat(" ", maxBody+1)), BadAnswer, "answered 200 OK: the answer is too large"},
-		// That the rest is missing makes no other answer of a rejection: sent again, it would be a second failed login.
+		// A rejection that was cut short is still a rejection. A retry would be a second failed login.
 		{"a rejection cut short", password, writes("HTTP/1.1 401 Unauthorized\r\nContent-Length: 500\r\n\r\n" + bodyMark), CredentialsRejected, "answered 401"},
 		{"a rejection cut short in a chunk", interxion, writes("HTTP/1.1 400 Bad Request\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n" + bodyMark), RequestRejected, "answered 400"},
 		{"a code that is none", interxion, says(400, `{"error":"an odd code"}`), RequestRejected, `answered 400 Bad Request: "an odd code"`},
@@ -66,7 +66,7 @@ func TestAnswerIsJudgedOnce(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			p := onLoopback(t, row.answer)
 			c := p.client(Options{})
-			for range 2 { // the second time from memory
+			for range 2 { // the second answer comes from memory
 				token, err := c.Token(t.Context(), row.grant(p), 0)
 				fault := failed(t, err)
 				if fault.Code != "" && strings.Contains(err.Error(), "without an error code") {
@@ -102,7 +102,7 @@ func digitalRealty(p *fakePlatform) Grant {
 	return DigitalRealty{BaseURL: p.url, ClientID: "client-1", ClientSecret: NewSecret(clientSecret)}
 }
 
-// switchesProtocols keeps the connection open: whoever reads on waits for ever.
+// switchesProtocols keeps the connection open, so a client that continues to read waits for ever.
 func switchesProtocols(w http.ResponseWriter, _ *http.Request) {
 	conn := hijack(w)
 	_, _ = conn.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + bodyMark + "\r\n\r\n"))
@@ -131,7 +131,7 @@ func Test201HoldsAToken(t *testing.T) { // S22
 	}
 }
 
-func TestCookiesAreForgotten(t *testing.T) { // S27; the platform refuses requests that bring one
+func TestCookiesAreForgotten(t *testing.T) { // S27; the fake platform rejects requests with cookies
 	synctest.Test(t, func(t *testing.T) {
 		p := inMemory(t, says(503, "", "Set-Cookie: session="+bodyMark), grantsToken("t-1"))
 		if _, err := p.client(Options{}).Token(t.Context(), p.interxion(""), 0); err != nil {
@@ -141,7 +141,7 @@ func TestCookiesAreForgotten(t *testing.T) { // S27; the platform refuses reques
 	})
 }
 
-// TestPassingFaultIsTriedAgain is about answers that another request may change.
+// TestPassingFaultIsTriedAgain tests answers after which a retry may succeed.
 func TestPassingFaultIsTriedAgain(t *testing.T) {
 	ok := grantsToken("t-1")
 	slow := func(header ...string) http.HandlerFunc { return says(429, htmlPage, header...) }
@@ -151,7 +151,7 @@ func TestPassingFaultIsTriedAgain(t *testing.T) {
 		name     string
 		script   []http.HandlerFunc
 		requests int
-		from, to time.Duration // that it takes
+		from, to time.Duration // how long the call takes
 	}{
 		{"S09 408", []http.HandlerFunc{says(408, htmlPage), ok}, 2, 0, backoffBase},
 		{"S10 Retry-After", []http.HandlerFunc{slow("Retry-After: 2"), ok}, 2, 2 * time.Second, 2500 * time.Millisecond},
@@ -191,7 +191,7 @@ func TestBrokenConnectionIsTriedAgainOnLoopback(t *testing.T) { // T08, T11, T12
 		writes("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"access_token\":\"t-0\"}"),
 		grantsToken("t-1"))
 	c := p.client(Options{})
-	synctest.Test(t, func(t *testing.T) { // for the pauses alone
+	synctest.Test(t, func(t *testing.T) { // only for the pauses
 		token, err := c.Token(t.Context(), p.interxion(""), 0)
 		if err != nil || token.AccessToken.Reveal() != "t-1" {
 			t.Errorf("%q, %v", token.AccessToken.Reveal(), err)
@@ -294,7 +294,7 @@ func TestLifetimeCountsFromTheRequest(t *testing.T) { // T28
 	})
 }
 
-// A login that Equinix has rejected is not repeated, however its error is written: five lock the account.
+// A login that Equinix has rejected is not repeated, in whatever format the error is. Five rejections lock the account.
 func TestEquinixErrorsCountHoweverTheyAreWritten(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"number":         says(500, `{"errorCode":1006,"errorMessage":"Login Failure"}`),
@@ -317,7 +317,7 @@ func TestEquinixErrorsCountHoweverTheyAreWritten(t *testing.T) {
 	}
 }
 
-// The status, written out once more where a code could be, is none: gateways and frameworks do that.
+// Gateways and frameworks repeat the HTTP status in the place of an error code. It does not count as a code.
 func TestAStatusIsNoErrorCode(t *testing.T) {
 	for _, row := range []struct {
 		answer http.HandlerFunc

@@ -21,7 +21,7 @@ import (
 	"unicode/utf8"
 )
 
-// escapings are the ways in which servers, gateways, proxies and programs write down a value character by character.
+// escapings are the ways in which servers, gateways, proxies and programs escape the characters of a value.
 var escapings = map[string]func(string) string{
 	"plain":                 func(s string) string { return s },
 	"upper case":            upper.Replace,
@@ -54,7 +54,7 @@ var escapings = map[string]func(string) string{
 	"Go in Go":              func(s string) string { return unquote(strconv.Quote(unquote(strconv.Quote(s)))) },
 }
 
-// encoders write down a value as a whole, in digits.
+// encoders encode a whole value in digits.
 var encoders = map[string]func(string) string{
 	"hexadecimal":             func(s string) string { return hex.EncodeToString([]byte(s)) },
 	"hexadecimal, upper case": func(s string) string { return fmt.Sprintf("%X", s) },
@@ -92,7 +92,7 @@ func unquote(text string) string { return text[1 : len(text)-1] }
 
 func inXML(text string) string {
 	var out strings.Builder
-	_ = xml.EscapeText(&out, []byte(text)) // a Builder takes everything
+	_ = xml.EscapeText(&out, []byte(text)) // never fails for a Builder
 	return out.String()
 }
 
@@ -104,7 +104,7 @@ func eachRune(text, format string) string {
 	return out.String()
 }
 
-// nasty returns a random secret of all that one may consist of.
+// nasty returns a random secret with all kinds of characters.
 func nasty(random *rand.Rand, length int) string {
 	alphabet := []rune("abcdefghijkLMNOPQRSTUVWXYZ0123456789" + "abcxyz019" + `"'<>&%+=/\$!~*()[]{};:,.?#@-_|^` + "` \t\néß")
 	var out strings.Builder
@@ -114,13 +114,13 @@ func nasty(random *rand.Rand, length int) string {
 	return strings.TrimSpace(out.String())
 }
 
-// survives returns six consecutive characters of secret, as written, that text still has; "" if there are none.
+// survives returns six consecutive characters of the written secret that are still in text; empty: there are none.
 func survives(text, secret string, write func(string) string) string {
 	text = strings.ReplaceAll(text, redacted, "\x00")
 	runes := []rune(secret)
 	for i := 0; i+6 <= len(runes); i++ {
 		piece := string(runes[i : i+6])
-		if utf8.RuneCountInString(oneLine(piece)) < 6 { // blanks in a row become one
+		if utf8.RuneCountInString(oneLine(piece)) < 6 { // consecutive blanks become one
 			continue
 		}
 		if written := oneLine(write(piece)); strings.Contains(text, written) {
@@ -130,8 +130,8 @@ func survives(text, secret string, write func(string) string) string {
 	return ""
 }
 
-// TestScrubberFindsEverySecret is H20 for the scrubber: random secrets in every writing, whole and cut in half,
-// somewhere in a sentence; no six consecutive characters survive.
+// TestScrubberFindsEverySecret is H20 for the scrubber. Random secrets in every encoding, whole or cut in half, are in the middle
+// of a sentence. No six consecutive characters survive.
 func TestScrubberFindsEverySecret(t *testing.T) {
 	sentences := []string{"%s", "the secret '%s' is wrong", `{"error":"%s"}`, "client_secret=%s&grant_type=password", "x%sx"}
 	random := rand.New(rand.NewPCG(1, 2))
@@ -162,7 +162,7 @@ func TestScrubberFindsEverySecret(t *testing.T) {
 	}
 }
 
-// TestScrubberFindsBasicCredentials: of the base64 of "id:secret", no six digits that hold the secret survive.
+// TestScrubberFindsBasicCredentials tests the base64 of "id:secret": no six digits that encode the secret survive.
 func TestScrubberFindsBasicCredentials(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 50 {
@@ -192,7 +192,7 @@ func TestScrubberLeavesTheRest(t *testing.T) {
 		{"five are too few: nykSB", "five are too few: nykSB"},
 		{"user jd1%40%23%24", redacted},
 		{"JD1@#$", redacted},
-		{strings.Repeat("x", 298) + "nykSBHID", redacted}, // its first letters would be shown
+		{strings.Repeat("x", 298) + "nykSBHID", redacted}, // otherwise the cut text would show its first letters
 		{"café\u202e\x1b[31m\r\n\t 1\xff2", "café [31m 1 2"},
 	}
 	for _, test := range tests {
@@ -202,7 +202,7 @@ func TestScrubberLeavesTheRest(t *testing.T) {
 	}
 }
 
-// TestScrubberLeavesStandardCodes: what an error means must not depend on the words of which a secret consists.
+// TestScrubberLeavesStandardCodes tests that standard error codes stay, even if a secret consists of the same words.
 func TestScrubberLeavesStandardCodes(t *testing.T) {
 	scrubber := newScrubber(NewSecret("unauthorized_client"), NewSecret("invalid_grant-type-scope-request-error"))
 	for code := range standardCodes {
@@ -215,7 +215,7 @@ func TestScrubberLeavesStandardCodes(t *testing.T) {
 	}
 }
 
-// TestScrubberJoinsNothing: what is taken out of a text must not make a secret of its neighbours.
+// TestScrubberJoinsNothing tests that the removal of a secret does not join the surrounding text to a secret.
 func TestScrubberJoinsNothing(t *testing.T) {
 	const secret = "abcdefghijkl"
 	for _, between := range []string{"\xff", "\x00", "\u200b", "\xc3", "\u0085", "\ufeff"} {
@@ -249,7 +249,7 @@ func TestScrubberCuts(t *testing.T) {
 	}
 }
 
-// TestScrubberIsBounded: neither the longest text nor the longest secret keeps it busy.
+// TestScrubberIsBounded tests that the longest text and the longest secret take little time.
 func TestScrubberIsBounded(t *testing.T) {
 	long := strings.Repeat("k", maxInput-1) + "!"
 	for name, text := range map[string]string{

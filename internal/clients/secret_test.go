@@ -28,7 +28,7 @@ import (
 
 const canary = "c4n4ry-0f-4-s3cret/+="
 
-// holders are the exported structs of this package, and those unexported ones that travel with a request.
+// holders are the exported structs of this package, and the unexported structs that belong to a request.
 var holders = map[string]any{
 	"Secret":         Secret{},
 	"Token":          Token{},
@@ -52,7 +52,7 @@ var holders = map[string]any{
 	"record":         record{},
 }
 
-// TestHoldersAreComplete keeps a new platform, or any other new type, from being left out below.
+// TestHoldersAreComplete tests that no type is missing in holders, such as that of a new platform.
 func TestHoldersAreComplete(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {
@@ -77,7 +77,7 @@ func TestHoldersAreComplete(t *testing.T) {
 	}
 }
 
-// filled returns a copy of value in which every Secret, in whatever field, holds the canary.
+// filled returns a copy of value in which every Secret, in any field, contains the canary.
 func filled(value any) reflect.Value {
 	secret := NewSecret(canary)
 	var fill func(v reflect.Value)
@@ -90,7 +90,7 @@ func filled(value any) reflect.Value {
 		case v.Kind() == reflect.Struct:
 			for i := range v.NumField() {
 				field := v.Field(i)
-				fill(reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem()) // unexported ones too
+				fill(reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem()) // unexported fields too
 			}
 		}
 	}
@@ -99,7 +99,7 @@ func filled(value any) reflect.Value {
 	return v
 }
 
-// The unexported fields of these are out of reach for fmt's methods.
+// fmt cannot call the methods of the unexported fields of these types.
 type (
 	wrapped struct {
 		value any
@@ -118,8 +118,8 @@ type (
 
 func (f failedWith) Error() string { return fmt.Sprintf("failed with %v", f.value) }
 
-// TestSecretsNeverPrint is H12 and H11: whatever holds a secret, and however it is printed, encoded or logged, the text
-// does not come out.
+// TestSecretsNeverPrint is H12 and H11: the secret's text does not appear, whatever value contains it, and however the value is
+// printed, encoded or logged.
 func TestSecretsNeverPrint(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(holders)) {
 		t.Run("H12 "+name, func(t *testing.T) {
@@ -138,7 +138,7 @@ func TestSecretsNeverPrint(t *testing.T) {
 				errors.Join(io.EOF, failedWith{pointer}),
 				func() any { return pointer },
 			}
-			if name != "Client" { // holds a mutex, which must not be copied
+			if name != "Client" { // contains a mutex, which must not be copied
 				value := v.Interface()
 				values = append(values, value, []any{value}, wrapped{value: value}, failedWith{value}, &failedWith{value},
 					reflect.MakeSlice(reflect.SliceOf(v.Type()), 3, 3).Interface())
@@ -161,7 +161,7 @@ func TestSecretsNeverPrint(t *testing.T) {
 	}
 }
 
-// printed is value as every verb, encoder and logger shows it.
+// printed returns the output of every verb, encoder and logger for value.
 func printed(value any) map[string]string {
 	shown := map[string]string{}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%o", "%c", "%U", "%e", "%p", "%b", "% x", "%#x", "%#q", "%+q", "%30s", "%-30.40v", "%T", "%w"} {
@@ -188,13 +188,13 @@ func printed(value any) map[string]string {
 
 var canaryForms = newScrubber(NewSecret(canary)).forms
 
-// tells reports whether text has the canary, in whatever encoding.
+// tells reports whether text contains the canary in any encoding.
 func tells(text string) bool {
 	text = asciiLower(text)
 	return slices.ContainsFunc(canaryForms, func(form string) bool { return strings.Contains(text, form) })
 }
 
-// TestThePrintersWork shows that the test above can fail: a string in the place of a Secret comes out of each printer.
+// TestThePrintersWork shows that the test above can fail: a string in place of a Secret appears in every output.
 func TestThePrintersWork(t *testing.T) {
 	var silent []string
 	for how, text := range printed(canary) {

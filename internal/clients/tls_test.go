@@ -35,8 +35,8 @@ import (
 	"time"
 )
 
-// onTLS starts a platform that speaks TLS, with what the test changes about it; host names are those of *.example.com. The
-// options trust it.
+// onTLS starts a platform with TLS, for the host names of *.example.com. change modifies its configuration. The options trust
+// its certificate.
 func onTLS(t *testing.T, change func(*tls.Config), script ...http.HandlerFunc) (p *fakePlatform, options Options, port string) {
 	t.Helper()
 	p = &fakePlatform{t: t, script: script}
@@ -91,7 +91,7 @@ func TestConnectionIsNotTrusted(t *testing.T) {
 		{"T15 another host", with(certificate(t, now.Add(-time.Hour), now.Add(time.Hour), "a.example", "b.example")), "the server's certificate is for a.example, b.example, not for 127.0.0.1"},
 		{"T17 TLS 1.1", func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, "the server refused the TLS connection: protocol version not supported"},
 		{"T20 a client certificate, TLS 1.2", func(c *tls.Config) { c.ClientAuth, c.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12 }, "the server refused the TLS connection: "},
-		// Not "h2": for that, Go's own server makes an exception.
+		// Not "h2", for which Go's server makes an exception.
 		{"T26 another protocol alone", func(c *tls.Config) { c.NextProtos = []string{"h3"} }, "the server refused the TLS connection: it does not speak HTTP/1.1"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestConnectionIsNotTrusted(t *testing.T) {
 	}
 }
 
-func TestClientCertificateIsDemanded(t *testing.T) { // T20; in TLS 1.3 the refusal comes late, and races the request
+func TestClientCertificateIsDemanded(t *testing.T) { // T20; in TLS 1.3, the rejection may arrive after the request was sent
 	p, options, _ := onTLS(t, func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }, grantsToken("t-1"))
 	options.MaxAttempts = 1
 	_, err := p.client(options).Token(t.Context(), p.interxion(""), 0)
@@ -159,11 +159,11 @@ type identity struct {
 	key *rsa.PrivateKey
 }
 
-// rsaKey is the same for all: making one takes long.
+// rsaKey is one key for all tests, because generating a key takes long.
 var rsaKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
-// issue returns a certificate that is valid today for 127.0.0.1, with what the test changes about it, signed by an issuer;
-// nil: by itself.
+// issue returns a certificate for 127.0.0.1 that is valid today. change modifies it, and issuer signs it; nil: it is
+// self-signed.
 func issue(t *testing.T, name string, issuer *identity, change func(*x509.Certificate)) *identity {
 	t.Helper()
 	key, err := rsaKey()
@@ -190,12 +190,12 @@ func issue(t *testing.T, name string, issuer *identity, change func(*x509.Certif
 	return &identity{raw, key}
 }
 
-// authority makes a certificate that of an authority.
+// authority changes a certificate to that of an authority.
 func authority(c *x509.Certificate) {
 	c.IsCA, c.BasicConstraintsValid, c.IPAddresses, c.ExtKeyUsage = true, true, nil, nil
 }
 
-// forged replaces bytes in a certificate, and signs it again: crypto/x509 does not make each kind.
+// forged replaces bytes in a certificate and signs it again, because crypto/x509 cannot create every kind of certificate.
 func forged(t *testing.T, from *identity, hash crypto.Hash, old, replacement string) *identity {
 	t.Helper()
 	var parts struct {
@@ -220,14 +220,14 @@ func forged(t *testing.T, from *identity, hash crypto.Hash, old, replacement str
 	return &identity{raw, from.key}
 }
 
-// sha1Signed is from with a signature of SHA-1.
+// sha1Signed returns the certificate with a SHA-1 signature.
 func sha1Signed(t *testing.T, from *identity) *identity {
 	t.Helper()
 	const ofRSA = "\x2a\x86\x48\x86\xf7\x0d\x01\x01"
 	return forged(t, from, crypto.SHA1, ofRSA+"\x0b", ofRSA+"\x05")
 }
 
-// validity is what an error says about that of a certificate.
+// validity returns the text of an error about the validity of a certificate.
 func validity(t *testing.T, of *identity) string {
 	t.Helper()
 	parsed, err := x509.ParseCertificate(of.raw)
@@ -237,13 +237,13 @@ func validity(t *testing.T, of *identity) string {
 	return parsed.NotBefore.UTC().Format(time.RFC3339) + " to " + parsed.NotAfter.UTC().Format(time.RFC3339)
 }
 
-// clock finds the time at the end of an error.
+// clock matches the time at the end of an error.
 var clock = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)
 
 func TestCertificateIsNotAccepted(t *testing.T) {
 	plain := func(*x509.Certificate) {}
 	root := issue(t, "root", nil, authority)
-	other := func() *identity { // an authority of the same name with another key
+	other := func() *identity { // an authority with the same name and another key
 		key, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
 			t.Fatal(err)
@@ -274,8 +274,8 @@ func TestCertificateIsNotAccepted(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		leaf  *identity
-		above []*identity // sent with it
-		want  string      // of the certificate, unless it begins with "the server"
+		above []*identity // further certificates that the server sends
+		want  string      // the error about the certificate, unless it starts with "the server"
 	}{
 		{"a negative serial number", forged(t, issue(t, "leaf", root, plain), crypto.SHA256, "\x02\x04\x51\x52\x53\x54", "\x02\x04\xd1\x52\x53\x54"), nil, "the server sent a certificate with a negative serial number"},
 		{"a negative serial number above", issue(t, "leaf", root, plain), []*identity{forged(t, issue(t, "above", root, authority), crypto.SHA256, "\x02\x04\x51\x52\x53\x54", "\x02\x04\xd1\x52\x53\x54")}, "the server sent a certificate with a negative serial number"},
@@ -304,7 +304,7 @@ func TestCertificateIsNotAccepted(t *testing.T) {
 			for _, above := range row.above {
 				chain.Certificate = append(chain.Certificate, above.raw)
 			}
-			p, options, _ := onTLS(t, func(c *tls.Config) { // as Certificates, httptest would parse them
+			p, options, _ := onTLS(t, func(c *tls.Config) { // not as Certificates, which httptest would parse
 				c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 					return &tls.Config{Certificates: []tls.Certificate{chain}}, nil
 				}
@@ -325,7 +325,7 @@ func TestCertificateIsNotAccepted(t *testing.T) {
 	}
 }
 
-// Windows and macOS report the server's certificate where one above it has expired.
+// Windows and macOS report the server's certificate even if the certificate of an authority has expired.
 func TestValidityIsThatOfTheCertificateThatHasExpired(t *testing.T) {
 	now := time.Now()
 	valid := &x509.Certificate{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}
@@ -337,7 +337,7 @@ func TestValidityIsThatOfTheCertificateThatHasExpired(t *testing.T) {
 	}
 }
 
-// What crypto/x509 says and is not known here is no reason to guess.
+// For an unknown error of crypto/x509, the client names no cause.
 func TestAnUnknownCertificateErrorIsNotGuessed(t *testing.T) {
 	for _, err := range []error{
 		errors.New("x509: “" + bodyMark + "” certificate is not standards compliant"),
@@ -361,7 +361,7 @@ func TestAnUnknownCertificateErrorIsNotGuessed(t *testing.T) {
 	}
 }
 
-// TestSystemRoots runs in processes of its own, because crypto/x509 reads the system's authorities once.
+// TestSystemRoots runs child processes, because crypto/x509 reads the system's authorities only once per process.
 func TestSystemRoots(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only here, variables say where the authorities are")
@@ -389,7 +389,7 @@ func TestSystemRoots(t *testing.T) {
 
 // Versions and ciphers.
 
-// serverHello is the first record of a server that chooses a version and a cipher suite, whatever was offered.
+// serverHello returns the first record of a server that selects a version and a cipher suite, whatever the client offered.
 func serverHello(version, suite uint16) string {
 	body := binary.BigEndian.AppendUint16(nil, version)
 	body = append(body, make([]byte, 32+1)...) // random, no session

@@ -23,13 +23,14 @@ import (
 
 // Names.
 
-// Package net reads its configuration at the first look-up and keeps it in channels. Those must not belong to a bubble.
+// Package net reads its configuration at the first look-up and keeps it in channels. They must not belong to a bubble of
+// testing/synctest.
 func init() {
 	_, _ = answersNames(func() bool { return true }, nil).LookupHost(context.Background(), "x.invalid")
 }
 
-// answersNames is a resolver that asks a name server made of two functions: whether the name server works, and at which
-// addresses a host is.
+// answersNames returns a resolver with a simulated name server. works reports whether the name server answers, and hosts has the
+// addresses of the hosts.
 func answersNames(works func() bool, hosts map[string][]string) *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		client, server := net.Pipe()
@@ -51,7 +52,7 @@ func answersNames(works func() bool, hosts map[string][]string) *net.Resolver {
 	}}
 }
 
-// nameReply answers a query of RFC 1035 with one question.
+// nameReply returns the answer to a query with one question (RFC 1035).
 func nameReply(query []byte, works bool, hosts map[string][]string) []byte {
 	name, end := "", 12
 	for query[end] != 0 {
@@ -81,7 +82,7 @@ func nameReply(query []byte, works bool, hosts map[string][]string) []byte {
 	return reply
 }
 
-// dials returns a client whose dialler is the real one, but for what the test changes about it.
+// dials returns a client with the real dialler, which change modifies.
 func dials(options Options, change func(*net.Dialer)) *Client {
 	c := New(options)
 	dialer := newDialer()
@@ -90,7 +91,7 @@ func dials(options Options, change func(*net.Dialer)) *Client {
 	return c
 }
 
-// anywhere is a grant of a host that is known to the test alone.
+// anywhere returns a grant with a host that only the test knows.
 func anywhere(host, port string) Interxion {
 	return Interxion{LoginURL: "https://" + net.JoinHostPort(host, port), ClientID: "client-1", ClientSecret: NewSecret(clientSecret)}
 }
@@ -125,7 +126,7 @@ func TestNameServerThatRecovers(t *testing.T) { // T03
 	p, options, port := onTLS(t, nil, grantsToken("t-1"))
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		recovered := func() bool { return time.Since(start) > 0 } // time passes between the attempts alone
+		recovered := func() bool { return time.Since(start) > 0 } // in virtual time, time passes only between the attempts
 		c := dials(options, func(d *net.Dialer) {
 			d.Resolver = answersNames(recovered, map[string][]string{"token.example.com": {"127.0.0.1"}})
 		})
@@ -149,7 +150,7 @@ func TestNameServerThatIsDown(t *testing.T) { // T03
 func TestSecondAddressIsTried(t *testing.T) { // T27
 	for _, row := range []struct {
 		name  string
-		first string // the address that is dead
+		first string // the address that does not answer
 		dead  func(context.Context) error
 	}{
 		{"refused", "127.0.0.2", func(context.Context) error { return syscall.ECONNREFUSED }},
@@ -169,7 +170,7 @@ func TestSecondAddressIsTried(t *testing.T) { // T27
 				}
 			})
 			_, err := c.Token(t.Context(), anywhere("token.example.com", port), 0)
-			if took := time.Since(start); err != nil || took > 4*time.Second { // the dead one alone takes 5 s
+			if took := time.Since(start); err != nil || took > 4*time.Second { // the address without an answer alone would take 5 s
 				t.Errorf("%v after %s", err, took)
 			}
 			p.sent(1, "")
@@ -193,7 +194,7 @@ func TestSilentNetwork(t *testing.T) { // T05
 	})
 }
 
-// silence answers nothing on the network.
+// silence accepts connections on the network and does not answer.
 func silence(network *pipes) {
 	for conn, err := network.Accept(); err == nil; conn, err = network.Accept() {
 		go func() { _, _ = io.Copy(io.Discard, conn) }()
@@ -202,7 +203,7 @@ func silence(network *pipes) {
 
 func TestSilentHandshake(t *testing.T) { // T19
 	for _, row := range []struct {
-		limit, want time.Duration // request_timeout, and how long an attempt takes
+		limit, want time.Duration // request_timeout, and the duration of an attempt
 	}{{0, 10 * time.Second}, {4 * time.Second, 4 * time.Second}} {
 		synctest.Test(t, func(t *testing.T) {
 			start, network := time.Now(), newPipes()
@@ -254,7 +255,7 @@ func TestDiallingEndsWithTheCaller(t *testing.T) { // X10
 
 // Noise.
 
-// TestNoise is about servers that do not speak HTTP, whether they wait for the request or speak first.
+// TestNoise tests servers that do not speak HTTP. Some wait for the request, and others send first.
 func TestNoise(t *testing.T) {
 	const status = "HTTP/1.1 200 OK\r\n"
 	for _, row := range []struct {
@@ -289,7 +290,7 @@ func TestChunksCountWhereALengthIsNamedToo(t *testing.T) { // T25: RFC 9112, sec
 }
 
 func TestServerThatSpeaksFirst(t *testing.T) { // T13
-	log.SetOutput(io.Discard) // net/http logs what comes unasked
+	log.SetOutput(io.Discard) // net/http logs unexpected data on a connection
 	t.Cleanup(func() { log.SetOutput(os.Stderr) })
 	for _, banner := range []string{"", "220 " + bodyMark + "\r\n"} {
 		listener := listen(t)
@@ -299,7 +300,7 @@ func TestServerThatSpeaksFirst(t *testing.T) { // T13
 				_ = conn.Close()
 			}
 		}()
-		for range 20 { // which of the two is first is up to the scheduler
+		for range 20 { // the scheduler decides which side is first
 			_, err := New(Options{MaxAttempts: 1}).Token(t.Context(), Interxion{LoginURL: "http://" + listener.Addr().String(), ClientID: "client-1", ClientSecret: NewSecret(clientSecret)}, 0)
 			if fault := failed(t, err); fault.Kind != Unreachable && (banner == "" || fault.Kind != BadAnswer) {
 				t.Errorf("after %q: %v", banner, err)
@@ -309,14 +310,14 @@ func TestServerThatSpeaksFirst(t *testing.T) { // T13
 	nothingLeft(t)
 }
 
-// deaf is a connection that was closed by the other side already.
+// deaf is a connection that the other side has closed already.
 type deaf struct{ net.Conn }
 
 func (deaf) Read([]byte) (int, error)    { return 0, io.EOF }
 func (deaf) Write(p []byte) (int, error) { return len(p), nil }
 
-// TestServerThatClosesAtOnce is about what net/http says in words of its own: that the connection was closed before the
-// request was written.
+// TestServerThatClosesAtOnce tests a connection that is closed before the request is written. net/http has its own error for
+// this.
 func TestServerThatClosesAtOnce(t *testing.T) { // T11
 	synctest.Test(t, func(t *testing.T) {
 		c := New(Options{MaxAttempts: 2})
@@ -334,7 +335,7 @@ func TestServerThatClosesAtOnce(t *testing.T) { // T11
 	})
 }
 
-// TestLargeAnswers is about answers without end: they cost no memory and no time.
+// TestLargeAnswers tests endless answers: they take little memory and little time.
 func TestLargeAnswers(t *testing.T) {
 	for _, row := range []struct{ name, start, repeated, want string }{
 		{"S23 100 Continue", "", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 1000), "the answer's headers are too large: more than 65536 bytes"},

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestALateConnectionChangesNothing is about a host with two addresses: both may be reached, and one connection is used. A
-// request that may have been seen must not be taken for one that was not sent.
+// TestALateConnectionChangesNothing tests a host with two addresses: both are connected, and one connection is used. A request
+// that the server may have received must not count as not sent.
 func TestALateConnectionChangesNothing(t *testing.T) { // T27
 	var w way
 	trace := httptrace.ContextClientTrace(w.watch(t.Context()))

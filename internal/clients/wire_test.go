@@ -19,26 +19,26 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// content stands in answers wherever the platform has a word. No error may repeat any of it.
+// content is the text of answers wherever a platform can put text. No error may repeat any of it.
 const content = "c0nteNt-0f-thE-aNsweR"
 
 // platform is a server that gives every request the same answer.
 type platform struct {
 	status int               // zero: 200
-	header map[string]string // Content-Type, where it is not application/json, and Date, where it is not now
+	header map[string]string // Content-Type, if not application/json, and Date, if not now
 	body   string
 
 	requests atomic.Int32
 	url      string
 }
 
-// token asks for a token, with a Client of its own.
+// token asks for a token with a new Client.
 func (p *platform) token(t *testing.T) (clients.Token, error) {
 	t.Helper()
 	return p.start(t, clients.Options{MaxAttempts: 1})(0)
 }
 
-// start returns what asks for a token, again and again with one Client.
+// start returns a function that asks for a token, always with the same Client.
 func (p *platform) start(t *testing.T, options clients.Options) func(minValidity time.Duration) (clients.Token, error) {
 	t.Helper()
 	return p.startFor(t, options, cloudLX)
@@ -62,7 +62,7 @@ func (p *platform) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	for name, value := range p.header {
 		w.Header().Set(name, value)
 		if value == "" {
-			w.Header()[name] = nil // not even what net/http would set
+			w.Header()[name] = nil // keeps net/http from setting a default
 		}
 	}
 	if p.status != 0 {
@@ -71,7 +71,8 @@ func (p *platform) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, p.body)
 }
 
-// wantBadAnswer demands an error that says want and nothing of the answer or of a secret, and no token.
+// wantBadAnswer fails the test unless there is no token, and an error with the text want and without any text of the answer or
+// of a secret.
 func wantBadAnswer(t *testing.T, token clients.Token, err error, want string) {
 	t.Helper()
 	if token != (clients.Token{}) {
@@ -93,7 +94,7 @@ func wantBadAnswer(t *testing.T, token clients.Token, err error, want string) {
 	}
 }
 
-// TestBadAnswers are answers without a token that can be used, each with a clear error.
+// TestBadAnswers tests answers without a usable token. Each has a clear error.
 func TestBadAnswers(t *testing.T) {
 	tests := []struct {
 		name        string
@@ -189,7 +190,7 @@ func utf16(text string, high int) string {
 	return out.String()
 }
 
-// TestCutAnswers is M04: an answer that ends early is never a token, wherever it ends.
+// TestCutAnswers is M04: an answer that ends early never counts as a token, wherever it ends.
 func TestCutAnswers(t *testing.T) {
 	whole := `{"token_type":"Bearer","expires_in":3600,"scope":"a b","access_token":"` + content + `"}`
 	for length := range len(whole) {
@@ -203,7 +204,7 @@ func TestCutAnswers(t *testing.T) {
 	}
 }
 
-// TestGoodAnswers are odd answers that hold a token all the same.
+// TestGoodAnswers tests odd answers with a valid token.
 func TestGoodAnswers(t *testing.T) {
 	const plain = `{"access_token":"x","token_type":"Bearer","expires_in":3600}`
 	long := strings.Repeat("x", 60<<10)
@@ -263,13 +264,13 @@ func TestGoodAnswers(t *testing.T) {
 	}
 }
 
-// TestLifetimes covers what platforms call a lifetime, and whether such a token is used again.
+// TestLifetimes tests all kinds of lifetimes in answers, and whether such a token is used again.
 func TestLifetimes(t *testing.T) {
 	none := time.Duration(-1)
 	tests := []struct {
 		name    string
 		members string
-		want    time.Duration // none: not known
+		want    time.Duration // none: unknown
 	}{
 		{"M15 missing", ``, none},
 		{"M15 null", `,"expires_in":null`, none},
@@ -337,18 +338,18 @@ func TestLifetimes(t *testing.T) {
 			if _, err := token(5 * time.Minute); err != nil {
 				t.Fatal(err)
 			}
-			wantRequests := int32(2) // a token that has ended, or nobody knows how long it lasts, is never used again
+			wantRequests := int32(2) // a token that has ended or has an unknown lifetime is not used again
 			if test.want >= time.Minute {
 				wantRequests = 1
 			}
-			if n := p.requests.Load(); n != wantRequests && (test.want <= 0 || test.want >= time.Minute) { // otherwise it is new for a moment
+			if n := p.requests.Load(); n != wantRequests && (test.want <= 0 || test.want >= time.Minute) { // a shorter token is shared for a moment while it is new
 				t.Errorf("%d requests for two tokens, want %d", n, wantRequests)
 			}
 		})
 	}
 }
 
-// TestJWTLifetimes is M26: the exp claim of a token that is a JWT counts if it is sooner, by the server's own clock.
+// TestJWTLifetimes is M26: if the token is a JWT, its exp claim counts if it is earlier, by the server's own clock.
 func TestJWTLifetimes(t *testing.T) {
 	now := time.Now()
 	jwt := func(payload string) string {
@@ -361,7 +362,7 @@ func TestJWTLifetimes(t *testing.T) {
 	tests := []struct {
 		name    string
 		token   string
-		date    time.Time // of the server's clock; zero: it names none
+		date    time.Time // of the server's clock; zero: the answer has no Date header
 		members string
 		want    time.Duration
 	}{
@@ -418,8 +419,8 @@ func TestJWTLifetimes(t *testing.T) {
 	}
 }
 
-// TestHostileAnswers is M21: what a decoder could be kept busy with takes it little longer than encoding/json takes to
-// look at it. The comparison holds on a busy machine, and with the race detector.
+// TestHostileAnswers is M21: decoding an answer that is made to be slow takes little longer than encoding/json takes to validate
+// it. The comparison is right on a busy machine and with the race detector too.
 func TestHostileAnswers(t *testing.T) {
 	const times, slack = 25, time.Second
 	var members strings.Builder
@@ -451,7 +452,7 @@ func TestHostileAnswers(t *testing.T) {
 	}
 }
 
-// TestLargestAnswer is M22: 1 MiB is read, and one byte more is too much rather than cut.
+// TestLargestAnswer is M22: an answer of 1 MiB is read. With one byte more, it is an error and not cut.
 func TestLargestAnswer(t *testing.T) {
 	const limit = 1 << 20
 	body := `{"access_token":"x","expires_in":3600}`

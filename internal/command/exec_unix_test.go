@@ -168,7 +168,7 @@ func TestAnIgnoredSignalStaysIgnored(t *testing.T) {
 	}
 }
 
-// X01, X02: Ctrl-C ends every wait at once, with its own status and without a result.
+// X01, X02: Ctrl-C ends every wait at once, with status 130 and without a result.
 func TestCtrlCEndsEveryWait(t *testing.T) {
 	t.Parallel()
 	needSignals(t)

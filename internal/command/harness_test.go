@@ -210,7 +210,7 @@ func (s *fixture) keep(text string) {
 	s.said = append(s.said, text+"\n"...)
 }
 
-// must runs a process that is to succeed, and returns its result.
+// must runs a process that must succeed, and returns its standard output.
 func (s *fixture) must(args ...string) string {
 	s.t.Helper()
 	r := s.run(args...)
@@ -220,7 +220,7 @@ func (s *fixture) must(args ...string) string {
 	return r.stdout
 }
 
-// refused runs a process that is to fail with this status, without a result, and to say each of the texts.
+// refused runs a process that must fail with the status, without a result, and with each of the texts in its error.
 func (s *fixture) refused(status int, texts []string, args ...string) result {
 	s.t.Helper()
 	return s.wantRefused(s.run(args...), status, texts, args...)
@@ -239,7 +239,7 @@ func (s *fixture) wantRefused(r result, status int, texts []string, args ...stri
 	return r
 }
 
-// sent is how many requests for tokens all platforms have seen.
+// sent returns the number of token requests that all platforms have received.
 func (s *fixture) sent() int {
 	n := 0
 	for _, p := range s.Platforms() {
@@ -252,7 +252,7 @@ func (s *fixture) sent() int {
 	return n
 }
 
-// accepts fails the test unless the platform's API takes the token.
+// accepts fails the test unless the platform's API accepts the token.
 func (s *fixture) accepts(p *simulator.Platform, authorization string) {
 	s.t.Helper()
 	request, err := http.NewRequest(http.MethodGet, p.APIURL(), nil)

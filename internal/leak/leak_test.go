@@ -32,7 +32,7 @@ import (
 	"unicode/utf8"
 )
 
-// secrets are of the kinds that there are: awkward characters, a token, the end of a JSON Web Token, words, other scripts.
+// secrets has a secret of each kind: awkward characters, a token, the end of a JSON Web Token, words, other scripts.
 var secrets = map[string]string{
 	"the client secret": `q7+R/w%2&Lx="9\k<Zt~4 v'B$8#mF0`,
 	"the access token":  "uNnkmbsZfAH1Vcy7cz2K",
@@ -41,7 +41,7 @@ var secrets = map[string]string{
 	"the passphrase":    "日Ωж本πщ語ωю字Ψц",
 }
 
-// writers write a value down as other programs do: none shares code with the encodings that the Scanner knows.
+// writers encode a value as other programs do. They share no code with the encodings of the Scanner.
 var writers = map[string]func(string) string{
 	"itself":                   func(s string) string { return s },
 	"URL query":                url.QueryEscape,
@@ -176,8 +176,7 @@ func mapEscapes(s, sign string, length int, change func(string) string) string {
 
 const chatter = "2026-01-02T03:04:05.678Z [TRACE] vertex \"provider[\\\"providers.example/ixtoken/ixtoken\\\"]\": visit complete\n"
 
-// artefacts plant a text in something that a program may leave, and look through it. They report false where it cannot
-// hold the text.
+// artefacts put a text into an artefact of a program, and search it. They return false if the artefact cannot contain the text.
 var artefacts = map[string]func(t *testing.T, s *Scanner, text string) ([]Finding, bool){
 	"output": func(_ *testing.T, s *Scanner, text string) ([]Finding, bool) {
 		return s.Text("output", []byte("Error: no\n\n"+text+"\n")), true
@@ -257,7 +256,7 @@ func nameHere(text string) bool {
 	return true
 }
 
-// written plants text in a file of that name and looks through the directory.
+// written writes text to a file with the name, and searches its directory.
 func written(t *testing.T, s *Scanner, name, text string) []Finding {
 	t.Helper()
 	dir := t.TempDir()
@@ -312,7 +311,7 @@ func packed(t *testing.T, compress func(io.Writer) io.WriteCloser, text string) 
 	return out.String()
 }
 
-// child looks through the arguments and the environment of a process that has them.
+// child starts a process with the arguments and the environment, and searches them.
 func child(t *testing.T, s *Scanner, args, env []string) []Finding {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "sh", append([]string{"-c", "echo; read _", "sh"}, args...)...)
@@ -332,7 +331,7 @@ func child(t *testing.T, s *Scanner, args, env []string) []Finding {
 		in.Close()
 		_ = command.Wait()
 	}()
-	if _, err := out.Read(make([]byte, 1)); err != nil { // it runs
+	if _, err := out.Read(make([]byte, 1)); err != nil { // the process is running
 		t.Fatal(err)
 	}
 	var found []Finding
@@ -346,7 +345,7 @@ func child(t *testing.T, s *Scanner, args, env []string) []Finding {
 	return found
 }
 
-// H20: without this, that nothing is found would mean nothing.
+// H20: this test shows that the Scanner finds secrets. Without it, tests that find none would prove nothing.
 func TestEverySecretIsFoundInEveryEncodingInEveryArtefact(t *testing.T) {
 	t.Parallel()
 	s := New(secrets)
@@ -371,7 +370,7 @@ func TestEverySecretIsFoundInEveryEncodingInEveryArtefact(t *testing.T) {
 		len(secrets), len(writers), len(artefacts), planted-missed, planted, impossible)
 }
 
-// A finding of a whole secret says so, and where it begins.
+// A finding says whether the whole secret was found, and where it starts.
 func TestAFindingNamesTheSecretTheEncodingAndThePlace(t *testing.T) {
 	t.Parallel()
 	s := New(secrets)
@@ -389,7 +388,7 @@ func TestAFindingNamesTheSecretTheEncodingAndThePlace(t *testing.T) {
 	}
 }
 
-// A secret that was cut or wrapped is found as long as eight bytes of it are together.
+// A secret that was cut or wrapped is found if eight consecutive bytes are left.
 func TestAPieceIsFoundWhereverItWasCutOut(t *testing.T) {
 	t.Parallel()
 	s := New(secrets)
@@ -408,7 +407,7 @@ func TestAPieceIsFoundWhereverItWasCutOut(t *testing.T) {
 func TestNothingIsFoundWhereNothingIs(t *testing.T) {
 	t.Parallel()
 	s := New(secrets)
-	var almost strings.Builder // every secret with each eighth character changed
+	var almost strings.Builder // every secret, with every eighth character changed
 	for _, value := range secrets {
 		for i, b := range []byte(value) {
 			if i%8 == 7 {

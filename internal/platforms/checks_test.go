@@ -11,11 +11,11 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// A front end and the engine refuse the same values, in the same words.
+// The inputs' checks and the client reject the same values with the same text.
 func TestGrantsRefuseWhatInputsRefuse(t *testing.T) { // C15, C17
 	for _, platform := range All {
 		for _, in := range platform.Inputs {
-			if in.Name == MinValidity.Name { // no part of a grant
+			if in.Name == MinValidity.Name { // not in a grant
 				continue
 			}
 			refused := 0

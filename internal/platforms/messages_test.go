@@ -15,7 +15,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// terms are those of a front end in which inputs have only their names and their variables.
+// terms are the words of a simple front end: an input has only its name and its variable.
 var terms = Terms{
 	Input:   func(in Input) string { return in.Name + " (" + in.Environment + ")" },
 	Setting: func(in Input) string { return in.Name },
@@ -26,7 +26,7 @@ var terms = Terms{
 
 const here Origin = "this test"
 
-// wantSection fails the test unless the message ends in a link to a section of the guide.
+// wantSection fails the test unless the message ends with a link to a section of the guide.
 func wantSection(t *testing.T, m Message, heading string) {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/guides/troubleshooting.md")
@@ -40,7 +40,7 @@ func wantSection(t *testing.T, m Message, heading string) {
 	}
 }
 
-// Every failure of the client has words, for every platform, and a section in the guide.
+// For every platform, every kind of error has a message and a section in the guide.
 func TestEveryKindOfErrorIsExplained(t *testing.T) {
 	for kind := clients.InvalidInput; kind <= clients.Internal; kind++ {
 		for _, platform := range All {
@@ -63,7 +63,7 @@ func TestEveryKindOfErrorIsExplained(t *testing.T) {
 	}
 }
 
-// Everything else that users are told has its section too.
+// All other messages have a section too.
 func TestEveryRemarkHasASection(t *testing.T) {
 	ended := clients.Token{Fallback: &clients.Error{Kind: clients.RefreshTokenRejected}, Scope: "read"}
 	brief := clients.Token{Expiry: time.Now().Add(time.Minute)}
@@ -96,7 +96,7 @@ func TestEveryRemarkHasASection(t *testing.T) {
 	}
 }
 
-// The password grant's messages name the user's credentials too, and belong to no one input.
+// The messages of the password grant name the user's credentials too. They are not attached to an input.
 func TestRejectedCredentialsAreNamed(t *testing.T) {
 	rejected := &clients.Error{Platform: "Equinix", Endpoint: "host/path", Kind: clients.CredentialsRejected}
 	for grant, want := range map[string]string{
@@ -115,7 +115,7 @@ func TestRejectedCredentialsAreNamed(t *testing.T) {
 	}
 }
 
-// Terraform prints the source line of an input that a message is about.
+// No message is attached to a secret or a URL, because Terraform prints the source line of the input.
 func TestNoMessageIsAboutASecretOrAURL(t *testing.T) {
 	for _, platform := range All {
 		for _, in := range platform.Proxy().Inputs {

@@ -34,7 +34,7 @@ func TestWhatIsLeftAroundAValueOrInItsPlaceIsOdd(t *testing.T) { // C06
 	}
 }
 
-// Secrets that platforms and people make up are not odd.
+// Secrets that platforms or people choose do not look odd.
 func TestOrdinaryValuesAreNotOdd(t *testing.T) {
 	ordinary := []string{
 		"", "x", `"`, "'", "$", "%", "<", "*", "**", "a b", "it's", `"a`, `a"`, `"a'`, "pa$$word", "$ecret1", "$ecret", "$5", "100%", "%41%42", "%2B%", "%a b%", "${", "$()", "{}", "{{", "<3", "<>", "<a&b>",
@@ -53,8 +53,7 @@ func TestOrdinaryValuesAreNotOdd(t *testing.T) {
 	}
 }
 
-// Of a hundred thousand random secrets of all printable characters, a handful happen to look odd: those in quotation
-// marks.
+// Of a hundred thousand random secrets of printable characters, only a few look odd: those that happen to be in quotation marks.
 func TestRandomSecretsAreHardlyEverOdd(t *testing.T) {
 	const printable = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
 	const secrets = 100_000

@@ -12,12 +12,12 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// ofMap is a source with these values.
+// ofMap returns a source with the given values.
 func ofMap(values map[string]string) Source {
 	return Source{here, func(in Input) Value { return Text(values[in.Name], false) }}
 }
 
-// A proxy takes what an access token takes, and one input more, with a default where the API's URL is known.
+// A proxy has the inputs of an access token, and the input upstream, which has a default if the API's URL is known.
 func TestEveryPlatformHasAProxy(t *testing.T) {
 	for _, platform := range All {
 		before := len(platform.Inputs)
@@ -43,7 +43,7 @@ func TestEveryPlatformHasAProxy(t *testing.T) {
 	}
 }
 
-// The upstream gets tokens, so it is checked as the URL is to which the secret goes.
+// The upstream gets tokens, so it has the same check as the URL that gets the secret.
 func TestTheUpstreamIsChecked(t *testing.T) {
 	for _, url := range []string{"http://api.example", "https://u:p@api.example", "https://api.example?a", "api.example", "ftp://api.example"} {
 		_, bad := Equinix.Proxy().Resolve(ofMap(map[string]string{"upstream": url}), Defaults())
@@ -53,7 +53,7 @@ func TestTheUpstreamIsChecked(t *testing.T) {
 	}
 }
 
-// What a proxy says about a token names the proxy in its block, and the token in what it answers.
+// An error names the API proxy in the diagnostic of its block, and the access token in the proxy's answers.
 func TestAProxysErrorsNameIt(t *testing.T) {
 	failed := &clients.Error{Platform: "Equinix", Endpoint: "host/path", Kind: clients.CredentialsRejected}
 	if m := Equinix.Proxy().Explain(failed, nil, terms); m.Summary != "No Equinix API proxy: credentials rejected" {

@@ -10,7 +10,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// of is a source that sets the inputs, given as name and value. The value "?" is decided later.
+// of returns a source with inputs as pairs of name and value. The value "?" is unknown.
 func of(origin Origin, pairs ...string) Source {
 	return Source{origin, func(in Input) Value {
 		for i := 0; i < len(pairs); i += 2 {
@@ -22,8 +22,8 @@ func of(origin Origin, pairs ...string) Source {
 	}}
 }
 
-// Of two inputs of which one replaces the other, the first source that sets one decides. So no platform is asked that the
-// user named for something else.
+// One of two inputs replaces the other. The first source that sets one of them decides, so no request goes to a platform that
+// the user has configured for another purpose.
 func TestAReplacementCountsWhereOneOfTheTwoIsSetFirst(t *testing.T) {
 	const url = "https://token.example/oauth2/token"
 	keys := of("keys", "access_key", "key", "secret_key", "secret")
@@ -64,7 +64,7 @@ func TestAReplacementCountsWhereOneOfTheTwoIsSetFirst(t *testing.T) {
 	}
 }
 
-// A message names what is in use of the two, and both where neither is.
+// A message names the one of the two inputs that is in use. If neither is set, it names both.
 func TestMessagesNameWhatReplacesAnInput(t *testing.T) {
 	missing := Megaport.ExplainMissing([]Input{Megaport.Input("environment")}, terms)
 	if want := "\n  - environment (MEGAPORT_ENVIRONMENT), or token_url (MEGAPORT_TOKEN_URL)\n"; !strings.Contains(missing.Detail, want) {

@@ -160,7 +160,7 @@ func TestAnOlderRefusedTokenIsReplacedAtOnce(t *testing.T) {
 		first := currentToken(t, all)
 		elapse(2 * time.Minute)
 		all.noteRefusal(first)
-		all.noteRefusal(first) // by another request that was under way
+		all.noteRefusal(first) // by another request that was in progress
 		second := currentToken(t, all)
 		elapse(2 * time.Minute)
 		all.noteRefusal(second)

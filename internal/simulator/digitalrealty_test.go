@@ -11,7 +11,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// The answer of "Authentication": a JSON Web Token, BearerToken, and the lifetime as a string.
+// The answer is that of "Authentication": a JSON Web Token, the type BearerToken, and the lifetime as a string.
 func TestDigitalRealtyNamesTheLifetimeInAString(t *testing.T) {
 	members := login(t, start(t, simulator.Options{}).DigitalRealty).members(t)
 	token, _ := members["access_token"].(string)

@@ -26,7 +26,7 @@ func equinixRefresh(t *testing.T, p *simulator.Platform, refreshToken string) re
 	return send(t, http.MethodPost, p.URL()+"/oauth2/v1/refreshaccesstoken", body, headers("Content-Type", jsonType))
 }
 
-// equinixPassword logs in by the password grant.
+// equinixPassword logs in with the password grant.
 func equinixPassword(t *testing.T, p *simulator.Platform, password string, further ...string) reply {
 	t.Helper()
 	c := p.Credentials()
@@ -407,7 +407,7 @@ func TestEquinixToleratesACharset(t *testing.T) {
 func TestEquinixShowsOnePort(t *testing.T) {
 	p := start(t, simulator.Options{}).Equinix
 	authorized := headers("Authorization", "Bearer "+login(t, p).text(t, "access_token"))
-	const uuid = "c4d85dbe-f965-9659-f7e0-306a5c00af26" // of the list's only element
+	const uuid = "c4d85dbe-f965-9659-f7e0-306a5c00af26" // of the only element in the list
 	if r := send(t, http.MethodGet, p.APIURL(), "", authorized); !strings.Contains(r.body, uuid) {
 		t.Errorf("the list does not hold the port: %s", r.body)
 	}

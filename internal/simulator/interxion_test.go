@@ -19,7 +19,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// interxionLogin is a valid token request's parameters, and further ones.
+// interxionLogin returns the parameters of a valid token request, and further parameters.
 func interxionLogin(p *simulator.Platform, further ...string) string {
 	c := p.Credentials()
 	return form(append([]string{
@@ -36,7 +36,7 @@ func decode(t *testing.T, text string) []byte {
 	return raw
 }
 
-// interxionKey is the public key that the platform publishes.
+// interxionKey returns the public key that the platform publishes.
 func interxionKey(t *testing.T, p *simulator.Platform) (key *rsa.PublicKey, id string) {
 	t.Helper()
 	r := send(t, http.MethodGet, p.URL()+"/.well-known/openid-configuration/jwks", "", headers())

@@ -25,7 +25,7 @@ const (
 	accessTokenType    = "urn:ietf:params:oauth:token-type:access_token"
 )
 
-// Audience and Subject are those of the identity tokens that the platforms accept.
+// Audience and Subject are the claims aud and sub of the identity tokens that the platforms accept.
 const (
 	Audience = "interconnection-lab"
 	Subject  = "repo:example/network:ref:refs/heads/main"
@@ -37,7 +37,7 @@ const (
 	issuerDiscoveryPath = "/.well-known/openid-configuration"
 )
 
-// idTokenLifetime is that of GitHub's identity tokens.
+// idTokenLifetime is the lifetime of GitHub's identity tokens.
 const idTokenLifetime = 5 * time.Minute
 
 // Issuer is the identity provider of a pipeline (OpenID Connect Discovery 1.0). It issues identity tokens as GitHub Actions
@@ -78,7 +78,7 @@ func (i *Issuer) Asked() int {
 	return i.asked
 }
 
-// Environment returns what a job of GitHub Actions has that may ask for identity tokens, as "NAME=value".
+// Environment returns the variables of a job of GitHub Actions that may request identity tokens, as "NAME=value".
 func (i *Issuer) Environment() []string {
 	return []string{
 		"ACTIONS_ID_TOKEN_REQUEST_URL=" + i.URL() + issuerRequestPath + "?api-version=2.0",
@@ -212,8 +212,8 @@ func (t trust) key(id string) (*rsa.PublicKey, error) {
 	return nil, errSignature
 }
 
-// exchange is the part of RFC 8693 that a security token service and an authorization server share: the answer to a request
-// of section 2.1 that authenticates no client.
+// exchange answers a request of RFC 8693, section 2.1 without client authentication. Equinix's security token service and
+// OAuth2's authorization server share it.
 func (p *Platform) exchange(q request, sent parameters, issue func() string) answer {
 	refusal := func(code, description string) answer {
 		a := oauth2Refusal(code, description)

@@ -39,7 +39,7 @@ func TestIXAPIIsStrict(t *testing.T) {
 	}
 }
 
-// A refresh answers with a new pair, and spends the refresh token. The access token stays valid.
+// A refresh returns a new pair and uses up the refresh token. The old access token stays valid.
 func TestIXAPIRotates(t *testing.T) {
 	p := start(t, simulator.Options{}).IXAPI
 	first := login(t, p)

@@ -12,7 +12,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// encodedBasic is HTTP Basic as RFC 6749, section 2.3.1, prescribes.
+// encodedBasic returns HTTP Basic with form-encoded credentials (RFC 6749, section 2.3.1).
 func encodedBasic(id, secret string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(id)+":"+url.QueryEscape(secret)))
 }
@@ -61,7 +61,7 @@ func TestOAuth2AuthenticatesInEitherWay(t *testing.T) {
 	}
 }
 
-// A refresh token comes with the scope offline_access, works once, and ends its family when it is used again.
+// The scope offline_access brings a refresh token. It works once. A second use revokes its family.
 func TestOAuth2RotatesRefreshTokens(t *testing.T) {
 	p := start(t, simulator.Options{}).OAuth2
 	c := p.Credentials()

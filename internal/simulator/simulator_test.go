@@ -29,7 +29,7 @@ const (
 	cloudLXVersion = "application/vnd.cloudlx.v1+json"
 )
 
-// clock is a platform's clock, which a test sets.
+// clock is a platform's clock that a test sets.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -63,14 +63,14 @@ func start(t *testing.T, options simulator.Options) *simulator.Simulator {
 	return s
 }
 
-// reply is an answer as it stands on the wire.
+// reply is an answer as it was received.
 type reply struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// members returns the answer's JSON object.
+// members decodes the answer's JSON object.
 func (r reply) members(t *testing.T) map[string]any {
 	t.Helper()
 	members := map[string]any{}
@@ -124,7 +124,7 @@ func reachable(target string) bool {
 	return true
 }
 
-// headers makes a header of names and values in turn.
+// headers returns a header with alternating names and values.
 func headers(pairs ...string) http.Header {
 	header := http.Header{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -141,7 +141,7 @@ func form(pairs ...string) string {
 	return values.Encode()
 }
 
-// set returns the names and values with one of them replaced, or added.
+// set returns the pairs with one value replaced or added.
 func set(pairs []string, name, value string) []string {
 	for i := 0; i < len(pairs); i += 2 {
 		if pairs[i] == name {
@@ -164,7 +164,7 @@ func object(t *testing.T, pairs ...string) string {
 	return string(body)
 }
 
-// login obtains a token by client credentials, as the platform's page shows it.
+// login obtains a token with the client credentials, as in the platform's documentation.
 func login(t *testing.T, p *simulator.Platform) reply {
 	t.Helper()
 	c := p.Credentials()
@@ -194,7 +194,7 @@ func login(t *testing.T, p *simulator.Platform) reply {
 	return r
 }
 
-// opens reports whether an access token opens the platform's API.
+// opens reports whether the platform's API accepts an access token.
 func opens(t *testing.T, p *simulator.Platform, accessToken string) bool {
 	t.Helper()
 	r := send(t, http.MethodGet, p.APIURL(), "", headers("Authorization", "Bearer "+accessToken))
@@ -208,7 +208,7 @@ func platforms(s *simulator.Simulator) []*simulator.Platform {
 	return s.Platforms()
 }
 
-// concurrently returns when n runs of f, at the same time as far as -parallel allows, have ended.
+// concurrently runs f n times at the same time, as far as -parallel allows, and waits for the end of all.
 func concurrently(t *testing.T, n int, f func(*testing.T)) {
 	t.Helper()
 	t.Run("concurrently", func(t *testing.T) {
@@ -260,7 +260,7 @@ func TestSetLifetimeHoldsForLaterTokens(t *testing.T) {
 			if p == s.Equinix {
 				lifetime = after.members(t)["token_timeout"]
 			}
-			if got := fmt.Sprint(lifetime); got != "30" && p != s.IXAPI { // which names none
+			if got := fmt.Sprint(lifetime); got != "30" && p != s.IXAPI { // IX-API names no lifetime
 				t.Errorf("lifetime %s", got)
 			}
 			clock.advance(31 * time.Second)

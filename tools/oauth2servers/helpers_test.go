@@ -14,7 +14,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// wantKind fails the test unless err is a failure of that kind which repeats no secret.
+// wantKind fails the test unless err is an error of that kind without a secret.
 func wantKind(t *testing.T, err error, want clients.Kind) {
 	t.Helper()
 	failure := (*clients.Error)(nil)
@@ -31,7 +31,7 @@ func wantKind(t *testing.T, err error, want clients.Kind) {
 	}
 }
 
-// passwordGrant obtains a refresh token with a user's password, which the provider does not do.
+// passwordGrant obtains a refresh token with a user's password. The provider itself does not support this.
 func passwordGrant(t *testing.T, s *server, method string, registered client) clients.Secret {
 	t.Helper()
 	fields := url.Values{"grant_type": {"password"}, "username": {"user-1"}, "password": {"password-1"}, "scope": {"a offline"}}

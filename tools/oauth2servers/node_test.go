@@ -14,7 +14,8 @@ import (
 	"testing"
 )
 
-// installed reports whether Node.js and the package oidc-provider are there; "npm ci" in the directory npm installs it.
+// installed reports whether Node.js and the package oidc-provider are installed. "npm ci" in the directory npm installs the
+// package.
 func installed() bool {
 	_, err := exec.LookPath("node")
 	if err != nil {
@@ -24,7 +25,7 @@ func installed() bool {
 	return err == nil
 }
 
-// oidcProvider starts a server of the npm package oidc-provider, in a process of its own.
+// oidcProvider starts a server of the npm package oidc-provider in a separate process.
 func oidcProvider(t *testing.T, method string, registered client) *server {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "node", "server.js")
@@ -58,7 +59,7 @@ func oidcProvider(t *testing.T, method string, registered client) *server {
 	return serve(t, &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL, r.Out.Host = target, target.Host }})
 }
 
-// visible leaves out what is not ASCII, which oidc-provider takes neither in an id nor in a secret.
+// visible removes characters outside ASCII, which oidc-provider does not accept in ids and secrets.
 func visible(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r > '~' {

@@ -31,14 +31,14 @@ import (
 // client is what a server has registered.
 type client struct{ id, secret string }
 
-// plain has no character that any encoding changes. hostile has those that mean something in HTTP Basic or in a form, and
-// some outside ASCII; bcrypt, in which one server keeps secrets, takes 72 bytes at most.
+// plain has no characters that an encoding changes. hostile has characters with a meaning in HTTP Basic or in forms, and
+// characters outside ASCII. It is at most 72 bytes long, because one server hashes secrets with bcrypt.
 var (
 	plain   = client{"client-1_a.b", "s3cret-_.~7Q"}
 	hostile = client{"id:1 +%41/ü&=", "s3:cret +%2B%/&=?\"\\ü€😀~*"}
 )
 
-// server is one that others wrote, and counts what it is asked.
+// server is a third-party server that counts its requests.
 type server struct {
 	*httptest.Server
 	requests atomic.Int64
@@ -62,7 +62,7 @@ func serve(t *testing.T, handler http.Handler) *server {
 	return s
 }
 
-// wantRequests fails the test unless so many requests have come since the last call.
+// wantRequests fails the test unless want requests have arrived since the last call.
 func (s *server) wantRequests(t *testing.T, want int64) {
 	t.Helper()
 	if got := s.requests.Swap(0); got != want {
@@ -70,7 +70,7 @@ func (s *server) wantRequests(t *testing.T, want int64) {
 	}
 }
 
-// ory starts a server of github.com/ory/fosite, which holds each client to one way to authenticate.
+// ory starts a server of github.com/ory/fosite, which accepts one authentication method for each client.
 func ory(t *testing.T, method string, registered client) *server {
 	t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte(registered.secret), bcrypt.MinCost)
@@ -109,8 +109,8 @@ func ory(t *testing.T, method string, registered client) *server {
 	}))
 }
 
-// goOAuth2 starts a server of github.com/go-oauth2/oauth2, which knows one way to authenticate at a time, and issues refresh
-// tokens to the client credentials.
+// goOAuth2 starts a server of github.com/go-oauth2/oauth2, which accepts one authentication method, and issues refresh tokens
+// for the client credentials grant.
 func goOAuth2(t *testing.T, method string, registered client) *server {
 	t.Helper()
 	manager := manage.NewDefaultManager()
@@ -146,7 +146,7 @@ func grantAt(s *server, method string, c client) clients.OAuth2 {
 	}
 }
 
-// each calls do for each server, with each way to authenticate and each client.
+// each calls do for each server, each authentication method and each client.
 func each(t *testing.T, do func(t *testing.T, name, method string, registered client, s *server)) {
 	t.Helper()
 	log.SetOutput(io.Discard) // go-oauth2 logs
@@ -154,7 +154,7 @@ func each(t *testing.T, do func(t *testing.T, name, method string, registered cl
 		for _, method := range clients.OAuth2AuthMethods {
 			for kind, registered := range map[string]client{"plain": plain, "hostile": hostile} {
 				if kind == "hostile" && !decodes(name, method, registered) {
-					registered.id = plain.id // the other it would not find, which is no rejection: see TestAnUnknownID
+					registered.id = plain.id // the server does not find the other id, which is a different error: see TestAnUnknownID
 				}
 				if name == "oidc-provider" {
 					registered = client{visible(registered.id), visible(registered.secret)}
@@ -170,8 +170,7 @@ func each(t *testing.T, do func(t *testing.T, name, method string, registered cl
 	}
 }
 
-// decodes reports whether the server undoes the encoding of section 2.3.1. go-oauth2 does not: it takes what is in HTTP Basic as
-// it is.
+// decodes reports whether the server decodes the credentials in HTTP Basic (RFC 6749, section 2.3.1). go-oauth2 does not.
 func decodes(name, method string, registered client) bool {
 	return name != "go-oauth2" || method == clients.ClientSecretPost || registered.secret == plain.secret
 }
@@ -215,13 +214,13 @@ func TestAnotherWayToAuthenticateIsNotTried(t *testing.T) {
 		_, err := clients.New(clients.Options{}).Token(t.Context(), grantAt(s, other[method], registered), 0)
 		s.wantRequests(t, 1)
 		if name == "oidc-provider" && err == nil {
-			return // it takes both from every client
+			return // oidc-provider accepts both methods from every client
 		}
 		wantKind(t, err, clients.CredentialsRejected)
 	})
 }
 
-// go-oauth2 answers an unknown id with server_error, which RFC 6749 has for outages. So that is what it is called.
+// go-oauth2 answers an unknown id with server_error. RFC 6749 defines this code for outages, so the error says so.
 func TestAnUnknownID(t *testing.T) {
 	for name, want := range map[string]clients.Kind{"fosite": clients.CredentialsRejected, "go-oauth2": clients.Unavailable} {
 		s := servers[name](t, clients.ClientSecretBasic, plain)
@@ -255,7 +254,7 @@ func TestAnAudience(t *testing.T) {
 	s.wantRequests(t, 2)
 }
 
-// A refresh token is used once, and rotates. The second time, fosite refuses it, and the client credentials are used.
+// The server rotates a refresh token. It rejects a second use, and then the client credentials are used.
 func TestARefreshToken(t *testing.T) {
 	each(t, func(t *testing.T, name, method string, registered client, s *server) {
 		if name == "oidc-provider" || !decodes(name, method, registered) {
@@ -281,7 +280,7 @@ func TestARefreshToken(t *testing.T) {
 	})
 }
 
-// A token that has ended is refreshed where the server has issued a refresh token, and asked for again where it has not.
+// A token that has ended is refreshed if the server has issued a refresh token. Otherwise the client requests a new token.
 func TestATokenThatHasEnded(t *testing.T) {
 	for name, want := range map[string]string{"fosite": clients.ClientCredentials, "go-oauth2": clients.RefreshToken} {
 		s := servers[name](t, clients.ClientSecretPost, hostile)
@@ -303,7 +302,7 @@ func TestATokenThatHasEnded(t *testing.T) {
 	}
 }
 
-// issued returns a refresh token of the server. fosite issues none to the client credentials, and one to a user's password.
+// issued obtains a refresh token from the server. fosite issues one only for a user's password, not for the client credentials.
 func issued(t *testing.T, name string, s *server, method string, registered client) clients.Secret {
 	t.Helper()
 	grant := grantAt(s, method, registered)

@@ -32,7 +32,7 @@ resource "terraform_data" "use" {
 }
 `
 
-// TestApply obtains tokens of each server with the provider's binary, under a real Terraform or OpenTofu: one in the plan and one
+// TestApply obtains tokens from each server with the provider's binary and a real Terraform or OpenTofu, one in the plan and one
 // in the apply.
 func TestApply(t *testing.T) {
 	path, plugins := build(t)

@@ -1,0 +1,86 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package apiproxy
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/proxy"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+)
+
+// terms are the words of a simple front end: an input has only its name.
+var terms = platforms.Terms{
+	Input:   func(in platforms.Input) string { return in.Name },
+	Setting: func(in platforms.Input) string { return in.Name },
+}
+
+// settings returns the settings of CloudLX's proxy for the simulator, with the given upstream.
+func settings(t *testing.T, s *simulator.Simulator, upstream string) platforms.Settings {
+	t.Helper()
+	environment := map[string]string{}
+	for _, variable := range s.CloudLX.Environment() {
+		name, value, _ := strings.Cut(variable, "=")
+		environment[name] = value
+	}
+	found, bad := platforms.CloudLX.Proxy().Resolve(
+		platforms.Source{Origin: "this test", Value: func(in platforms.Input) platforms.Value {
+			if in.Name == "upstream" {
+				return platforms.Text(upstream, false)
+			}
+			return platforms.Value{}
+		}},
+		platforms.Environment(func(name string) string { return environment[name] }), platforms.Defaults())
+	if len(bad.Missing)+len(bad.Invalid)+len(bad.Unknown) > 0 {
+		t.Fatalf("the settings are not complete: %v", bad)
+	}
+	return found
+}
+
+// An API that does not answer is not reported as a problem with the token: the platform has issued one.
+func TestAnAPIThatDoesNotAnswerIsExplained(t *testing.T) {
+	t.Parallel()
+	s, err := simulator.Start(simulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close() // so that connections to its port are refused
+	found := settings(t, s, "http://"+listener.Addr().String())
+	client := clients.New(clients.Options{})
+	first, err := client.Token(t.Context(), platforms.CloudLX.Grant(found), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	started, err := Start(t.Context(), Options{
+		Platform: platforms.CloudLX, Settings: found, Terms: terms, Client: client, First: first,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { started.Close() })
+	answer, err := http.Get(started.URL().Reveal() + "/services")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var problem proxy.Problem
+	if err := json.NewDecoder(answer.Body).Decode(&problem); err != nil {
+		t.Fatal(err)
+	}
+	if answer.StatusCode != http.StatusBadGateway || problem.Title != "CloudLX API proxy: no answer from the API" ||
+		!strings.HasSuffix(problem.Type, "#no-answer-from-the-api") || !strings.Contains(problem.Detail, "connection refused") {
+		t.Errorf("status %d: %+v", answer.StatusCode, problem)
+	}
+}
