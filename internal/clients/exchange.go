@@ -19,7 +19,7 @@ const TokenExchange = "token_exchange"
 // The parameters of a token exchange (RFC 8693, sections 2.1 and 3).
 const (
 	exchangeGrantType = "urn:ietf:params:oauth:grant-type:token-exchange"
-	idTokenType       = "urn:ietf:params:oauth:token-type:id_token" //nolint:gosec // a name
+	idTokenType       = "urn:ietf:params:oauth:token-type:id_token"
 )
 
 // exchange is what a request for a token exchange has instead of credentials.

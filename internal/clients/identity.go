@@ -33,7 +33,7 @@ type IdentitySource struct {
 // bearer token. A job has them if it has the permission id-token: write.
 const (
 	gitHubRequestURL   = "ACTIONS_ID_TOKEN_REQUEST_URL"
-	gitHubRequestToken = "ACTIONS_ID_TOKEN_REQUEST_TOKEN" //nolint:gosec // a name
+	gitHubRequestToken = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 )
 
 // String names the identity token in a message.
