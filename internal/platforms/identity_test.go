@@ -144,6 +144,7 @@ func TestMessagesAboutAnExchangeNameItsInputs(t *testing.T) {
 		clients.CredentialsRejected: "Check token_exchange_subject_token_file () and sts_url (EQUINIX_STS_ENDPOINT), and which issuers, audiences and subjects Equinix trusts there.",
 		clients.NoIdentityToken:     "Check token_exchange_subject_token_file ().",
 		clients.NotFound:            "Check sts_url (EQUINIX_STS_ENDPOINT)",
+		clients.GrantRejected:       "Check sts_url (EQUINIX_STS_ENDPOINT), and ask Equinix to allow the token exchange.",
 		clients.ScopeRejected:       "Ask Equinix which scopes this identity may have.",
 	} {
 		m := Equinix.Explain(&clients.Error{Platform: "Equinix", Endpoint: "host/path", Kind: kind}, found, terms)
