@@ -4,6 +4,7 @@
 package acceptance
 
 import (
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -263,6 +264,28 @@ func TestAnIdentityTokenThatIsKnownLater(t *testing.T) {
 	for _, p := range []*simulator.Platform{s.Equinix, s.OAuth2} {
 		if got := len(p.Issued()); got != 1 || len(p.Requests()) != 1 {
 			t.Errorf("%s has issued %d tokens for %d requests, want one", p.Name(), got, len(p.Requests()))
+		}
+	}
+}
+
+// A server without token exchange answers unsupported_grant_type. The CLI does not show the line with the identity token.
+func TestTheLineOfAnIdentityTokenIsNotShown(t *testing.T) {
+	t.Parallel()
+	const idToken = "e30.eyJpc3MiOiJhIiwic3ViIjoiYiJ9." + canary
+	for _, code := range []string{"unsupported_grant_type", "unauthorized_client", "invalid_request", "invalid_scope", "invalid_target"} {
+		s := newFixture(t)
+		refuse := func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"error":"`+code+`"}`)
+			return true
+		}
+		s.Equinix.Intercept(refuse)
+		s.OAuth2.Intercept(refuse)
+		s.configure(exchangeBlocks("ephemeral", `token_exchange_subject_token = "`+idToken+`"`))
+		r := s.report("plan")
+		if plain := s.run("plan", "-no-color"); len(r.errors) != 2 || strings.Contains(r.Stdout+r.Stderr+plain.Stdout+plain.Stderr, canary) {
+			t.Errorf("%s: the identity token is shown, or there are %d errors: %s%s", code, len(r.errors), plain.Stdout, plain.Stderr)
 		}
 	}
 }

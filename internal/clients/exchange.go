@@ -32,7 +32,6 @@ type exchange struct {
 // exchanges makes r a token exchange with these fields, and with the identity token that is read when r is sent. A
 // platform may accept an identity token once only, so r is sent once if its outcome stays unknown.
 func (r *request) exchanges(source IdentitySource, fields map[string]string, encode func(map[string]string) (contentType string, body Secret)) {
-	fields = maps.Clone(fields)
 	fields["grant_type"] = exchangeGrantType
 	fields["subject_token_type"] = cmp.Or(fields["subject_token_type"], idTokenType)
 	r.sendOnce = true

@@ -6,11 +6,13 @@ package clients
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -266,6 +268,42 @@ func TestAnExchangeSaysWhatTheServerWants(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A refresh token that comes with the access token is not used: the next exchange takes an identity token, and no client secret.
+func TestAnExchangeIsNotRefreshed(t *testing.T) {
+	p := onLoopback(t, says(200, `{"access_token":"t-1","expires_in":0,"refresh_token":"`+refreshToken+`"}`))
+	c, grant := p.client(Options{}), p.exchange(IdentitySource{Token: idToken(t, nil)})
+	grant.BaseURL, grant.ClientID, grant.ClientSecret = p.url, "client-1", NewSecret(clientSecret)
+	for range 2 {
+		gets(t, c, grant, "t-1")
+	}
+	p.sent(2, "/v1/token")
+	p.sent(0, "refresh")
+}
+
+// The request for an identity token is bounded as a request for a token is, however many attempts are allowed.
+func TestGitHubHasABudget(t *testing.T) {
+	template := httptest.NewTLSServer(nil) // for its certificate
+	template.Close()
+	synctest.Test(t, func(t *testing.T) {
+		network := newPipes()
+		server := &http.Server{Handler: http.HandlerFunc(hangs), ErrorLog: log.New(io.Discard, "", 0)}
+		go func() { _ = server.Serve(tls.NewListener(network, template.TLS)) }()
+		defer server.Close()
+		p := inMemory(t, grantsToken("t-1"))
+		p.dial = network.dial
+		roots := x509.NewCertPool()
+		roots.AddCert(template.Certificate())
+		environment := variables{gitHubRequestURL: "https://example.com/request", gitHubRequestToken: bearer}
+		c := p.client(Options{Getenv: environment.get, RootCAs: roots, RequestTimeout: 50 * time.Second, MaxAttempts: 11})
+		began := time.Now()
+		_, err := ask(t, c, p.exchange(gitHubIdentity))
+		if e := failed(t, err); e.Kind != NoIdentityToken || !e.MayPass() || time.Since(began) != budget {
+			t.Errorf("kind %d after %s: %v", e.Kind, time.Since(began), err)
+		}
+		p.sent(0, "")
+	})
 }
 
 // Each source has a token of its own, even if it holds the same identity token as another one.

@@ -606,6 +606,38 @@ func TestBadSettings(t *testing.T) {
 			grant: oauth2, paths: []string{"/token?secret=CANARY"},
 			want: "OAuth2: nothing was sent: token_url is not accepted: it must not contain a query (?) or a fragment (#)",
 		},
+		"an exchange at Equinix, nothing": {
+			grant: clients.Equinix{GrantType: clients.TokenExchange},
+			want:  "Equinix: nothing was sent: sts_url is not set; token_exchange_scope is not set; no identity token is set",
+		},
+		"an exchange at OAuth2, nothing": {
+			grant: clients.OAuth2{GrantType: clients.TokenExchange, Format: clients.FormBody},
+			want:  "OAuth2: nothing was sent: token_url is not set; no identity token is set",
+		},
+		"two identity tokens": {
+			grant: exchanging(clients.IdentitySource{Variable: "NAME", File: "f"}), paths: anyPath,
+			want: "Equinix: nothing was sent: more than one identity token is set",
+		},
+		"an opaque identity token": {
+			grant: exchanging(clients.IdentitySource{Token: secret("CANARY")}), paths: anyPath,
+			want: "Equinix: nothing was sent: token_exchange_subject_token is not a JSON Web Token",
+		},
+		"an identity token for the name of a variable": {
+			grant: exchanging(clients.IdentitySource{Variable: "CANARY.e30.x"}), paths: anyPath,
+			want: "Equinix: nothing was sent: token_exchange_subject_token_env_var is not the name of an environment variable: write the name alone, without $",
+		},
+		"a variable with $": {
+			grant: exchanging(clients.IdentitySource{Variable: "$CANARY"}), paths: anyPath,
+			want: "Equinix: nothing was sent: token_exchange_subject_token_env_var is not the name of an environment variable: write the name alone, without $",
+		},
+		"a file with a line break": {
+			grant: exchanging(clients.IdentitySource{File: "CANARY\n"}), paths: anyPath,
+			want: "Equinix: nothing was sent: token_exchange_subject_token_file has a line break or another control character",
+		},
+		"an audience with a line break": {
+			grant: exchanging(clients.IdentitySource{Audience: "CANARY\n"}), paths: anyPath,
+			want: "Equinix: nothing was sent: token_exchange_audience has a line break or another control character",
+		},
 		"everything at once": {
 			grant: clients.CloudLX{ClientID: "CANARY\n", APIVersion: "CANARY"}, paths: []string{"?CANARY"},
 			want: `CloudLX: nothing was sent: api_version is not a version such as "v1"; base_url is not accepted: it must not contain a query (?) or a fragment (#); ` +
@@ -637,6 +669,11 @@ func TestBadSettings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// exchanging returns a token exchange at Equinix with this source.
+func exchanging(identity clients.IdentitySource) clients.Equinix {
+	return clients.Equinix{GrantType: clients.TokenExchange, Scope: "roleassignments:1", Identity: identity}
 }
 
 // TestUserAgentWithLineBreak is C15 for the only header from the environment (TF_APPEND_USER_AGENT).

@@ -61,12 +61,18 @@ func TestTheCommandExchangesIdentityTokens(t *testing.T) {
 	}
 	s.setenv("TFC_WORKLOAD_IDENTITY_TOKEN", idToken)
 	r := s.run("check", "equinix", "--ca-cert-file", ca, scope)
-	for _, want := range []string{"token_exchange ", "from the other settings", "TFC_WORKLOAD_IDENTITY_TOKEN", "from HCP Terraform", "/v1/token, after "} {
+	for _, want := range []string{"token_exchange ", "from the other settings\n", "TFC_WORKLOAD_IDENTITY_TOKEN", "from HCP Terraform\n", "/v1/token, after "} {
 		if r.status != 0 || !strings.Contains(r.stdout, want) {
 			t.Errorf("status %d, want %q: %s%s", r.status, want, r.stdout, r.stderr)
 		}
 	}
 	if r := s.run("check", "equinix", "--offline", "--ca-cert-file", ca, scope, "--token-exchange-audience", "a"); r.status != 0 || !strings.Contains(r.stdout, "Nothing was sent") {
 		t.Errorf("--offline: status %d: %s%s", r.status, r.stdout, r.stderr)
+	}
+	s.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "another")
+	before := s.sent()
+	s.refused(statusRejected, []string{"no identity token", "/identity/request answered 401"}, "token", "equinix", "--ca-cert-file", ca, scope, "--token-exchange-audience", "a")
+	if s.sent() != before {
+		t.Error("the platform was asked without an identity token")
 	}
 }

@@ -97,6 +97,9 @@ func TestTheFirstSourceDecidesAboutAnExchange(t *testing.T) {
 		if found.GrantType() != row.grant || Enumerate(used) != row.identity || Enumerate(missing) != row.missing || Enumerate(wrong) != row.wrong || Enumerate(unknown) != row.unknown {
 			t.Errorf("%s: grant type %s, identity tokens %q, missing %q, wrong %q, unknown %q", name, found.GrantType(), used, missing, wrong, unknown)
 		}
+		if url := found.Text("sts_url"); row.grant == clients.TokenExchange && url != "https://sts.eqix.equinix.com" {
+			t.Errorf("%s: the exchange is sent to %s", name, url)
+		}
 		if exchanging := row.grant == clients.TokenExchange; exchanging && (found.has("client_id") || found.has("client_secret")) || !exchanging && found.has(exchangeScope) {
 			t.Errorf("%s: settings of another grant are left", name)
 		}
@@ -144,12 +147,17 @@ func TestMessagesAboutAnExchangeNameItsInputs(t *testing.T) {
 		clients.CredentialsRejected: "Check token_exchange_subject_token_file () and sts_url (EQUINIX_STS_ENDPOINT), and which issuers, audiences and subjects Equinix trusts there.",
 		clients.NoIdentityToken:     "Check token_exchange_subject_token_file ().",
 		clients.NotFound:            "Check sts_url (EQUINIX_STS_ENDPOINT)",
+		clients.GrantRejected:       "Check sts_url (EQUINIX_STS_ENDPOINT), and ask Equinix to allow the token exchange.",
 		clients.ScopeRejected:       "Ask Equinix which scopes this identity may have.",
 	} {
 		m := Equinix.Explain(&clients.Error{Platform: "Equinix", Endpoint: "host/path", Kind: kind}, found, terms)
 		if !strings.Contains(m.Detail, want) || strings.Contains(m.Detail, "client_") {
 			t.Errorf("%d: %s; want %q", kind, m.Detail, want)
 		}
+	}
+	found[subjectToken] = Setting{clients.NewSecret(idToken + "\n"), here} // the line break is not sent
+	if said := Equinix.RemarksOnSettings(found, terms); len(said) != 0 {
+		t.Error(said)
 	}
 	found["grant_type"] = Setting{clients.NewSecret(clients.ClientCredentials), here}
 	m := Equinix.Explain(&clients.Error{Platform: "Equinix", Endpoint: "host/path", Kind: clients.NotFound}, found, terms)

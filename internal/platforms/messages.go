@@ -199,6 +199,7 @@ var remedies = map[clients.Kind]remedy{
 var exchangeRemedies = map[clients.Kind]remedy{
 	clients.CredentialsRejected: {"identity token rejected", "Check {identity} and {url}, and which issuers, audiences and subjects {platform} trusts there. This process does not send the same identity token again.", ""},
 	clients.RequestRejected:     {"identity token rejected", "Check {url}, the scope, and which issuers, audiences and subjects {platform} trusts there.", ""},
+	clients.GrantRejected:       {"grant type not allowed", "Check {url}, and ask {platform} to allow the token exchange.", "grant_type"},
 	clients.ScopeRejected:       {"scope not allowed", "Ask {platform} which scopes this identity may have. {scope}", exchangeScope},
 }
 
@@ -244,12 +245,12 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 		Summary: p.None(how.why),
 		Detail:  strings.TrimSpace(Sentence(failure.Error())+"\n\n"+what) + More(how.why),
 	}
-	place := p.Input(strings.ReplaceAll(how.input, "{url}", url.Name)).Name
+	place := p.Input(strings.ReplaceAll(how.input, "{url}", url.Name))
 	if how.input == "client_id" && len(credentials) > 0 {
-		place = credentials[0].Name // the platform's own name for client_id
+		place = credentials[0] // the platform's own name for client_id
 	}
-	if how.input != "client_id" || found.GrantType() != clients.Password { // it may be the user's
-		message.Input = place
+	if !place.Secret && (how.input != "client_id" || found.GrantType() != clients.Password) { // it may be the user's
+		message.Input = place.Name
 	}
 	return message
 }

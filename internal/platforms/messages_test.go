@@ -58,6 +58,9 @@ func TestEveryKindOfErrorIsExplained(t *testing.T) {
 					section = exchangeRemedies[kind].why
 				}
 				wantSection(t, m, section)
+				if platform.Input(m.Input).Secret {
+					t.Errorf("%d, %s: about the secret %s, whose line Terraform would print", kind, grant, m.Input)
+				}
 			}
 		}
 	}
