@@ -120,12 +120,12 @@ func reason(err error) error {
 	return err
 }
 
-func (k *Cache) path(r request, suffix string) string {
+func (k *Cache) path(r *request, suffix string) string {
 	return filepath.Join(k.dir, entryPrefix+r.name()+suffix)
 }
 
 // lock waits for the request's lock until ctx ends. release gives the lock back.
-func (k *Cache) lock(ctx context.Context, r request) (release func(), err error) {
+func (k *Cache) lock(ctx context.Context, r *request) (release func(), err error) {
 	path := k.path(r, lockSuffix)
 	for pause := lockPoll; ; pause = min(2*pause, lockPollMax) {
 		release, err := tryLock(path)
@@ -167,7 +167,7 @@ func inPlace(lock *flock.Flock, path string) bool {
 
 // load returns what is stored about the request. Everything except a complete entry of this request is a miss, and why
 // gives the reason. damaged reports that this program cannot have written what is there.
-func (k *Cache) load(r request) (found record, why string, damaged bool) {
+func (k *Cache) load(r *request) (found record, why string, damaged bool) {
 	data, err := readEntry(k.path(r, entrySuffix), maxEntrySize)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -201,7 +201,7 @@ func otherVersion(data []byte) bool {
 }
 
 // open decrypts an entry that has at least a header.
-func (r request) open(entry []byte) ([]byte, error) {
+func (r *request) open(entry []byte) ([]byte, error) {
 	header, sealed := entry[:headerSize], entry[headerSize:]
 	aead, err := r.aead(header[headerSize-saltSize:])
 	if err != nil {
@@ -215,7 +215,7 @@ func (r request) open(entry []byte) ([]byte, error) {
 
 // save replaces what is stored about the request. The caller holds the lock, so no other process uses the temporary
 // file.
-func (k *Cache) save(r request, known record) error {
+func (k *Cache) save(r *request, known record) error {
 	data, err := r.seal(known)
 	if err != nil {
 		return err
@@ -234,7 +234,7 @@ func (k *Cache) save(r request, known record) error {
 
 // update replaces what is stored about the request by the result of change. It does nothing if change returns false, or
 // if another process holds the lock. It does not wait for the lock.
-func (k *Cache) update(r request, change func(record) (record, bool)) {
+func (k *Cache) update(r *request, change func(record) (record, bool)) {
 	release, err := tryLock(k.path(r, lockSuffix))
 	if release == nil || err != nil {
 		return
@@ -247,7 +247,7 @@ func (k *Cache) update(r request, change func(record) (record, bool)) {
 }
 
 // seal returns the encoded entry: header, nonce, and the encrypted record.
-func (r request) seal(known record) ([]byte, error) {
+func (r *request) seal(known record) ([]byte, error) {
 	text, err := json.Marshal(known.stored()) //nolint:gosec // encrypted below
 	if err != nil {
 		return nil, err
@@ -285,16 +285,16 @@ func (r record) usefulUntil() time.Time {
 
 // name returns the request's name in the file system. It reveals nothing without the secrets. A user's password is not
 // part of it, because guessing a password is faster from a name than from the key that slowKey derives.
-func (r request) name() string {
+func (r *request) name() string {
 	digest := r.digestWith(cmp.Or(r.impersonal, r.lasting, r.body))
 	return hex.EncodeToString(digest[:16])
 }
 
 // personal reports whether a user's password is among the secrets.
-func (r request) personal() bool { return !r.impersonal.IsZero() }
+func (r *request) personal() bool { return !r.impersonal.IsZero() }
 
 // binding returns the data that an entry is bound to besides its key: the header, and the digest of the request.
-func (r request) binding(header []byte) []byte {
+func (r *request) binding(header []byte) []byte {
 	digest := r.key()
 	return slices.Concat(header, digest[:])
 }
@@ -302,7 +302,7 @@ func (r request) binding(header []byte) []byte {
 // aead returns the cipher for an entry with this salt. Secrets that a platform has generated are too long to be
 // guessed, so a fast derivation of the key is enough. A user's password gets the memory-hard derivation that RFC 9106,
 // section 4, recommends as second choice.
-func (r request) aead(salt []byte) (cipher.AEAD, error) {
+func (r *request) aead(salt []byte) (cipher.AEAD, error) {
 	secrets := make([]string, len(r.secrets))
 	for i, secret := range r.secrets {
 		secrets[i] = secret.Reveal()

@@ -44,7 +44,7 @@ func (p *fakePlatform) logging(dir string, handler slog.Handler) *Client {
 	return p.client(Options{Cache: opened(p.t, dir), Logger: slog.New(handler), RequestTimeout: 110 * time.Second})
 }
 
-func requestFor(t testing.TB, grant Grant) request {
+func requestFor(t testing.TB, grant Grant) *request {
 	t.Helper()
 	request, err := grant.request()
 	if err != nil {
@@ -418,7 +418,7 @@ func TestACallerCanLeaveDuringKeyDerivation(t *testing.T) { // X03
 }
 
 // waitedFor reports whether a flight of the request is in progress.
-func (c *Client) waitedFor(r request) bool {
+func (c *Client) waitedFor(r *request) bool {
 	c.flights.memory.mu.Lock()
 	defer c.flights.memory.mu.Unlock()
 	return c.flights.memory.entry(r).flight != nil
@@ -466,7 +466,7 @@ func TestPlantedEntriesAreMissed(t *testing.T) { // F09, F18
 	attacker.ClientSecret = NewSecret("the attacker's")
 	whole, _ := requestFor(t, grant).seal(record{Token: tokenOf("right", 0, time.Hour, "")})
 	keyed, _ := requestFor(t, attacker).seal(record{Token: tokenOf("planted", 0, time.Hour, "")})
-	unkeyed, _ := request{endpoint: requestFor(t, grant).endpoint}.seal(record{Token: tokenOf("planted", 0, time.Hour, "")})
+	unkeyed, _ := (&request{endpoint: requestFor(t, grant).endpoint}).seal(record{Token: tokenOf("planted", 0, time.Hour, "")})
 	for name, data := range map[string][]byte{
 		"plain":           []byte(`{"access_token":"planted","obtained":"2020-01-01T00:00:00Z","expiry":"2100-01-01T00:00:00Z"}`),
 		"another key":     keyed,
@@ -556,7 +556,7 @@ func TestOnlyTheSecretsMakeTheKey(t *testing.T) { // F20
 	fast.impersonal = Secret{}
 	parameter, header := p.oauth2(ClientCredentials), p.oauth2(ClientCredentials)
 	parameter.Parameters, header.Headers = Pairs(map[string]string{"pin": "another"}), Pairs(map[string]string{"X-Key": "another"})
-	for name, row := range map[string][2]request{
+	for name, row := range map[string][2]*request{
 		"parameter":     {requestFor(t, p.oauth2(ClientCredentials)), requestFor(t, parameter)},
 		"header":        {requestFor(t, p.oauth2(ClientCredentials)), requestFor(t, header)},
 		"client secret": {requestFor(t, p.cloudLX(RefreshToken)), requestFor(t, secret)},

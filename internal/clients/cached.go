@@ -21,7 +21,7 @@ type cached struct {
 }
 
 // lookUp returns the result that another process has stored.
-func (s *cached) lookUp(ctx context.Context, r request, minValidity time.Duration) (token Token, err *Error, ok bool) {
+func (s *cached) lookUp(ctx context.Context, r *request, minValidity time.Duration) (token Token, err *Error, ok bool) {
 	if s.cache == nil {
 		return Token{}, nil, false
 	}
@@ -41,7 +41,7 @@ func (s *cached) lookUp(ctx context.Context, r request, minValidity time.Duratio
 // exclusive takes the exclusive right to send r, calls do, and shares the result. It does not call do if another caller
 // has sent r in the meantime. alone tells do whether all other processes are kept out. It is false if the lock of the
 // cache entry could not be taken.
-func (s *cached) exclusive(ctx context.Context, r request, minValidity time.Duration, do func(ctx context.Context, alone bool) (Token, *Error)) (Token, *Error) {
+func (s *cached) exclusive(ctx context.Context, r *request, minValidity time.Duration, do func(ctx context.Context, alone bool) (Token, *Error)) (Token, *Error) {
 	if token, err, ok := s.memory.recall(r, minValidity); ok {
 		return token, err
 	}
@@ -67,7 +67,7 @@ func (s *cached) exclusive(ctx context.Context, r request, minValidity time.Dura
 }
 
 // send sends r. If r may be sent only once, send marks it first.
-func (s *cached) send(ctx context.Context, r request, alone bool) (Token, *Error) {
+func (s *cached) send(ctx context.Context, r *request, alone bool) (Token, *Error) {
 	if !r.sendOnce {
 		return s.next.admit(ctx, r)
 	}
@@ -80,7 +80,7 @@ func (s *cached) send(ctx context.Context, r request, alone bool) (Token, *Error
 
 // loadIntoMemory copies the cache entry of r into memory. miss says why there is nothing to copy. A damaged entry is reported
 // only if the caller holds the lock. After each miss, the entry is read again with the lock, so it is reported once.
-func (s *cached) loadIntoMemory(ctx context.Context, r request, locked bool) (miss string) {
+func (s *cached) loadIntoMemory(ctx context.Context, r *request, locked bool) (miss string) {
 	if s.cache == nil {
 		return ""
 	}
@@ -95,7 +95,7 @@ func (s *cached) loadIntoMemory(ctx context.Context, r request, locked bool) (mi
 // lock takes the exclusive right to send r, in this process and in others. If the lock of the cache entry cannot be
 // taken, the request continues without the cache, and alone is false. A refresh is not sent if another process holds
 // the lock, because that process may be using the refresh token.
-func (s *cached) lock(ctx context.Context, r request) (alone bool, release func(), err *Error) {
+func (s *cached) lock(ctx context.Context, r *request) (alone bool, release func(), err *Error) {
 	leave := s.memory.take(ctx, r)
 	switch {
 	case leave == nil:
@@ -129,7 +129,7 @@ func (s *cached) lock(ctx context.Context, r request) (alone bool, release func(
 // login as a failed login. It may answer a second use of a refresh token by revoking every token that came from it (RFC
 // 6819, section 5.2.2.3). The mark is set before the request is sent, so that it holds even if this process is killed.
 // ok reports whether the request may be sent.
-func (s *cached) markSpent(ctx context.Context, r request, alone bool) (ok bool) {
+func (s *cached) markSpent(ctx context.Context, r *request, alone bool) (ok bool) {
 	if s.memory.setSpent(r, true) {
 		return false
 	}
@@ -144,7 +144,7 @@ func (s *cached) markSpent(ctx context.Context, r request, alone bool) (ok bool)
 }
 
 // settle removes the mark if the outcome allows r to be sent again.
-func (s *cached) settle(r request, token Token, err *Error) Token {
+func (s *cached) settle(r *request, token Token, err *Error) Token {
 	switch {
 	case err != nil && err.notActedOn:
 		s.memory.setSpent(r, false)
@@ -159,7 +159,7 @@ func (s *cached) settle(r request, token Token, err *Error) Token {
 
 // save stores the result of r for other processes: a token, a rejection of the credentials for a limited time, or
 // whether the refresh token in r is spent.
-func (s *cached) save(ctx context.Context, r request, token Token, err *Error) {
+func (s *cached) save(ctx context.Context, r *request, token Token, err *Error) {
 	if s.cache == nil {
 		return
 	}
@@ -185,7 +185,7 @@ func (s *cached) save(ctx context.Context, r request, token Token, err *Error) {
 
 // discard expires a token that an API has refused, in this process and in the cache entries of the requests. It skips
 // an entry if another process holds the lock, because that process is about to replace the token.
-func (s *cached) discard(refused Token, requests ...request) {
+func (s *cached) discard(refused Token, requests ...*request) {
 	s.memory.discard(refused)
 	if s.cache == nil {
 		return
@@ -200,7 +200,7 @@ func (s *cached) discard(refused Token, requests ...request) {
 }
 
 // spentError is the error of a request that must not be sent again.
-func (r request) spentError() *Error {
+func (r *request) spentError() *Error {
 	if r.fallback != nil {
 		return &Error{Platform: r.platform, Kind: RefreshTokenRejected, Description: "the refresh token was used before, or may be in use now"}
 	}
@@ -213,10 +213,10 @@ func (r request) spentError() *Error {
 // logger writes where tokens come from, and why.
 type logger struct{ *slog.Logger }
 
-func (l logger) debug(ctx context.Context, r request, message string, more ...slog.Attr) {
+func (l logger) debug(ctx context.Context, r *request, message string, more ...slog.Attr) {
 	l.LogAttrs(ctx, slog.LevelDebug, message, append(more, slog.String("endpoint", r.address()))...)
 }
 
-func (l logger) warn(ctx context.Context, r request, message string, err error) {
+func (l logger) warn(ctx context.Context, r *request, message string, err error) {
 	l.LogAttrs(ctx, slog.LevelWarn, message, slog.String("endpoint", r.address()), slog.String("reason", err.Error()))
 }

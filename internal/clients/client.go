@@ -63,7 +63,7 @@ type Client struct {
 	patience time.Duration // bounds one call of Token
 
 	mu       sync.Mutex
-	requests map[Grant]request // already encoded
+	requests map[Grant]*request // already encoded
 }
 
 // New returns a Client with the given settings.
@@ -92,14 +92,14 @@ func New(options Options) *Client {
 		memory:  memory,
 		sources: identitySources{getenv: options.Getenv, gate: gate},
 		next:    &refresher{memory: memory, log: log, next: cached},
-		last:    map[digest]request{},
+		last:    map[digest]*request{},
 	}
 	return &Client{
 		cached:   cached,
 		exchange: exchanger,
 		flights:  flights{memory: memory, interrupted: options.Interrupted, next: exchanger},
 		patience: patience,
-		requests: map[Grant]request{},
+		requests: map[Grant]*request{},
 	}
 }
 
@@ -137,7 +137,7 @@ func (c *Client) Token(ctx context.Context, grant Grant, minValidity time.Durati
 // Discard expires a token that an API has refused, in this process and in the cache, so that it is not returned again.
 // The next call of Token obtains another token. A token that was already replaced is not affected.
 func (c *Client) Discard(grant Grant, token Token) {
-	var requests []request
+	var requests []*request
 	for grant != nil {
 		r, err := c.request(grant)
 		if err != nil {
@@ -160,7 +160,7 @@ func (c *Client) Endpoint(grant Grant) (string, error) {
 
 // request returns the request for grant. It does the work once for each grant: checking, encoding and hashing cost ten
 // times as much as finding the token.
-func (c *Client) request(grant Grant) (request, error) {
+func (c *Client) request(grant Grant) (*request, error) {
 	c.mu.Lock()
 	r, ok := c.requests[grant]
 	c.mu.Unlock()
@@ -169,7 +169,7 @@ func (c *Client) request(grant Grant) (request, error) {
 	}
 	r, err := grant.request()
 	if err != nil {
-		return request{}, err
+		return nil, err
 	}
 	r.digest = r.key()
 	c.mu.Lock()

@@ -1034,7 +1034,7 @@ func TestAShortTokenIsAskedForOnce(t *testing.T) {
 }
 
 // fly starts a flight, and returns the function that ends it with a token.
-func fly(c *Client, r request) (*flight, func(Token)) {
+func fly(c *Client, r *request) (*flight, func(Token)) {
 	e := c.flights.memory.entry(r)
 	f := &flight{done: make(chan struct{}), cancel: func() {}, began: time.Now().Round(0), waiting: 1}
 	e.flight, e.spent = f, !r.refreshToken.IsZero()

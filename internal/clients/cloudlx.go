@@ -41,7 +41,7 @@ func CheckAPIVersion(version Secret) string {
 	return `is not a version such as "v1"`
 }
 
-func (g CloudLX) request() (request, error) {
+func (g CloudLX) request() (*request, error) {
 	version := cmp.Or(g.APIVersion, "v1")
 	var check checks
 	check.value("api_version", NewSecret(version), CheckAPIVersion)
@@ -51,7 +51,7 @@ func (g CloudLX) request() (request, error) {
 		"client_id":     check.text("client_id", g.ClientID),
 		"client_secret": check.secret("client_secret", g.ClientSecret),
 	}
-	r := request{
+	r := &request{
 		platform:   "CloudLX",
 		credential: []Secret{NewSecret(g.ClientID), g.ClientSecret},
 		secrets:    []Secret{g.ClientSecret},
@@ -68,7 +68,7 @@ func (g CloudLX) request() (request, error) {
 		r.fallback = g.withCredentials()
 	}
 	if err := check.err(r.platform); err != nil {
-		return request{}, err
+		return nil, err
 	}
 	r.endpoint = endpoint(base, "/api", path) // the vendor's pages and other sources name portals with and without /api
 	r.accepts("application/vnd.cloudlx." + version + "+json")

@@ -13,7 +13,7 @@ type DigitalRealty struct {
 	ClientSecret Secret
 }
 
-func (g DigitalRealty) request() (request, error) {
+func (g DigitalRealty) request() (*request, error) {
 	const path = "/v2/auth/token"
 	var check checks
 	base := check.url("base_url", g.BaseURL)
@@ -22,13 +22,13 @@ func (g DigitalRealty) request() (request, error) {
 		"client_id":     check.text("client_id", g.ClientID),
 		"client_secret": check.secret("client_secret", g.ClientSecret),
 	}
-	r := request{
+	r := &request{
 		platform:   "Digital Realty",
 		credential: []Secret{NewSecret(g.ClientID), g.ClientSecret},
 		secrets:    []Secret{g.ClientSecret},
 	}
 	if err := check.err(r.platform); err != nil {
-		return request{}, err
+		return nil, err
 	}
 	r.endpoint = endpoint(base, path, path) // the documentation prints the URL with the path
 	r.accepts("application/json")

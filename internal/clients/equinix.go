@@ -50,7 +50,7 @@ var equinixHabits = habits{
 // EquinixGrantTypes are the grant types of an Equinix grant.
 var EquinixGrantTypes = []string{ClientCredentials, Password, RefreshToken, TokenExchange}
 
-func (g Equinix) request() (request, error) {
+func (g Equinix) request() (*request, error) {
 	if g.GrantType == TokenExchange {
 		return g.exchange()
 	}
@@ -60,7 +60,7 @@ func (g Equinix) request() (request, error) {
 		"client_id":     check.text("client_id", g.ClientID),
 		"client_secret": check.secret("client_secret", g.ClientSecret),
 	}
-	r := request{
+	r := &request{
 		platform:   "Equinix",
 		habits:     equinixHabits,
 		credential: []Secret{NewSecret(g.ClientID), g.ClientSecret},
@@ -94,7 +94,7 @@ func (g Equinix) request() (request, error) {
 		r.fallback = g.withCredentials()
 	}
 	if err := check.err(r.platform); err != nil {
-		return request{}, err
+		return nil, err
 	}
 	r.endpoint = endpoint(base, "", path)
 	r.accepts("application/json")
@@ -108,15 +108,15 @@ func (g Equinix) request() (request, error) {
 
 // exchange returns the request for a token exchange. It carries no client ID and no client secret. The answers are those of
 // RFC 8693, and not those of the other endpoints.
-func (g Equinix) exchange() (request, error) {
+func (g Equinix) exchange() (*request, error) {
 	const path = "/v1/token"
 	var check checks
 	base := check.url("sts_url", g.STSURL)
 	fields := map[string]string{"scope": check.text("token_exchange_scope", g.Scope)}
 	check.identity(g.Identity)
-	r := request{platform: "Equinix"}
+	r := &request{platform: "Equinix"}
 	if err := check.err(r.platform); err != nil {
-		return request{}, err
+		return nil, err
 	}
 	r.endpoint = endpoint(base, path, path)
 	r.accepts("application/json")

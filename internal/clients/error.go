@@ -139,7 +139,7 @@ func (e *Error) refreshDeclined() bool {
 }
 
 // ended returns the error of a wait that ctx or an interrupt has ended.
-func ended(ctx context.Context, r request) *Error {
+func ended(ctx context.Context, r *request) *Error {
 	err := &Error{Platform: r.platform, Endpoint: r.address(), Kind: Cancelled, Description: "cancelled"}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err.Kind, err.Description, err.transient = TimedOut, "no token within the time allowed", true
@@ -148,7 +148,7 @@ func ended(ctx context.Context, r request) *Error {
 }
 
 // endedUnsent returns the error of a request that ended before it was sent.
-func endedUnsent(ctx context.Context, r request) *Error {
+func endedUnsent(ctx context.Context, r *request) *Error {
 	err := ended(ctx, r)
 	err.notActedOn = true
 	return err

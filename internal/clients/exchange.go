@@ -52,12 +52,12 @@ type exchanger struct {
 	next    *refresher
 
 	mu   sync.Mutex
-	last map[digest]request // the last complete request, by the key of the request without an identity token
+	last map[digest]*request // the last complete request, by the key of the request without an identity token
 }
 
 // obtain reads the identity token if r needs one. The identity token is read anew for each flight, because it may last
 // for only five minutes.
-func (s *exchanger) obtain(ctx context.Context, r request, minValidity time.Duration) (Token, *Error) {
+func (s *exchanger) obtain(ctx context.Context, r *request, minValidity time.Duration) (Token, *Error) {
 	if r.exchange == nil {
 		return s.next.obtain(ctx, r, minValidity)
 	}
@@ -81,12 +81,12 @@ func (s *exchanger) obtain(ctx context.Context, r request, minValidity time.Dura
 
 // replaceable reports whether err is the rejection of an identity token in the place of which its source may hold another
 // one. The identity token is not sent again, and the source is read again. The bearer token of GitHub stays the same.
-func (r request) replaceable(err *Error) bool {
+func (r *request) replaceable(err *Error) bool {
 	return r.exchange != nil && r.exchange.source.Audience == "" && err != nil && (err.Kind.rejectsCredentials() || err.Kind == RequestRejected)
 }
 
 // lastOf returns r as it was last sent.
-func (s *exchanger) lastOf(r request) request {
+func (s *exchanger) lastOf(r *request) *request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if complete, ok := s.last[r.key()]; ok {
@@ -97,27 +97,27 @@ func (s *exchanger) lastOf(r request) request {
 
 // complete returns r with an identity token. The key of the result has the issuer and the subject in the place of the
 // identity token, so that all identity tokens of one identity share one token.
-func (s *exchanger) complete(ctx context.Context, r request) (request, *Error) {
+func (s *exchanger) complete(ctx context.Context, r *request) (*request, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
 	token, credential, err := s.sources.read(ctx, r.exchange.source)
 	if err != nil {
 		err.Platform = r.platform
-		return request{}, err
+		return nil, err
 	}
 	identity, problem := readIdentity(token)
 	if problem == nil && identity.expired(time.Now()) {
 		problem = errors.New(identity.describe(time.Now()))
 	}
 	if problem != nil {
-		return request{}, &Error{Platform: r.platform, Kind: NoIdentityToken, Description: r.exchange.source.String() + " " + problem.Error()}
+		return nil, &Error{Platform: r.platform, Kind: NoIdentityToken, Description: r.exchange.source.String() + " " + problem.Error()}
 	}
-	r.identityToken, r.identity = token, &identity
-	r.body = r.exchange.body(token.Reveal())
-	r.lasting = r.exchange.body(r.exchange.source.key() + " " + identity.key)
-	r.credential = []Secret{credential}
-	r.secrets = append(slices.Clip(r.secrets), credential) // not the identity token: another process may have another one
-	r.digest = digest{}
-	r.digest = r.key()
-	return r, nil
+	complete := *r
+	complete.identityToken, complete.identity = token, &identity
+	complete.body = r.exchange.body(token.Reveal())
+	complete.lasting = r.exchange.body(r.exchange.source.key() + " " + identity.key)
+	complete.credential = []Secret{credential}
+	complete.secrets = append(slices.Clip(r.secrets), credential) // not the identity token: another process may have another one
+	complete.digest = complete.digestWith(complete.lasting)
+	return &complete, nil
 }

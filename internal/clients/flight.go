@@ -28,7 +28,7 @@ type flight struct {
 }
 
 // share answers from memory, or waits for the flight of r, which it starts if there is none.
-func (s *flights) share(ctx context.Context, r request, minValidity time.Duration) (Token, *Error) {
+func (s *flights) share(ctx context.Context, r *request, minValidity time.Duration) (Token, *Error) {
 	for {
 		f, token, err := s.join(ctx, r, minValidity)
 		if f == nil {
@@ -54,7 +54,7 @@ func (s *flights) share(ctx context.Context, r request, minValidity time.Duratio
 }
 
 // join answers from memory, or returns the flight of r, which it starts if there is none.
-func (s *flights) join(ctx context.Context, r request, minValidity time.Duration) (*flight, Token, *Error) {
+func (s *flights) join(ctx context.Context, r *request, minValidity time.Duration) (*flight, Token, *Error) {
 	s.memory.mu.Lock()
 	defer s.memory.mu.Unlock()
 	e := s.memory.entry(r)
@@ -72,7 +72,7 @@ func (s *flights) join(ctx context.Context, r request, minValidity time.Duration
 }
 
 // leave ends the wait of one caller. With the last caller, the flight ends too.
-func (s *flights) leave(ctx context.Context, r request, f *flight) *Error {
+func (s *flights) leave(ctx context.Context, r *request, f *flight) *Error {
 	s.memory.mu.Lock()
 	defer s.memory.mu.Unlock()
 	f.waiting--
@@ -84,7 +84,7 @@ func (s *flights) leave(ctx context.Context, r request, f *flight) *Error {
 
 // start begins a flight. The flight has its own context, so the first caller can leave without ending the wait of the
 // others.
-func (s *flights) start(ctx context.Context, r request, minValidity time.Duration) *flight {
+func (s *flights) start(ctx context.Context, r *request, minValidity time.Duration) *flight {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f := &flight{done: make(chan struct{}), cancel: cancel, began: time.Now().Round(0)}
 	go func() {
@@ -96,7 +96,7 @@ func (s *flights) start(ctx context.Context, r request, minValidity time.Duratio
 }
 
 // run turns a panic into an error. The error does not contain the panic value, which may hold a secret.
-func (s *flights) run(ctx context.Context, r request, minValidity time.Duration) (token Token, err *Error) {
+func (s *flights) run(ctx context.Context, r *request, minValidity time.Duration) (token Token, err *Error) {
 	defer func() {
 		if recover() != nil {
 			err = &Error{Platform: r.platform, Endpoint: r.address(), Kind: Internal, Description: "a fault in " + strings.Join(PanicOrigin(), ", from ")}
@@ -106,7 +106,7 @@ func (s *flights) run(ctx context.Context, r request, minValidity time.Duration)
 }
 
 // finish remembers the result of a flight and hands it to the callers that wait.
-func (s *flights) finish(r request, f *flight, token Token, err *Error) {
+func (s *flights) finish(r *request, f *flight, token Token, err *Error) {
 	s.memory.mu.Lock()
 	defer s.memory.mu.Unlock()
 	e := s.memory.entry(r)

@@ -27,7 +27,7 @@ type account struct {
 func newGate(next *sender) *gate { return &gate{next: next, accounts: map[digest]*account{}} }
 
 // admit sends r unless its credentials were rejected before.
-func (s *gate) admit(ctx context.Context, r request) (Token, *Error) {
+func (s *gate) admit(ctx context.Context, r *request) (Token, *Error) {
 	a := s.account(r)
 	release := a.turn.take(ctx)
 	if release == nil {
@@ -47,7 +47,7 @@ func (s *gate) admit(ctx context.Context, r request) (Token, *Error) {
 	return token, err
 }
 
-func (s *gate) account(r request) *account {
+func (s *gate) account(r *request) *account {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.accounts[r.account()]

@@ -149,26 +149,26 @@ func (s identitySources) askGitHub(ctx context.Context, audience string) (token,
 
 // gitHubRequest returns the request for an identity token: GET with a bearer token, and the audience after the query
 // that the URL has already. The answer has the identity token as value.
-func (s identitySources) gitHubRequest(audience string) (request, error) {
+func (s identitySources) gitHubRequest(audience string) (*request, error) {
 	location, bearer := s.getenv(gitHubRequestURL), NewSecret(s.getenv(gitHubRequestToken))
 	if location == "" || bearer.IsZero() {
-		return request{}, fmt.Errorf("GitHub Actions has not set %s and %s: the job lacks \"permissions: id-token: write\", or this is not a job of GitHub Actions", gitHubRequestURL, gitHubRequestToken)
+		return nil, fmt.Errorf("GitHub Actions has not set %s and %s: the job lacks \"permissions: id-token: write\", or this is not a job of GitHub Actions", gitHubRequestURL, gitHubRequestToken)
 	}
 	target, err := url.Parse(location)
 	switch {
 	case err != nil || target.Host == "" || target.User != nil || strings.ContainsFunc(target.Host, notGraphic):
-		return request{}, errors.New(gitHubRequestURL + " is not a URL that can be asked")
+		return nil, errors.New(gitHubRequestURL + " is not a URL that can be asked")
 	case target.Scheme != "https":
-		return request{}, errors.New(gitHubRequestURL + " must start with https://, because the bearer token would cross the network in clear")
+		return nil, errors.New(gitHubRequestURL + " must start with https://, because the bearer token would cross the network in clear")
 	}
 	if fault := checkHeaderValue(bearer); fault != "" {
-		return request{}, errors.New(gitHubRequestToken + " " + fault)
+		return nil, errors.New(gitHubRequestToken + " " + fault)
 	}
 	if target.RawQuery != "" {
 		target.RawQuery += "&"
 	}
 	target.RawQuery += "audience=" + url.QueryEscape(audience)
-	r := request{
+	r := &request{
 		platform:   "GitHub Actions",
 		method:     http.MethodGet,
 		endpoint:   target,

@@ -16,7 +16,7 @@ type Interxion struct {
 	Scope string
 }
 
-func (g Interxion) request() (request, error) {
+func (g Interxion) request() (*request, error) {
 	const path = "/connect/token"
 	var check checks
 	base := check.url("login_url", g.LoginURL)
@@ -28,13 +28,13 @@ func (g Interxion) request() (request, error) {
 	if g.Scope != "" {
 		fields["scope"] = check.text("scopes", g.Scope)
 	}
-	r := request{
+	r := &request{
 		platform:   "Interxion",
 		credential: []Secret{NewSecret(g.ClientID), g.ClientSecret},
 		secrets:    []Secret{g.ClientSecret},
 	}
 	if err := check.err(r.platform); err != nil {
-		return request{}, err
+		return nil, err
 	}
 	r.endpoint = endpoint(base, path, path) // the vendor's pages show the login URL with and without path
 	r.accepts("application/json")

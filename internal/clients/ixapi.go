@@ -16,7 +16,7 @@ type IXAPI struct {
 	RefreshToken Secret
 }
 
-func (g IXAPI) request() (request, error) {
+func (g IXAPI) request() (*request, error) {
 	const path, refreshPath = "/auth/token", "/auth/refresh"
 	var check checks
 	base := check.url("base_url", g.BaseURL)
@@ -24,7 +24,7 @@ func (g IXAPI) request() (request, error) {
 		"api_key":    check.text("api_key", g.APIKey),
 		"api_secret": check.secret("api_secret", g.APISecret),
 	}
-	r := request{
+	r := &request{
 		platform:   "IX-API",
 		credential: []Secret{NewSecret(g.APIKey), g.APISecret},
 		secrets:    []Secret{g.APISecret},
@@ -40,7 +40,7 @@ func (g IXAPI) request() (request, error) {
 		r.fallback = g.refreshedBy(Secret{})
 	}
 	if err := check.err(r.platform); err != nil {
-		return request{}, err
+		return nil, err
 	}
 	r.endpoint = endpoint(base, path, target)
 	r.accepts("application/json")

@@ -39,7 +39,7 @@ func CheckAccessKey(value Secret) string {
 	return CheckText(value)
 }
 
-func (g Megaport) request() (request, error) {
+func (g Megaport) request() (*request, error) {
 	var check checks
 	location := g.TokenURL
 	if location == "" {
@@ -50,13 +50,13 @@ func (g Megaport) request() (request, error) {
 	}
 	check.required("access_key", NewSecret(g.AccessKey), CheckAccessKey)
 	secretKey := check.secret("secret_key", g.SecretKey)
-	r := request{
+	r := &request{
 		platform:   "Megaport",
 		credential: []Secret{NewSecret(g.AccessKey), g.SecretKey},
 		secrets:    []Secret{g.SecretKey},
 	}
 	if err := check.err(r.platform); err != nil {
-		return request{}, err
+		return nil, err
 	}
 	base, _ := ParseURL(location) // it has been checked
 	r.endpoint = endpoint(base, "", "")

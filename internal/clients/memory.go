@@ -33,7 +33,7 @@ func newMemory() *memory { return &memory{entries: map[digest]*entry{}} }
 
 // entry returns what is known about r. The caller holds mu. An entry stays until the process ends: requests come from the
 // configuration, and a request that must not be sent again must not be forgotten.
-func (m *memory) entry(r request) *entry {
+func (m *memory) entry(r *request) *entry {
 	e := m.entries[r.key()]
 	if e == nil {
 		e = &entry{turn: newTurn()}
@@ -43,7 +43,7 @@ func (m *memory) entry(r request) *entry {
 }
 
 // take waits for the right to send r in this process until ctx ends; nil: ctx has ended.
-func (m *memory) take(ctx context.Context, r request) (release func()) {
+func (m *memory) take(ctx context.Context, r *request) (release func()) {
 	m.mu.Lock()
 	turn := m.entry(r).turn
 	m.mu.Unlock()
@@ -78,28 +78,28 @@ func (e *entry) remember(token Token, err *Error) {
 }
 
 // recall is entry.recall for r.
-func (m *memory) recall(r request, minValidity time.Duration) (token Token, err *Error, ok bool) {
+func (m *memory) recall(r *request, minValidity time.Duration) (token Token, err *Error, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.entry(r).recall(minValidity)
 }
 
 // remember is entry.remember for r.
-func (m *memory) remember(r request, token Token, err *Error) {
+func (m *memory) remember(r *request, token Token, err *Error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.entry(r).remember(token, err)
 }
 
 // last returns the last token of r; it may have ended.
-func (m *memory) last(r request) Token {
+func (m *memory) last(r *request) Token {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.entry(r).token
 }
 
 // setSpent sets whether r must not be sent again, and returns what was set before.
-func (m *memory) setSpent(r request, spent bool) (before bool) {
+func (m *memory) setSpent(r *request, spent bool) (before bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e := m.entry(r.exact())
@@ -109,7 +109,7 @@ func (m *memory) setSpent(r request, spent bool) (before bool) {
 
 // merge adds what other processes have stored about r. Their mark that r is spent counts only if this process holds the
 // lock of the cache entry. Without the lock, the process that set the mark may still remove it.
-func (m *memory) merge(r request, stored record, locked bool) {
+func (m *memory) merge(r *request, stored record, locked bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e, now := m.entry(r), time.Now()
@@ -136,7 +136,7 @@ func (m *memory) discard(refused Token) {
 }
 
 // spent reports whether r must not be sent again.
-func (m *memory) spent(r request) bool {
+func (m *memory) spent(r *request) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.entry(r).spent

@@ -55,7 +55,7 @@ var (
 	OAuth2Formats     = []string{FormBody, JSONBody}
 )
 
-func (g OAuth2) request() (request, error) {
+func (g OAuth2) request() (*request, error) {
 	var check checks
 	check.value("grant_type", NewSecret(g.GrantType), CheckOneOf(OAuth2GrantTypes...))
 	check.value("request_format", NewSecret(g.Format), CheckOneOf(OAuth2Formats...))
@@ -63,7 +63,7 @@ func (g OAuth2) request() (request, error) {
 	check.value("audience", NewSecret(g.Audience), CheckText)
 	check.value("parameters", g.Parameters, CheckParameters)
 	check.value("headers", g.Headers, CheckHeaders)
-	r := request{
+	r := &request{
 		platform: "OAuth2",
 		endpoint: check.url("token_url", g.TokenURL),
 		secrets:  slices.Concat(values(g.Parameters), values(g.Headers)),
@@ -75,11 +75,11 @@ func (g OAuth2) request() (request, error) {
 		check.identity(g.Identity)
 		r.exchanges(g.Identity, fields, g.encode)
 	default:
-		g.authenticate(&r, &check, fields)
+		g.authenticate(r, &check, fields)
 		r.sends(g.encode(fields))
 	}
 	if err := check.err(r.platform); err != nil {
-		return request{}, err
+		return nil, err
 	}
 	for _, name := range names(g.Headers) {
 		r.addHeader(name, unpair(g.Headers)[name])

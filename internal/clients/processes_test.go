@@ -229,7 +229,7 @@ func (c child) trouble(open func()) (network *pipes) {
 	return network
 }
 
-func callOf(grant Grant) request {
+func callOf(grant Grant) *request {
 	request, err := grant.request()
 	check(err)
 	return request

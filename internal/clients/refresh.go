@@ -16,7 +16,7 @@ type refresher struct {
 }
 
 // obtain returns the result that another process has stored, a refresh of the last token, or a new token.
-func (s *refresher) obtain(ctx context.Context, r request, minValidity time.Duration) (Token, *Error) {
+func (s *refresher) obtain(ctx context.Context, r *request, minValidity time.Duration) (Token, *Error) {
 	if token, err, ok := s.next.lookUp(ctx, r, minValidity); ok {
 		return token, err
 	}
@@ -36,7 +36,7 @@ func (s *refresher) obtain(ctx context.Context, r request, minValidity time.Dura
 // refresh sends a refresh that no caller has asked for. It may use half of the budget, which leaves time for a new
 // token. Its caller holds the right to send the original request. The two rights are always taken in this order, so two
 // callers cannot block each other.
-func (s *refresher) refresh(ctx context.Context, r request, minValidity time.Duration) (Token, *Error) {
+func (s *refresher) refresh(ctx context.Context, r *request, minValidity time.Duration) (Token, *Error) {
 	s.log.debug(ctx, r, "refreshing the token")
 	ctx, cancel := context.WithTimeout(ctx, budget/2)
 	defer cancel()
@@ -50,13 +50,13 @@ func (s *refresher) refresh(ctx context.Context, r request, minValidity time.Dur
 
 // successor returns the request that refreshes the last token. due reports whether there is one and the last token has
 // expired. A valid token is not refreshed: at CloudLX, the refresh revokes it, and other blocks may still use it.
-func (r request) successor(last Token) (next request, due bool) {
+func (r *request) successor(last Token) (next *request, due bool) {
 	now := time.Now()
 	switch {
 	case r.refresh == nil || last.RefreshToken.IsZero() || last.Expiry.IsZero() || now.Before(last.Expiry):
-		return request{}, false
+		return nil, false
 	case !last.RefreshTokenExpiry.IsZero() && now.After(last.RefreshTokenExpiry):
-		return request{}, false
+		return nil, false
 	}
 	next, err := r.refresh(last.RefreshToken).request()
 	return next, err == nil && next.key() != r.key()

@@ -15,7 +15,7 @@ import (
 // Grant is one way to obtain a token from one platform: a plain comparable struct of settings, such as Interxion.
 type Grant interface {
 	// request returns the request for the settings, or an *Error of kind InvalidInput that names all wrong settings.
-	request() (request, error)
+	request() (*request, error)
 }
 
 // The grant types of RFC 6749 that the platforms use.
@@ -25,7 +25,8 @@ const (
 	RefreshToken      = "refresh_token"      // section 6
 )
 
-// request is one token request as it is sent, and what the client must know about it.
+// request is one token request as it is sent, and what the client must know about it. A request that Client has is not
+// changed any more.
 type request struct {
 	platform string
 	method   string // empty: POST
@@ -104,7 +105,7 @@ func (r *request) addHeader(name, value string) {
 }
 
 // header returns the value of a header; the zero Secret: the header is not sent.
-func (r request) header(name string) Secret {
+func (r *request) header(name string) Secret {
 	for _, h := range r.headers {
 		if h.name == name {
 			return h.value
@@ -114,14 +115,14 @@ func (r request) header(name string) Secret {
 }
 
 // address returns the host and path of the endpoint. It is escaped, because a path may hold an escaped line break.
-func (r request) address() string { return r.endpoint.Host + r.endpoint.EscapedPath() }
+func (r *request) address() string { return r.endpoint.Host + r.endpoint.EscapedPath() }
 
 // digest identifies a request or credentials without revealing them.
 type digest [sha256.Size]byte
 
 // key returns the digest of the URL, the headers and the body. So each setting that changes the request also changes
 // the key. In a token exchange, each identity token of an identity gives the same key.
-func (r request) key() digest {
+func (r *request) key() digest {
 	if r.digest != (digest{}) {
 		return r.digest
 	}
@@ -129,15 +130,17 @@ func (r request) key() digest {
 }
 
 // exact returns r with a key that covers the identity token too.
-func (r request) exact() request {
-	if !r.lasting.IsZero() {
-		r.digest = r.digestWith(r.body)
+func (r *request) exact() *request {
+	if r.lasting.IsZero() {
+		return r
 	}
-	return r
+	exact := *r
+	exact.digest = r.digestWith(r.body)
+	return &exact
 }
 
 // digestWith returns the digest of the request with another body.
-func (r request) digestWith(body Secret) digest {
+func (r *request) digestWith(body Secret) digest {
 	parts := []string{r.endpoint.String(), body.Reveal()}
 	for _, h := range r.headers {
 		parts = append(parts, h.name, h.value.Reveal())
@@ -146,7 +149,7 @@ func (r request) digestWith(body Secret) digest {
 }
 
 // account returns the digest of the host, and of the credentials for which the platform counts failed attempts.
-func (r request) account() digest {
+func (r *request) account() digest {
 	parts := []string{r.endpoint.Host}
 	for _, part := range r.credential {
 		parts = append(parts, part.Reveal())

@@ -30,7 +30,7 @@ type answer struct {
 }
 
 // read returns the token in the answer, or the error that the answer means.
-func (r request) read(e *Error, a answer) (Token, *Error) {
+func (r *request) read(e *Error, a answer) (Token, *Error) {
 	var problem error // why this client can read no token in the answer
 	if a.body, problem = decode(a.Header, a.body); problem != nil {
 		a.whole = false
@@ -52,7 +52,7 @@ func (r request) read(e *Error, a answer) (Token, *Error) {
 // the request. The first case that fits decides. The codes of rejections come first, then the statuses together with
 // other codes. Two corrections follow: for refreshes and for token exchanges. The tests state the same table a second
 // time, in oracle and verdictOn. A change has to be made in both.
-func (r request) judge(e *Error, code string, mayReject bool) {
+func (r *request) judge(e *Error, code string, mayReject bool) {
 	status := familiar(e.Status)
 	kind, standard := rejections[strings.ToLower(code)]
 	switch {
@@ -99,7 +99,7 @@ func (r request) judge(e *Error, code string, mayReject bool) {
 
 // judgeRefresh turns the rejection of a refresh into a rejection of the refresh token. The credentials are not the
 // cause, unless the platform says so.
-func (r request) judgeRefresh(e *Error, code string) {
+func (r *request) judgeRefresh(e *Error, code string) {
 	if r.refreshToken.IsZero() || strings.EqualFold(code, "invalid_client") {
 		return
 	}
@@ -132,7 +132,7 @@ func asksToSlowDown(code string) bool {
 // asksToTryLater reports whether a code means an outage: a code of RFC 6749, section 4.1.2.1, or one of the platform's
 // own. The platform's own codes count only with a 5xx status. Otherwise a rejected login could be repeated, and each
 // repetition would cost an attempt.
-func (r request) asksToTryLater(status int, code string) bool {
+func (r *request) asksToTryLater(status int, code string) bool {
 	switch strings.ToLower(code) {
 	case "server_error", "temporarily_unavailable":
 		return true
@@ -162,7 +162,7 @@ var (
 
 // mayReject reports whether an answer with status 500 may be a rejected login. It is an outage if the platform does not
 // use 500 for rejected logins, if the whole body is empty, or if it is text or HTML without the code of a rejection.
-func (r request) mayReject(body []byte, whole bool) bool {
+func (r *request) mayReject(body []byte, whole bool) bool {
 	text := bytes.TrimSpace(withoutMark(body))
 	switch {
 	case !r.habits.rejectsWith500:
@@ -177,7 +177,7 @@ func (r request) mayReject(body []byte, whole bool) bool {
 }
 
 // describe adds the platform's code and description to e. Without them, it adds what is known about the answer.
-func (r request) describe(e *Error, said reply, a answer, problem error) {
+func (r *request) describe(e *Error, said reply, a answer, problem error) {
 	scrubber := newScrubber(append(slices.Clip(r.secrets), r.identityToken)...)
 	if said.code != "" {
 		e.Code = scrubber.scrub(said.code, maxDescription)
@@ -209,7 +209,7 @@ func describeBody(scrubber scrubber, a answer) string {
 }
 
 // describeRedirect names the host and path of the target. It leaves out the query, which may hold anything.
-func (r request) describeRedirect(scrubber scrubber, a answer) string {
+func (r *request) describeRedirect(scrubber scrubber, a answer) string {
 	target, err := a.Location()
 	if err != nil || target.Host == "" {
 		return "the answer is a redirect, which is not followed"

@@ -27,7 +27,7 @@ type sender struct {
 }
 
 // send sends r until there is a token, a failure that will not pass, or no time left.
-func (s *sender) send(ctx context.Context, r request) (Token, *Error) {
+func (s *sender) send(ctx context.Context, r *request) (Token, *Error) {
 	for attempt := 1; ; attempt++ {
 		if stopped(ctx, s.options.Interrupted) {
 			return Token{}, endedUnsent(ctx, r)
@@ -73,7 +73,7 @@ func pause(ctx context.Context, failure *Error, attempt int) bool {
 
 // lapsed reports whether the identity token has expired before another attempt. Then failure, which is about the last
 // attempt, says so.
-func (r request) lapsed(failure *Error) bool {
+func (r *request) lapsed(failure *Error) bool {
 	if r.identity == nil || !r.identity.expired(time.Now()) {
 		return false
 	}
@@ -82,12 +82,12 @@ func (r request) lapsed(failure *Error) bool {
 }
 
 // describeIdentity describes the identity token in the request, which has one.
-func (r request) describeIdentity() string {
+func (r *request) describeIdentity() string {
 	return "the identity token " + r.identity.describe(time.Now())
 }
 
 // attempt sends the request once.
-func (s *sender) attempt(ctx context.Context, r request) (Token, *Error) {
+func (s *sender) attempt(ctx context.Context, r *request) (Token, *Error) {
 	failure := &Error{Platform: r.platform, Endpoint: r.address()}
 	if r.identity != nil {
 		failure.Identity = r.describeIdentity()
@@ -132,7 +132,7 @@ func (s *sender) attempt(ctx context.Context, r request) (Token, *Error) {
 }
 
 // http returns r as a request of net/http.
-func (r request) http(ctx context.Context, userAgent string) (*http.Request, error) {
+func (r *request) http(ctx context.Context, userAgent string) (*http.Request, error) {
 	post, err := http.NewRequestWithContext(ctx, cmp.Or(r.method, http.MethodPost), r.endpoint.String(), strings.NewReader(r.body.Reveal()))
 	if err != nil {
 		return nil, err
