@@ -199,7 +199,7 @@ func walk(statuses []int, do func(status int, s shape, answer http.HandlerFunc))
 // statusesFor returns the statuses to test with a grant: all of them or, for platforms whose answers differ from RFC 6749 only
 // in names, a selection.
 func statusesFor(name string) []int {
-	for _, ofAll := range []string{"Interxion", "Equinix", "Equinix, password", "CloudLX", "Equinix, refresh", "Equinix, exchange"} {
+	for _, ofAll := range []string{"Interxion", "Equinix", "Equinix, password", "CloudLX", "Equinix, refresh"} {
 		if name == ofAll {
 			return everyErrorStatus()
 		}
