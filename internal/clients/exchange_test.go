@@ -334,7 +334,7 @@ func TestSourcesShareNoToken(t *testing.T) {
 // A rejected identity token is sent once, whatever the scope. The error shows its claims.
 func TestARejectedIdentityTokenIsSentOnce(t *testing.T) {
 	for _, refusal := range []http.HandlerFunc{
-		says(400, `{"error":"invalid_request","error_description":"`+idSignature+`"}`), says(400, `{"error":"invalid_grant"}`), says(401, ""),
+		says(400, `{"error":"invalid_request","error_description":"`+idSignature+`"}`), says(400, `{"error":"Invalid_Request"}`), says(400, `{"error":"invalid_grant"}`), says(401, ""),
 		says(400, `{"error":{"errorCode":"invalid_grant"},"errorDescription":"x"}`),
 	} {
 		p := onLoopback(t, refusal)
