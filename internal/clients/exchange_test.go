@@ -145,6 +145,10 @@ func TestAnIdentityTokenThatCannotBeUsedIsNotSent(t *testing.T) {
 		"no issuer":                 {identity: IdentitySource{Variable: "ID_TOKEN"}, value: claims(map[string]any{"iss": nil}), want: "does not name its issuer (iss) and its subject (sub)"},
 		"a subject of another type": {identity: IdentitySource{Variable: "ID_TOKEN"}, value: claims(map[string]any{"sub": 1}), want: "does not name its issuer"},
 		"expired":                   {identity: IdentitySource{Variable: "ID_TOKEN"}, value: expired, want: `s ago (iss "https://issuer.example", aud "a b", sub "job-1")`},
+		"expired, odd claims": {
+			identity: IdentitySource{Variable: "ID_TOKEN"}, value: claims(map[string]any{"exp": 1, "iss": strings.Repeat("x", 900), "sub": "a\r\nb", "aud": "\x1b[31m"}),
+			want: `x", aud "[31m", sub "a b")`,
+		},
 		"expired, the value itself": {identity: IdentitySource{Token: NewSecret(expired)}, want: `the identity token expired 3m`},
 		"GitHub, nothing set":       {identity: IdentitySource{Audience: "lab"}, want: "permissions: id-token: write"},
 		"GitHub, no bearer token":   {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestURL: at}, want: "permissions: id-token: write"},
@@ -334,7 +338,7 @@ func TestSourcesShareNoToken(t *testing.T) {
 // A rejected identity token is sent once, whatever the scope. The error shows its claims.
 func TestARejectedIdentityTokenIsSentOnce(t *testing.T) {
 	for _, refusal := range []http.HandlerFunc{
-		says(400, `{"error":"invalid_request","error_description":"`+idSignature+`"}`), says(400, `{"error":"invalid_grant"}`), says(401, ""),
+		says(400, `{"error":"invalid_request","error_description":"`+idSignature+`"}`), says(400, `{"error":"Invalid_Request"}`), says(400, `{"error":"invalid_grant"}`), says(401, ""),
 		says(400, `{"error":{"errorCode":"invalid_grant"},"errorDescription":"x"}`),
 	} {
 		p := onLoopback(t, refusal)

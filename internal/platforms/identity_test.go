@@ -147,8 +147,10 @@ func TestMessagesAboutAnExchangeNameItsInputs(t *testing.T) {
 		clients.CredentialsRejected: "Check token_exchange_subject_token_file () and sts_url (EQUINIX_STS_ENDPOINT), and which issuers, audiences and subjects Equinix trusts there.",
 		clients.NoIdentityToken:     "Check token_exchange_subject_token_file ().",
 		clients.NotFound:            "Check sts_url (EQUINIX_STS_ENDPOINT)",
-		clients.GrantRejected:       "Check sts_url (EQUINIX_STS_ENDPOINT), and ask Equinix to allow the token exchange.",
-		clients.ScopeRejected:       "Ask Equinix which scopes this identity may have.",
+		// No token service is known to answer so, but no message may ask for a client secret.
+		clients.RejectionNotUnderstood: "If token_exchange_scope (EQUINIX_TOKEN_EXCHANGE_SCOPE) and token_exchange_subject_token (",
+		clients.GrantRejected:          "Check sts_url (EQUINIX_STS_ENDPOINT), and ask Equinix to allow the token exchange.",
+		clients.ScopeRejected:          "Ask Equinix which scopes this identity may have.",
 	} {
 		m := Equinix.Explain(&clients.Error{Platform: "Equinix", Endpoint: "host/path", Kind: kind}, found, terms)
 		if !strings.Contains(m.Detail, want) || strings.Contains(m.Detail, "client_") {
