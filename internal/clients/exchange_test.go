@@ -70,9 +70,11 @@ func TestIdentityTokensOfEachSource(t *testing.T) {
 	first, second := idToken(t, map[string]any{"jti": "1"}), idToken(t, map[string]any{"jti": "2"})
 	dir, environment := t.TempDir(), variables{}
 	file, link := filepath.Join(dir, "token"), filepath.Join(dir, "link")
-	write := func(token Secret) { must(t, os.WriteFile(file, []byte(" "+token.Reveal()+"\r\n"), 0o600)) }
+	write := func(t *testing.T, token Secret) {
+		must(t, os.WriteFile(file, []byte(" "+token.Reveal()+"\r\n"), 0o600))
+	}
 	target := 0
-	change := func(token Secret) { // as Kubernetes does
+	change := func(t *testing.T, token Secret) { // as Kubernetes does
 		target++
 		name := filepath.Join(dir, fmt.Sprint("token-", target))
 		must(t, os.WriteFile(name, []byte(token.Reveal()), 0o600))
@@ -83,9 +85,9 @@ func TestIdentityTokensOfEachSource(t *testing.T) {
 	}
 	for name, row := range map[string]struct {
 		identity IdentitySource
-		set      func(Secret)
+		set      func(*testing.T, Secret)
 	}{
-		"variable": {IdentitySource{Variable: "ID_TOKEN"}, func(token Secret) { environment["ID_TOKEN"] = token.Reveal() + "\n" }},
+		"variable": {IdentitySource{Variable: "ID_TOKEN"}, func(_ *testing.T, token Secret) { environment["ID_TOKEN"] = token.Reveal() + "\n" }},
 		"file":     {IdentitySource{File: file}, write},
 		"link":     {IdentitySource{File: link}, change},
 	} {
@@ -93,7 +95,7 @@ func TestIdentityTokensOfEachSource(t *testing.T) {
 			p := onLoopback(t, short)
 			c := p.client(Options{Getenv: environment.get})
 			for _, token := range []Secret{first, second} {
-				row.set(token)
+				row.set(t, token)
 				gets(t, c, p.exchange(row.identity), "t-1")
 				if all := p.seen(""); all[len(all)-1].fields["subject_token"] != token.Reveal() {
 					t.Error("another identity token was sent than the source has")
@@ -121,6 +123,8 @@ func TestAnIdentityTokenThatCannotBeUsedIsNotSent(t *testing.T) {
 	}
 	expired := claims(map[string]any{"exp": time.Now().Add(-3*time.Minute - 10*time.Second).Unix(), "aud": []string{"a", "b"}})
 	at := "https://127.0.0.1:1/request"
+	_, err := os.Stat(filepath.Join(dir, "missing"))
+	noSuchFile := reason(err) // in the system's words
 	for name, row := range map[string]struct {
 		identity IdentitySource
 		value    string // of the variable ID_TOKEN
@@ -132,7 +136,7 @@ func TestAnIdentityTokenThatCannotBeUsedIsNotSent(t *testing.T) {
 		"two lines":                 {identity: IdentitySource{Variable: "ID_TOKEN"}, value: good + "\n" + good, want: "has a blank, a line break"},
 		"not ASCII":                 {identity: IdentitySource{Variable: "ID_TOKEN"}, value: "\ufeff" + good, want: "outside ASCII"},
 		"too long":                  {identity: IdentitySource{Variable: "ID_TOKEN"}, value: strings.Repeat("x", maxToken+1), want: "is larger than 64 KiB"},
-		"no file":                   {identity: IdentitySource{File: filepath.Join(dir, "missing")}, want: "cannot be read (no such file"},
+		"no file":                   {identity: IdentitySource{File: filepath.Join(dir, "missing")}, want: "cannot be read (" + noSuchFile.Error() + ")"},
 		"an empty file":             {identity: IdentitySource{File: file("empty", "\n")}, want: "is empty"},
 		"a directory":               {identity: IdentitySource{File: dir}, want: "cannot be read (it is a directory)"},
 		"a device":                  {identity: IdentitySource{File: os.DevNull}, want: "cannot be read (it is not a regular file"},
