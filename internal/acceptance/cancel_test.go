@@ -19,6 +19,28 @@ import (
 // interruptTimeout is the time limit for a run to end after Ctrl-C.
 const interruptTimeout = 2 * time.Second
 
+// interrupted runs a command of the CLI, and presses Ctrl-C when arrived receives something. It returns the output, and the
+// time until the run has ended. The run must fail.
+func (s *fixture) interrupted(arrived <-chan struct{}, args ...string) (output string, took time.Duration) {
+	s.t.Helper()
+	run := s.Command(s.t.Context(), args...)
+	var all bytes.Buffer
+	run.Stdout, run.Stderr = &all, &all
+	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a process group, as a shell makes for a job
+	if err := run.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	<-arrived
+	pressed := time.Now()
+	if err := syscall.Kill(-run.Process.Pid, syscall.SIGINT); err != nil {
+		s.t.Error(err)
+	}
+	if err := run.Wait(); err == nil {
+		s.t.Errorf("the interrupted run succeeded:\n%s", all.String())
+	}
+	return all.String(), time.Since(pressed)
+}
+
 // X01, X02: Ctrl-C reaches every process of the terminal's process group. The run ends at once and says why.
 func TestCtrlCEndsEveryWait(t *testing.T) {
 	t.Parallel()
@@ -46,24 +68,9 @@ func TestCtrlCEndsEveryWait(t *testing.T) {
 						return answer(w, r)
 					})
 					s.configure(kind + " \"equinix_access_token\" \"t\" { provider = ixtoken }\n")
-					run := s.Command(t.Context(), append(strings.Fields(command), "-no-color")...)
-					var output bytes.Buffer
-					run.Stdout, run.Stderr = &output, &output
-					run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a process group, as a shell makes for a job
-					if err := run.Start(); err != nil {
-						t.Fatal(err)
-					}
-					<-arrived
-					pressed := time.Now()
-					if err := syscall.Kill(-run.Process.Pid, syscall.SIGINT); err != nil {
-						t.Error(err)
-					}
-					err := run.Wait()
-					if took := time.Since(pressed); took > interruptTimeout {
-						t.Errorf("the run ended %s after Ctrl-C", took)
-					}
-					if err == nil || !strings.Contains(output.String(), "No Equinix access token: cancelled") {
-						t.Errorf("%v:\n%s", err, output.String())
+					output, took := s.interrupted(arrived, append(strings.Fields(command), "-no-color")...)
+					if took > interruptTimeout || !strings.Contains(output, "No Equinix access token: cancelled") {
+						t.Errorf("the run ended %s after Ctrl-C:\n%s", took, output)
 					}
 					s.wantRequests(0, 1, 0)
 				})
@@ -87,24 +94,9 @@ func TestCtrlCEndsTheRequestForAnIdentityToken(t *testing.T) {
 	s.setenv("TF_VAR_ca", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: gitHub.Certificate().Raw})))
 	s.configure("variable \"ca\" { type = string }\nprovider \"ixtoken\" { ca_cert_pem = var.ca }\n" +
 		separateBlocks(10, "ephemeral", "equinix_access_token", "token_exchange_scope = \"roleassignments:1\"\n  token_exchange_audience = \"a\""))
-	run := s.Command(t.Context(), "plan", "-no-color")
-	var output bytes.Buffer
-	run.Stdout, run.Stderr = &output, &output
-	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := run.Start(); err != nil {
-		t.Fatal(err)
-	}
-	<-arrived
-	pressed := time.Now()
-	if err := syscall.Kill(-run.Process.Pid, syscall.SIGINT); err != nil {
-		t.Error(err)
-	}
-	err := run.Wait()
-	if took := time.Since(pressed); took > interruptTimeout {
-		t.Errorf("the run ended %s after Ctrl-C", took)
-	}
-	if err == nil || !strings.Contains(output.String(), "No Equinix access token: cancelled") || strings.Contains(output.String(), canary) {
-		t.Errorf("%v:\n%s", err, output.String())
+	output, took := s.interrupted(arrived, "plan", "-no-color")
+	if took > interruptTimeout || !strings.Contains(output, "No Equinix access token: cancelled") || strings.Contains(output, canary) {
+		t.Errorf("the run ended %s after Ctrl-C:\n%s", took, output)
 	}
 	s.wantRequests(0, 0, 0)
 }
@@ -120,18 +112,7 @@ func TestTheRunAfterAnInterruptedOneWorks(t *testing.T) {
 		return true
 	})
 	s.configure(interxionBlock)
-	run := s.Command(t.Context(), "apply", "-auto-approve")
-	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := run.Start(); err != nil {
-		t.Fatal(err)
-	}
-	<-arrived
-	if err := syscall.Kill(-run.Process.Pid, syscall.SIGINT); err != nil {
-		t.Error(err)
-	}
-	if err := run.Wait(); err == nil {
-		t.Error("the interrupted run succeeded")
-	}
+	s.interrupted(arrived, "apply", "-auto-approve")
 	s.Interxion.Intercept(nil)
 	s.must("apply", "-auto-approve")
 }

@@ -14,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -179,21 +178,8 @@ func TestCtrlCEndsARunWithARequestUnderWay(t *testing.T) {
 		return true
 	})
 	s.configure(everyProxy(s) + consumer(s.Equinix, "one", `echo "$PROXY" >'`+file+`'; exec curl -s "$PROXY$API"`))
-	run := s.Command(t.Context(), "apply", "-auto-approve", "-no-color")
-	var output bytes.Buffer
-	run.Stdout, run.Stderr = &output, &output
-	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := run.Start(); err != nil {
-		t.Fatal(err)
-	}
-	<-arrived
-	pressed := time.Now()
-	if err := syscall.Kill(-run.Process.Pid, syscall.SIGINT); err != nil {
-		t.Error(err)
-	}
-	err := run.Wait()
-	if took := time.Since(pressed); err == nil || took > 5*time.Second {
-		t.Errorf("the run ended %s after Ctrl-C: %v\n%s", took, err, output.String())
+	if output, took := s.interrupted(arrived, "apply", "-auto-approve", "-no-color"); took > 5*time.Second {
+		t.Errorf("the run ended %s after Ctrl-C:\n%s", took, output)
 	}
 	wantGone(t, address(t, file))
 }
