@@ -264,7 +264,7 @@ func TestAnExchangeSaysWhatTheServerWants(t *testing.T) {
 				if got := fields(body); !maps.Equal(got, want) || r.Header.Get("Content-Type") != mediaType || r.Header.Get("X-Key") != headerValue || r.Header.Get("Authorization") != "" {
 					t.Errorf("%s: another request than asked for", format)
 				}
-				says(400, fmt.Sprintf(`{"error":"invalid_target","error_description":"%s %s"}`, parameter, headerValue))(w, r)
+				says(400, fmt.Sprintf(`{"error":"invalid_target","error_description":"%s"}`, parameter))(w, r)
 			}))
 			t.Cleanup(server.Close)
 			_, err := ask(t, New(Options{}), OAuth2{
@@ -410,6 +410,33 @@ func TestAnotherIdentityTokenIsSentAfterARejection(t *testing.T) {
 		if got, want := asked.Load(), int64(1+i/2); got != want {
 			t.Errorf("GitHub was asked %d times, want %d", got, want)
 		}
+	}
+}
+
+// What does not concern the identity token is remembered for each identity token of the source.
+func TestAnotherIdentityTokenDoesNotHelp(t *testing.T) {
+	for name, answer := range map[string]http.HandlerFunc{
+		"a scope that is not allowed": rejects("invalid_scope"), "an outage": says(503, ""), "no endpoint": says(404, ""),
+	} {
+		p := onLoopback(t, answer)
+		environment := variables{}
+		c := p.client(Options{Getenv: environment.get, MaxAttempts: 1})
+		for _, id := range []string{"1", "2"} {
+			environment["ID_TOKEN"] = idToken(t, map[string]any{"jti": id}).Reveal()
+			if _, err := ask(t, c, p.exchange(IdentitySource{Variable: "ID_TOKEN"})); failed(t, err).Kind == CredentialsRejected {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		p.sent(1, "")
+	}
+}
+
+// A description under the name that Equinix's clients expect is shown.
+func TestADescriptionOfEquinix(t *testing.T) {
+	p := onLoopback(t, says(400, `{"error":{"errorCode":"invalid_grant"},"errorDescription":"not trusted"}`))
+	_, err := ask(t, p.client(Options{}), p.exchange(IdentitySource{Token: idToken(t, nil)}))
+	if e := failed(t, err); e.Code != "invalid_grant" || e.Description != `"not trusted"` {
+		t.Error(err)
 	}
 }
 
