@@ -257,19 +257,19 @@ func TestAnExchangeSaysWhatTheServerWants(t *testing.T) {
 		for _, kind := range []string{"", "urn:ietf:params:oauth:token-type:jwt"} {
 			want := map[string]string{
 				"grant_type": exchangeGrantType, "subject_token": token.Reveal(), "subject_token_type": cmp.Or(kind, idTokenType),
-				"scope": "a b", "audience": "api", "resource": parameter,
+				"scope": "a b", "audience": "api", "resource": userPassword,
 			}
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				body, _ := io.ReadAll(r.Body)
 				if got := fields(body); !maps.Equal(got, want) || r.Header.Get("Content-Type") != mediaType || r.Header.Get("X-Key") != headerValue || r.Header.Get("Authorization") != "" {
 					t.Errorf("%s: another request than asked for", format)
 				}
-				says(400, fmt.Sprintf(`{"error":"invalid_target","error_description":"%s"}`, parameter))(w, r)
+				says(400, fmt.Sprintf(`{"error":"invalid_target","error_description":%q}`, userPassword))(w, r)
 			}))
 			t.Cleanup(server.Close)
 			_, err := ask(t, New(Options{}), OAuth2{
 				TokenURL: server.URL + "/token", GrantType: TokenExchange, Format: format, Scope: "a b", Audience: "api", Identity: IdentitySource{Token: token},
-				Parameters: Pairs(map[string]string{"resource": parameter, "subject_token_type": kind}), Headers: Pairs(map[string]string{"X-Key": headerValue}),
+				Parameters: Pairs(map[string]string{"resource": userPassword, "subject_token_type": kind}), Headers: Pairs(map[string]string{"X-Key": headerValue}),
 			})
 			if e := failed(t, err); e.Kind != RequestRejected || e.Code != "invalid_target" {
 				t.Errorf("kind %d: %v", e.Kind, err)
