@@ -31,7 +31,7 @@ const (
 	defaultMaxAttempts    = 4
 
 	// budget bounds all requests for one token: attempts, pauses, and a refresh with its fallback. It does not include
-	// the wait for other processes at the cache, which lockWait bounds.
+	// the wait for other processes at the cache, which lockWait bounds. A request for an identity token has its own.
 	budget = 120 * time.Second
 )
 
