@@ -416,7 +416,7 @@ func TestAnotherPlatformsURLIsHintedAt(t *testing.T) {
 }
 `)
 	r := s.report("plan")
-	if len(r.errors) != 1 || !strings.Contains(r.errors[0].Detail, "another platform's") || !strings.Contains(r.errors[0].Detail, "/api/oauth2/access-token") {
+	if len(r.errors) != 1 || !strings.Contains(r.errors[0].Detail, "may belong to another platform") || !strings.Contains(r.errors[0].Detail, "/api/oauth2/access-token") {
 		t.Errorf("errors %v", r.errors)
 	}
 	s.wantRequests(1, 0, 0)
