@@ -90,9 +90,10 @@ func TestAnApplyLastsLongerThanItsTokens(t *testing.T) {
 				t.Errorf("%s: %v, a consumer was answered %s", p.Name(), err, got)
 			}
 		}
-		// Interxion's tokens are JSON Web Tokens, whose lifetime is in whole seconds. The apply starts with a plan.
-		if most := int(took/(lifetime-lifetime/10)) + 2; tokens > most && p != s.Interxion || tokens > 2*most {
-			t.Errorf("%s: %d token requests in %s", p.Name(), tokens, took)
+		// The apply starts with a plan. A token loses a part of its life in two ways: Interxion's tokens are JSON Web Tokens,
+		// whose lifetime is in whole seconds, and on a busy machine the token request itself takes time.
+		if most := 2 * (int(took/(lifetime-lifetime/10)) + 2); tokens > most {
+			t.Errorf("%s: %d token requests in %s, want at most %d", p.Name(), tokens, took, most)
 		}
 	}
 }
