@@ -147,7 +147,8 @@ func TestNoProxyOutlivesItsRun(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "url")
 	good := everyProxy(s) + consumer(s.Equinix, "one", `echo "$PROXY" >'`+file+`'; curl -sf "$PROXY$API" >/dev/null`)
 	s.configure(good)
-	for _, command := range []string{"plan", "apply -auto-approve", "plan -refresh-only", "apply -refresh-only -auto-approve", "destroy -auto-approve"} {
+	commands := []string{"plan", "apply -auto-approve", "plan -refresh-only", "apply -refresh-only -auto-approve", "destroy -auto-approve"}
+	for _, command := range withoutRefreshOnly(t, commands) {
 		s.must(strings.Fields(command)...)
 		if command != "plan" {
 			wantGone(t, address(t, file))
@@ -288,10 +289,11 @@ func TestAProxyLeavesNoSecretAnywhere(t *testing.T) {
 			}, "; "))
 	}
 	s.configure(text)
-	for _, command := range []string{
+	commands := []string{
 		"validate", "plan -json", "plan -out=saved", "show -json saved", "apply saved", "show -json", "state pull", "plan -refresh-only",
 		"apply -auto-approve -replace=terraform_data.equinix_good", "destroy -auto-approve",
-	} {
+	}
+	for _, command := range withoutRefreshOnly(t, commands) {
 		s.trace("TF_LOG")
 		s.must(command)
 	}
