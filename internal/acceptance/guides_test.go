@@ -47,6 +47,9 @@ func TestTheGuideExplainsWhatTheCLISays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newFixture(t)
+			if name == "a number of blocks" && openTofu111(t) {
+				t.Skip("OpenTofu 1.11 accepts it")
+			}
 			if err := s.Write("main.tf", config); err != nil {
 				t.Fatal(err)
 			}
@@ -61,6 +64,24 @@ func TestTheGuideExplainsWhatTheCLISays(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// X11: a refresh-only plan opens the blocks. OpenTofu 1.11 cannot make one, which the guide says.
+func TestARefreshOnlyPlanWorksOrIsExplained(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	s.configure(equinixBlock(""))
+	r := s.report("plan", "-refresh-only")
+	if !openTofu111(t) {
+		if r.Status != 0 {
+			t.Errorf("status %d, errors %v", r.Status, r.errors)
+		}
+		return
+	}
+	guide := section(t, "docs/guides/troubleshooting.md", "### Invalid refresh-only plan")
+	if len(r.errors) != 1 || !strings.Contains(guide, r.errors[0].Summary+"\n"+r.errors[0].Detail) {
+		t.Errorf("errors %v", r.errors)
 	}
 }
 

@@ -15,6 +15,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -90,11 +93,52 @@ func needCLI(t *testing.T) {
 // openTofu reports whether the tests use OpenTofu, whose output differs from Terraform's in some places.
 func openTofu(t *testing.T) bool {
 	t.Helper()
+	return minorVersion(t, "OpenTofu") > 0
+}
+
+// openTofu111 reports whether the tests use OpenTofu 1.11. A plan of that version contains the ephemeral blocks, so a
+// refresh-only plan with such a block is an error. Like Terraform, it opens all of them in the apply. It prints what Close
+// reports twice.
+func openTofu111(t *testing.T) bool {
+	t.Helper()
+	return minorVersion(t, "OpenTofu") == 11
+}
+
+// needWriteOnly skips a test with Terraform 1.10, which has no write-only arguments.
+func needWriteOnly(t *testing.T) {
+	t.Helper()
+	if minorVersion(t, "Terraform") == 10 {
+		t.Skip("write-only arguments need Terraform 1.11")
+	}
+}
+
+var firstLine = regexp.MustCompile(`^(Terraform|OpenTofu) v1\.(\d+)\.`)
+
+// minorVersion returns the second number of the CLI's version if the CLI has this name, and 0 otherwise.
+func minorVersion(t *testing.T, name string) int {
+	t.Helper()
 	output, err := exec.CommandContext(t.Context(), cliPath, "version").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.Contains(string(output), "OpenTofu v")
+	found := firstLine.FindSubmatch(output)
+	if found == nil || string(found[1]) != name {
+		return 0
+	}
+	minor, err := strconv.Atoi(string(found[2]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return minor
+}
+
+// withoutRefreshOnly returns the commands without those that OpenTofu 1.11 cannot run with ephemeral blocks.
+func withoutRefreshOnly(t *testing.T, commands []string) []string {
+	t.Helper()
+	if !openTofu111(t) {
+		return commands
+	}
+	return slices.DeleteFunc(slices.Clone(commands), func(command string) bool { return strings.Contains(command, "-refresh-only") })
 }
 
 // fixture is a playground (the simulator and a Vault server), and a workspace with the credentials in the environment.

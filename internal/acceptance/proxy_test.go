@@ -90,9 +90,10 @@ func TestAnApplyLastsLongerThanItsTokens(t *testing.T) {
 				t.Errorf("%s: %v, a consumer was answered %s", p.Name(), err, got)
 			}
 		}
-		// Interxion's tokens are JSON Web Tokens, whose lifetime is in whole seconds. The apply starts with a plan.
-		if most := int(took/(lifetime-lifetime/10)) + 2; tokens > most && p != s.Interxion || tokens > 2*most {
-			t.Errorf("%s: %d token requests in %s", p.Name(), tokens, took)
+		// The apply starts with a plan. A token loses a part of its life in two ways: Interxion's tokens are JSON Web Tokens,
+		// whose lifetime is in whole seconds, and on a busy machine the token request itself takes time.
+		if most := 2 * (int(took/(lifetime-lifetime/10)) + 2); tokens > most {
+			t.Errorf("%s: %d token requests in %s, want at most %d", p.Name(), tokens, took, most)
 		}
 	}
 }
@@ -146,7 +147,8 @@ func TestNoProxyOutlivesItsRun(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "url")
 	good := everyProxy(s) + consumer(s.Equinix, "one", `echo "$PROXY" >'`+file+`'; curl -sf "$PROXY$API" >/dev/null`)
 	s.configure(good)
-	for _, command := range []string{"plan", "apply -auto-approve", "plan -refresh-only", "apply -refresh-only -auto-approve", "destroy -auto-approve"} {
+	commands := []string{"plan", "apply -auto-approve", "plan -refresh-only", "apply -refresh-only -auto-approve", "destroy -auto-approve"}
+	for _, command := range withoutRefreshOnly(t, commands) {
 		s.must(strings.Fields(command)...)
 		if command != "plan" {
 			wantGone(t, address(t, file))
@@ -287,10 +289,11 @@ func TestAProxyLeavesNoSecretAnywhere(t *testing.T) {
 			}, "; "))
 	}
 	s.configure(text)
-	for _, command := range []string{
+	commands := []string{
 		"validate", "plan -json", "plan -out=saved", "show -json saved", "apply saved", "show -json", "state pull", "plan -refresh-only",
 		"apply -auto-approve -replace=terraform_data.equinix_good", "destroy -auto-approve",
-	} {
+	}
+	for _, command := range withoutRefreshOnly(t, commands) {
 		s.trace("TF_LOG")
 		s.must(command)
 	}

@@ -8,6 +8,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
@@ -194,6 +196,21 @@ func stored(address string, path tfjsonpath.Path, want map[string]knownvalue.Che
 	return checks
 }
 
+// planHasEphemerals reports whether the CLI is OpenTofu 1.11. Its plans contain the ephemeral blocks, so no plan with such a
+// block is empty.
+func planHasEphemerals(t *testing.T) bool {
+	t.Helper()
+	path := os.Getenv("TF_ACC_TERRAFORM_PATH")
+	if path == "" {
+		return false
+	}
+	output, err := exec.CommandContext(t.Context(), path, "version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.HasPrefix(string(output), "OpenTofu v1.11.")
+}
+
 func TestEphemeralResourcesGiveTheirOutputs(t *testing.T) {
 	s := startSimulator(t)
 	for _, test := range tokenTests(s) {
@@ -216,6 +233,8 @@ func TestEphemeralResourcesGiveTheirOutputs(t *testing.T) {
 				Steps: []resource.TestStep{{
 					Config:            block("ephemeral", test.kind, "t", body) + echo("ephemeral."+test.kind+"_access_token.t"),
 					ConfigStateChecks: stored("echo.t", tfjsonpath.New("data"), want),
+
+					ExpectNonEmptyPlan: planHasEphemerals(t),
 				}},
 			})
 			for _, request := range p.Requests()[before:] {
@@ -276,6 +295,8 @@ func TestAllBlocksGetTheSameToken(t *testing.T) {
     same = ephemeral.cloudlx_access_token.a.access_token == ephemeral.cloudlx_access_token.b.access_token && ephemeral.cloudlx_access_token.a.refresh_token == ephemeral.cloudlx_access_token.b.refresh_token
   }`),
 			ConfigStateChecks: stored("echo.t", tfjsonpath.New("data"), map[string]knownvalue.Check{"same": knownvalue.Bool(true)}),
+
+			ExpectNonEmptyPlan: planHasEphemerals(t),
 		}},
 	})
 }
