@@ -163,8 +163,12 @@ resource "restapi_object" "contact" {
 	}
 	s = newFixture(t)
 	s.apply(readme[1][1])
-	if got := len(tokenRequests(s.Equinix)); got != 2 {
-		t.Errorf("%d token requests, want one in the plan and one in the apply", got)
+	want := 2 // one in the plan and one in the apply
+	if openTofu(t) {
+		want = 1 // nothing in the apply needs the block, so OpenTofu does not open it
+	}
+	if got := len(tokenRequests(s.Equinix)); got != want {
+		t.Errorf("%d token requests, want %d", got, want)
 	}
 }
 
