@@ -122,7 +122,7 @@ func minorVersion(t *testing.T, name string) int {
 		t.Fatal(err)
 	}
 	found := firstLine.FindSubmatch(output)
-	if found == nil || string(found[1]) != name {
+	if len(found) == 0 || string(found[1]) != name {
 		return 0
 	}
 	minor, err := strconv.Atoi(string(found[2]))
