@@ -257,15 +257,44 @@ var platformsGrants = map[string]func(*fakePlatform) Grant{
 	"OAuth2, exchange":  exchangeAtOAuth2,
 }
 
-// TestEveryAnswerIsJudgedByTheTable tests the kind of the error, the number of requests, and whether this process sends the
-// refresh token and the credentials again.
+// TestEveryAnswerIsJudgedByTheTable tests what every answer means to a request of every grant. The two tests below test what a
+// client does about it.
 func TestEveryAnswerIsJudgedByTheTable(t *testing.T) {
+	for name, grantOf := range platformsGrants {
+		t.Run(name, func(t *testing.T) {
+			r := requestFor(t, grantOf(&fakePlatform{t: t, url: "http://127.0.0.1"}))
+			walk(statusesFor(name), func(status int, s shape, answers http.HandlerFunc) {
+				w := &recorded{header: http.Header{}}
+				answers(w, nil)
+				_, err := r.read(&Error{Status: status}, answer{Response: &http.Response{Header: w.header}, body: w.body.Bytes(), whole: true})
+				if got, want := (verdict{err.Kind, err.transient, err.notActedOn}), verdictOn(name, status, s); got != want {
+					t.Fatalf("%d, %s: %+v, want %+v: %v", status, s.name, got, want, err)
+				}
+			})
+		})
+	}
+}
+
+// oneOfEach calls do for one answer of each verdict on a grant.
+func oneOfEach(name string, do func(status int, s shape, answer http.HandlerFunc)) {
+	seen := map[verdict]bool{}
+	walk(statusesFor(name), func(status int, s shape, answer http.HandlerFunc) {
+		if found := verdictOn(name, status, s); !seen[found] {
+			seen[found] = true
+			do(status, s, answer)
+		}
+	})
+}
+
+// TestEveryVerdictIsObeyed tests the kind of the error, the number of requests, and whether this process sends the refresh token
+// and the credentials again.
+func TestEveryVerdictIsObeyed(t *testing.T) {
 	for name, grantOf := range platformsGrants {
 		t.Run(name, func(t *testing.T) {
 			p := &fakePlatform{t: t, url: "http://127.0.0.1"}
 			grant, refreshing := grantOf(p), strings.HasSuffix(name, "refresh")
 			synctest.Test(t, func(t *testing.T) {
-				walk(statusesFor(name), func(status int, s shape, answer http.HandlerFunc) {
+				oneOfEach(name, func(status int, s shape, answer http.HandlerFunc) {
 					want, about := verdictOn(name, status, s), fmt.Sprintf("%d, %s", status, s.name)
 					refreshed, others := 0, 0
 					c := New(Options{})
@@ -326,19 +355,16 @@ func failedOf(fallback, err error) *Error {
 	return nil
 }
 
-// TestEveryAnswerIsToldToOtherProcesses tests what another process does, which knows the answer only from the cache. It does not
+// TestEveryVerdictIsToldToOtherProcesses tests what another process does, which knows the answer only from the cache. It does not
 // send rejected credentials. It sends a refresh token only if that was kept.
-func TestEveryAnswerIsToldToOtherProcesses(t *testing.T) {
+func TestEveryVerdictIsToldToOtherProcesses(t *testing.T) {
 	for name, grantOf := range platformsGrants {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := &fakePlatform{t: t, url: "http://127.0.0.1"}
 			grant, refreshing := grantOf(p), strings.HasSuffix(name, "refresh")
-			if strings.HasSuffix(name, "password") {
-				return // deriving its key takes too long; its answers are treated like all others
-			}
 			synctest.Test(t, func(t *testing.T) {
-				walk([]int{401, 403, 500, 503}, func(status int, s shape, answer http.HandlerFunc) {
+				oneOfEach(name, func(status int, s shape, answer http.HandlerFunc) {
 					want, about := verdictOn(name, status, s), fmt.Sprintf("%d, %s", status, s.name)
 					dir, sent := t.TempDir(), [2]int{}
 					for process := range sent {

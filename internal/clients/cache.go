@@ -322,6 +322,9 @@ func (r *request) aead(salt []byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
+// derivationMemory is the memory that slowKey uses, in KiB. Only tests change it.
+var derivationMemory uint32 = 64 << 10
+
 // deriving is held while slowKey runs. Each run needs 64 MiB, and a plan may have many users.
 var deriving sync.Mutex
 
@@ -331,7 +334,7 @@ var deriving sync.Mutex
 func slowKey(key, salt []byte) []byte {
 	deriving.Lock()
 	defer deriving.Unlock()
-	return argon2.IDKey(key, salt, 3, 64<<10, 4, 32)
+	return argon2.IDKey(key, salt, 3, derivationMemory, 4, 32)
 }
 
 // errUnfit means that the file in the place of an entry cannot be an entry.
