@@ -107,6 +107,7 @@ type verdict struct {
 	kind     Kind
 	repeated bool // the request is sent again, if its grant allows that
 	notActed bool // the platform did not process the request: it may be sent again with every grant, and a refresh token is kept
+	later    bool // only another process may send the request again, if it may be sent once; a refresh token is kept
 }
 
 func anyOf(status int, wanted ...int) bool { return slices.Contains(wanted, status) }
@@ -125,29 +126,30 @@ func oracle(equinix, refreshing bool, status int, s shape) verdict {
 	case equinix && s.code == "S1006":
 		found.kind = CredentialsRejected
 	case status == 429, s.code == "slow_down", s.code == "rate_limit_exceeded", strings.HasPrefix(s.code, "policies.ratelimit."), status == 403 && ownPause:
-		found = verdict{Throttled, true, true}
+		found = verdict{kind: Throttled, repeated: true, notActed: true}
 	case status == 408:
-		found = verdict{TimedOut, true, true}
+		found = verdict{kind: TimedOut, repeated: true, notActed: true}
 	case status == 425:
-		found = verdict{Unavailable, true, true}
+		found = verdict{kind: Unavailable, repeated: true, notActed: true}
 	case anyOf(status, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 530),
 		s.code == "server_error", s.code == "temporarily_unavailable",
 		equinix && status >= 500 && (strings.HasPrefix(s.code, "EQ-") || strings.HasPrefix(s.code, "IC-")):
-		found = verdict{Unavailable, true, anyOf(status, 503, 521, 522, 523, 525, 526, 527, 530)}
+		kept := s.code == "temporarily_unavailable"
+		found = verdict{Unavailable, true, kept || anyOf(status, 521, 522, 523, 525, 526, 527, 530), !kept && status == 503}
 	case anyOf(status, 501, 505, 511):
-		found = verdict{BadAnswer, false, true}
+		found = verdict{kind: BadAnswer, notActed: true}
 	case status >= 500 && equinix && (s.json || s.unsettled):
 		found.kind = RejectionNotUnderstood
 	case status >= 500:
-		found = verdict{Unavailable, true, false}
+		found = verdict{kind: Unavailable, repeated: true}
 	case status == 403:
-		found = verdict{Forbidden, false, true}
+		found = verdict{kind: Forbidden, notActed: true}
 	case status == 401:
 		found.kind = CredentialsRejected
 	case status == 404, status == 410:
-		found = verdict{NotFound, false, true}
+		found = verdict{kind: NotFound, notActed: true}
 	case anyOf(status, 405, 406, 415, 421):
-		found = verdict{NotAcceptable, false, true}
+		found = verdict{kind: NotAcceptable, notActed: true}
 	case equinix && s.code != "":
 		found.kind = CredentialsRejected
 	default:
@@ -173,7 +175,7 @@ func verdictOn(name string, status int, s shape) verdict {
 	case s.code == "invalid_request":
 		found.kind = CredentialsRejected
 	case status == 409 && (found.kind == RequestRejected || found.kind == Unavailable):
-		found = verdict{Unavailable, true, true}
+		found = verdict{kind: Unavailable, repeated: true, notActed: true}
 	}
 	return found
 }
@@ -332,7 +334,7 @@ func TestEveryVerdictIsObeyed(t *testing.T) {
 					if !refreshing {
 						return
 					}
-					lost := !want.notActed && want.kind != CredentialsRejected
+					lost := !want.notActed && !want.later && want.kind != CredentialsRejected
 					if refreshed != requests || (others == 1) != lost || (token.Fallback != nil) != lost {
 						t.Fatalf("%s: %d refreshes, want %d; %d full grants, lost %t: %v", about, refreshed, requests, others, lost, got)
 					}
@@ -382,7 +384,7 @@ func TestEveryVerdictIsToldToOtherProcesses(t *testing.T) {
 					}
 					again := sent[0]
 					switch {
-					case want.kind == CredentialsRejected, want.kind == RejectionNotUnderstood, refreshing && !want.notActed:
+					case want.kind == CredentialsRejected, want.kind == RejectionNotUnderstood, refreshing && !want.notActed && !want.later:
 						again = 0
 					}
 					if sent[1] != again {
@@ -463,16 +465,14 @@ func TestAnswersOfRealServers(t *testing.T) {
 // A maintenance page does not use up a refresh token. This run ends with an error, and the next run uses the refresh token.
 func TestAnOutageCostsNoRefreshToken(t *testing.T) { // S04
 	synctest.Test(t, func(t *testing.T) {
-		down, dir := says(503, `{"error":"maintenance"}`), t.TempDir()
-		p := inMemory(t, down, down, down, down, grantsToken("t-1"))
+		p, dir := inMemory(t, says(503, `{"error":"maintenance"}`), grantsToken("t-1")), t.TempDir()
 		_, err := ask(t, p.another(dir), p.cloudLX(RefreshToken))
 		if e := failed(t, err); e.Kind != Unavailable {
 			t.Error(err)
 		}
-		p.sent(4, "/refresh")
 		gets(t, p.another(dir), p.cloudLX(RefreshToken), "t-1")
-		p.sent(5, "/refresh")
-		p.sent(5, "")
+		p.sent(2, "/refresh")
+		p.sent(2, "")
 	})
 }
 

@@ -71,6 +71,9 @@ func (s *cached) send(ctx context.Context, r *request, alone bool) (Token, *Erro
 	if !r.sendOnce {
 		return s.next.admit(ctx, r)
 	}
+	if kept := s.memory.kept(r); kept != nil {
+		return Token{}, kept
+	}
 	if !s.markSpent(ctx, r, alone) {
 		return Token{}, r.spentError()
 	}
@@ -143,9 +146,12 @@ func (s *cached) markSpent(ctx context.Context, r *request, alone bool) (ok bool
 	return true
 }
 
-// settle removes the mark if the outcome allows r to be sent again.
+// settle removes the mark if the outcome allows r to be sent again. If only a later process may send r again, the mark
+// stays in memory.
 func (s *cached) settle(r *request, token Token, err *Error) Token {
 	switch {
+	case err != nil && err.keptForLater:
+		s.memory.keep(r, err)
 	case err != nil && err.notActedOn:
 		s.memory.setSpent(r, false)
 	case err == nil && r.refreshToken.IsZero():
@@ -174,7 +180,7 @@ func (s *cached) save(ctx context.Context, r *request, token Token, err *Error) 
 		left.Rejected, left.Until = err, time.Now().Round(0).Add(rejectionShared)
 	}
 	if !r.refreshToken.IsZero() {
-		left.Spent = s.memory.spent(r)
+		left.Spent = s.memory.spent(r) && s.memory.kept(r) == nil
 	} else if left.Rejected == nil && (err != nil || left.Token.AccessToken.IsZero()) {
 		return
 	}

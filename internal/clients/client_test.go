@@ -679,17 +679,73 @@ func TestUnknownOutcomeIsNeverRepeated(t *testing.T) { // T11, T12
 
 // TestRefusedForNowIsRepeated tests answers that say that the platform has not processed the request.
 func TestRefusedForNowIsRepeated(t *testing.T) {
-	for _, status := range []int{408, 429, 503} {
+	for name, answer := range map[string]http.HandlerFunc{
+		"408": says(408, htmlPage), "429": says(429, htmlPage), "521": says(521, htmlPage),
+		"503 of the platform itself": says(503, `{"error":"temporarily_unavailable"}`),
+	} {
 		for _, grant := range []func(*fakePlatform) Grant{password, refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI} {
 			synctest.Test(t, func(t *testing.T) {
-				p := inMemory(t, says(status, htmlPage), grantsToken("t-1"))
+				p := inMemory(t, answer, grantsToken("t-1"))
 				token, err := p.client(Options{}).Token(t.Context(), grant(p), 0)
 				if err != nil || token.Fallback != nil {
-					t.Errorf("%d: %v, %v", status, token.Fallback, err)
+					t.Errorf("%s: %v, %v", name, token.Fallback, err)
 				}
 				p.sent(2, p.seen("")[0].path)
 			})
 		}
+	}
+}
+
+// A gateway says 503 also after the platform has worked. So this process sends a request that may be sent once not again, with
+// or without a pause. The refresh token stays for another process, and the client credentials are not used in its place.
+func TestA503IsForALaterProcess(t *testing.T) {
+	for _, answer := range []http.HandlerFunc{says(503, htmlPage), says(503, "", "Retry-After: 2"), says(503, `{"error":"server_error"}`)} {
+		for _, grant := range []func(*fakePlatform) Grant{password, refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI, refreshAtOAuth2, exchangeAtOAuth2} {
+			synctest.Test(t, func(t *testing.T) {
+				p, dir := inMemory(t, answer, grantsToken("t-1")), t.TempDir()
+				c, wanted := p.another(dir), grant(p)
+				for range 3 {
+					_, err := ask(t, c, wanted)
+					if e := failed(t, err); e.Kind != Unavailable || !e.MayPass() {
+						t.Errorf("kind %d: %v", e.Kind, err)
+					}
+					pass(time.Minute)
+				}
+				p.sent(1, "")
+				gets(t, p.another(dir), wanted, "t-1")
+				gets(t, c, wanted, "t-1")
+				p.sent(2, p.seen("")[0].path)
+				p.sent(2, "")
+			})
+		}
+	}
+}
+
+// After the 503 of a refresh that no caller has asked for, this process waits, and then asks for a new token. Another process
+// uses the refresh token.
+func TestA503OfARefreshThatNobodyAskedFor(t *testing.T) {
+	for _, elsewhere := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			p, dir := inMemory(t, says(503, htmlPage), grantsToken("t-1")), t.TempDir()
+			store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
+			c := p.another(dir)
+			for range 2 {
+				_, err := ask(t, c, p.cloudLX(ClientCredentials))
+				if e := failed(t, err); e.Kind != Unavailable {
+					t.Error(err)
+				}
+			}
+			p.sent(1, "")
+			pass(failureShared)
+			next, path := c, "/access-token"
+			if elsewhere {
+				next, path = p.another(dir), "/refresh-token"
+			}
+			gets(t, next, p.cloudLX(ClientCredentials), "t-1")
+			if sent := p.seen(""); len(sent) != 2 || !strings.HasSuffix(sent[1].path, path) {
+				t.Errorf("%d requests, the last to %s; want 2, %s", len(sent), sent[len(sent)-1].path, path)
+			}
+		})
 	}
 }
 

@@ -67,6 +67,9 @@ type Error struct {
 
 	// transient: the same request may succeed later. notActedOn: the platform has certainly not acted on the request.
 	transient, notActedOn bool
+	// keptForLater: the platform has hardly acted on the request, but that is not certain. This process does not send a
+	// request again that may be sent once. A later process may.
+	keptForLater bool
 }
 
 // Error returns, in one line, which endpoint was asked and what it answered.
@@ -122,7 +125,7 @@ func (e *Error) refreshLost() bool {
 	case RefreshTokenRejected:
 		return true
 	default:
-		return !e.notActedOn
+		return !e.notActedOn && !e.keptForLater
 	}
 }
 

@@ -25,6 +25,7 @@ type entry struct {
 	failed *Error    // the last failure; nil once there is a token
 	until  time.Time // when failed is forgotten; zero: never
 	spent  bool      // the request must not be sent again; see cached.markSpent
+	kept   *Error    // why only a later process may send the request again; nil: nothing forbids it
 	flight *flight   // the run of the request; nil: there is none
 	turn   turn      // for the right to send the request in this process
 }
@@ -121,7 +122,9 @@ func (m *memory) merge(r *request, stored record, locked bool) {
 		rejected.CachedUntil = stored.Until
 		e.failed, e.until = &rejected, stored.Until
 	}
-	e.spent = e.spent || stored.Spent && locked
+	if stored.Spent && locked {
+		e.spent, e.kept = true, nil
+	}
 }
 
 // discard expires a token that an API has refused, in the entries of all requests.
@@ -140,4 +143,18 @@ func (m *memory) spent(r *request) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.entry(r).spent
+}
+
+// keep records that only a later process may send r again, because of err.
+func (m *memory) keep(r *request, err *Error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.entry(r.exact()).kept = err
+}
+
+// kept returns why only a later process may send r again; nil: nothing forbids it.
+func (m *memory) kept(r *request) *Error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.entry(r.exact()).kept
 }

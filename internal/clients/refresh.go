@@ -22,7 +22,7 @@ func (s *refresher) obtain(ctx context.Context, r *request, minValidity time.Dur
 	}
 	return s.next.exclusive(ctx, r, minValidity, func(ctx context.Context, alone bool) (Token, *Error) {
 		// Without the lock, another process may be about to use the same refresh token.
-		if refresh, due := r.successor(s.memory.last(r)); due && alone {
+		if refresh, due := r.successor(s.memory.last(r)); due && alone && s.memory.kept(refresh) == nil {
 			token, err := s.refresh(ctx, refresh, minValidity)
 			if err == nil || !err.refreshDeclined() {
 				return token, err

@@ -69,7 +69,9 @@ func (r *request) judge(e *Error, code string, mayReject bool) {
 	case status/100 == 3:
 		e.Kind, e.notActedOn = Redirected, true
 	case outages[status] || r.asksToTryLater(status, code):
-		e.Kind, e.transient, e.notActedOn = Unavailable, true, notReached[status]
+		e.Kind, e.transient = Unavailable, true
+		e.notActedOn = notReached[status] || strings.EqualFold(code, "temporarily_unavailable")
+		e.keptForLater = status == http.StatusServiceUnavailable && !e.notActedOn
 	case status == http.StatusInternalServerError && mayReject:
 		e.Kind = RejectionNotUnderstood
 	case status == http.StatusInternalServerError:
@@ -151,8 +153,9 @@ func familiar(status int) int {
 var (
 	// outages are the statuses of a temporary failure: those that gateways use, and Cloudflare's own.
 	outages = map[int]bool{502: true, 503: true, 504: true, 520: true, 521: true, 522: true, 523: true, 524: true, 525: true, 526: true, 527: true, 530: true}
-	// notReached are the outages in which the platform has not seen the request.
-	notReached = map[int]bool{503: true, 521: true, 522: true, 523: true, 525: true, 526: true, 527: true, 530: true}
+	// notReached are the outages in which the platform has not seen the request. 503 is not among them: a gateway may
+	// say it after the platform has worked (Varnish does by default).
+	notReached = map[int]bool{521: true, 522: true, 523: true, 525: true, 526: true, 527: true, 530: true}
 	// permanent are the 5xx statuses that concern the request or the network: not implemented, HTTP version, and a
 	// captive portal's 511 (RFC 6585, section 6).
 	permanent = map[int]bool{501: true, 505: true, 511: true}
