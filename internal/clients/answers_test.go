@@ -269,7 +269,7 @@ func TestEveryAnswerIsJudgedByTheTable(t *testing.T) {
 				w := &recorded{header: http.Header{}}
 				answers(w, nil)
 				_, err := r.read(&Error{Status: status}, answer{Response: &http.Response{Header: w.header}, body: w.body.Bytes(), whole: true})
-				if got, want := (verdict{err.Kind, err.transient, err.notActedOn}), verdictOn(name, status, s); got != want {
+				if got, want := (verdict{err.Kind, err.transient, err.notActedOn, err.keptForLater}), verdictOn(name, status, s); got != want {
 					t.Fatalf("%d, %s: %+v, want %+v: %v", status, s.name, got, want, err)
 				}
 			})
@@ -338,7 +338,7 @@ func TestEveryVerdictIsObeyed(t *testing.T) {
 					if refreshed != requests || (others == 1) != lost || (token.Fallback != nil) != lost {
 						t.Fatalf("%s: %d refreshes, want %d; %d full grants, lost %t: %v", about, refreshed, requests, others, lost, got)
 					}
-					if spent := c.flights.memory.spent(r); spent == want.notActed {
+					if spent := c.flights.memory.entry(r.mark()).spent; spent == want.notActed {
 						t.Fatalf("%s: the refresh token is spent: %t, want %t", about, spent, !want.notActed)
 					}
 				})

@@ -84,6 +84,7 @@ func (g Equinix) request() (*request, error) {
 		}
 		r.credential = append(r.credential, NewSecret(g.UserName), g.UserPassword)
 		r.secrets = append(r.secrets, g.UserPassword)
+		r.personal = true
 		r.sendOnce = true
 	case RefreshToken:
 		path = "/oauth2/v1/refreshaccesstoken" // the documentation of this path has no grant_type
@@ -98,11 +99,7 @@ func (g Equinix) request() (*request, error) {
 	}
 	r.endpoint = endpoint(base, "", path)
 	r.accepts("application/json")
-	r.sends(jsonObject(fields))
-	if g.GrantType == Password {
-		delete(fields, "user_password")
-		_, r.impersonal = jsonObject(fields)
-	}
+	r.sends(jsonObject, fields)
 	return r, nil
 }
 

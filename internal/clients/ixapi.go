@@ -44,7 +44,7 @@ func (g IXAPI) request() (*request, error) {
 	}
 	r.endpoint = endpoint(base, path, target)
 	r.accepts("application/json")
-	r.sends(jsonObject(fields))
+	r.sends(jsonObject, fields)
 	return r, nil
 }
 

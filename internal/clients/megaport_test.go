@@ -52,8 +52,9 @@ func TestTwoKeysInAHeaderShareNothing(t *testing.T) {
 			}
 		}
 	}
-	if sent != len(pairs) || len(accounts) != len(pairs) || len(filesIn(t, dir, entrySuffix)) != len(pairs) {
-		t.Errorf("%d requests, %d accounts and %d entries of %d pairs", sent, len(accounts), len(filesIn(t, dir, entrySuffix)), len(pairs))
+	tokens, rejections := len(filesIn(t, dir, entrySuffix)), len(filesIn(t, dir, rejectionSuffix))
+	if sent != len(pairs) || len(accounts) != len(pairs) || tokens != len(pairs)-2 || rejections != 2 {
+		t.Errorf("%d requests, %d accounts, %d tokens and %d rejections of %d pairs", sent, len(accounts), tokens, rejections, len(pairs))
 	}
 	// Only with a colon in the key could two pairs have the same header.
 	if _, err := (Megaport{TokenURL: p.url, AccessKey: "key:", SecretKey: NewSecret("secret")}).request(); err == nil {

@@ -7,8 +7,10 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -50,8 +52,12 @@ type request struct {
 	refresh func(refreshToken Secret) Grant
 	// refreshToken is the refresh token in the request; zero: the request is not a refresh.
 	refreshToken Secret
-	// impersonal is the body without the user's password, which can be guessed; zero: the body has no user's password.
-	impersonal Secret
+	// refreshEnds is when refreshToken ends; zero: it is not known.
+	refreshEnds time.Time
+	// personal reports whether a user's password is among the secrets. A password can be guessed.
+	personal bool
+	// public returns the body without its secrets.
+	public func() string
 	// exchange is set for a token exchange; nil: the request is not one. Until exchanger has read the identity token, the
 	// body has the source of the identity token in its place, so that flights has a key.
 	exchange *exchange
@@ -94,10 +100,25 @@ type habits struct {
 // accepts sets the media type to accept.
 func (r *request) accepts(mediaType string) { r.addHeader("Accept", mediaType) }
 
-// sends sets the body and its media type.
-func (r *request) sends(mediaType string, body Secret) {
+// publicFields are further parameters of users that the standards define, and that are no secrets (RFC 8707, RFC 8693).
+var publicFields = []string{"resource", "requested_token_type", "actor_token_type"}
+
+// encoding encodes the fields of a body.
+type encoding func(fields map[string]string) (mediaType string, body Secret)
+
+// sends sets the body and its media type. It is called when secrets is complete.
+func (r *request) sends(encode encoding, fields map[string]string) {
+	mediaType, body := encode(fields)
 	r.addHeader("Content-Type", mediaType)
 	r.body = body
+	r.public = func() string {
+		public := maps.Clone(fields)
+		maps.DeleteFunc(public, func(name, value string) bool {
+			return !slices.Contains(publicFields, name) && slices.Contains(r.secrets, NewSecret(value))
+		})
+		_, body := encode(public)
+		return body.Reveal()
+	}
 }
 
 func (r *request) addHeader(name, value string) {
@@ -129,15 +150,33 @@ func (r *request) key() digest {
 	return r.digestWith(cmp.Or(r.lasting, r.body))
 }
 
-// exact returns r with a key that covers the identity token too.
-func (r *request) exact() *request {
-	if r.lasting.IsZero() {
-		return r
+// exact returns the digest of the request with the identity token in it.
+func (r *request) exact() digest { return r.digestWith(r.body) }
+
+// mark returns the digest of what may be sent only once if its outcome stays unknown. For a refresh, that is a fact about
+// the refresh token and the host, whatever else differs between the requests that carry it. Otherwise it is a fact about
+// the request: an identity token may be exchanged for several scopes.
+func (r *request) mark() digest {
+	switch {
+	case !r.refreshToken.IsZero():
+		return sum("refresh token", r.endpoint.Host, r.refreshToken.Reveal())
+	case !r.identityToken.IsZero():
+		return r.exact()
 	}
-	exact := *r
-	exact.digest = r.digestWith(r.body)
-	return &exact
+	return r.key()
 }
+
+// markEnds returns when what is marked ends; zero: it is not known.
+func (r *request) markEnds() time.Time {
+	if r.identity != nil {
+		return r.identity.expires
+	}
+	return r.refreshEnds
+}
+
+// clientsOwn reports whether the token belongs to the client itself, so that the same request yields another token of the
+// same principal. A refresh token or a password may be a user's.
+func (r *request) clientsOwn() bool { return r.refreshToken.IsZero() && !r.personal }
 
 // digestWith returns the digest of the request with another body.
 func (r *request) digestWith(body Secret) digest {
