@@ -105,9 +105,10 @@ func utf16Text(text string) string {
 // verdict is the required behaviour for an answer.
 type verdict struct {
 	kind     Kind
-	repeated bool // the request is sent again, if its grant allows that
-	notActed bool // the platform did not process the request: it may be sent again with every grant, and a refresh token is kept
-	later    bool // only another process may send the request again, if it may be sent once; a refresh token is kept
+	repeated bool   // the request is sent again, if its grant allows that
+	notActed bool   // the platform did not process the request: it may be sent again with every grant, and a refresh token is kept
+	later    bool   // only another process may send the request again, if it may be sent once; a refresh token is kept
+	rejected string // what is not sent again, in the words of rejectedIn
 }
 
 func anyOf(status int, wanted ...int) bool { return slices.Contains(wanted, status) }
@@ -120,7 +121,10 @@ func oracle(equinix, refreshing bool, status int, s shape) verdict {
 		"unauthorized_client": GrantRejected, "unsupported_grant_type": GrantRejected, "invalid_scope": ScopeRejected,
 	}
 	ownPause := strings.HasPrefix(s.header, "Retry-After")
+	ofClient := s.code == "invalid_client" || s.code == "unauthorized_client" && status == 401
 	switch {
+	case ofClient:
+		found.kind = CredentialsRejected
 	case s.code != "" && standard[s.code] != 0:
 		found.kind = standard[s.code]
 	case equinix && s.code == "S1006":
@@ -135,7 +139,8 @@ func oracle(equinix, refreshing bool, status int, s shape) verdict {
 		s.code == "server_error", s.code == "temporarily_unavailable",
 		equinix && status >= 500 && (strings.HasPrefix(s.code, "EQ-") || strings.HasPrefix(s.code, "IC-")):
 		kept := s.code == "temporarily_unavailable"
-		found = verdict{Unavailable, true, kept || anyOf(status, 521, 522, 523, 525, 526, 527, 530), !kept && status == 503}
+		found = verdict{kind: Unavailable, repeated: true, notActed: kept || anyOf(status, 521, 522, 523, 525, 526, 527, 530)}
+		found.later = status == 503 && !kept
 	case anyOf(status, 501, 505, 511):
 		found = verdict{kind: BadAnswer, notActed: true}
 	case status >= 500 && equinix && (s.json || s.unsettled):
@@ -155,7 +160,9 @@ func oracle(equinix, refreshing bool, status int, s shape) verdict {
 	default:
 		found.kind = RequestRejected
 	}
-	if refreshing && s.code != "invalid_client" {
+	if refreshing && ofClient {
+		found.notActed = true
+	} else if refreshing {
 		switch found.kind {
 		case CredentialsRejected, RejectionNotUnderstood, GrantRejected, ScopeRejected, RequestRejected:
 			found.kind = RefreshTokenRejected
@@ -177,7 +184,31 @@ func verdictOn(name string, status int, s shape) verdict {
 	case status == 409 && (found.kind == RequestRejected || found.kind == Unavailable):
 		found = verdict{kind: Unavailable, repeated: true, notActed: true}
 	}
+	switch rejects := found.kind == CredentialsRejected || found.kind == RejectionNotUnderstood; {
+	case rejects && status == 401 && s.code == "unauthorized_client":
+		found.rejected = "the client in this grant type"
+	case rejects && strings.HasSuffix(name, "password") && s.code != "invalid_client":
+		found.rejected = "the user"
+	case rejects:
+		found.rejected = "the client"
+	}
 	return found
+}
+
+// rejectedIn names what the client does not send again.
+func rejectedIn(c *Client, r *request) string {
+	var names []string
+	for i, a := range c.gate().of(r) {
+		for grantType, err := range a.rejected {
+			switch {
+			case err != nil && grantType != "":
+				names = append(names, "the client in this grant type")
+			case err != nil:
+				names = append(names, []string{"the client", "the user"}[i])
+			}
+		}
+	}
+	return strings.Join(names, " and ")
 }
 
 // walk calls do for every combination of status and shape.
@@ -269,7 +300,9 @@ func TestEveryAnswerIsJudgedByTheTable(t *testing.T) {
 				w := &recorded{header: http.Header{}}
 				answers(w, nil)
 				_, err := r.read(&Error{Status: status}, answer{Response: &http.Response{Header: w.header}, body: w.body.Bytes(), whole: true})
-				if got, want := (verdict{err.Kind, err.transient, err.notActedOn, err.keptForLater}), verdictOn(name, status, s); got != want {
+				want := verdictOn(name, status, s)
+				want.rejected = "" // TestEveryVerdictIsObeyed tests it
+				if got := (verdict{err.Kind, err.transient, err.notActedOn, err.keptForLater, ""}); got != want {
 					t.Fatalf("%d, %s: %+v, want %+v: %v", status, s.name, got, want, err)
 				}
 			})
@@ -327,9 +360,8 @@ func TestEveryVerdictIsObeyed(t *testing.T) {
 						t.Fatalf("%s: %v is of kind %d, want %d", about, got, got.Kind, want.kind)
 					}
 					r := c.exchange.lastOf(requestFor(t, grant))
-					rejected := c.gate().account(r).rejected != nil
-					if want := want.kind == CredentialsRejected || want.kind == RejectionNotUnderstood; rejected != want {
-						t.Fatalf("%s: the credentials count as rejected: %t, want %t", about, rejected, want)
+					if rejected := rejectedIn(c, r); rejected != want.rejected {
+						t.Fatalf("%s: not sent again: %q, want %q", about, rejected, want.rejected)
 					}
 					if !refreshing {
 						return

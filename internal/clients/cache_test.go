@@ -591,7 +591,7 @@ func TestOnlyTheSecretsMakeTheKey(t *testing.T) { // F20
 	secret, token, password := p.cloudLX(RefreshToken), p.cloudLX(RefreshToken), p.equinix(Password)
 	secret.ClientSecret, token.RefreshToken, password.UserPassword = NewSecret("another"), NewSecret("another"), NewSecret("another")
 	fast := requestFor(t, p.equinix(Password))
-	fast.personal = false
+	fast.user = nil
 	parameter, header := p.oauth2(ClientCredentials), p.oauth2(ClientCredentials)
 	parameter.Parameters, header.Headers = Pairs(map[string]string{"pin": "another"}), Pairs(map[string]string{"X-Key": "another"})
 	for name, row := range map[string][2]*request{
@@ -696,7 +696,7 @@ func TestNamesTellRequestsApart(t *testing.T) {
 
 func TestAPasswordIsPersonal(t *testing.T) { // F20
 	one := (&fakePlatform{url: "http://127.0.0.1"}).equinix(Password)
-	if !requestFor(t, one).personal || requestFor(t, (&fakePlatform{url: "http://127.0.0.1"}).equinix(RefreshToken)).personal {
+	if !requestFor(t, one).personal() || requestFor(t, (&fakePlatform{url: "http://127.0.0.1"}).equinix(RefreshToken)).personal() {
 		t.Error("a password is not treated as one, or a refresh token is")
 	}
 }

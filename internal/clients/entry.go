@@ -56,7 +56,7 @@ func (r record) rejects(now time.Time) bool {
 // refresh token, and in a token exchange the identity token, or GitHub's bearer token. There only this job can read the
 // entry, so jobs of one identity do not wait for each other.
 func (r *request) name() string {
-	parts := []string{r.platform, r.endpoint.String(), r.public(), r.credential[0].Reveal(), r.refreshToken.Reveal()}
+	parts := append(r.target(), r.public(), r.credential[0].Reveal(), r.refreshToken.Reveal())
 	for _, h := range r.headers {
 		parts = append(parts, h.name)
 		if h.name != "Authorization" && !slices.Contains(r.secrets, h.value) {
@@ -231,7 +231,7 @@ func (r *request) aead(salt []byte) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.personal {
+	if r.personal() {
 		key = slowKey(key, salt)
 	}
 	block, err := aes.NewCipher(key)

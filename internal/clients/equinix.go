@@ -82,9 +82,8 @@ func (g Equinix) request() (*request, error) {
 		if g.PasswordEncoding == MD5Base64 {
 			check.value("user_password", g.UserPassword, checkMD5Base64)
 		}
-		r.credential = append(r.credential, NewSecret(g.UserName), g.UserPassword)
+		r.user = []Secret{NewSecret(g.UserName), g.UserPassword}
 		r.secrets = append(r.secrets, g.UserPassword)
-		r.personal = true
 		r.sendOnce = true
 	case RefreshToken:
 		path = "/oauth2/v1/refreshaccesstoken" // the documentation of this path has no grant_type

@@ -40,7 +40,7 @@ func TestTwoKeysInAHeaderShareNothing(t *testing.T) {
 	accounts := map[digest]bool{}
 	for i, pair := range pairs {
 		grant := Megaport{TokenURL: p.url + "/oauth2/token", AccessKey: pair[0], SecretKey: NewSecret(pair[1])}
-		accounts[requestFor(t, grant).account()] = true
+		accounts[requestFor(t, grant).accounts()[0]] = true
 		for _, c := range []*Client{first, second} {
 			token, err := c.Token(t.Context(), grant, 0)
 			want := base64.RawURLEncoding.EncodeToString([]byte(pair[0] + " " + pair[1]))

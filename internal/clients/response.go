@@ -55,7 +55,10 @@ func (r *request) read(e *Error, a answer) (Token, *Error) {
 func (r *request) judge(e *Error, code string, mayReject bool) {
 	status := familiar(e.Status)
 	kind, standard := rejections[strings.ToLower(code)]
+	e.blames = blamed(status, code)
 	switch {
+	case e.blames == clientInGrant:
+		e.Kind = CredentialsRejected
 	case standard:
 		e.Kind = kind
 	case r.habits.rejection != nil && r.habits.rejection.MatchString(code):
@@ -93,16 +96,37 @@ func (r *request) judge(e *Error, code string, mayReject bool) {
 	default:
 		e.Kind = BadAnswer
 	}
-	r.judgeRefresh(e, code)
+	r.judgeRefresh(e)
 	if r.exchange != nil && strings.EqualFold(code, "invalid_request") { // RFC 8693, section 2.2.2: the identity token is not accepted
 		e.Kind = CredentialsRejected
 	}
 }
 
+// blamed returns whose credentials a code rejects. Keycloak answers 401 with unauthorized_client if the client secret is
+// wrong, and also if the client may not use the grant type. Beside another status, unauthorized_client means the grant
+// type alone (RFC 6749, section 5.2).
+func blamed(status int, code string) blame {
+	switch strings.ToLower(code) {
+	case "invalid_client":
+		return wholeClient
+	case "unauthorized_client":
+		if status == http.StatusUnauthorized {
+			return clientInGrant
+		}
+	case "invalid_grant":
+		return theUser
+	}
+	return nobody
+}
+
 // judgeRefresh turns the rejection of a refresh into a rejection of the refresh token. The credentials are not the
-// cause, unless the platform says so.
-func (r *request) judgeRefresh(e *Error, code string) {
-	if r.refreshToken.IsZero() || strings.EqualFold(code, "invalid_client") {
+// cause, unless the platform says so. Then it has not used the refresh token.
+func (r *request) judgeRefresh(e *Error) {
+	switch {
+	case r.refreshToken.IsZero():
+		return
+	case e.blames == wholeClient || e.blames == clientInGrant:
+		e.notActedOn = true
 		return
 	}
 	if e.Kind.rejectsCredentials() || e.Kind == GrantRejected || e.Kind == ScopeRejected || e.Kind == RequestRejected {
