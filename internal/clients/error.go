@@ -66,7 +66,8 @@ type Error struct {
 	CachedUntil time.Time `json:"-"`
 
 	// transient: the same request may succeed later. notActedOn: the platform has certainly not acted on the request.
-	transient, notActedOn bool
+	// given: the identity token stays the same, because the settings hold it.
+	transient, notActedOn, given bool
 }
 
 // Error returns, in one line, which endpoint was asked and what it answered.
