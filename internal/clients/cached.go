@@ -255,7 +255,7 @@ func (r *request) spentError() *Error {
 		return &Error{Platform: r.platform, Kind: RefreshTokenRejected, Description: "the refresh token was used before, or may be in use now"}
 	}
 	if r.exchange != nil {
-		return &Error{Platform: r.platform, Kind: NoIdentityToken, Description: "an earlier exchange of this identity token got no answer, and the platform may accept an identity token once only"}
+		return &Error{Platform: r.platform, Kind: NoIdentityToken, Identity: r.describeIdentity(), given: r.exchange.source.given(), Description: "an earlier exchange of this identity token got no answer, and the platform may accept an identity token once only"}
 	}
 	return &Error{Platform: r.platform, Kind: TimedOut, Description: "an earlier login got no answer, and another might count as a failed attempt"}
 }

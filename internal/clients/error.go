@@ -82,6 +82,8 @@ type Error struct {
 	// keptForLater: the platform has hardly acted on the request, but that is not certain. This process does not send a
 	// request again that may be sent once. A later process may.
 	keptForLater bool
+	// given: the identity token stays the same, because the settings hold it.
+	given bool
 }
 
 // Error returns, in one line, which endpoint was asked and what it answered.

@@ -6,7 +6,6 @@ package clients
 import (
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -101,24 +100,20 @@ func (s *exchanger) lastOf(r *request) *request {
 func (s *exchanger) complete(ctx context.Context, r *request) (*request, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
-	token, credential, err := s.sources.read(ctx, r.exchange.source)
+	found, err := s.sources.read(ctx, r.exchange.source)
 	if err != nil {
 		err.Platform = r.platform
 		return nil, err
 	}
-	identity, problem := readIdentity(token)
-	if problem == nil && identity.expired(time.Now()) {
-		problem = errors.New(identity.describe(time.Now()))
-	}
-	if problem != nil {
-		return nil, &Error{Platform: r.platform, Kind: NoIdentityToken, Description: r.exchange.source.String() + " " + problem.Error()}
-	}
 	complete := *r
-	complete.identityToken, complete.identity = token, &identity
-	complete.body = r.exchange.body(token.Reveal())
-	complete.lasting = r.exchange.body(r.exchange.source.key() + " " + cmp.Or(r.exchange.source.Token.Reveal(), identity.key))
-	complete.credential = []Secret{credential}
-	complete.secrets = append(slices.Clip(r.secrets), credential) // not the identity token: another process may have another one
+	complete.identityToken, complete.identity = found.token, &found.idClaims
+	if found.expired(time.Now()) {
+		return nil, complete.identityExpired()
+	}
+	complete.body = r.exchange.body(found.token.Reveal())
+	complete.lasting = r.exchange.body(r.exchange.source.key() + " " + cmp.Or(r.exchange.source.Token.Reveal(), found.key))
+	complete.credential = []Secret{found.credential}
+	complete.secrets = append(slices.Clip(r.secrets), found.credential) // not the identity token: another process may have another one
 	complete.digest = complete.digestWith(complete.lasting)
 	return &complete, nil
 }

@@ -83,7 +83,12 @@ func (r *request) lapsed(failure *Error) bool {
 
 // describeIdentity describes the identity token in the request, which has one.
 func (r *request) describeIdentity() string {
-	return "the identity token " + r.identity.describe(time.Now())
+	return r.exchange.source.String() + " " + r.identity.describe(time.Now())
+}
+
+// identityExpired returns the error of a request that is not sent because its identity token has expired.
+func (r *request) identityExpired() *Error {
+	return &Error{Platform: r.platform, Kind: NoIdentityToken, Identity: r.describeIdentity(), notActedOn: true, given: r.exchange.source.given()}
 }
 
 // attempt sends the request once.
@@ -92,8 +97,7 @@ func (s *sender) attempt(ctx context.Context, r *request) (Token, *Error) {
 	if r.identity != nil {
 		failure.Identity = r.describeIdentity()
 		if r.identity.expired(time.Now()) {
-			failure.Endpoint, failure.Kind, failure.notActedOn = "", NoIdentityToken, true
-			return Token{}, failure
+			return Token{}, r.identityExpired()
 		}
 	}
 	ctx, done := s.untilAnswered(ctx, r)
