@@ -21,6 +21,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/command"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/process"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/provider"
 )
 
@@ -64,9 +65,9 @@ func build() string { return fmt.Sprintf("terraform-provider-ixtoken %s (%s)", v
 func run(args []string) int {
 	log.SetOutput(io.Discard)
 	if slices.Contains([]string{"exec", "proxy"}, args[0]) {
-		forbidInspection() // not forbidCoreDumps: the program would inherit its limit
+		process.ForbidInspection() // not process.ForbidCoreDumps: the program would inherit its limit
 	} else {
-		forbidCoreDumps()
+		process.ForbidCoreDumps()
 	}
 	// A signal that was ignored at the start stays ignored, here and in the programs that exec and proxy start. nohup and
 	// background jobs rely on this.
@@ -100,8 +101,8 @@ func protect() string {
 	// With GODEBUG=http2debug=2, the HTTP/2 transport logs all messages of the plugin protocol here.
 	log.SetOutput(io.Discard)
 	disablePluginLog()
-	forbidCoreDumps()
-	endWithParent()
+	process.ForbidCoreDumps()
+	process.EndWithParent()
 	if os.Getenv(protocolDump) == "" {
 		return ""
 	}

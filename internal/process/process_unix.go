@@ -3,7 +3,7 @@
 
 //go:build unix
 
-package main
+package process
 
 import (
 	"os"
@@ -12,15 +12,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// forbidCoreDumps keeps a crash from writing the memory to disk.
-func forbidCoreDumps() {
+// ForbidCoreDumps keeps a crash from writing the memory to disk.
+func ForbidCoreDumps() {
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}) // lowering a limit is always allowed
-	forbidInspection()
+	ForbidInspection()
 }
 
-// endWithParent ends this process within about a second after the CLI has ended. A CLI that is killed does not stop its
+// EndWithParent ends this process within about a second after the CLI has ended. A CLI that is killed does not stop its
 // plugins.
-func endWithParent() {
+func EndWithParent() {
 	parent := os.Getppid()
 	go func() {
 		for range time.Tick(time.Second) {

@@ -3,7 +3,7 @@
 
 //go:build unix && !linux
 
-package main
+package process
 
-// forbidInspection does nothing: only Linux supports it.
-func forbidInspection() {}
+// ForbidInspection does nothing: only Linux supports it.
+func ForbidInspection() {}

@@ -1,0 +1,13 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package process
+
+// ForbidCoreDumps does nothing: Windows writes a dump only if an administrator has configured it.
+func ForbidCoreDumps() {}
+
+// ForbidInspection does nothing: Windows lets processes of the same user read each other's memory.
+func ForbidInspection() {}
+
+// EndWithParent does nothing: on Windows, Getppid does not change when the parent ends.
+func EndWithParent() {}
