@@ -3,11 +3,9 @@
 
 package process
 
-// ForbidCoreDumps does nothing: Windows writes a dump only if an administrator has configured it.
-func ForbidCoreDumps() {}
-
-// ForbidInspection does nothing: Windows lets processes of the same user read each other's memory.
-func ForbidInspection() {}
+// ForbidCoreDumps does nothing: Windows writes a dump only if an administrator has configured it, and lets processes of the
+// same user read each other's memory.
+func ForbidCoreDumps() (restore func()) { return func() {} }
 
 // EndWithParent does nothing: on Windows, Getppid does not change when the parent ends.
 func EndWithParent() {}
