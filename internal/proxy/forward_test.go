@@ -106,7 +106,7 @@ func TestNoContentTypeIsAdded(t *testing.T) {
 
 func TestNoRedirectIsFollowed(t *testing.T) {
 	t.Parallel()
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was followed") }))
+	elsewhere := newAPI(t, func(http.ResponseWriter, *http.Request) { t.Error("it was followed") })
 	t.Cleanup(elsewhere.Close)
 	s := newFixture(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", elsewhere.URL+"/x")

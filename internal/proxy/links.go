@@ -37,7 +37,7 @@ func (l *links) throughProxy(link string) string {
 		return link
 	}
 	path, below := strings.CutPrefix(to.EscapedPath(), strings.TrimRight(l.upstream.EscapedPath(), "/"))
-	if !below || path != "" && path[0] != '/' || ambiguous(path) {
+	if !below || path != "" && path[0] != '/' || ambiguous(path) || isOwn(plain(path)) {
 		return link
 	}
 	through := l.proxy.Reveal() + path
