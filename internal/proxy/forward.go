@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -33,9 +34,29 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL, r.Out.Host = target, ""
 	header := r.Out.Header
 	delete(header, "Cookie")
-	for name := range header { // ReverseProxy has removed Forwarded
-		if strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "Proxy-") {
+	for name, values := range header { // ReverseProxy has removed Forwarded
+		switch {
+		case strings.HasPrefix(name, "X-Forwarded-"), strings.HasPrefix(name, "Proxy-"), name == "Referer" && slices.ContainsFunc(values, p.namedIn):
 			delete(header, name)
+		default:
+			p.hideIn(values)
+		}
+	}
+}
+
+// namedIn reports whether a Referer names the proxy: by its secret, or only by its host.
+func (p *Proxy) namedIn(referer string) bool {
+	u, err := url.Parse(referer)
+	return strings.Contains(referer, p.secret) || err == nil && u.Host == p.host
+}
+
+// hideIn puts the API's URL in the place of the proxy's URL, which programs repeat in headers such as Destination (WebDAV).
+// The secret must not leave this machine.
+func (p *Proxy) hideIn(values []string) {
+	for i, value := range values {
+		if strings.Contains(value, p.secret) {
+			value = strings.ReplaceAll(value, p.URL().Reveal(), strings.TrimRight(p.options.Upstream.String(), "/"))
+			values[i] = strings.ReplaceAll(value, p.secret, "")
 		}
 	}
 }

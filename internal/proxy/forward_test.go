@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -67,6 +68,55 @@ func TestHeadersAreReplacedOrLeftOut(t *testing.T) {
 	got.Header.Del("Authorization")
 	if want := "map[Content-Length:[2] X-Kept:[yes]]"; fmt.Sprint(got.Header) != want {
 		t.Errorf("the API has seen %v, want %s", got.Header, want)
+	}
+}
+
+// The secret of the proxy's URL stays on this machine, whichever header a program repeats it in.
+func TestHeadersThatNameTheProxyDoNotReachTheAPI(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t, nil)
+	api := s.api.URL + "/api/v2"
+	for i, test := range []struct{ name, value, want string }{
+		{"Referer", s.url("/orders"), ""},
+		{"Referer", s.url(""), ""},
+		{"Referer", "http://" + s.address() + "/", ""},
+		{"Referer", "HTTP://" + s.address(), ""},
+		{"Referer", "/" + s.secret + "/orders", ""},
+		{"Referer", "https://portal.example/?from=" + s.secret, ""},
+		{"Referer", "https://portal.example/", "https://portal.example/"},
+		{"Referer", "http://" + s.address() + "0/", "http://" + s.address() + "0/"}, // another port
+		{"Referer", "http://%zz", "http://%zz"},
+		{"Destination", s.url("/orders/8"), api + "/orders/8"},
+		{"Content-Location", s.url("/orders/8?x=%2F#y"), api + "/orders/8?x=%2F#y"},
+		{"Link", "<" + s.url("/a") + ">; rel=up, <" + s.url("/b") + ">; rel=next", "<" + api + "/a>; rel=up, <" + api + "/b>; rel=next"},
+		{"X-Callback", "to=" + url.QueryEscape(s.url("/x")), "to=" + url.QueryEscape("http://"+s.address()+"//x")},
+		{"X-Script-Name", "/" + s.secret, "/"},
+	} {
+		s.do(http.MethodPost, "/x", nil, test.name, test.value)
+		if got := s.requests()[i].Header.Get(test.name); got != test.want {
+			t.Errorf("%s: %s became %q, want %q", test.name, test.value, got, test.want)
+		}
+	}
+}
+
+// net/http sends a Referer by itself if it follows a redirect.
+func TestARedirectThroughTheProxyDoesNotTellTheSecret(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/v2/orders" {
+			http.Redirect(w, r, "/api/v2/orders/7", http.StatusSeeOther)
+		}
+	})
+	answer, err := http.Post(s.url("/orders"), "text/plain", strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	s.wantAPIRequests(2)
+	for _, r := range s.requests() {
+		if strings.Contains(fmt.Sprint(r.Header), s.secret) || r.Header.Get("Referer") != "" {
+			t.Errorf("%s came with %v", r.URL, r.Header)
+		}
 	}
 }
 

@@ -207,7 +207,7 @@ func TestTheProxysOwnPathsAreNotForwarded(t *testing.T) {
 		"/.ixtoken": 404, "/.ixtoken/": 404, "/.ixtoken/tokens": 404, "/.ixtoken/token/x": 404, "/.ixtoken/oauth2/token": 404, "//.ixtoken/%78": 404,
 		"/.ixtoken/./token": 400, "/.ixtoken/%2e/token": 400, "/x/../.ixtoken/token": 400, "/.ixtoken%2Ftoken": 400, `/.ixtoken\token`: 400,
 	} {
-		answer, body := s.sendRaw(s.rawRequest("POST", "/"+s.secret+path, "Content-Length: 15")+"client_secret=x")
+		answer, body := s.sendRaw(s.rawRequest("POST", "/"+s.secret+path, "Content-Length: 15") + "client_secret=x")
 		if answer.StatusCode != want || want == 200 && !strings.Contains(body, placeholder) {
 			t.Errorf("%s was answered %d, want %d: %s", path, answer.StatusCode, want, body)
 		}
