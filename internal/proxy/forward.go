@@ -75,7 +75,7 @@ func (f forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	answer, err := f.sendOnce(r, token)
-	if err != nil || answer.StatusCode != http.StatusUnauthorized || !repeatable(r) {
+	if err != nil || answer.StatusCode != http.StatusUnauthorized || !clients.Repeatable(r) {
 		return answer, err
 	}
 	another, err := f.tokens.current(r.Context())
@@ -88,11 +88,6 @@ func (f forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return f.sendOnce(r, another)
-}
-
-// repeatable reports whether the request changes nothing at the API and can be sent again unchanged.
-func repeatable(r *http.Request) bool {
-	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Body == nil
 }
 
 // sendOnce sends the request once, and notes an answer 401 as a refusal of the token.

@@ -10,7 +10,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -622,39 +621,26 @@ func TestTheLogShowsOnlyMethodAndStatus(t *testing.T) {
 	}
 }
 
-// The transport keeps one idle connection for each possible request. With the default, which is two, a busy machine runs out
-// of ports.
-func TestConnectionsAreKept(t *testing.T) {
-	t.Parallel()
-	var opened atomic.Int32
-	s := newPlatform(t)
-	s.api = httptest.NewUnstartedServer(answers(200, "hi"))
-	s.api.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			opened.Add(1)
+// HTTPS_PROXY is used for the API as it is for token requests.
+func TestTheEnvironmentsProxyIsUsed(t *testing.T) { // not parallel, because it sets variables
+	var asked atomic.Int32
+	network := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodConnect && r.Host == "api.example:443" {
+			asked.Add(1)
+		}
+		w.WriteHeader(http.StatusForbidden)
+	})
+	t.Setenv("HTTPS_PROXY", network.URL)
+	t.Setenv("https_proxy", network.URL)
+	t.Setenv("NO_PROXY", "")
+	t.Setenv("no_proxy", "")
+	s := newFixture(t, nil, func(o *Options) { o.Upstream = &url.URL{Scheme: "https", Host: "api.example"} })
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		if answer, body := s.do(method, "/x", nil); answer.StatusCode != http.StatusBadGateway || !strings.Contains(body, "the proxy answered 403") {
+			t.Errorf("%s was answered %d: %s", method, answer.StatusCode, body)
 		}
 	}
-	s.api.Start()
-	t.Cleanup(s.api.Close)
-	s.open()
-	var all sync.WaitGroup
-	for range 50 {
-		all.Go(func() {
-			for range 40 {
-				s.get("/x", 200)
-			}
-		})
-	}
-	all.Wait()
-	if got := opened.Load(); got > 100 {
-		t.Errorf("%d connections for 2000 requests, 50 at once", got)
-	}
-}
-
-// HTTPS_PROXY is used for the API as it is for token requests. It is never used for loopback.
-func TestTheEnvironmentsProxyIsUsed(t *testing.T) {
-	t.Parallel()
-	if newFixture(t, nil).transport.Proxy == nil {
-		t.Error("no proxy is looked for")
+	if asked.Load() != 2 {
+		t.Errorf("the network's proxy was asked %d times", asked.Load())
 	}
 }

@@ -71,7 +71,7 @@ type Proxy struct {
 	secret    string // the first segment of the path
 	host      string // the required value of the Host header
 	tokens    *tokens
-	transport *http.Transport
+	transport *clients.APITransport
 	forward   *httputil.ReverseProxy
 	listener  net.Listener
 	server    *http.Server
