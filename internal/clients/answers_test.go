@@ -269,7 +269,7 @@ func TestEveryAnswerIsJudgedByTheTable(t *testing.T) {
 				w := &recorded{header: http.Header{}}
 				answers(w, nil)
 				_, err := r.read(&Error{Status: status}, answer{Response: &http.Response{Header: w.header}, body: w.body.Bytes(), whole: true})
-				if got, want := (verdict{err.Kind, err.transient, err.notActedOn}), verdictOn(name, status, s); got != want {
+				if got, want := (verdict{err.Kind, err.transient, err.notActedOn, err.keptForLater}), verdictOn(name, status, s); got != want {
 					t.Fatalf("%d, %s: %+v, want %+v: %v", status, s.name, got, want, err)
 				}
 			})
