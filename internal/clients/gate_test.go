@@ -5,8 +5,10 @@ package clients
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -47,6 +49,37 @@ func TestAWrongClientSecretIsSentOnceForAllUsers(t *testing.T) { // K23
 			p.sent(1, "")
 		})
 	}
+}
+
+// The platform may reject an accepted client while a request of it waits for its user. Then the request is not sent.
+func TestAClientIsRejectedWhileAUserIsAwaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		scripts := map[string]http.HandlerFunc{
+			"app-1": grantsToken("t-1"),
+			"app-2": takes(time.Minute, grantsToken("t-2")),
+		}
+		p := inMemory(t, func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			scripts[fields(body)["client_id"]](w, r)
+		})
+		c := p.client(Options{RequestTimeout: 110 * time.Second})
+		gets(t, c, p.login("app-1", "user-1"), "t-1")
+		var waiting sync.WaitGroup
+		waiting.Go(func() { gets(t, c, p.login("app-2", "user-2"), "t-2") })
+		synctest.Wait()
+		waiting.Go(func() {
+			_, err := ask(t, c, p.login("app-1", "user-2"))
+			if e := failed(t, err); e.Kind != CredentialsRejected {
+				t.Errorf("kind %d: %v", e.Kind, err)
+			}
+		})
+		synctest.Wait()
+		scripts["app-1"] = rejects("invalid_client")
+		_, err := ask(t, c, p.login("app-1", "user-3"))
+		failed(t, err)
+		waiting.Wait()
+		p.sent(3, "")
+	})
 }
 
 // A user whom the platform rejects is sent once, through whichever app. The app is not rejected, and other users may use it.
