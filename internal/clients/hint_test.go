@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 )
 
-func TestWhatSaysThatAnAccountIsLocked(t *testing.T) {
+func TestWhatSaysThatAnAccountIsLocked(t *testing.T) { // S29
 	for text, want := range map[string]bool{
 		"account_locked": true, "ACCOUNT_LOCKED": true, "AccountLocked": true, "user.locked": true, "USER_LOCKED_OUT": true,
 		"user_disabled": true, "too_many_failed_attempts": true, "accountDisabled": true,
@@ -22,7 +22,7 @@ func TestWhatSaysThatAnAccountIsLocked(t *testing.T) {
 		"": false, "Login Failure": false, "invalid_client": false, "Invalid user name or password": false,
 		"Your account will be locked after 3 more attempts": false, "The account may be locked": false, "Your account is not locked": false,
 		"Stop, to avoid your account being locked": false, "one attempt before the account is locked": false,
-		"If the account is locked, ask us": false, "Invalid password or account is locked": false,
+		"If the account is locked, ask us": false, "Invalid password or account is locked": false, "A wrong password or a locked account": false, "wrong password or locked account": false,
 		"Client authentication is disabled": false, "The grant type is disabled for this client": false, "Your IP is blocked": false,
 		"too many requests": false, "Too many login attempts": false, "The database is locked": false, "unlocked account": false,
 	} {
@@ -52,6 +52,8 @@ func TestHints(t *testing.T) {
 		{"an exchange that wants a client", exchangeAtOAuth2, rejects("invalid_client"), CredentialsRejected, ClientWanted},
 		{"an exchange at Keycloak", exchangeAtOAuth2, keycloak, CredentialsRejected, ClientWanted},
 		{"an exchange", exchangeAtOAuth2, rejects("invalid_grant"), CredentialsRejected, NoHint},
+		{"an exchange for a disabled account", exchangeAtOAuth2, says(400, `{"error":"invalid_grant","error_description":"Account is disabled"}`), CredentialsRejected, NoHint},
+		{"another status with a code of OAuth", oauth2, says(400, `{"error":"access_denied"}`), RequestRejected, NoHint},
 		{"403 of OAuth", oauth2, says(403, `{"error":"access_denied"}`), Forbidden, DeniedByServer},
 		{"403 of a firewall", oauth2, says(403, "<html></html>"), Forbidden, NoHint},
 		{"403 in a firewall's JSON", oauth2, says(403, `{"code":"blocked_by_policy"}`), Forbidden, NoHint},
