@@ -45,6 +45,7 @@ func (r *request) read(e *Error, a answer) (Token, *Error) {
 	e.RetryAfter, _ = retryAfter(a.Header, serverTime(a.Header, time.Now()))
 	r.judge(e, said.code, r.mayReject(a.body, a.whole))
 	r.describe(e, said, a, problem)
+	e.Hint = r.hint(e, said)
 	return Token{}, e
 }
 

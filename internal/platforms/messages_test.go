@@ -4,6 +4,7 @@
 package platforms
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"slices"
@@ -60,6 +61,31 @@ func TestEveryKindOfErrorIsExplained(t *testing.T) {
 				wantSection(t, m, section)
 				if platform.Input(m.Input).Secret {
 					t.Errorf("%d, %s: about the secret %s, whose line Terraform would print", kind, grant, m.Input)
+				}
+			}
+		}
+	}
+}
+
+// For every platform, every hint has a remedy and a section in the guide.
+func TestEveryHintIsExplained(t *testing.T) {
+	for hint, want := range map[clients.Hint][2]string{
+		clients.AccountLocked:  {"account locked", "ask {platform} to unlock it. Until then, {platform} rejects the right secret too"},
+		clients.SecretOrGrant:  {"credentials rejected", "The code has two causes: a wrong secret, or a client that may not use this grant type."},
+		clients.ClientWanted:   {"the server asks for a client", "the provider sends none in a token exchange"},
+		clients.DeniedByServer: {"access forbidden", "the answer comes from {platform} and not from a firewall"},
+	} {
+		for _, platform := range All {
+			for _, grant := range []string{clients.ClientCredentials, clients.Password, clients.TokenExchange} {
+				found := Settings{"grant_type": {clients.NewSecret(grant), here}}
+				m := platform.Explain(&clients.Error{Endpoint: "host/path", Kind: clients.CredentialsRejected, Hint: hint}, found, terms)
+				wantSection(t, m, want[0])
+				text := strings.ReplaceAll(want[1], "{platform}", cmp.Or(platform.Party, platform.Title))
+				if !strings.Contains(m.Detail, text) || strings.ContainsAny(m.Summary+m.Detail, "{}") || strings.Contains(m.Detail, "  ") {
+					t.Errorf("%d: %s\n%s", hint, m.Summary, m.Detail)
+				}
+				if platform.Input(m.Input).Secret {
+					t.Errorf("%d, %s: about the secret %s, whose line Terraform would print", hint, grant, m.Input)
 				}
 			}
 		}
