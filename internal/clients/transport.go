@@ -18,7 +18,6 @@ import (
 )
 
 const (
-	dialTimeout      = 10 * time.Second
 	handshakeTimeout = 10 * time.Second
 	maxHeader        = 64 << 10 // bytes of all response headers, including those of 1xx responses
 )
@@ -42,8 +41,6 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 		OnProxyConnectResponse: checkProxy,
 	}
 }
-
-func newDialer() *net.Dialer { return &net.Dialer{Timeout: dialTimeout} }
 
 // cause is why the answer is missing or incomplete.
 type cause struct {
