@@ -64,13 +64,20 @@ func statusOf(err error) int {
 		return statusFailed
 	case found.Kind == clients.Cancelled:
 		return statusInterrupted
-	case found.Kind == clients.InvalidInput || found.Kind == clients.NoIdentityToken && found.Endpoint == "": // nothing was sent
+	case wrongSettings(found):
 		return statusUsage
 	case found.MayPass():
 		return statusTemporary
 	default:
 		return statusRejected
 	}
+}
+
+// wrongSettings reports whether nothing was sent because of the settings. An identity token that has expired is no wrong
+// setting if a later one may come from the same source.
+func wrongSettings(found *clients.Error) bool {
+	expired := found.Identity != "" && found.MayPass()
+	return found.Kind == clients.InvalidInput || found.Kind == clients.NoIdentityToken && found.Endpoint == "" && !expired
 }
 
 // cause returns the text of a file system error without the path.

@@ -49,15 +49,22 @@ type reply struct {
 func newFixture(t testing.TB, handler http.HandlerFunc, change ...func(*Options)) *fixture {
 	t.Helper()
 	s := newPlatform(t)
-	s.api = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.api = newAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		s.record(r)
 		if handler != nil {
 			handler(w, r)
 		}
-	}))
-	t.Cleanup(s.api.Close)
+	})
 	s.open(change...)
 	return s
+}
+
+// newAPI starts an API that answers with handler.
+func newAPI(t testing.TB, handler http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	api := httptest.NewServer(handler)
+	t.Cleanup(api.Close)
+	return api
 }
 
 // newPlatform returns a fixture with a platform only.

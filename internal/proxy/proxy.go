@@ -71,7 +71,7 @@ type Proxy struct {
 	secret    string // the first segment of the path
 	host      string // the required value of the Host header
 	tokens    *tokens
-	transport *http.Transport
+	transport *clients.APITransport
 	forward   *httputil.ReverseProxy
 	listener  net.Listener
 	server    *http.Server
@@ -205,6 +205,8 @@ func (p *Proxy) serve(w *responseWriter, r *http.Request, path string) {
 	if r.Body != http.NoBody && r.Header.Get("Expect") == "" {
 		defer enableFullDuplex(w, r)()
 	}
+	delete(r.Header, "Upgrade")        // ReverseProxy would forward it
+	delete(r.Header, "Http2-Settings") // belongs to an offer of h2c
 	target := p.targetURL(path, r.URL)
 	w.links = &links{upstream: p.options.Upstream, requested: target, proxy: p.URL()}
 	p.forward.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, target)))
