@@ -548,7 +548,7 @@ func TestStartedByHandTheProviderSaysWhatItIs(t *testing.T) {
 var reattach = regexp.MustCompile(`TF_REATTACH_PROVIDERS='([^']+)'`)
 
 // A provider that runs under a debugger (-debug) serves a CLI with TF_REATTACH_PROVIDERS, and ends on Ctrl-C. It writes no
-// messages to disk either (H06).
+// messages to disk either (H04).
 func TestADebuggedProviderServesTheCLI(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
