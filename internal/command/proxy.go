@@ -107,6 +107,7 @@ func (c *invocation) startProxy(ctx context.Context, r *proxyRun) (started *prox
 	if err != nil {
 		return nil, nil, err
 	}
+	t.terms.Once = false // the proxy stays
 	started, err = apiproxy.Start(context.WithoutCancel(ctx), apiproxy.Options{
 		Platform: p, Settings: t.found, Terms: t.terms, Client: client, First: first, RootCAs: options.RootCAs,
 	})
