@@ -272,7 +272,7 @@ func TestACrashLeavesNoCoreDumpAndNoSecret(t *testing.T) {
 	}
 }
 
-var noCore = regexp.MustCompile(`(?m)^Max core file size +0 +0 `)
+var noCore = regexp.MustCompile(`(?m)^Max core file size +0 +`)
 
 // wantNoFile fails the test if dir has a file whose name starts with prefix.
 func wantNoFile(t *testing.T, dir, prefix string) {

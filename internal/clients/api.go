@@ -123,5 +123,8 @@ func DescribeFault(err error) string {
 // Obtained is when the token was asked for.
 func (t Token) Obtained() time.Time { return t.obtained }
 
-// MayPass reports whether asking again later may help. If there was no identity token to send, its source may have one then.
-func (e *Error) MayPass() bool { return e.transient || e.Kind == NoIdentityToken && e.Endpoint == "" }
+// MayPass reports whether asking again later may help. If there was no identity token to send, its source may have one
+// then, unless the settings hold the identity token itself.
+func (e *Error) MayPass() bool {
+	return e.transient || e.Kind == NoIdentityToken && e.Endpoint == "" && !e.given
+}

@@ -113,7 +113,7 @@ func TestHostileFiles(t *testing.T) { // F04, F05, F07, F19
 func TestWhatCannotBeReadIsNotSwept(t *testing.T) {
 	p, dir := &fakePlatform{url: "http://127.0.0.1"}, t.TempDir()
 	path, elsewhere := entryOf(t, dir, p.interxion("")), filepath.Join(t.TempDir(), "entry")
-	store(t, dir, p.interxion(""), record{Spent: true})
+	store(t, dir, p.interxion(""), tokenOf("t-1", 0, time.Hour, ""))
 	lockFor(t, opened(t, dir), p.interxion(""))()
 	must(t, os.Rename(path, elsewhere))
 	must(t, os.Symlink(elsewhere, path)) // causes an error even for root
@@ -122,7 +122,7 @@ func TestWhatCannotBeReadIsNotSwept(t *testing.T) {
 	}
 	must(t, os.Remove(path))
 	must(t, os.Rename(elsewhere, path))
-	if found, why, _ := opened(t, dir).load(requestFor(t, p.interxion(""))); !found.Spent {
+	if found, why, _ := opened(t, dir).load(requestFor(t, p.interxion(""))); found.Token.AccessToken.IsZero() {
 		t.Error(why)
 	}
 }

@@ -40,6 +40,16 @@ const (
 	Internal                           // a fault of this program
 )
 
+// blame says whose credentials a code of the platform rejects.
+type blame int
+
+const (
+	nobody        blame = iota // the code does not say
+	wholeClient                // the client, whichever grant type it uses (invalid_client)
+	clientInGrant              // the client in this grant type: Keycloak's unauthorized_client
+	theUser                    // the user (invalid_grant)
+)
+
 // Error says why there is no token. It holds no secret and no body of an answer.
 type Error struct {
 	// Platform is the platform's name, as in "Equinix".
@@ -67,6 +77,13 @@ type Error struct {
 
 	// transient: the same request may succeed later. notActedOn: the platform has certainly not acted on the request.
 	transient, notActedOn bool
+	// blames: whose credentials the platform's code rejects.
+	blames blame
+	// keptForLater: the platform has hardly acted on the request, but that is not certain. This process does not send a
+	// request again that may be sent once. A later process may.
+	keptForLater bool
+	// given: the identity token stays the same, because the settings hold it.
+	given bool
 }
 
 // Error returns, in one line, which endpoint was asked and what it answered.
@@ -122,7 +139,7 @@ func (e *Error) refreshLost() bool {
 	case RefreshTokenRejected:
 		return true
 	default:
-		return !e.notActedOn
+		return !e.notActedOn && !e.keptForLater
 	}
 }
 

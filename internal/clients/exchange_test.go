@@ -131,50 +131,124 @@ func TestAnIdentityTokenThatCannotBeUsedIsNotSent(t *testing.T) {
 		more     variables
 		want     string
 	}{
-		"no variable":               {identity: IdentitySource{Variable: "ID_TOKEN"}, want: "the identity token in the environment variable ID_TOKEN is empty"},
-		"a blank variable":          {identity: IdentitySource{Variable: "ID_TOKEN"}, value: " \n", want: "ID_TOKEN is empty"},
-		"two lines":                 {identity: IdentitySource{Variable: "ID_TOKEN"}, value: good + "\n" + good, want: "has a blank, a line break"},
-		"not ASCII":                 {identity: IdentitySource{Variable: "ID_TOKEN"}, value: "\ufeff" + good, want: "outside ASCII"},
-		"too long":                  {identity: IdentitySource{Variable: "ID_TOKEN"}, value: strings.Repeat("x", maxToken+1), want: "is larger than 64 KiB"},
-		"no file":                   {identity: IdentitySource{File: filepath.Join(dir, "missing")}, want: "cannot be read (" + noSuchFile.Error() + ")"},
-		"an empty file":             {identity: IdentitySource{File: file("empty", "\n")}, want: "is empty"},
-		"a directory":               {identity: IdentitySource{File: dir}, want: "cannot be read (it is a directory)"},
-		"a device":                  {identity: IdentitySource{File: os.DevNull}, want: "cannot be read (it is not a regular file"},
-		"a large file":              {identity: IdentitySource{File: file("large", strings.Repeat("\n", maxToken+1))}, want: "is larger than 64 KiB"},
-		"opaque":                    {identity: IdentitySource{Variable: "ID_TOKEN"}, value: idSignature, want: "ID_TOKEN is not a JSON Web Token"},
-		"an encrypted token":        {identity: IdentitySource{Variable: "ID_TOKEN"}, value: good + ".d." + idSignature, want: "is not a JSON Web Token"},
-		"no base64":                 {identity: IdentitySource{Variable: "ID_TOKEN"}, value: head + ".{." + idSignature, want: "is not a JSON Web Token"},
-		"no claims":                 {identity: IdentitySource{Variable: "ID_TOKEN"}, value: payload("[]"), want: "whose claims cannot be read"},
-		"a claim twice":             {identity: IdentitySource{Variable: "ID_TOKEN"}, value: payload(`{"sub":"a","sub":"b","iss":"x"}`), want: "whose claims cannot be read"},
-		"no issuer":                 {identity: IdentitySource{Variable: "ID_TOKEN"}, value: claims(map[string]any{"iss": nil}), want: "does not name its issuer (iss) and its subject (sub)"},
-		"a subject of another type": {identity: IdentitySource{Variable: "ID_TOKEN"}, value: claims(map[string]any{"sub": 1}), want: "does not name its issuer"},
-		"expired":                   {identity: IdentitySource{Variable: "ID_TOKEN"}, value: expired, want: `s ago (iss "https://issuer.example", aud "a b", sub "job-1")`},
+		"no variable":       {identity: IdentitySource{Variable: "ID_TOKEN"}, want: "the identity token in the environment variable ID_TOKEN is empty"},
+		"a blank variable":  {identity: IdentitySource{Variable: "ID_TOKEN"}, value: " \n", want: "ID_TOKEN is empty"},
+		"two lines":         {identity: IdentitySource{Variable: "ID_TOKEN"}, value: good + "\n" + good, want: "has a blank, a line break"},
+		"not ASCII":         {identity: IdentitySource{Variable: "ID_TOKEN"}, value: "\ufeff" + good, want: "outside ASCII"},
+		"too long":          {identity: IdentitySource{Variable: "ID_TOKEN"}, value: strings.Repeat("x", maxToken+1), want: "is larger than 64 KiB"},
+		"no file":           {identity: IdentitySource{File: filepath.Join(dir, "missing")}, want: "cannot be read (" + noSuchFile.Error() + ")"},
+		"an empty file":     {identity: IdentitySource{File: file("empty", "\n")}, want: "is empty"},
+		"a directory":       {identity: IdentitySource{File: dir}, want: "cannot be read (it is a directory)"},
+		"a device":          {identity: IdentitySource{File: os.DevNull}, want: "cannot be read (it is not a regular file"},
+		"a large file":      {identity: IdentitySource{File: file("large", strings.Repeat("\n", maxToken+1))}, want: "is larger than 64 KiB"},
+		"a token in a file": {identity: IdentitySource{File: file("quoted", `"`+good+`"`)}, want: `" is in quotation marks`},
+		"no claims":         {identity: IdentitySource{Variable: "ID_TOKEN"}, value: payload("[]"), want: "whose claims cannot be read"},
+		"a claim twice":     {identity: IdentitySource{Variable: "ID_TOKEN"}, value: payload(`{"sub":"a","sub":"b","iss":"x"}`), want: "whose claims cannot be read"},
+		"expired":           {identity: IdentitySource{Variable: "ID_TOKEN"}, value: expired, want: `Z (iss "https://issuer.example", aud "a b", sub "job-1")`},
 		"expired, odd claims": {
 			identity: IdentitySource{Variable: "ID_TOKEN"}, value: claims(map[string]any{"exp": 1, "iss": strings.Repeat("x", 900), "sub": "a\r\nb", "aud": "\x1b[31m"}),
-			want: `x", aud "[31m", sub "a b")`,
+			want: `xxx", aud "[31m", sub "a b")`,
 		},
-		"expired, the value itself": {identity: IdentitySource{Token: NewSecret(expired)}, want: `the identity token expired 3m`},
-		"GitHub, nothing set":       {identity: IdentitySource{Audience: "lab"}, want: "permissions: id-token: write"},
-		"GitHub, no bearer token":   {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestURL: at}, want: "permissions: id-token: write"},
-		"GitHub, no URL":            {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: "x"}, want: "permissions: id-token: write"},
-		"GitHub, http":              {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "http://127.0.0.1:1/"}, want: "must start with https://"},
-		"GitHub, no URL at all":     {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "https:///x"}, want: "is not a URL that can be asked"},
-		"GitHub, an odd host":       {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "https://ho\u200bst/"}, want: "is not a URL that can be asked"},
-		"GitHub, a user":            {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "https://" + idSignature + "@host/"}, want: "is not a URL that can be asked"},
-		"GitHub, an odd bearer":     {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: idSignature + "\n", gitHubRequestURL: at}, want: "ACTIONS_ID_TOKEN_REQUEST_TOKEN begins or ends with a blank"},
+		"expired, a file":         {identity: IdentitySource{File: file("expired", expired)}, want: `s ago: this machine's clock says 20`},
+		"GitHub, nothing set":     {identity: IdentitySource{Audience: "lab"}, want: "permissions: id-token: write"},
+		"GitHub, no bearer token": {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestURL: at}, want: "permissions: id-token: write"},
+		"GitHub, no URL":          {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: "x"}, want: "permissions: id-token: write"},
+		"GitHub, http":            {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "http://127.0.0.1:1/"}, want: "must start with https://"},
+		"GitHub, no URL at all":   {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "https:///x"}, want: "is not a URL that can be asked"},
+		"GitHub, an odd host":     {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "https://ho\u200bst/"}, want: "is not a URL that can be asked"},
+		"GitHub, a user":          {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: "x", gitHubRequestURL: "https://" + idSignature + "@host/"}, want: "is not a URL that can be asked"},
+		"GitHub, an odd bearer":   {identity: IdentitySource{Audience: "lab"}, more: variables{gitHubRequestToken: idSignature + "\n", gitHubRequestURL: at}, want: "ACTIONS_ID_TOKEN_REQUEST_TOKEN begins or ends with a blank"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := onLoopback(t, grantsToken("t-1"))
 			environment := variables{"ID_TOKEN": row.value, gitHubRequestURL: row.more[gitHubRequestURL], gitHubRequestToken: row.more[gitHubRequestToken]}
 			c := p.client(Options{Getenv: environment.get})
 			_, err := ask(t, c, p.exchange(row.identity))
-			if e := failed(t, err); e.Kind != NoIdentityToken || !e.MayPass() || !strings.Contains(err.Error(), row.want) || !strings.HasPrefix(err.Error(), "Equinix: nothing was sent: ") {
+			if e := failed(t, err); e.Kind != NoIdentityToken || !e.MayPass() || !strings.Contains(err.Error(), row.want) || !strings.HasPrefix(err.Error(), "Equinix: nothing was sent") {
 				t.Errorf("kind %d: %v; want %q", e.Kind, err, row.want)
 			}
 			p.sent(0, "")
 			if environment["ID_TOKEN"] = good; row.identity.Variable != "" {
 				gets(t, c, p.exchange(row.identity), "t-1")
 			}
+		})
+	}
+}
+
+// TestWhatIsNoIdentityTokenIsNamed tests what people and tools write in the place of an identity token. Each source says what is
+// wrong, and nothing is sent. The forms of both kinds of JSON Web Token are walked, with each part missing or damaged.
+func TestWhatIsNoIdentityTokenIsNamed(t *testing.T) {
+	good := idToken(t, nil).Reveal()
+	rows := map[string]string{ // the value, and what is said about it
+		idSignature: "does not have three parts", good + ".d": "does not have three parts", good + ".a.b.c": "does not have three parts",
+		`"` + good + `"`: "is in quotation marks", "'" + good + "'": "is in quotation marks", "`" + good: "is in quotation marks",
+		`{"count":1,"value":"` + good + `"}`: "value in GitHub's answer", "{\n  \"value\": \"" + good + "\"\n}": "value in GitHub's answer",
+		"Bearer " + good: `the word "Bearer"`, "bearer  " + good: `the word "Bearer"`, "Authorization: Bearer " + good: `the word "Bearer"`,
+		idSignature + "." + strings.Join(strings.Split(good, ".")[1:], "."): "first part is not a JSON object",
+	}
+	encrypted := good + ".aQ.aQ"
+	for _, token := range []string{good, encrypted} {
+		for i := range strings.Split(token, ".") {
+			for _, damage := range []string{"", "a{", "aQ==", "a+/a", "aQ%3D"} {
+				parts := strings.Split(token, ".")
+				if parts[i] = damage; damage != "" || i == 0 || token == good { // an encrypted token may lack its key, for one
+					rows[strings.Join(parts, ".")] = "is not a JSON Web Token: "
+				}
+			}
+		}
+	}
+	p, path := onLoopback(t, grantsToken("t-1")), filepath.Join(t.TempDir(), "token")
+	for value, want := range rows {
+		must(t, os.WriteFile(path, []byte(value+"\n"), 0o600))
+		for _, source := range []IdentitySource{{Token: NewSecret(value)}, {Variable: "ID_TOKEN"}, {File: path}} {
+			_, err := ask(t, p.client(Options{Getenv: variables{"ID_TOKEN": value}.get}), p.exchange(source))
+			if e := failed(t, err); e.Kind != NoIdentityToken && e.Kind != InvalidInput || !strings.Contains(err.Error(), want) {
+				t.Errorf("kind %d: %v; want %q", e.Kind, err, want)
+			}
+		}
+	}
+	p.sent(0, "")
+}
+
+// TestATokenWithoutAnIdentityIsItsOwn tests identity tokens that do not say, or do not say here, whose they are: SPIFFE's, which
+// name no issuer, and encrypted ones. Each is exchanged, and has the key of no other identity token.
+func TestATokenWithoutAnIdentityIsItsOwn(t *testing.T) {
+	claims := func(change map[string]any) func(id string) string {
+		return func(id string) string {
+			all := map[string]any{"jti": id}
+			maps.Copy(all, change)
+			return idToken(t, all).Reveal()
+		}
+	}
+	for name, row := range map[string]struct {
+		token  func(id string) string
+		shared bool
+	}{
+		"both":            {claims(nil), true},
+		"no issuer":       {claims(map[string]any{"iss": nil, "sub": "spiffe://example.org/job"}), false},
+		"an empty issuer": {claims(map[string]any{"iss": ""}), false},
+		"no subject":      {claims(map[string]any{"sub": nil}), false},
+		"neither":         {claims(map[string]any{"iss": nil, "sub": nil, "aud": nil}), false},
+		"a number":        {claims(map[string]any{"sub": 1}), false},
+		"encrypted": {func(id string) string {
+			return strings.Split(idToken(t, nil).Reveal(), ".")[0] + "..aQ.aQ" + id + id + "." + idSignature
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, environment := onLoopback(t, grantsToken("t-1")), variables{}
+			grant := p.exchange(IdentitySource{Variable: "ID_TOKEN"})
+			key := func(id string) digest {
+				environment["ID_TOKEN"] = row.token(id)
+				c := p.client(Options{Getenv: environment.get})
+				gets(t, c, grant, "t-1")
+				r, err := c.request(grant)
+				must(t, err)
+				return c.exchange.lastOf(r).key()
+			}
+			if first, again, other := key("1"), key("1"), key("2"); first != again || (first == other) != row.shared {
+				t.Errorf("the same identity token has the same key: %t; another one: %t, want %t", first == again, first == other, row.shared)
+			}
+			p.sent(3, "")
 		})
 	}
 }
@@ -206,7 +280,7 @@ func TestAnIdentityTokenExpiresBeforeItsTurn(t *testing.T) {
 		go func() { _, _ = c.Token(t.Context(), first, 0) }()
 		synctest.Wait()
 		_, err := ask(t, c, second)
-		want := `Equinix: nothing was sent; the identity token expired 0s ago (iss "https://issuer.example", aud "lab", sub "job-1")`
+		want := `Equinix: nothing was sent; the identity token in the environment variable ID_TOKEN expired 0s ago: this machine's clock says 2000-01-01T00:00:20Z (iss "https://issuer.example", aud "lab", sub "job-1")`
 		if e := failed(t, err); e.Kind != NoIdentityToken || err.Error() != want {
 			t.Errorf("kind %d: %v; want %s", e.Kind, err, want)
 		}
@@ -216,16 +290,17 @@ func TestAnIdentityTokenExpiresBeforeItsTurn(t *testing.T) {
 	})
 }
 
-// TestTokensOfOneIdentityAreShared tests which exchanges share a token. Endpoint, scope, source, issuer and subject must be
-// equal. The identity tokens may differ.
+// TestTokensOfOneIdentityAreShared tests which exchanges share a token. Endpoint, scope and source must be equal. An identity
+// token that is given directly is its own identity.
 func TestTokensOfOneIdentityAreShared(t *testing.T) {
 	value := func(change map[string]any) IdentitySource { return IdentitySource{Token: idToken(t, change)} }
 	for name, row := range map[string]struct {
 		change   func(*Equinix)
 		requests int
 	}{
-		"another identity token": {func(g *Equinix) { g.Identity = value(map[string]any{"jti": "2", "exp": nil}) }, 1},
-		"another audience":       {func(g *Equinix) { g.Identity = value(map[string]any{"aud": "2"}) }, 1},
+		"the same":               {func(*Equinix) {}, 1},
+		"another identity token": {func(g *Equinix) { g.Identity = value(map[string]any{"jti": "2", "exp": nil}) }, 2},
+		"another audience":       {func(g *Equinix) { g.Identity = value(map[string]any{"aud": "2"}) }, 2},
 		"client credentials":     {func(g *Equinix) { g.BaseURL, g.ClientID, g.ClientSecret = "http://[::1]", "x", NewSecret("x") }, 1},
 		"another subject":        {func(g *Equinix) { g.Identity = value(map[string]any{"sub": "job-2"}) }, 2},
 		"another issuer":         {func(g *Equinix) { g.Identity = value(map[string]any{"iss": "https://other.example"}) }, 2},
@@ -560,6 +635,48 @@ func TestIdentityTokensOfGitHub(t *testing.T) {
 	all := p.seen("")
 	if all[0].fields["subject_token"] == all[1].fields["subject_token"] {
 		t.Error("an identity token was exchanged twice")
+	}
+}
+
+// TestAClockThatIsAheadEndsNoTokenOfGitHub tests an identity token that GitHub has just issued, by a clock an hour behind this
+// machine's. Its life is measured by what comes with it. Of the same token in a variable or a file, exp counts.
+func TestAClockThatIsAheadEndsNoTokenOfGitHub(t *testing.T) {
+	issued := time.Now().Add(-time.Hour)
+	ends := issued.Add(5 * time.Minute).Unix()
+	date := "Date: " + issued.UTC().Format(http.TimeFormat)
+	for name, row := range map[string]struct {
+		claims map[string]any
+		header string
+		ended  bool
+	}{
+		"iat":                {map[string]any{"exp": ends, "iat": issued.Unix()}, "", false},
+		"iat, another Date":  {map[string]any{"exp": ends, "iat": issued.Unix()}, "Date: " + time.Now().UTC().Format(http.TimeFormat), false},
+		"Date":               {map[string]any{"exp": ends}, date, false},
+		"no exp":             {map[string]any{"exp": nil}, date, false},
+		"ended by its clock": {map[string]any{"exp": issued.Unix() - 1}, date, true},
+		"ended by this one":  {map[string]any{"exp": ends}, "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			token := idToken(t, row.claims)
+			environment, roots, _ := gitHub(t, func(_ int64, w http.ResponseWriter, r *http.Request) {
+				says(200, fmt.Sprintf(`{"value":%q}`, token.Reveal()), cmp.Or(row.header, "X: y"))(w, r)
+			})
+			p, path := onLoopback(t, grantsToken("t-1")), filepath.Join(t.TempDir(), "token")
+			must(t, os.WriteFile(path, []byte(token.Reveal()), 0o600))
+			environment["ID_TOKEN"] = token.Reveal()
+			c := p.client(Options{Getenv: environment.get, RootCAs: roots})
+			for _, source := range []IdentitySource{gitHubIdentity, {Variable: "ID_TOKEN"}, {File: path}, {Token: token}} {
+				_, err := ask(t, c, p.exchange(source))
+				if row.claims["exp"] == nil || source.Audience != "" && !row.ended {
+					must(t, err)
+					continue
+				}
+				e := failed(t, err)
+				if e.Kind != NoIdentityToken || e.MayPass() == source.given() || !strings.HasPrefix(err.Error(), "Equinix: nothing was sent; "+source.String()+" expired ") || !strings.Contains(err.Error(), "this machine's clock says 20") {
+					t.Errorf("kind %d, may pass %t: %v", e.Kind, e.MayPass(), err)
+				}
+			}
+		})
 	}
 }
 

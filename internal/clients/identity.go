@@ -5,6 +5,7 @@ package clients
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,6 +50,9 @@ func (i IdentitySource) String() string {
 	return "the identity token"
 }
 
+// given reports whether the settings hold the identity token itself, so that it stays the same.
+func (i IdentitySource) given() bool { return !i.Token.IsZero() }
+
 // key identifies the source, without the identity token itself.
 func (i IdentitySource) key() string { return fmt.Sprintf("%q %q %q", i.Variable, i.File, i.Audience) }
 
@@ -58,83 +62,96 @@ type identitySources struct {
 	gate   *gate // for GitHub
 }
 
-// read returns the identity token, and the secret that stays the same while the job runs: for GitHub the bearer token of
-// the request, and otherwise the identity token itself.
-func (s identitySources) read(ctx context.Context, i IdentitySource) (token, credential Secret, err *Error) {
-	var problem error
-	switch {
-	case i.Audience != "":
-		return s.askGitHub(ctx, i.Audience)
-	case i.Variable != "":
-		token, problem = asIdentityToken(s.getenv(i.Variable))
-	case i.File != "":
-		token, problem = readIdentityFile(i.File)
-	default:
-		token, problem = asIdentityToken(i.Token.Reveal())
-	}
-	if problem != nil {
-		return Secret{}, Secret{}, &Error{Kind: NoIdentityToken, Description: i.String() + " " + problem.Error()}
-	}
-	return token, token, nil
+// subjectToken is an identity token that was read, and what it says about itself.
+type subjectToken struct {
+	idClaims
+	token Secret
+	// credential is the secret that stays the same while the job runs: for GitHub the bearer token of the request, and
+	// otherwise the identity token itself.
+	credential Secret
 }
 
-// asIdentityToken returns text without the blanks and line breaks around it, if it can be an identity token.
-func asIdentityToken(text string) (Secret, error) {
+// read returns the identity token of a source. It may have expired.
+func (s identitySources) read(ctx context.Context, i IdentitySource) (found subjectToken, err *Error) {
+	text, problem := i.Token.Reveal(), error(nil)
+	switch {
+	case i.Audience != "":
+		return s.askGitHub(ctx, i)
+	case i.Variable != "":
+		text = s.getenv(i.Variable)
+	case i.File != "":
+		text, problem = readIdentityFile(i.File)
+	}
+	if problem == nil {
+		found, problem = asSubjectToken(text)
+	}
+	if problem != nil {
+		return subjectToken{}, &Error{Kind: NoIdentityToken, Description: i.String() + " " + problem.Error()}
+	}
+	return found, nil
+}
+
+// asSubjectToken reads text, which may have blanks and line breaks around the identity token. Its errors do not contain it.
+func asSubjectToken(text string) (subjectToken, error) {
 	text = strings.TrimSpace(text)
 	switch {
 	case text == "":
-		return Secret{}, errors.New("is empty")
+		return subjectToken{}, errors.New("is empty")
 	case len(text) > maxToken:
-		return Secret{}, fmt.Errorf("is larger than %d KiB", maxToken>>10)
+		return subjectToken{}, fmt.Errorf("is larger than %d KiB", maxToken>>10)
+	case strings.ContainsRune("\"'`", rune(text[0])):
+		return subjectToken{}, errors.New("is in quotation marks: leave them out")
+	case text[0] == '{':
+		return subjectToken{}, errors.New("is a JSON object: write only the identity token, which is value in GitHub's answer")
+	case strings.Contains(asciiLower(text), "bearer "):
+		return subjectToken{}, errors.New(`has the word "Bearer" before the token: leave it out`)
 	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return Secret{}, errors.New("has a blank, a line break, a control character or a character outside ASCII")
+		return subjectToken{}, errors.New("has a blank, a line break, a control character or a character outside ASCII")
 	}
-	return NewSecret(text), nil
+	claims, err := readIdentity(NewSecret(text))
+	return subjectToken{claims, NewSecret(text), NewSecret(text)}, err
 }
 
 // CheckIdentityToken checks an identity token, but not when it expires.
 func CheckIdentityToken(value Secret) string {
-	token, err := asIdentityToken(value.Reveal())
-	if err == nil {
-		_, err = readIdentity(token)
-	}
-	if err != nil {
+	if _, err := asSubjectToken(value.Reveal()); err != nil {
 		return err.Error()
 	}
 	return ""
 }
 
 // readIdentityFile reads a file. It follows links: Kubernetes replaces the tokens that it projects by changing a link.
-func readIdentityFile(path string) (Secret, error) {
+func readIdentityFile(path string) (string, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return Secret{}, fmt.Errorf("cannot be read (%w)", reason(err))
+		return "", fmt.Errorf("cannot be read (%w)", reason(err))
 	case info.IsDir():
-		return Secret{}, errors.New("cannot be read (it is a directory)")
+		return "", errors.New("cannot be read (it is a directory)")
 	case !info.Mode().IsRegular():
-		return Secret{}, errors.New("cannot be read (it is not a regular file, so it cannot be read again)")
+		return "", errors.New("cannot be read (it is not a regular file, so it cannot be read again)")
 	}
 	file, err := os.Open(path) //nolint:gosec // the user names it
 	if err != nil {
-		return Secret{}, fmt.Errorf("cannot be read (%w)", reason(err))
+		return "", fmt.Errorf("cannot be read (%w)", reason(err))
 	}
 	defer func() { _ = file.Close() }() // only reads
 	data, err := io.ReadAll(io.LimitReader(file, maxToken+1))
 	switch {
 	case err != nil:
-		return Secret{}, fmt.Errorf("cannot be read (%w)", reason(err))
+		return "", fmt.Errorf("cannot be read (%w)", reason(err))
 	case len(data) > maxToken: // with the blanks and line breaks around it
-		return Secret{}, fmt.Errorf("is larger than %d KiB", maxToken>>10)
+		return "", fmt.Errorf("is larger than %d KiB", maxToken>>10)
 	}
-	return asIdentityToken(string(data))
+	return string(data), nil
 }
 
-// askGitHub asks GitHub Actions for an identity token. The request obeys the limits of all requests.
-func (s identitySources) askGitHub(ctx context.Context, audience string) (token, credential Secret, err *Error) {
-	r, problem := s.gitHubRequest(audience)
+// askGitHub asks GitHub Actions for an identity token. The request obeys the limits of all requests. The expiry of the
+// identity token is measured as that of any token in an answer, so a wrong clock of this machine does not end it.
+func (s identitySources) askGitHub(ctx context.Context, i IdentitySource) (subjectToken, *Error) {
+	r, problem := s.gitHubRequest(i.Audience)
 	if problem != nil {
-		return Secret{}, Secret{}, &Error{Kind: NoIdentityToken, Description: problem.Error()}
+		return subjectToken{}, &Error{Kind: NoIdentityToken, Description: problem.Error()}
 	}
 	answer, refused := s.gate.admit(ctx, r)
 	if refused != nil {
@@ -142,9 +159,14 @@ func (s identitySources) askGitHub(ctx context.Context, audience string) (token,
 		if failure.Kind != Cancelled {
 			failure.Kind = NoIdentityToken
 		}
-		return Secret{}, Secret{}, &failure
+		return subjectToken{}, &failure
 	}
-	return answer.AccessToken, r.secrets[0], nil
+	claims, problem := readIdentity(answer.AccessToken)
+	if problem != nil {
+		return subjectToken{}, &Error{Kind: NoIdentityToken, Description: i.String() + " " + problem.Error()}
+	}
+	claims.expires = answer.Expiry
+	return subjectToken{claims, answer.AccessToken, r.secrets[0]}, nil
 }
 
 // gitHubRequest returns the request for an identity token: GET with a bearer token, and the audience after the query
@@ -181,30 +203,37 @@ func (s identitySources) gitHubRequest(audience string) (*request, error) {
 	return r, nil
 }
 
-// idClaims is what an identity token says about itself (OpenID Connect Core 1.0, section 2). Nothing is verified.
+// idClaims is what an identity token says about itself (OpenID Connect Core 1.0, section 2). Nothing is verified. A claim
+// that is missing, or that cannot be read, is empty.
 type idClaims struct {
 	issuer, subject string
-	key             string // the issuer and the subject exactly as they are in the token
 	audience        []string
 	expires         time.Time // zero: it does not say
+	encrypted       bool      // its claims cannot be read here
+
+	// key says whose token it is: the issuer and the subject exactly as they are in the token. Without both, the token
+	// may be anyone's, so it is a digest of the token: each token is then an identity of its own.
+	key string
 }
 
-// readIdentity reads an identity token. Its errors do not contain it.
+// readIdentity reads an identity token: a signed JSON Web Token (RFC 7519), or an encrypted one (RFC 7516). Its errors do
+// not contain it.
 func readIdentity(token Secret) (idClaims, error) {
-	payload := jwtPayload(token)
-	if payload == nil {
-		return idClaims{}, errors.New("is not a JSON Web Token")
+	own := fmt.Sprintf("%x", sum(token.Reveal()))
+	parts, err := jwtParts(token)
+	switch {
+	case err != nil:
+		return idClaims{}, fmt.Errorf("is not a JSON Web Token: %w", err)
+	case len(parts) == encryptedParts:
+		return idClaims{encrypted: true, key: own}, nil
 	}
-	claims, err := object(payload, "iss", "sub", "aud", "exp")
+	claims, err := object(parts[1], "iss", "sub", "aud", "exp")
 	if err != nil {
 		return idClaims{}, errors.New("is a JSON Web Token whose claims cannot be read")
 	}
-	found := idClaims{
-		issuer: readText(claims["iss"]), subject: readText(claims["sub"]),
-		key: string(claims["iss"]) + " " + string(claims["sub"]),
-	}
-	if found.issuer == "" || found.subject == "" {
-		return idClaims{}, errors.New("does not name its issuer (iss) and its subject (sub)")
+	found := idClaims{issuer: readText(claims["iss"]), subject: readText(claims["sub"]), key: own}
+	if found.issuer != "" && found.subject != "" {
+		found.key = string(claims["iss"]) + " " + string(claims["sub"])
 	}
 	if json.Unmarshal(claims["aud"], &found.audience) != nil {
 		found.audience = nil
@@ -218,19 +247,55 @@ func readIdentity(token Secret) (idClaims, error) {
 	return found, nil
 }
 
+// The numbers of parts in the compact form of a signed token (RFC 7515, section 3.1), and of an encrypted one (RFC 7516,
+// section 3.1).
+const (
+	signedParts    = 3
+	encryptedParts = 5
+)
+
+// jwtParts decodes the parts of a JSON Web Token. The first part is a JSON object. An encrypted token may have empty parts.
+func jwtParts(token Secret) (parts [][]byte, err error) {
+	texts := strings.SplitN(token.Reveal(), ".", encryptedParts+1)
+	if len(texts) != signedParts && len(texts) != encryptedParts {
+		return nil, errors.New("it does not have three parts, or five, with dots between them")
+	}
+	for _, text := range texts {
+		part, err := base64.RawURLEncoding.DecodeString(text)
+		if err != nil || len(part) == 0 && len(texts) == signedParts {
+			return nil, errors.New("one of its parts is empty or not base64url")
+		}
+		parts = append(parts, part)
+	}
+	if checkObject(parts[0]) != nil {
+		return nil, errors.New("its first part is not a JSON object")
+	}
+	return parts, nil
+}
+
 func (i idClaims) expired(now time.Time) bool { return !i.expires.IsZero() && !now.Before(i.expires) }
 
-// describe says when the identity token ends, and names issuer, audience and subject: with these a platform decides
-// whether to accept it.
+// describe says when the identity token expires, and names issuer, audience and subject: with these a platform decides
+// whether to accept it. The clock is named because exp is a time by another clock.
 func (i idClaims) describe(now time.Time) string {
 	text := "does not say when it expires"
 	switch left := i.expires.Sub(now).Truncate(time.Second); {
+	case i.encrypted:
+		return "is encrypted, so its claims cannot be read here"
 	case i.expires.IsZero():
 	case i.expired(now):
-		text = fmt.Sprintf("expired %s ago", -left)
+		text = fmt.Sprintf("expired %s ago: this machine's clock says %s", -left, now.UTC().Format(time.RFC3339))
 	default:
 		text = fmt.Sprintf("is valid for another %s", left)
 	}
-	claim := func(text string) string { return clip(oneLine(text), maxDescription) }
-	return fmt.Sprintf("%s (iss %q, aud %q, sub %q)", text, claim(i.issuer), claim(strings.Join(i.audience, " ")), claim(i.subject))
+	var named []string
+	for _, claim := range [][2]string{{"iss", i.issuer}, {"aud", strings.Join(i.audience, " ")}, {"sub", i.subject}} {
+		if claim[1] != "" {
+			named = append(named, fmt.Sprintf("%s %q", claim[0], clip(oneLine(claim[1]), maxDescription)))
+		}
+	}
+	if named == nil {
+		return text
+	}
+	return text + " (" + strings.Join(named, ", ") + ")"
 }

@@ -186,7 +186,7 @@ func printed(value any) map[string]string {
 	return shown
 }
 
-var canaryForms = newScrubber(NewSecret(canary)).forms
+var canaryForms = newScrubber(NewSecret(canary)).forms()
 
 // tells reports whether text contains the canary in any encoding.
 func tells(text string) bool {

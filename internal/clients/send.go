@@ -83,7 +83,12 @@ func (r *request) lapsed(failure *Error) bool {
 
 // describeIdentity describes the identity token in the request, which has one.
 func (r *request) describeIdentity() string {
-	return "the identity token " + r.identity.describe(time.Now())
+	return r.exchange.source.String() + " " + r.identity.describe(time.Now())
+}
+
+// identityExpired returns the error of a request that is not sent because its identity token has expired.
+func (r *request) identityExpired() *Error {
+	return &Error{Platform: r.platform, Kind: NoIdentityToken, Identity: r.describeIdentity(), notActedOn: true, given: r.exchange.source.given()}
 }
 
 // attempt sends the request once.
@@ -92,10 +97,11 @@ func (s *sender) attempt(ctx context.Context, r *request) (Token, *Error) {
 	if r.identity != nil {
 		failure.Identity = r.describeIdentity()
 		if r.identity.expired(time.Now()) {
-			failure.Endpoint, failure.Kind, failure.notActedOn = "", NoIdentityToken, true
-			return Token{}, failure
+			return Token{}, r.identityExpired()
 		}
 	}
+	ctx, done := s.untilAnswered(ctx, r)
+	defer done()
 	limit, cancel := context.WithTimeout(ctx, s.options.RequestTimeout)
 	defer cancel()
 	var route way
@@ -129,6 +135,26 @@ func (s *sender) attempt(ctx context.Context, r *request) (Token, *Error) {
 		return Token{}, failure.unanswered(ctx, err, route.place(), start)
 	}
 	return r.read(failure, answer{response, body, err == nil, start})
+}
+
+// untilAnswered returns the context for one attempt. A request that may be sent only once runs to its end, even if every
+// caller leaves: if it were broken off, its outcome would stay unknown. Only an interrupt or the deadline ends it.
+func (s *sender) untilAnswered(ctx context.Context, r *request) (attempt context.Context, done func()) {
+	if !r.sendOnce {
+		return ctx, func() {}
+	}
+	attempt, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	if deadline, ok := ctx.Deadline(); ok {
+		attempt, cancel = context.WithDeadline(attempt, deadline)
+	}
+	go func() {
+		select {
+		case <-s.options.Interrupted:
+			cancel()
+		case <-attempt.Done():
+		}
+	}()
+	return attempt, cancel
 }
 
 // http returns r as a request of net/http.

@@ -12,10 +12,10 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
@@ -25,6 +25,9 @@ type System struct {
 	Stdout, Stderr io.Writer
 	// Environ is the environment, as "NAME=value".
 	Environ []string
+	// HandOver undoes what the process has set up for itself, before a program takes its place: signals and limits. If a
+	// signal to end has arrived before, the context of Run is cancelled then.
+	HandOver func()
 	// Name is the name under which the program was started.
 	Name string
 	// Version names the build.
@@ -36,12 +39,19 @@ type System struct {
 // invocation is one run of the program.
 type invocation struct {
 	System
-	began time.Time
+	args []string // as they were given
 }
 
-// Run runs one command and returns its exit status. When ctx ends, nothing more is sent.
-func Run(ctx context.Context, system System, args []string) int {
-	c := &invocation{System: system, began: time.Now()}
+// Run runs one command and returns its exit status. When ctx ends, nothing more is sent. A panic becomes a message without
+// the panic value, which may hold a secret.
+func Run(ctx context.Context, system System, args []string) (status int) {
+	c := &invocation{System: system, args: args}
+	defer func() {
+		if recover() != nil {
+			status = c.finish(newFailure(statusFailed, sectionInternal, "Internal fault of "+c.Name, "Please report this at "+platforms.Issues+
+				" with the following lines, which contain none of your values:\n  "+strings.Join(clients.PanicOrigin(), "\n  ")))
+		}
+	}()
 	root := c.root(args)
 	root.SetArgs(args)
 	root.SetIn(system.Stdin)
@@ -141,6 +151,7 @@ func (c *invocation) root(args []string) *cobra.Command {
 	root.SetUsageFunc(usage)
 	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(c.tokenCommand(), c.execCommand(args), c.proxyCommand(), c.checkCommand(), c.cacheCommand(), c.versionCommand())
+	root.AddCommand(c.systemCommands()...)
 	return root
 }
 

@@ -30,7 +30,12 @@ func TestTheCommandExchangesIdentityTokens(t *testing.T) {
 		return path
 	}
 	ca := put("ca.pem", s.CAPEM)
+	expired, err := s.Issuer.Token(-time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.setenv("CI_ID_TOKEN", idToken)
+	s.setenv("OLD_ID_TOKEN", expired)
 	s.env = append(s.env, s.Issuer.Environment()...)
 	scope, file := "--token-exchange-scope=roleassignments:1", put("token", idToken+"\n")
 	for _, c := range []struct {
@@ -42,6 +47,9 @@ func TestTheCommandExchangesIdentityTokens(t *testing.T) {
 		{[]string{scope, "--token-exchange-subject-token-env-var", "CI_ID_TOKEN"}, statusOK, ""},
 		{[]string{scope, "--token-exchange-audience", simulator.Audience}, statusOK, ""},
 		{[]string{scope, "--token-exchange-audience", "another"}, statusRejected, "identity token rejected"},
+		{[]string{scope, "--token-exchange-subject-token-env-var", "OLD_ID_TOKEN"}, statusTemporary, "this machine's clock says 20"},
+		{[]string{scope, "--token-exchange-subject-token-file", put("token", expired)}, statusTemporary, "this machine's clock says 20"},
+		{[]string{scope, "--token-exchange-subject-token-file", put("token", `"`+idToken+`"`)}, statusUsage, "is in quotation marks"},
 		{[]string{scope, "--token-exchange-subject-token-file", "-"}, statusUsage, "is standard input, which cannot be read for each exchange"},
 		{[]string{scope, "--token-exchange-subject-token-file", "missing"}, statusUsage, "cannot be read"},
 		{[]string{scope, "--token-exchange-subject-token", idToken}, statusUsage, "--token-exchange-subject-token is not accepted"},
@@ -55,7 +63,7 @@ func TestTheCommandExchangesIdentityTokens(t *testing.T) {
 		if r.status != c.want || !strings.Contains(r.stderr, c.said) {
 			t.Errorf("%q: status %d, want %d and %q: %s", c.args[1:], r.status, c.want, c.said, r.stderr)
 		}
-		if sent := s.sent() - before; (c.want == statusUsage) != (sent == 0) {
+		if sent := s.sent() - before; (c.want == statusUsage || c.want == statusTemporary) != (sent == 0) {
 			t.Errorf("%q: %d requests", c.args[1:], sent)
 		}
 	}
@@ -69,6 +77,8 @@ func TestTheCommandExchangesIdentityTokens(t *testing.T) {
 	if r := s.run("check", "equinix", "--offline", "--ca-cert-file", ca, scope, "--token-exchange-audience", "a"); r.status != 0 || !strings.Contains(r.stdout, "Nothing was sent") {
 		t.Errorf("--offline: status %d: %s%s", r.status, r.stdout, r.stderr)
 	}
+	s.setenv("EQUINIX_TOKEN_EXCHANGE_SUBJECT_TOKEN", expired) // no other one can come
+	s.refused(statusUsage, []string{"this machine's clock says 20"}, "token", "equinix", "--ca-cert-file", ca, scope)
 	s.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "another")
 	before := s.sent()
 	s.refused(statusRejected, []string{"no identity token", "/identity/request answered 401"}, "token", "equinix", "--ca-cert-file", ca, scope, "--token-exchange-audience", "a")

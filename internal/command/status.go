@@ -47,6 +47,8 @@ const (
 	sectionStrict  = "The token was not handed out"
 	sectionCache   = "The token cache cannot be used"
 	sectionStart   = "The program could not be started"
+
+	sectionInternal = "Internal fault"
 )
 
 // newFailure returns a failure with one message, which links to a section of the guide.
@@ -62,13 +64,20 @@ func statusOf(err error) int {
 		return statusFailed
 	case found.Kind == clients.Cancelled:
 		return statusInterrupted
-	case found.Kind == clients.InvalidInput || found.Kind == clients.NoIdentityToken && found.Endpoint == "": // nothing was sent
+	case wrongSettings(found):
 		return statusUsage
 	case found.MayPass():
 		return statusTemporary
 	default:
 		return statusRejected
 	}
+}
+
+// wrongSettings reports whether nothing was sent because of the settings. An identity token that has expired is no wrong
+// setting if a later one may come from the same source.
+func wrongSettings(found *clients.Error) bool {
+	expired := found.Identity != "" && found.MayPass()
+	return found.Kind == clients.InvalidInput || found.Kind == clients.NoIdentityToken && found.Endpoint == "" && !expired
 }
 
 // cause returns the text of a file system error without the path.
