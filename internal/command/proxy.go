@@ -81,9 +81,8 @@ func (c *invocation) serve(ctx context.Context, r *proxyRun, use func(url string
 		return err
 	}
 	err = use(started.URL().Reveal(), secrets)
-	if refusals := started.Close(); refusals > 0 {
-		c.printMessages(r.platform.RemarkOnRefusals(refusals))
-	}
+	refusals := started.Close()
+	c.printMessages(r.platform.RemarksOnRefusals(refusals.Fresh, refusals.Kept)...)
 	return err
 }
 
@@ -108,6 +107,7 @@ func (c *invocation) startProxy(ctx context.Context, r *proxyRun) (started *prox
 	if err != nil {
 		return nil, nil, err
 	}
+	t.terms.Once = false // the proxy stays
 	started, err = apiproxy.Start(context.WithoutCancel(ctx), apiproxy.Options{
 		Platform: p, Settings: t.found, Terms: t.terms, Client: client, First: first, RootCAs: options.RootCAs,
 	})

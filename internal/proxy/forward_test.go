@@ -526,7 +526,7 @@ func TestThereIsNoLoopOfTokenRequests(t *testing.T) {
 			if asked < 1000 || asked > 1100 || same && asked != 1000 {
 				t.Errorf("the API has seen %d requests", asked)
 			}
-			if got := s.Close(); got != asked {
+			if got := s.Close().Fresh; got != asked {
 				t.Errorf("%d refusals are counted, the API has seen %d requests", got, asked)
 			}
 		})
@@ -561,7 +561,7 @@ func TestForbiddenDoesNotDiscardTheToken(t *testing.T) {
 	}
 	s.wantAPIRequests(3)
 	s.wantTokenRequests(1)
-	if got := s.Close(); got != 0 {
+	if got := s.Close(); got != (Refusals{}) {
 		t.Errorf("%d refusals", got)
 	}
 }
