@@ -299,6 +299,23 @@ func TestARejectedClientKeepsItsRefreshToken(t *testing.T) { // S01, S28
 	}
 }
 
+// A refresh at IX-API carries neither the key nor the secret. Its answer says nothing about them.
+func TestARefreshWithoutTheSecretSaysNothingAboutIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, grantsToken("t-1"), rejects("invalid_client"), grantsToken("t-2"))
+		c := p.client(Options{})
+		gets(t, c, refreshAtIXAPI(p), "t-1")
+		login := requestFor(t, ixAPI(p))
+		if c.gate().of(login)[0].accepted {
+			t.Error("the refresh has proved the secret")
+		}
+		other := IXAPI{BaseURL: p.url, APIKey: "client-1", APISecret: NewSecret(clientSecret), RefreshToken: NewSecret("another")}
+		_, err := ask(t, c, other)
+		failed(t, err)
+		gets(t, c, ixAPI(p), "t-2")
+	})
+}
+
 // A refused request has not been sent, so its refresh token stays good.
 func TestARequestThatTheGateRefusesIsNotSpent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
