@@ -13,14 +13,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/command"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/process"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/provider"
 )
 
@@ -37,8 +36,8 @@ func main() {
 	switch args := os.Args[1:]; {
 	case isFlag(args, "version"):
 		fmt.Println(build())
-	case isFlag(args, "debug"):
-		serve(provider.Options{Version: version, Commit: commit}, tf6server.WithManagedDebug())
+	case isFlag(args, "debug"): // a debugger must be able to inspect the process
+		serve(provider.Options{Version: version, Commit: commit, Ignored: forbidDumps()}, tf6server.WithManagedDebug())
 	case isFlag(args, "help"):
 		os.Exit(run([]string{"help"}))
 	case len(args) > 0: // tested before the cookie: a program that a plugin starts inherits the cookie
@@ -63,19 +62,12 @@ func build() string { return fmt.Sprintf("terraform-provider-ixtoken %s (%s)", v
 // run runs a command and returns its exit status.
 func run(args []string) int {
 	log.SetOutput(io.Discard)
-	if slices.Contains([]string{"exec", "proxy"}, args[0]) {
-		forbidInspection() // not forbidCoreDumps: the program would inherit its limit
-	} else {
-		forbidCoreDumps()
-	}
-	// A signal that was ignored at the start stays ignored, here and in the programs that exec and proxy start. nohup and
-	// background jobs rely on this.
-	signals := slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGTERM}, signal.Ignored)
-	ctx, stop := signal.NotifyContext(context.Background(), signals...)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	allowCoreDumps := process.ForbidCoreDumps()
+	ctx, release := process.Interrupts()
 	return command.Run(ctx, command.System{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Environ:   os.Environ(),
+		HandOver:  func() { release(); allowCoreDumps(); process.KeepIgnored() },
 		Name:      strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe"),
 		Version:   build(),
 		UserAgent: "terraform-provider-ixtoken/" + version + " (" + commit + ")",
@@ -97,11 +89,16 @@ const protocolDump = "TF_LOG_SDK_PROTO_DATA_DIR"
 // protect keeps secrets in this process: it turns off logs, protocol dumps and core dumps. It returns the name of the
 // environment variable that it ignored; empty: none was set.
 func protect() string {
-	// With GODEBUG=http2debug=2, the HTTP/2 transport logs all messages of the plugin protocol here.
-	log.SetOutput(io.Discard)
 	disablePluginLog()
-	forbidCoreDumps()
-	endWithParent()
+	process.ForbidCoreDumps()
+	process.EndWithParent()
+	return forbidDumps()
+}
+
+// forbidDumps keeps the plugin library and the HTTP/2 transport from writing the messages of the plugin protocol. It returns
+// the name of the environment variable that it ignored; empty: none was set.
+func forbidDumps() string {
+	log.SetOutput(io.Discard) // with GODEBUG=http2debug=2, the HTTP/2 transport logs all messages here
 	if os.Getenv(protocolDump) == "" {
 		return ""
 	}

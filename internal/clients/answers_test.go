@@ -105,8 +105,10 @@ func utf16Text(text string) string {
 // verdict is the required behaviour for an answer.
 type verdict struct {
 	kind     Kind
-	repeated bool // the request is sent again, if its grant allows that
-	notActed bool // the platform did not process the request: it may be sent again with every grant, and a refresh token is kept
+	repeated bool   // the request is sent again, if its grant allows that
+	notActed bool   // the platform did not process the request: it may be sent again with every grant, and a refresh token is kept
+	later    bool   // only another process may send the request again, if it may be sent once; a refresh token is kept
+	rejected string // what is not sent again, in the words of rejectedIn
 }
 
 func anyOf(status int, wanted ...int) bool { return slices.Contains(wanted, status) }
@@ -119,41 +121,48 @@ func oracle(equinix, refreshing bool, status int, s shape) verdict {
 		"unauthorized_client": GrantRejected, "unsupported_grant_type": GrantRejected, "invalid_scope": ScopeRejected,
 	}
 	ownPause := strings.HasPrefix(s.header, "Retry-After")
+	ofClient := s.code == "invalid_client" || s.code == "unauthorized_client" && status == 401
 	switch {
+	case ofClient:
+		found.kind = CredentialsRejected
 	case s.code != "" && standard[s.code] != 0:
 		found.kind = standard[s.code]
 	case equinix && s.code == "S1006":
 		found.kind = CredentialsRejected
 	case status == 429, s.code == "slow_down", s.code == "rate_limit_exceeded", strings.HasPrefix(s.code, "policies.ratelimit."), status == 403 && ownPause:
-		found = verdict{Throttled, true, true}
+		found = verdict{kind: Throttled, repeated: true, notActed: true}
 	case status == 408:
-		found = verdict{TimedOut, true, true}
+		found = verdict{kind: TimedOut, repeated: true, notActed: true}
 	case status == 425:
-		found = verdict{Unavailable, true, true}
+		found = verdict{kind: Unavailable, repeated: true, notActed: true}
 	case anyOf(status, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 530),
 		s.code == "server_error", s.code == "temporarily_unavailable",
 		equinix && status >= 500 && (strings.HasPrefix(s.code, "EQ-") || strings.HasPrefix(s.code, "IC-")):
-		found = verdict{Unavailable, true, anyOf(status, 503, 521, 522, 523, 525, 526, 527, 530)}
+		kept := s.code == "temporarily_unavailable"
+		found = verdict{kind: Unavailable, repeated: true, notActed: kept || anyOf(status, 521, 522, 523, 525, 526, 527, 530)}
+		found.later = status == 503 && !kept
 	case anyOf(status, 501, 505, 511):
-		found = verdict{BadAnswer, false, true}
+		found = verdict{kind: BadAnswer, notActed: true}
 	case status >= 500 && equinix && (s.json || s.unsettled):
 		found.kind = RejectionNotUnderstood
 	case status >= 500:
-		found = verdict{Unavailable, true, false}
+		found = verdict{kind: Unavailable, repeated: true}
 	case status == 403:
-		found = verdict{Forbidden, false, true}
+		found = verdict{kind: Forbidden, notActed: true}
 	case status == 401:
 		found.kind = CredentialsRejected
 	case status == 404, status == 410:
-		found = verdict{NotFound, false, true}
+		found = verdict{kind: NotFound, notActed: true}
 	case anyOf(status, 405, 406, 415, 421):
-		found = verdict{NotAcceptable, false, true}
+		found = verdict{kind: NotAcceptable, notActed: true}
 	case equinix && s.code != "":
 		found.kind = CredentialsRejected
 	default:
 		found.kind = RequestRejected
 	}
-	if refreshing && s.code != "invalid_client" {
+	if refreshing && ofClient {
+		found.notActed = true
+	} else if refreshing {
 		switch found.kind {
 		case CredentialsRejected, RejectionNotUnderstood, GrantRejected, ScopeRejected, RequestRejected:
 			found.kind = RefreshTokenRejected
@@ -173,9 +182,33 @@ func verdictOn(name string, status int, s shape) verdict {
 	case s.code == "invalid_request":
 		found.kind = CredentialsRejected
 	case status == 409 && (found.kind == RequestRejected || found.kind == Unavailable):
-		found = verdict{Unavailable, true, true}
+		found = verdict{kind: Unavailable, repeated: true, notActed: true}
+	}
+	switch rejects := found.kind == CredentialsRejected || found.kind == RejectionNotUnderstood; {
+	case rejects && status == 401 && s.code == "unauthorized_client":
+		found.rejected = "the client in this grant type"
+	case rejects && strings.HasSuffix(name, "password") && s.code != "invalid_client":
+		found.rejected = "the user"
+	case rejects:
+		found.rejected = "the client"
 	}
 	return found
+}
+
+// rejectedIn names what the client does not send again.
+func rejectedIn(s *gate, r *request) string {
+	var names []string
+	for i, a := range s.of(r) {
+		for grantType, err := range a.rejected {
+			switch {
+			case err != nil && grantType != "":
+				names = append(names, "the client in this grant type")
+			case err != nil:
+				names = append(names, []string{"the client", "the user"}[i])
+			}
+		}
+	}
+	return strings.Join(names, " and ")
 }
 
 // walk calls do for every combination of status and shape.
@@ -257,15 +290,49 @@ var platformsGrants = map[string]func(*fakePlatform) Grant{
 	"OAuth2, exchange":  exchangeAtOAuth2,
 }
 
-// TestEveryAnswerIsJudgedByTheTable tests the kind of the error, the number of requests, and whether this process sends the
-// refresh token and the credentials again.
+// TestEveryAnswerIsJudgedByTheTable tests what every answer means to a request of every grant. The two tests below test what a
+// client does about it.
 func TestEveryAnswerIsJudgedByTheTable(t *testing.T) {
+	for name, grantOf := range platformsGrants {
+		t.Run(name, func(t *testing.T) {
+			r := requestFor(t, grantOf(&fakePlatform{t: t, url: "http://127.0.0.1"}))
+			if r.exchange != nil {
+				r.credential = []Secret{idToken(t, nil)}
+			}
+			walk(statusesFor(name), func(status int, s shape, answers http.HandlerFunc) {
+				w := &recorded{header: http.Header{}}
+				answers(w, nil)
+				_, err := r.read(&Error{Status: status}, answer{Response: &http.Response{Header: w.header}, body: w.body.Bytes(), whole: true})
+				want, gate := verdictOn(name, status, s), newGate(nil)
+				gate.remember(r, gate.of(r), err)
+				if got := (verdict{err.Kind, err.transient, err.notActedOn, err.keptForLater, rejectedIn(gate, r)}); got != want {
+					t.Fatalf("%d, %s: %+v, want %+v: %v", status, s.name, got, want, err)
+				}
+			})
+		})
+	}
+}
+
+// oneOfEach calls do for one answer of each verdict on a grant.
+func oneOfEach(name string, do func(status int, s shape, answer http.HandlerFunc)) {
+	seen := map[verdict]bool{}
+	walk(statusesFor(name), func(status int, s shape, answer http.HandlerFunc) {
+		if found := verdictOn(name, status, s); !seen[found] {
+			seen[found] = true
+			do(status, s, answer)
+		}
+	})
+}
+
+// TestEveryVerdictIsObeyed tests the kind of the error, the number of requests, and whether this process sends the refresh token
+// and the credentials again.
+func TestEveryVerdictIsObeyed(t *testing.T) {
 	for name, grantOf := range platformsGrants {
 		t.Run(name, func(t *testing.T) {
 			p := &fakePlatform{t: t, url: "http://127.0.0.1"}
 			grant, refreshing := grantOf(p), strings.HasSuffix(name, "refresh")
 			synctest.Test(t, func(t *testing.T) {
-				walk(statusesFor(name), func(status int, s shape, answer http.HandlerFunc) {
+				oneOfEach(name, func(status int, s shape, answer http.HandlerFunc) {
 					want, about := verdictOn(name, status, s), fmt.Sprintf("%d, %s", status, s.name)
 					refreshed, others := 0, 0
 					c := New(Options{})
@@ -296,18 +363,17 @@ func TestEveryAnswerIsJudgedByTheTable(t *testing.T) {
 						t.Fatalf("%s: %v is of kind %d, want %d", about, got, got.Kind, want.kind)
 					}
 					r := c.exchange.lastOf(requestFor(t, grant))
-					rejected := c.gate().account(r).rejected != nil
-					if want := want.kind == CredentialsRejected || want.kind == RejectionNotUnderstood; rejected != want {
-						t.Fatalf("%s: the credentials count as rejected: %t, want %t", about, rejected, want)
+					if rejected := rejectedIn(c.gate(), r); rejected != want.rejected {
+						t.Fatalf("%s: not sent again: %q, want %q", about, rejected, want.rejected)
 					}
 					if !refreshing {
 						return
 					}
-					lost := !want.notActed && want.kind != CredentialsRejected
+					lost := !want.notActed && !want.later && want.kind != CredentialsRejected
 					if refreshed != requests || (others == 1) != lost || (token.Fallback != nil) != lost {
 						t.Fatalf("%s: %d refreshes, want %d; %d full grants, lost %t: %v", about, refreshed, requests, others, lost, got)
 					}
-					if spent := c.flights.memory.spent(r); spent == want.notActed {
+					if spent := c.flights.memory.entry(r.mark()).spent; spent == want.notActed {
 						t.Fatalf("%s: the refresh token is spent: %t, want %t", about, spent, !want.notActed)
 					}
 				})
@@ -326,19 +392,16 @@ func failedOf(fallback, err error) *Error {
 	return nil
 }
 
-// TestEveryAnswerIsToldToOtherProcesses tests what another process does, which knows the answer only from the cache. It does not
+// TestEveryVerdictIsToldToOtherProcesses tests what another process does, which knows the answer only from the cache. It does not
 // send rejected credentials. It sends a refresh token only if that was kept.
-func TestEveryAnswerIsToldToOtherProcesses(t *testing.T) {
+func TestEveryVerdictIsToldToOtherProcesses(t *testing.T) {
 	for name, grantOf := range platformsGrants {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := &fakePlatform{t: t, url: "http://127.0.0.1"}
 			grant, refreshing := grantOf(p), strings.HasSuffix(name, "refresh")
-			if strings.HasSuffix(name, "password") {
-				return // deriving its key takes too long; its answers are treated like all others
-			}
 			synctest.Test(t, func(t *testing.T) {
-				walk([]int{401, 403, 500, 503}, func(status int, s shape, answer http.HandlerFunc) {
+				oneOfEach(name, func(status int, s shape, answer http.HandlerFunc) {
 					want, about := verdictOn(name, status, s), fmt.Sprintf("%d, %s", status, s.name)
 					dir, sent := t.TempDir(), [2]int{}
 					for process := range sent {
@@ -356,7 +419,7 @@ func TestEveryAnswerIsToldToOtherProcesses(t *testing.T) {
 					}
 					again := sent[0]
 					switch {
-					case want.kind == CredentialsRejected, want.kind == RejectionNotUnderstood, refreshing && !want.notActed:
+					case want.kind == CredentialsRejected, want.kind == RejectionNotUnderstood, refreshing && !want.notActed && !want.later:
 						again = 0
 					}
 					if sent[1] != again {
@@ -437,16 +500,14 @@ func TestAnswersOfRealServers(t *testing.T) {
 // A maintenance page does not use up a refresh token. This run ends with an error, and the next run uses the refresh token.
 func TestAnOutageCostsNoRefreshToken(t *testing.T) { // S04
 	synctest.Test(t, func(t *testing.T) {
-		down, dir := says(503, `{"error":"maintenance"}`), t.TempDir()
-		p := inMemory(t, down, down, down, down, grantsToken("t-1"))
+		p, dir := inMemory(t, says(503, `{"error":"maintenance"}`), grantsToken("t-1")), t.TempDir()
 		_, err := ask(t, p.another(dir), p.cloudLX(RefreshToken))
 		if e := failed(t, err); e.Kind != Unavailable {
 			t.Error(err)
 		}
-		p.sent(4, "/refresh")
 		gets(t, p.another(dir), p.cloudLX(RefreshToken), "t-1")
-		p.sent(5, "/refresh")
-		p.sent(5, "")
+		p.sent(2, "/refresh")
+		p.sent(2, "")
 	})
 }
 

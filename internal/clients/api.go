@@ -8,22 +8,99 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
 	"time"
 )
 
-// idleConnection is how long a connection to an API is kept without a request. Servers end theirs after a minute or
-// more. The side that waits less is the one that ends it, and a request on a connection that has ended may be lost.
-const idleConnection = 30 * time.Second
+// How long a connection to an API is kept without a request. A request is lost if the server ends the connection at that
+// moment. Servers end theirs after a minute, after five seconds (Node.js, Apache), two (gunicorn), or even one.
+const (
+	idleRepeatable = 30 * time.Second       // net/http sends the request again on another connection
+	idleOnce       = 500 * time.Millisecond // nothing sends it again: half of the shortest time of a server
+)
 
-// NewAPITransport returns a transport for the API that a token is for. It trusts the same authorities and uses the same
-// proxies as a token request. It keeps so many connections, and follows no redirect.
-func NewAPITransport(roots *x509.CertPool, connections int) *http.Transport {
+// APITransport sends requests to the API that a token is for. It trusts the same authorities and uses the same proxies as a
+// token request. It follows no redirect.
+type APITransport struct {
+	repeatable, once kept
+}
+
+// kept holds the connections that are kept for one kind of requests. The transport is replaced if they must be kept for a
+// shorter time.
+type kept struct{ atomic.Pointer[http.Transport] }
+
+// NewAPITransport returns an APITransport. It keeps up to so many connections for each kind of requests.
+func NewAPITransport(roots *x509.CertPool, connections int) *APITransport {
 	t := newTransport(roots)
 	t.DisableKeepAlives = false
 	t.MaxIdleConnsPerHost = connections
-	t.IdleConnTimeout = idleConnection
 	t.ExpectContinueTimeout = time.Second
-	return t
+	t.IdleConnTimeout = idleRepeatable
+	all := &APITransport{}
+	all.repeatable.Store(t)
+	all.once.Store(t.Clone())
+	all.once.shorten(idleOnce)
+	return all
+}
+
+// Repeatable reports whether the request changes nothing at the API and can be sent again unchanged.
+func Repeatable(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && (r.Body == nil || r.Body == http.NoBody)
+}
+
+// RoundTrip sends the request once. If it is Repeatable, net/http sends it again where the server has ended the connection.
+func (t *APITransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	connections := &t.once
+	if Repeatable(r) {
+		connections = &t.repeatable
+	}
+	transport := connections.Load()
+	answer, err := transport.RoundTrip(r)
+	if err == nil {
+		t.obey(answer.Header["Keep-Alive"])
+	}
+	if connections.Load() != transport {
+		transport.CloseIdleConnections() // including the one of this request, when it becomes idle
+	}
+	return answer, err
+}
+
+// obey keeps connections for half of the time that the server names: "Keep-Alive: timeout=5, max=100", in seconds.
+func (t *APITransport) obey(headers []string) {
+	for parameter := range strings.FieldsFuncSeq(strings.Join(headers, ","), func(r rune) bool { return r == ',' || r == ';' }) {
+		name, value, _ := strings.Cut(parameter, "=")
+		seconds, err := strconv.ParseUint(strings.Trim(value, ` "`), 10, 16)
+		if err == nil && strings.EqualFold(strings.TrimSpace(name), "timeout") {
+			limit := time.Duration(seconds) * time.Second / 2
+			t.repeatable.shorten(limit)
+			t.once.shorten(limit)
+		}
+	}
+}
+
+// shorten keeps connections for limit at most.
+func (k *kept) shorten(limit time.Duration) {
+	limit = max(limit, 1) // zero would mean no limit
+	for {
+		last := k.Load()
+		if last.IdleConnTimeout <= limit {
+			return
+		}
+		next := last.Clone()
+		next.IdleConnTimeout = limit
+		if k.CompareAndSwap(last, next) {
+			last.CloseIdleConnections()
+			return
+		}
+	}
+}
+
+// CloseIdleConnections closes the connections without a request.
+func (t *APITransport) CloseIdleConnections() {
+	t.repeatable.Load().CloseIdleConnections()
+	t.once.Load().CloseIdleConnections()
 }
 
 // DescribeFault returns why there was no answer, for an error of such a transport. It has nothing that a server or a

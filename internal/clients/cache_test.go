@@ -56,15 +56,33 @@ func requestFor(t testing.TB, grant Grant) *request {
 // entryOf returns the path of a grant's entry.
 func entryOf(t testing.TB, dir string, grant Grant) string {
 	t.Helper()
-	return (&Cache{dir}).path(requestFor(t, grant), entrySuffix)
+	return filepath.Join(dir, requestFor(t, grant).name()+entrySuffix)
 }
 
-// store writes a record to the cache.
-func store(t testing.TB, dir string, grant Grant, known record) {
+// lockOf returns the path of the lock of a grant's entries.
+func lockOf(t testing.TB, dir string, grant Grant) string {
 	t.Helper()
-	if err := opened(t, dir).save(requestFor(t, grant), known); err != nil {
-		t.Fatal(err)
-	}
+	return filepath.Join(dir, requestFor(t, grant).name()+lockSuffix)
+}
+
+// markOf returns the path of the mark on the refresh token of a grant.
+func markOf(t testing.TB, dir string, grant Grant) string {
+	t.Helper()
+	return filepath.Join(dir, requestFor(t, grant).markName()+markSuffix)
+}
+
+// store writes a token to the cache.
+func store(t testing.TB, dir string, grant Grant, token Token) {
+	t.Helper()
+	must(t, opened(t, dir).saveToken(requestFor(t, grant), token))
+}
+
+// sealed returns an entry with a token.
+func sealed(t testing.TB, r *request, token Token) []byte {
+	t.Helper()
+	data, err := r.seal(token.stored(), entrySuffix, token.Expiry)
+	must(t, err)
+	return data
 }
 
 // tokenOf returns a token that was obtained before ago and ends in after.
@@ -74,6 +92,34 @@ func tokenOf(text string, before, after time.Duration, refreshToken string) Toke
 		AccessToken: NewSecret(text), TokenType: "Bearer", obtained: now.Add(-before), Expiry: now.Add(after),
 		RefreshToken: NewSecret(refreshToken),
 	}
+}
+
+// withRefreshToken returns the grant with another refresh token, if it has one. Grants of several platforms with one
+// host would spend the same refresh token otherwise.
+func withRefreshToken(grant Grant, token string) Grant {
+	switch g := grant.(type) {
+	case Equinix:
+		if !g.RefreshToken.IsZero() {
+			g.RefreshToken = NewSecret(token)
+		}
+		return g
+	case CloudLX:
+		if !g.RefreshToken.IsZero() {
+			g.RefreshToken = NewSecret(token)
+		}
+		return g
+	case IXAPI:
+		if !g.RefreshToken.IsZero() {
+			g.RefreshToken = NewSecret(token)
+		}
+		return g
+	case OAuth2:
+		if !g.RefreshToken.IsZero() {
+			g.RefreshToken = NewSecret(token)
+		}
+		return g
+	}
+	return grant
 }
 
 func write(t testing.TB, path string, data []byte) {
@@ -212,7 +258,8 @@ func TestProcessesShareOneToken(t *testing.T) {
 func TestTheCacheStoresTheWholeToken(t *testing.T) {
 	p, dir := onLoopback(t, says(200, `{"access_token":"t-1","token_type":"BearerToken","expires_in":3600,"scope":"a b",`+
 		`"refresh_token":"next","refresh_token_timeout":"7200","user_name":"user-1"}`)), t.TempDir()
-	for _, grant := range []Grant{p.interxion(""), p.equinix(ClientCredentials), p.equinix(Password), p.equinix(RefreshToken), p.cloudLX(ClientCredentials), p.cloudLX(RefreshToken), digitalRealty(p), megaport(p), ixAPI(p), refreshAtIXAPI(p), p.oauth2(ClientCredentials), p.oauth2(RefreshToken)} {
+	for i, grant := range []Grant{p.interxion(""), p.equinix(ClientCredentials), p.equinix(Password), p.equinix(RefreshToken), p.cloudLX(ClientCredentials), p.cloudLX(RefreshToken), digitalRealty(p), megaport(p), ixAPI(p), refreshAtIXAPI(p), p.oauth2(ClientCredentials), p.oauth2(RefreshToken)} {
+		grant = withRefreshToken(grant, fmt.Sprint(refreshToken, i))
 		first, err := p.another(dir).Token(t.Context(), grant, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -268,14 +315,8 @@ func TestWhateverChangesTheRequestHasItsOwnEntry(t *testing.T) { // F10, F20, K1
 	}
 	k := opened(t, dir)
 	for i, owner := range grants {
-		data, err := requestFor(t, owner).seal(record{Token: tokenOf("t-1", 0, time.Hour, "")})
-		if err != nil {
-			t.Fatal(err)
-		}
+		data := sealed(t, requestFor(t, owner), tokenOf("t-1", 0, time.Hour, ""))
 		for j, other := range grants {
-			if requestFor(t, owner).personal() != requestFor(t, other).personal() && j > 0 {
-				continue // key derivation takes long, and one such grant is enough
-			}
 			write(t, entryOf(t, dir, other), data)
 			found, why, _ := k.load(requestFor(t, other))
 			if (i == j) != (why == "") || (i == j) == found.Token.AccessToken.IsZero() {
@@ -365,7 +406,7 @@ func TestPassingFailuresAreNotShared(t *testing.T) {
 func TestEntriesFromTheFutureAreMissed(t *testing.T) { // K15
 	synctest.Test(t, func(t *testing.T) {
 		p, dir := inMemory(t, takes(time.Second, grantsToken("t-1"))), t.TempDir()
-		store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("of the future", -time.Hour, 2*time.Hour, "refresh")})
+		store(t, dir, p.cloudLX(ClientCredentials), tokenOf("of the future", -time.Hour, 2*time.Hour, "refresh"))
 		tokens, _ := together(20, func(int) (string, error) { return ask(t, p.another(dir), p.cloudLX(ClientCredentials)) })
 		for _, token := range tokens {
 			if token != "t-1" {
@@ -376,7 +417,7 @@ func TestEntriesFromTheFutureAreMissed(t *testing.T) { // K15
 		p.sent(0, "/refresh")
 
 		p, dir = inMemory(t, grantsToken("t-1")), t.TempDir()
-		store(t, dir, p.interxion(""), record{Rejected: &Error{Kind: CredentialsRejected}, Until: time.Now().Round(0).Add(time.Hour + rejectionShared)})
+		must(t, opened(t, dir).saveRejection(requestFor(t, p.interxion("")), &Error{Kind: CredentialsRejected}, time.Now().Round(0).Add(time.Hour+rejectionShared)))
 		gets(t, p.another(dir), p.interxion(""), "t-1")
 	})
 }
@@ -396,7 +437,7 @@ func TestEntriesOfThePastAreMissed(t *testing.T) { // K15
 func TestACallerCanLeaveDuringKeyDerivation(t *testing.T) { // X03
 	p, dir := onLoopback(t, grantsToken("t-1")), t.TempDir()
 	grant := p.equinix(Password)
-	store(t, dir, grant, record{Token: tokenOf("t-0", 0, time.Hour, "")})
+	store(t, dir, grant, tokenOf("t-0", 0, time.Hour, ""))
 	c := p.another(dir)
 	deriving.Lock()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -421,7 +462,7 @@ func TestACallerCanLeaveDuringKeyDerivation(t *testing.T) { // X03
 func (c *Client) waitedFor(r *request) bool {
 	c.flights.memory.mu.Lock()
 	defer c.flights.memory.mu.Unlock()
-	return c.flights.memory.entry(r).flight != nil
+	return c.flights.memory.entry(r.key()).flight != nil
 }
 
 // Entries.
@@ -464,15 +505,15 @@ func TestPlantedEntriesAreMissed(t *testing.T) { // F09, F18
 	grant := p.interxion("")
 	attacker := p.interxion("")
 	attacker.ClientSecret = NewSecret("the attacker's")
-	whole, _ := requestFor(t, grant).seal(record{Token: tokenOf("right", 0, time.Hour, "")})
-	keyed, _ := requestFor(t, attacker).seal(record{Token: tokenOf("planted", 0, time.Hour, "")})
-	unkeyed, _ := (&request{endpoint: requestFor(t, grant).endpoint}).seal(record{Token: tokenOf("planted", 0, time.Hour, "")})
+	whole := sealed(t, requestFor(t, grant), tokenOf("right", 0, time.Hour, ""))
+	keyed := sealed(t, requestFor(t, attacker), tokenOf("planted", 0, time.Hour, ""))
+	unkeyed := sealed(t, &request{endpoint: requestFor(t, grant).endpoint}, tokenOf("planted", 0, time.Hour, ""))
 	for name, data := range map[string][]byte{
 		"plain":           []byte(`{"access_token":"planted","obtained":"2020-01-01T00:00:00Z","expiry":"2100-01-01T00:00:00Z"}`),
 		"another key":     keyed,
 		"no key":          unkeyed,
-		"another format":  append([]byte("ixtoken\x02"), whole[len(entryMagic):]...),
-		"another program": append([]byte("ixtokem\x01"), whole[len(entryMagic):]...),
+		"another format":  append([]byte("ixtoken\x03"), whole[len(entryMagic):]...),
+		"another program": append([]byte("ixtokem\x02"), whole[len(entryMagic):]...),
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -493,7 +534,7 @@ func TestPlantedEntriesAreMissed(t *testing.T) { // F09, F18
 func TestEntriesOfAnotherVersionAreLeftAlone(t *testing.T) { // F18
 	p, dir := onLoopback(t, grantsToken("t-1")), t.TempDir()
 	name := filepath.Base(entryOf(t, dir, p.interxion("")))
-	others := []string{"v2-" + strings.TrimPrefix(name, entryPrefix), "v2-0.lock", "v2-0.new", "README", "v1-notes.txt", "v1-api.token", "v1-report.new", "v1-Gemfile.lock"}
+	others := []string{"v1-" + strings.TrimPrefix(name, entryPrefix), "v3-" + strings.TrimPrefix(name, entryPrefix), "v3-0.lock", "v3-0.new", "README", "v2-notes.txt", "v2-api.token", "v2-report.new", "v2-Gemfile.lock", "spent-.mark", "spent-report.mark"}
 	for _, other := range others {
 		write(t, filepath.Join(dir, other), []byte("of others"))
 	}
@@ -509,8 +550,8 @@ func TestEntriesOfAnotherVersionAreLeftAlone(t *testing.T) { // F18
 func TestFilesRevealNothing(t *testing.T) { // F20
 	p, dir := onLoopback(t, says(200, `{"access_token":"ACCESS-TOKEN-77","token_type":"BearerToken","expires_in":3600,"scope":"scope-77 b",`+
 		`"refresh_token":"REFRESH-TOKEN-77","user_name":"user-1"}`)), t.TempDir()
-	for _, grant := range []Grant{p.interxion("scope-77 b"), p.equinix(Password), p.equinix(RefreshToken), p.cloudLX(ClientCredentials), p.cloudLX(RefreshToken), p.oauth2(ClientCredentials), p.oauth2(RefreshToken)} {
-		gets(t, p.another(dir), grant, "ACCESS-TOKEN-77")
+	for i, grant := range []Grant{p.interxion("scope-77 b"), p.equinix(Password), p.equinix(RefreshToken), p.cloudLX(ClientCredentials), p.cloudLX(RefreshToken), p.oauth2(ClientCredentials), p.oauth2(RefreshToken)} {
+		gets(t, p.another(dir), withRefreshToken(grant, fmt.Sprint(refreshToken, i)), "ACCESS-TOKEN-77")
 	}
 	var all []byte
 	for _, name := range filesIn(t, dir, "") {
@@ -532,13 +573,10 @@ func TestFilesRevealNothing(t *testing.T) { // F20
 }
 
 func TestEqualRecordsLookDifferent(t *testing.T) { // F20: no pair of key and nonce is used twice
-	request, known := requestFor(t, (&fakePlatform{url: "http://127.0.0.1"}).interxion("")), record{Token: tokenOf("t-1", 0, time.Hour, "")}
+	request, known := requestFor(t, (&fakePlatform{url: "http://127.0.0.1"}).interxion("")), tokenOf("t-1", 0, time.Hour, "")
 	seen := map[string]bool{}
 	for range 100 {
-		data, err := request.seal(known)
-		if err != nil {
-			t.Fatal(err)
-		}
+		data := sealed(t, request, known)
 		salt, nonce := string(data[headerSize-saltSize:headerSize]), string(data[headerSize:headerSize+12])
 		if seen[salt] || seen[nonce] {
 			t.Fatal("a salt or a nonce came twice")
@@ -553,7 +591,7 @@ func TestOnlyTheSecretsMakeTheKey(t *testing.T) { // F20
 	secret, token, password := p.cloudLX(RefreshToken), p.cloudLX(RefreshToken), p.equinix(Password)
 	secret.ClientSecret, token.RefreshToken, password.UserPassword = NewSecret("another"), NewSecret("another"), NewSecret("another")
 	fast := requestFor(t, p.equinix(Password))
-	fast.impersonal = Secret{}
+	fast.user = nil
 	parameter, header := p.oauth2(ClientCredentials), p.oauth2(ClientCredentials)
 	parameter.Parameters, header.Headers = Pairs(map[string]string{"pin": "another"}), Pairs(map[string]string{"X-Key": "another"})
 	for name, row := range map[string][2]*request{
@@ -585,7 +623,7 @@ func TestOnlyTheSecretsMakeTheKey(t *testing.T) { // F20
 
 func TestHostileNamesStayInTheDirectory(t *testing.T) { // F15
 	p, dir := onLoopback(t, grantsToken("t-1")), filepath.Join(t.TempDir(), "cache")
-	hash := regexp.MustCompile(`^v1-[0-9a-f]{32}\.(token|lock)$`)
+	hash := regexp.MustCompile(`^v2-[0-9a-f]{32}\.(token|lock)$`)
 	ids := []string{"../../x", "/etc/passwd", `..\..\x`, "CON", "a\u202eb", strings.Repeat("x", 5000), ".", "*?<>|:"}
 	for _, id := range ids {
 		gets(t, p.another(dir), Interxion{LoginURL: p.url, ClientID: id, ClientSecret: NewSecret(clientSecret), Scope: id}, "t-1")
@@ -606,24 +644,58 @@ func TestHostileNamesStayInTheDirectory(t *testing.T) { // F15
 	}
 }
 
-func TestNamesDoNotHelpToGuessAPassword(t *testing.T) { // F20
+// Each name contains eight bits of the secrets: a name helps no guess, and a wrong secret has other files than the right one.
+func TestNamesHaveEightBitsOfASecret(t *testing.T) { // F20
+	p, names := &fakePlatform{url: "http://127.0.0.1"}, map[string]map[string]bool{}
+	const guesses = 2000
+	for i := range guesses {
+		guess := NewSecret(fmt.Sprint("guess-", i))
+		secret, user, password, token, key, basic := p.interxion(""), p.equinix(Password), p.equinix(Password), p.cloudLX(RefreshToken), megaport(p).(Megaport), p.oauth2(ClientCredentials)
+		parameter, header, exchange := p.oauth2(ClientCredentials), p.oauth2(ClientCredentials), p.exchange(IdentitySource{Token: idToken(t, map[string]any{"jti": i})})
+		secret.ClientSecret, user.ClientSecret, password.UserPassword, token.RefreshToken, key.SecretKey, basic.ClientSecret = guess, guess, guess, guess, guess, guess
+		parameter.Parameters, header.Headers = Pairs(map[string]string{"pin": guess.Reveal()}), Pairs(map[string]string{"X-Key": guess.Reveal()})
+		for kind, grant := range map[string]Grant{
+			"client secret": secret, "client secret beside a password": user, "password": password, "refresh token": token, "secret key": key,
+			"HTTP Basic": basic, "parameter": parameter, "header": header, "exchange": exchange,
+		} {
+			if names[kind] == nil {
+				names[kind] = map[string]bool{}
+			}
+			r := requestFor(t, grant)
+			if r.exchange != nil {
+				r.credential = []Secret{exchange.Identity.Token} // as exchanger.complete does
+			}
+			names[kind][r.name()] = true
+		}
+	}
+	for kind, found := range names {
+		whole := kind == "exchange" || kind == "refresh token" // nobody can guess these
+		if whole && len(found) != guesses || !whole && (len(found) > 256 || len(found) < 200) {
+			t.Errorf("%s: %d names of %d guesses", kind, len(found), guesses)
+		}
+	}
+}
+
+// What is no secret is in the name, so that requests do not replace the entries of one another.
+func TestNamesTellRequestsApart(t *testing.T) {
+	p, names := &fakePlatform{url: "http://127.0.0.1"}, map[string]int{}
+	const each = 600
+	for i := range each {
+		text := fmt.Sprint("x", i)
+		id, key, basic, user, version, resource := p.interxion(""), megaport(p).(Megaport), p.oauth2(ClientCredentials), p.equinix(Password), p.cloudLX(ClientCredentials), p.oauth2(ClientCredentials)
+		id.ClientID, key.AccessKey, basic.ClientID, user.UserName, version.APIVersion = text, text, text, text, fmt.Sprint("v", i)
+		resource.Parameters = Pairs(map[string]string{"resource": text})
+		for _, grant := range []Grant{id, key, basic, user, version, resource, p.interxion(text), p.cloudLX(RefreshToken)} {
+			names[requestFor(t, grant).name()]++
+		}
+	}
+	if len(names) != 7*each+1 { // all but the last are different
+		t.Errorf("%d names of %d requests", len(names), 7*each+1)
+	}
+}
+
+func TestAPasswordIsPersonal(t *testing.T) { // F20
 	one := (&fakePlatform{url: "http://127.0.0.1"}).equinix(Password)
-	other := one
-	other.UserPassword = NewSecret("another password")
-	if requestFor(t, one).name() != requestFor(t, other).name() {
-		t.Error("the name depends on the password: it can be tried out without argon2")
-	}
-	salt := make([]byte, saltSize)
-	start := time.Now()
-	if _, err := requestFor(t, one).aead(salt); err != nil {
-		t.Fatal(err)
-	}
-	slow := time.Since(start)
-	start = time.Now()
-	if _, err := requestFor(t, (&fakePlatform{url: "http://127.0.0.1"}).interxion("")).aead(salt); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("deriving a key from a password took %s, from a client secret %s", slow, time.Since(start))
 	if !requestFor(t, one).personal() || requestFor(t, (&fakePlatform{url: "http://127.0.0.1"}).equinix(RefreshToken)).personal() {
 		t.Error("a password is not treated as one, or a refresh token is")
 	}
@@ -634,35 +706,37 @@ func TestNamesDoNotHelpToGuessAPassword(t *testing.T) { // F20
 func TestSweep(t *testing.T) {
 	p, dir := &fakePlatform{url: "http://127.0.0.1"}, t.TempDir()
 	k, now := opened(t, dir), time.Now()
-	live, over, spent, killed, held, orphan := p.interxion("live"), p.interxion("over"), p.interxion("spent"), p.interxion("killed"), p.interxion("held"), p.interxion("orphan")
+	live, over, rejected, killed, held, orphan := p.interxion("live"), p.interxion("over"), p.interxion("rejected"), p.interxion("killed"), p.interxion("held"), p.interxion("orphan")
+	path := func(grant Grant, suffix string) string { return filepath.Join(dir, requestFor(t, grant).name()+suffix) }
 	locks := map[Grant]func(){}
-	for grant, known := range map[Grant]record{
-		live:   {Token: tokenOf("t-1", 0, time.Hour, "")},
-		over:   {Token: tokenOf("t-1", 2*time.Hour, -time.Hour, "")},
-		spent:  {Spent: true},
-		held:   {Token: tokenOf("t-1", 2*time.Hour, -time.Hour, "")},
-		orphan: {Token: tokenOf("t-1", 2*time.Hour, -time.Hour, "")},
+	for grant, known := range map[Grant]Token{
+		live:     tokenOf("t-1", 0, time.Hour, ""),
+		over:     tokenOf("t-1", 2*time.Hour, -time.Hour, ""),
+		rejected: tokenOf("t-1", 2*time.Hour, -time.Hour, ""),
+		held:     tokenOf("t-1", 2*time.Hour, -time.Hour, ""),
+		orphan:   tokenOf("t-1", 2*time.Hour, -time.Hour, ""),
 	} {
 		store(t, dir, grant, known)
-		write(t, k.path(requestFor(t, grant), writeSuffix), []byte("half"))
+		write(t, path(grant, writeSuffix), []byte("half"))
 		if grant != orphan {
 			locks[grant] = lockFor(t, k, grant)
 		}
 	}
+	must(t, k.saveRejection(requestFor(t, rejected), &Error{Kind: CredentialsRejected}, now.Add(time.Minute)))
 	locks[killed] = lockFor(t, k, killed)
-	write(t, k.path(requestFor(t, killed), writeSuffix), []byte("half"))
+	write(t, path(killed, writeSuffix), []byte("half"))
 	for grant, release := range locks {
 		if grant != held {
 			release()
 		}
 	}
 	k.sweep(now)
-	want := map[Grant]string{live: "token lock", over: "", spent: "token lock", killed: "", held: "token lock new", orphan: ""}
+	want := map[Grant]string{live: "token lock", over: "", rejected: "rejected lock", killed: "", held: "token lock new", orphan: ""}
 	check := func() {
 		t.Helper()
 		for grant, names := range want {
-			for _, suffix := range []string{entrySuffix, lockSuffix, writeSuffix} {
-				_, err := os.Lstat(k.path(requestFor(t, grant), suffix))
+			for _, suffix := range []string{entrySuffix, rejectionSuffix, lockSuffix, writeSuffix} {
+				_, err := os.Lstat(path(grant, suffix))
 				if (err == nil) != strings.Contains(names, suffix[1:]) {
 					t.Errorf("%s: %s is there: %t", grant.(Interxion).Scope, suffix, err == nil)
 				}
@@ -700,7 +774,7 @@ func TestWhatIsNoEntryIsSweptLater(t *testing.T) {
 
 func lockFor(t testing.TB, k *Cache, grant Grant) func() {
 	t.Helper()
-	release, err := k.lock(t.Context(), requestFor(t, grant))
+	release, err := k.lock(t.Context(), requestFor(t, grant).name())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -709,13 +783,13 @@ func lockFor(t testing.TB, k *Cache, grant Grant) func() {
 
 func TestALockHasOneHolderDuringSweeps(t *testing.T) {
 	dir := t.TempDir()
-	path := (&Cache{dir}).path(requestFor(t, (&fakePlatform{url: "http://127.0.0.1"}).interxion("")), lockSuffix)
+	k, name := opened(t, dir), requestFor(t, (&fakePlatform{url: "http://127.0.0.1"}).interxion("")).name()
 	var workers sync.WaitGroup
 	var inside, most, held atomic.Int32
 	for range 4 {
 		workers.Go(func() {
 			for range 3000 {
-				release, err := tryLock(path)
+				release, err := k.tryLock(name)
 				if err != nil {
 					t.Error(err)
 					return
@@ -732,7 +806,7 @@ func TestALockHasOneHolderDuringSweeps(t *testing.T) {
 					runtime.Gosched()
 				}
 				inside.Add(-1)
-				_ = os.Remove(path) // as a sweep does
+				_ = k.root.Remove(name + lockSuffix) // as a sweep does
 				release()
 			}
 		})
@@ -749,7 +823,7 @@ func nothingOpen(t *testing.T, dir string) {
 	t.Helper()
 	open, _ := os.ReadDir("/proc/self/fd")
 	for _, file := range open {
-		if path, err := os.Readlink("/proc/self/fd/" + file.Name()); err == nil && strings.HasPrefix(path, dir) {
+		if path, err := os.Readlink("/proc/self/fd/" + file.Name()); err == nil && strings.HasPrefix(path, dir+"/") {
 			t.Errorf("%s is left open", path)
 		}
 	}
@@ -765,6 +839,7 @@ func TestWaitForALockIsBounded(t *testing.T) { // K18, K20
 	}{
 		{"the request's", cloudLX, cloudLX, false, lockWait},
 		{"that of a refresh", refreshAtCloudLX, refreshAtCloudLX, true, lockWait},
+		{"that of a refresh token", refreshAtCloudLX, nil, true, budget},
 		{"that of the refresh token at hand", cloudLX, refreshAtCloudLX, false, budget / 2},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -772,8 +847,13 @@ func TestWaitForALockIsBounded(t *testing.T) { // K18, K20
 				platform, dir, logged, start := &rotating{life: 3600}, t.TempDir(), new(notes), time.Now()
 				p := inMemory(t, platform.ServeHTTP)
 				// The stored token has ended, so its refresh token is used.
-				store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
-				release := lockFor(t, opened(t, dir), row.held(p))
+				store(t, dir, p.cloudLX(ClientCredentials), tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken))
+				name := requestFor(t, refreshAtCloudLX(p)).markName()
+				if row.held != nil {
+					name = requestFor(t, row.held(p)).name()
+				}
+				release, err := opened(t, dir).lock(t.Context(), name)
+				must(t, err)
 				token, err := p.logging(dir, logged.handler()).Token(t.Context(), row.grant(p), time.Minute)
 				if err != nil || token.AccessToken.Reveal() != "t-1" || (token.Fallback != nil) != row.fallback {
 					t.Errorf("%v, %v", err, token.Fallback)
@@ -796,7 +876,7 @@ func TestAPlatformSlowerThanAnyIsAskedOnce(t *testing.T) { // K20
 	synctest.Test(t, func(t *testing.T) {
 		platform, dir := &rotating{life: 3600}, t.TempDir()
 		p := inMemory(t, takes(budget/2-time.Second, platform.ServeHTTP))
-		store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
+		store(t, dir, p.cloudLX(ClientCredentials), tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken))
 		grants := []Grant{p.cloudLX(ClientCredentials), p.cloudLX(RefreshToken)}
 		tokens, errs := together(40, func(i int) (string, error) { return ask(t, p.another(dir), grants[i%2]) })
 		for i, token := range tokens {
@@ -883,7 +963,7 @@ func TestWhenToRefresh(t *testing.T) {
 			if _, due := requestFor(t, p.cloudLX(ClientCredentials)).successor(row.token); due != (row.want == "refresh") {
 				t.Errorf("%s: a refresh is due: %t", name, due)
 			}
-			store(t, dir, p.cloudLX(ClientCredentials), record{Token: row.token})
+			store(t, dir, p.cloudLX(ClientCredentials), row.token)
 			if _, err := c.Token(t.Context(), p.cloudLX(ClientCredentials), least); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -903,7 +983,7 @@ func TestRefreshesFollowOneAnother(t *testing.T) {
 		for _, steady := range []bool{false, true} { // K10: a refresh token that is not rotated stays valid
 			platform, dir := &rotating{life: 3600, steady: steady}, t.TempDir()
 			p := inMemory(t, platform.ServeHTTP)
-			store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
+			store(t, dir, p.cloudLX(ClientCredentials), tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken))
 			for round := range 5 {
 				want := fmt.Sprint("t-", round+1)
 				for range 3 {
@@ -938,7 +1018,7 @@ func TestALostRefreshCostsOneFullGrant(t *testing.T) { // S04, F11, K09
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p, dir := inMemory(t, refreshes(lose, grantsToken("t-1", `,"refresh_token":"next"`))), t.TempDir()
-				store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
+				store(t, dir, p.cloudLX(ClientCredentials), tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken))
 				tokens, errs := together(20, func(int) (string, error) { return ask(t, p.another(dir), p.cloudLX(ClientCredentials)) })
 				for i, token := range tokens {
 					if token != "t-1" || errs[i] != nil {
@@ -1002,7 +1082,7 @@ func TestARefreshTokenKnownInTwoWaysIsSentOnce(t *testing.T) {
 				}
 				platform.valid[given.RefreshToken.Reveal()] = true
 				platform.mu.Unlock()
-				store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", -time.Duration(round)*time.Nanosecond, -time.Hour, given.RefreshToken.Reveal())})
+				store(t, dir, p.cloudLX(ClientCredentials), tokenOf("t-0", -time.Duration(round)*time.Nanosecond, -time.Hour, given.RefreshToken.Reveal()))
 				clients := make([]*Client, processes)
 				for i := range clients {
 					clients[i] = p.another(dir)
@@ -1043,37 +1123,54 @@ func TestARefreshAndItsFallbackAtOnce(t *testing.T) {
 	p.sent(2, "")
 }
 
-func TestARefreshTokenThatCannotBeMarkedIsNotUsed(t *testing.T) { // F12
-	p, dir, logged := onLoopback(t, counted()), t.TempDir(), new(notes)
-	if err := os.Mkdir(entryOf(t, dir, p.cloudLX(RefreshToken)), 0o700); err != nil { // a file cannot replace a directory
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(entryOf(t, dir, p.cloudLX(RefreshToken)), "file"), nil)
-	store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
-	gets(t, p.logging(dir, logged.handler()), p.cloudLX(ClientCredentials), "t-1")
-	p.sent(0, "/refresh")
-	if len(logged.with("level=WARN", "the refresh token is not used")) == 0 {
-		t.Errorf("warnings: %q", logged.with("level=WARN"))
-	}
-	if left := filesIn(t, dir, writeSuffix); len(left) != 0 {
-		t.Errorf("left: %q", left)
+// A refresh token is sent only if a mark keeps all other processes from sending it. Otherwise the client credentials are
+// used, also in the place of a refresh token from the user.
+func TestARefreshTokenThatCannotBeMarkedIsNotSent(t *testing.T) { // F12, K19
+	for name, trouble := range map[string]func(t *testing.T, dir string, refresh Grant){
+		"the lock of the refresh token cannot be had": func(t *testing.T, dir string, refresh Grant) {
+			must(t, os.Mkdir(strings.TrimSuffix(markOf(t, dir, refresh), markSuffix)+lockSuffix, 0o700))
+		},
+		"the directory was moved away": func(t *testing.T, dir string, _ Grant) {
+			if err := os.Rename(dir, dir+".away"); err != nil {
+				t.Skip("this system cannot move it: ", err)
+			}
+		},
+		"another directory is in its place": func(t *testing.T, dir string, _ Grant) {
+			if err := os.Rename(dir, dir+".away"); err != nil {
+				t.Skip("this system cannot move it: ", err)
+			}
+			must(t, os.Mkdir(dir, 0o700))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, dir, logged := onLoopback(t, counted()), filepath.Join(t.TempDir(), "cache"), new(notes)
+			given := p.cloudLX(RefreshToken)
+			given.RefreshToken = NewSecret("given by the user")
+			for i, grant := range []Grant{p.cloudLX(ClientCredentials), given} {
+				must(t, os.RemoveAll(dir))
+				must(t, os.RemoveAll(dir+".away"))
+				if i == 0 {
+					store(t, dir, grant, tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken))
+				}
+				c := p.logging(dir, logged.handler())
+				trouble(t, dir, []Grant{p.cloudLX(RefreshToken), given}[i])
+				before := len(logged.with("level=WARN"))
+				if _, err := ask(t, c, grant); err != nil || len(logged.with("level=WARN")) == before {
+					t.Errorf("%T: %v, warnings: %q", grant, err, logged.with("level=WARN"))
+				}
+			}
+			p.sent(0, "/refresh")
+			p.sent(2, "")
+		})
 	}
 }
 
 func TestWithoutTheLockNothingIsRefreshed(t *testing.T) { // K19
 	p, dir := onLoopback(t, counted()), t.TempDir()
-	store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
-	if err := os.Mkdir((&Cache{dir}).path(requestFor(t, p.cloudLX(ClientCredentials)), lockSuffix), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	store(t, dir, p.cloudLX(ClientCredentials), tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken))
+	must(t, os.Mkdir(lockOf(t, dir, p.cloudLX(ClientCredentials)), 0o700))
 	gets(t, p.another(dir), p.cloudLX(ClientCredentials), "t-1")
 	p.sent(0, "/refresh")
-	given := p.cloudLX(RefreshToken) // a refresh token from the user is used all the same
-	if err := os.Mkdir((&Cache{dir}).path(requestFor(t, given), lockSuffix), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	gets(t, p.another(dir), given, "t-2")
-	p.sent(1, "/refresh")
 }
 
 // A rejected secret in a refresh counts as a rejection of the credentials, for other processes too.
@@ -1095,10 +1192,10 @@ func TestWithoutTheLockNothingIsWritten(t *testing.T) { // K19
 	for name, grantOf := range map[string]func(*fakePlatform) Grant{"request": cloudLX, "refresh": refreshAtCloudLX} {
 		t.Run(name, func(t *testing.T) {
 			p, dir := onLoopback(t, counted()), t.TempDir()
-			must(t, os.Mkdir((&Cache{dir}).path(requestFor(t, grantOf(p)), lockSuffix), 0o700))
-			gets(t, p.another(dir), grantOf(p), "t-1")
-			if names := filesIn(t, dir, entrySuffix); len(names) != 0 {
-				t.Errorf("written: %q", names)
+			must(t, os.Mkdir(lockOf(t, dir, grantOf(p)), 0o700))
+			gets(t, p.another(dir), grantOf(p), "t-1") // for the refresh by its fallback
+			if _, err := os.Lstat(entryOf(t, dir, grantOf(p))); err == nil {
+				t.Error("an entry was written")
 			}
 		})
 	}
@@ -1107,8 +1204,8 @@ func TestWithoutTheLockNothingIsWritten(t *testing.T) { // K19
 // Without the refresh's own lock, another process may be sending the same refresh token.
 func TestAnAutomaticRefreshNeedsItsOwnLock(t *testing.T) { // K19
 	p, dir := onLoopback(t, counted()), t.TempDir()
-	store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
-	must(t, os.Mkdir((&Cache{dir}).path(requestFor(t, p.cloudLX(RefreshToken)), lockSuffix), 0o700))
+	store(t, dir, p.cloudLX(ClientCredentials), tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken))
+	must(t, os.Mkdir(lockOf(t, dir, p.cloudLX(RefreshToken)), 0o700))
 	gets(t, p.another(dir), p.cloudLX(ClientCredentials), "t-1")
 	p.sent(0, "/refresh")
 }
@@ -1150,19 +1247,19 @@ func TestAChangedEntryIsAWarning(t *testing.T) { // F01, F02, F18
 		put   func(whole []byte) []byte // nil: there is no entry
 		want  int
 	}{
-		"missing":          {(*fakePlatform).anInterxion, nil, 0},
-		"whole":            {(*fakePlatform).anInterxion, func(whole []byte) []byte { return whole }, 0},
-		"cut":              {(*fakePlatform).anInterxion, func(whole []byte) []byte { return whole[:len(whole)-1] }, 1},
-		"empty":            {(*fakePlatform).anInterxion, func([]byte) []byte { return nil }, 1},
-		"changed":          {(*fakePlatform).anInterxion, func(whole []byte) []byte { whole[headerSize]++; return whole }, 1},
-		"another version":  {(*fakePlatform).anInterxion, func(whole []byte) []byte { whole[len(entryMagic)-1]++; return whole }, 0},
-		"another file":     {(*fakePlatform).anInterxion, func([]byte) []byte { return []byte("{}") }, 1},
-		"another password": {(*fakePlatform).aUser, func(whole []byte) []byte { whole[headerSize]++; return whole }, 0},
+		"missing":         {(*fakePlatform).anInterxion, nil, 0},
+		"whole":           {(*fakePlatform).anInterxion, func(whole []byte) []byte { return whole }, 0},
+		"cut":             {(*fakePlatform).anInterxion, func(whole []byte) []byte { return whole[:len(whole)-1] }, 1},
+		"empty":           {(*fakePlatform).anInterxion, func([]byte) []byte { return nil }, 1},
+		"changed":         {(*fakePlatform).anInterxion, func(whole []byte) []byte { whole[headerSize]++; return whole }, 1},
+		"another version": {(*fakePlatform).anInterxion, func(whole []byte) []byte { whole[len(entryMagic)-1]++; return whole }, 0},
+		"another file":    {(*fakePlatform).anInterxion, func([]byte) []byte { return []byte("{}") }, 1},
+		"of a password":   {(*fakePlatform).aUser, func(whole []byte) []byte { whole[headerSize]++; return whole }, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, dir, logged := onLoopback(t, grantsToken("t-1")), t.TempDir(), new(notes)
 			grant := row.grant(p)
-			store(t, dir, grant, record{Token: tokenOf("t-0", 0, time.Hour, "")})
+			store(t, dir, grant, tokenOf("t-0", 0, time.Hour, ""))
 			path := entryOf(t, dir, grant)
 			whole := read(t, path)
 			if err := os.Remove(path); err != nil {
@@ -1213,7 +1310,7 @@ func BenchmarkHitFromDisk(b *testing.B) {
 	for name, grant := range map[string]Grant{"client secret": p.interxion(""), "password": p.equinix(Password)} {
 		b.Run(name, func(b *testing.B) {
 			dir := b.TempDir()
-			store(b, dir, grant, record{Token: tokenOf("t-1", 0, time.Hour, "")})
+			store(b, dir, grant, tokenOf("t-1", 0, time.Hour, ""))
 			for b.Loop() {
 				if _, err := New(Options{Cache: opened(b, dir)}).Token(b.Context(), grant, time.Minute); err != nil {
 					b.Fatal(err)
@@ -1249,7 +1346,7 @@ func TestAThrottledRefreshLosesNothing(t *testing.T) {
 				wantKept("under way")
 				throttled(w, r)
 			})
-			store(t, dir, p.cloudLX(RefreshToken), record{Token: tokenOf("t-1", time.Hour, left, next)})
+			store(t, dir, p.cloudLX(RefreshToken), tokenOf("t-1", time.Hour, left, next))
 			if _, err := p.client(Options{Cache: opened(t, dir), MaxAttempts: 1}).Token(t.Context(), p.cloudLX(RefreshToken), 5*time.Minute); err == nil {
 				t.Fatal("the platform has granted nothing")
 			}
@@ -1262,7 +1359,7 @@ func TestAThrottledRefreshLosesNothing(t *testing.T) {
 func TestASecretRejectedInARefreshIsNotSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, dir := inMemory(t, says(401, `{"error":"invalid_client"}`)), t.TempDir()
-		store(t, dir, p.equinix(Password), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
+		store(t, dir, p.equinix(Password), tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken))
 		if _, err := ask(t, p.another(dir), p.equinix(Password)); failed(t, err).Kind != CredentialsRejected {
 			t.Error(err)
 		}
@@ -1288,8 +1385,8 @@ func TestASpentMarkHoldsWithoutTheLock(t *testing.T) {
 	p := onLoopback(t, platform.ServeHTTP)
 	given := p.cloudLX(RefreshToken)
 	gets(t, p.another(dir), given, "t-1")
-	store(t, dir, given, record{Token: tokenOf("t-1", time.Hour, -time.Second, ""), Spent: true})
-	lock := (&Cache{dir}).path(requestFor(t, given), lockSuffix)
+	store(t, dir, given, tokenOf("t-1", time.Hour, -time.Second, ""))
+	lock := lockOf(t, dir, given)
 	must(t, os.Remove(lock))
 	must(t, os.Mkdir(lock, 0o700)) // so that the lock cannot be opened, as on a read-only disk
 	if _, err := ask(t, p.another(dir), given); err != nil {
@@ -1309,7 +1406,7 @@ func TestADeclinedRefreshFallsBack(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			p, dir := inMemory(t, refreshes(answer, grantsToken("t-1", `,"refresh_token":"`+refreshToken+`2"`))), t.TempDir()
-			store(t, dir, p.cloudLX(ClientCredentials), record{Token: tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken)})
+			store(t, dir, p.cloudLX(ClientCredentials), tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken))
 			c := p.client(Options{})
 			for run := range 3 {
 				if token, err := ask(t, p.another(dir), p.cloudLX(ClientCredentials)); token != "t-1" {

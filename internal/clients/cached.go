@@ -26,10 +26,10 @@ func (s *cached) lookUp(ctx context.Context, r *request, minValidity time.Durati
 		return Token{}, nil, false
 	}
 	miss := s.loadIntoMemory(ctx, r, false)
-	token, err, ok = s.memory.recall(r, minValidity)
+	token, err, ok = s.memory.recall(r.key(), minValidity)
 	switch {
 	case !ok:
-		s.log.debug(ctx, r, "cache miss", slog.String("reason", cmp.Or(miss, "the token has less than min_validity left")))
+		s.log.debug(ctx, r, "cache miss", slog.String("reason", cmp.Or(miss, "the token has less than min_validity left, or an API has refused it")))
 	case err == nil:
 		s.log.debug(ctx, r, "cache hit", slog.Time("expires_at", token.Expiry))
 	default:
@@ -42,23 +42,23 @@ func (s *cached) lookUp(ctx context.Context, r *request, minValidity time.Durati
 // has sent r in the meantime. alone tells do whether all other processes are kept out. It is false if the lock of the
 // cache entry could not be taken.
 func (s *cached) exclusive(ctx context.Context, r *request, minValidity time.Duration, do func(ctx context.Context, alone bool) (Token, *Error)) (Token, *Error) {
-	if token, err, ok := s.memory.recall(r, minValidity); ok {
+	if token, err, ok := s.memory.recall(r.key(), minValidity); ok {
 		return token, err
 	}
-	alone, release, err := s.lock(ctx, r)
+	alone, release, err := s.lock(ctx, r, r.key(), r.name)
 	if err != nil {
 		return Token{}, err
 	}
 	defer release()
 	s.loadIntoMemory(ctx, r, true)
-	if token, err, ok := s.memory.recall(r, minValidity); ok {
+	if token, err, ok := s.memory.recall(r.key(), minValidity); ok {
 		return token, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
 	token, err := do(ctx, alone)
 	if err == nil {
-		s.memory.remember(r, token, nil) // for the next caller that takes the right
+		s.memory.remember(r.key(), token, nil) // for the next caller that takes the right
 	}
 	if alone {
 		s.save(ctx, r, token, err)
@@ -66,16 +66,47 @@ func (s *cached) exclusive(ctx context.Context, r *request, minValidity time.Dur
 	return token, err
 }
 
-// send sends r. If r may be sent only once, send marks it first.
+// send sends r. If r carries what may be sent only once, send marks that first. alone reports whether the caller holds the
+// lock of r. Without it, the new refresh token could not be stored for others.
 func (s *cached) send(ctx context.Context, r *request, alone bool) (Token, *Error) {
-	if !r.sendOnce {
+	switch {
+	case !r.sendOnce:
 		return s.next.admit(ctx, r)
+	case !r.refreshToken.IsZero() && !alone:
+		return Token{}, r.unmarkable()
+	case !r.refreshToken.IsZero():
+		release, err := s.lockRefreshToken(ctx, r)
+		if err != nil {
+			return Token{}, err
+		}
+		defer release()
 	}
-	if !s.markSpent(ctx, r, alone) {
-		return Token{}, r.spentError()
+	if err := s.markSpent(ctx, r); err != nil {
+		return Token{}, err
 	}
 	token, err := s.next.admit(ctx, r)
 	return s.settle(r, token, err), err
+}
+
+// lockRefreshToken lets all other requests that carry the refresh token wait: this process may find out that the refresh
+// token is still in force. The lock is always taken after that of the request. Without it, the refresh token is not sent,
+// because another process may be sending it.
+func (s *cached) lockRefreshToken(ctx context.Context, r *request) (release func(), err *Error) {
+	if s.cache != nil {
+		if problem := s.cache.keepsMarks(); problem != nil {
+			s.log.warn(ctx, r, "the refresh token is not used: the cache cannot keep it from others", problem)
+			return nil, r.unmarkable()
+		}
+	}
+	alone, release, err := s.lock(ctx, r, r.mark(), r.markName)
+	switch {
+	case err != nil:
+		return nil, err
+	case !alone:
+		release()
+		return nil, r.unmarkable()
+	}
+	return release, nil
 }
 
 // loadIntoMemory copies the cache entry of r into memory. miss says why there is nothing to copy. A damaged entry is reported
@@ -88,15 +119,14 @@ func (s *cached) loadIntoMemory(ctx context.Context, r *request, locked bool) (m
 	if damaged && locked {
 		s.log.warn(ctx, r, "the cache entry is not used: something else has changed it", errors.New(miss))
 	}
-	s.memory.merge(r, stored, locked)
+	s.memory.merge(r.key(), stored)
 	return miss
 }
 
-// lock takes the exclusive right to send r, in this process and in others. If the lock of the cache entry cannot be
-// taken, the request continues without the cache, and alone is false. A refresh is not sent if another process holds
-// the lock, because that process may be using the refresh token.
-func (s *cached) lock(ctx context.Context, r *request) (alone bool, release func(), err *Error) {
-	leave := s.memory.take(ctx, r)
+// lock takes the exclusive right to send what key is about, in this process and in others. name returns the name of the
+// lock in the cache. If that lock cannot be taken, alone is false.
+func (s *cached) lock(ctx context.Context, r *request, key digest, name func() string) (alone bool, release func(), err *Error) {
+	leave := s.memory.take(ctx, key)
 	switch {
 	case leave == nil:
 		return false, nil, ended(ctx, r)
@@ -106,7 +136,7 @@ func (s *cached) lock(ctx context.Context, r *request) (alone bool, release func
 	limit, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
 	began := time.Now()
-	unlock, problem := s.cache.lock(limit, r)
+	unlock, problem := s.cache.lock(limit, name())
 	switch {
 	case problem == nil:
 		if waited := time.Since(began); waited > lockPoll {
@@ -118,85 +148,105 @@ func (s *cached) lock(ctx context.Context, r *request) (alone bool, release func
 		return false, nil, ended(ctx, r)
 	}
 	s.log.warn(ctx, r, "going on without the cache: its lock cannot be had", problem)
-	if errors.Is(problem, context.DeadlineExceeded) && !r.refreshToken.IsZero() {
-		leave()
-		return false, nil, r.spentError()
-	}
 	return false, leave, nil
 }
 
-// markSpent marks a request that must not be sent again if its outcome stays unknown. A platform may count a second
-// login as a failed login. It may answer a second use of a refresh token by revoking every token that came from it (RFC
-// 6819, section 5.2.2.3). The mark is set before the request is sent, so that it holds even if this process is killed.
-// ok reports whether the request may be sent.
-func (s *cached) markSpent(ctx context.Context, r *request, alone bool) (ok bool) {
-	if s.memory.setSpent(r, true) {
-		return false
+// markSpent marks what must not be sent again if the outcome stays unknown. A platform may count a second login as a
+// failed login. It may answer a second use of a refresh token by revoking every token that came from it (RFC 6819,
+// section 5.2.2.3). The mark is set before the request is sent, so that it holds even if this process is killed. An
+// error means that the request must not be sent.
+func (s *cached) markSpent(ctx context.Context, r *request) *Error {
+	if kept := s.memory.kept(r.mark()); kept != nil {
+		return kept
 	}
-	if s.cache == nil || !alone || r.refreshToken.IsZero() {
-		return true
+	if s.memory.setSpent(r.mark(), true) {
+		return r.spentError()
 	}
-	if err := s.cache.save(r, record{Token: s.memory.last(r), Spent: true}); err != nil {
-		s.log.warn(ctx, r, "the refresh token is not used: the cache cannot keep it from others", err)
-		return false
+	if s.cache == nil || !r.markedForAll() {
+		return nil
 	}
-	return true
+	first, problem := s.cache.mark(r.markName(), r.markEnds())
+	switch {
+	case problem == nil && first:
+		return nil
+	case problem == nil:
+		return r.spentError()
+	}
+	s.log.warn(ctx, r, "the cache cannot keep others from sending this again", problem)
+	if r.refreshToken.IsZero() {
+		return nil // an identity token that is sent twice costs an error, and no other token
+	}
+	s.memory.setSpent(r.mark(), false)
+	return r.unmarkable()
 }
 
-// settle removes the mark if the outcome allows r to be sent again.
+// settle removes the mark if the outcome allows r to be sent again. If only a later process may send r again, the mark
+// stays in memory.
 func (s *cached) settle(r *request, token Token, err *Error) Token {
 	switch {
+	case err != nil && err.keptForLater:
+		s.memory.keep(r.mark(), err)
+		s.unmarkForOthers(r)
 	case err != nil && err.notActedOn:
-		s.memory.setSpent(r, false)
+		s.unmark(r)
 	case err == nil && r.refreshToken.IsZero():
-		s.memory.setSpent(r, false) // a login that was accepted can be repeated
+		s.unmark(r) // a login that was accepted can be repeated
+	case err != nil && err.Status/100 == 4 && r.refreshToken.IsZero():
+		s.unmarkForOthers(r) // the outcome is known; other processes learn of a rejection in another way
 	case err == nil && (token.RefreshToken.IsZero() || token.RefreshToken == r.refreshToken):
-		s.memory.setSpent(r, false) // the old refresh token is still in force (RFC 6749, section 6)
+		s.unmark(r) // the old refresh token is still in force (RFC 6749, section 6)
 		token.RefreshToken = r.refreshToken
 	}
 	return token
 }
 
-// save stores the result of r for other processes: a token, a rejection of the credentials for a limited time, or
-// whether the refresh token in r is spent.
-func (s *cached) save(ctx context.Context, r *request, token Token, err *Error) {
-	if s.cache == nil {
-		return
-	}
-	left := record{Token: token}
-	switch {
-	case err != nil:
-		left.Token = s.memory.last(r) // it may last long enough for a caller with a smaller min_validity
-	case token.Expiry.IsZero():
-		left.Token = Token{} // it may end at any time
-	}
-	if err != nil && err.Kind.rejectsCredentials() {
-		left.Rejected, left.Until = err, time.Now().Round(0).Add(rejectionShared)
-	}
-	if !r.refreshToken.IsZero() {
-		left.Spent = s.memory.spent(r)
-	} else if left.Rejected == nil && (err != nil || left.Token.AccessToken.IsZero()) {
-		return
-	}
-	if err := s.cache.save(r, left); err != nil {
-		s.log.warn(ctx, r, "what the platform answered is not in the cache", err)
+func (s *cached) unmark(r *request) {
+	s.memory.setSpent(r.mark(), false)
+	s.unmarkForOthers(r)
+}
+
+func (s *cached) unmarkForOthers(r *request) {
+	if s.cache != nil && r.markedForAll() {
+		s.cache.unmark(r.markName())
 	}
 }
 
-// discard expires a token that an API has refused, in this process and in the cache entries of the requests. It skips
-// an entry if another process holds the lock, because that process is about to replace the token.
-func (s *cached) discard(refused Token, requests ...*request) {
+// save stores the result of r for other processes: a token, or a rejection of the credentials for a limited time. A
+// token without a lifetime may end at any time, so it is not stored.
+func (s *cached) save(ctx context.Context, r *request, token Token, err *Error) {
+	var problem error
+	switch {
+	case s.cache == nil:
+	case err == nil && !token.Expiry.IsZero():
+		problem = s.cache.saveToken(r, token)
+	case err != nil && err.Kind.rejectsCredentials():
+		problem = s.cache.saveRejection(r, err, time.Now().Round(0).Add(rejectionShared))
+	}
+	if problem != nil {
+		s.log.warn(ctx, r, "what the platform answered is not in the cache", problem)
+	}
+}
+
+// discard marks a token that an API has refused, in this process and in the cache entry of r. It skips the entry if
+// another process holds the lock, because that process is about to replace the token.
+func (s *cached) discard(refused Token, r *request) {
 	s.memory.discard(refused)
 	if s.cache == nil {
 		return
 	}
-	for _, r := range requests {
-		s.cache.update(r, func(known record) (record, bool) {
-			same := known.Token.AccessToken == refused.AccessToken
-			known.Token = known.Token.ended()
-			return known, same
-		})
-	}
+	s.cache.updateToken(r, func(known Token) (Token, bool) {
+		same := known.AccessToken == refused.AccessToken
+		known.refused = true
+		return known, same
+	})
+}
+
+// markedForAll reports whether other processes must not send the same thing again either.
+func (r *request) markedForAll() bool { return !r.refreshToken.IsZero() || !r.identityToken.IsZero() }
+
+// unmarkable is the error of a refresh token that is not sent, because the cache cannot tell other processes that it was.
+func (r *request) unmarkable() *Error {
+	return &Error{Platform: r.platform, Kind: RefreshTokenRejected, Description: "the refresh token was not sent, because the token cache cannot keep other processes from sending it again"}
 }
 
 // spentError is the error of a request that must not be sent again.

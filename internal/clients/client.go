@@ -134,19 +134,20 @@ func (c *Client) Token(ctx context.Context, grant Grant, minValidity time.Durati
 	return token, nil
 }
 
-// Discard expires a token that an API has refused, in this process and in the cache, so that it is not returned again.
-// The next call of Token obtains another token. A token that was already replaced is not affected.
-func (c *Client) Discard(grant Grant, token Token) {
-	var requests []*request
-	for grant != nil {
-		r, err := c.request(grant)
-		if err != nil {
-			break // nothing was obtained with it
-		}
-		requests = append(requests, c.exchange.lastOf(r))
-		grant = r.fallback
+// Discard takes note that an API has refused a token that grant has yielded. If the token is the client's own, it is not
+// returned again, in this process and by way of the cache: the next call of Token obtains another one. Others may go on
+// using the refused token, because it has not ended. Discard returns false for a token that came from a password or from
+// a refresh token of the user. Such a token is not replaced, because the client's own may belong to another principal.
+func (c *Client) Discard(grant Grant, token Token) (replaceable bool) {
+	r, err := c.request(grant)
+	if err == nil && token.Fallback != nil {
+		r, err = c.request(r.fallback)
 	}
-	c.cached.discard(token, requests...)
+	if err != nil || !r.clientsOwn() { // with an error, nothing was obtained
+		return false
+	}
+	c.cached.discard(token, c.exchange.lastOf(r))
+	return true
 }
 
 // Endpoint checks the settings in grant, and returns the host and path that Token would ask. It sends nothing.

@@ -206,7 +206,7 @@ func TestFlightOutlivesItsFirstCaller(t *testing.T) { // K04
 func TestFlightEndsWithItsLastCaller(t *testing.T) { // K04
 	synctest.Test(t, func(t *testing.T) {
 		ended := time.Time{}
-		p := inMemory(t, func(w http.ResponseWriter, r *http.Request) { hangs(w, r); ended = time.Now() }, takes(time.Second, grantsToken("t-2")))
+		p := inMemory(t, func(w http.ResponseWriter, r *http.Request) { defer func() { ended = time.Now() }(); hangs(w, r) }, takes(time.Second, grantsToken("t-2")))
 		c := p.client(Options{})
 		start := time.Now()
 		ctx, leave := context.WithTimeout(t.Context(), time.Second)
@@ -455,19 +455,15 @@ func TestWrongSecretIsSentOnce(t *testing.T) { // K03: with however many scopes
 }
 
 func TestProvenCredentialsNeedNoTurn(t *testing.T) {
-	for name, first := range map[string]http.HandlerFunc{"by a token": grantsToken("t-1"), "by a rejected scope": rejects("invalid_scope")} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				p := inMemory(t, takes(time.Second, first), takes(time.Second, grantsToken("t-2")))
-				c, start := p.client(Options{}), time.Now()
-				together(100, func(i int) (string, error) { return ask(t, c, p.interxion(fmt.Sprint(i))) })
-				if took := time.Since(start); took != 2*time.Second {
-					t.Errorf("100 requests took %s; want 1 s for the first and 1 s for all others", took)
-				}
-				p.sent(100, "")
-			})
-		})
-	}
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, takes(time.Second, grantsToken("t-1")))
+		c, start := p.client(Options{}), time.Now()
+		together(100, func(i int) (string, error) { return ask(t, c, p.interxion(fmt.Sprint(i))) })
+		if took := time.Since(start); took != 2*time.Second {
+			t.Errorf("100 requests took %s; want 1 s for the first and 1 s for all others", took)
+		}
+		p.sent(100, "")
+	})
 }
 
 func TestSecretThatIsChangedMeanwhile(t *testing.T) {
@@ -679,17 +675,73 @@ func TestUnknownOutcomeIsNeverRepeated(t *testing.T) { // T11, T12
 
 // TestRefusedForNowIsRepeated tests answers that say that the platform has not processed the request.
 func TestRefusedForNowIsRepeated(t *testing.T) {
-	for _, status := range []int{408, 429, 503} {
+	for name, answer := range map[string]http.HandlerFunc{
+		"408": says(408, htmlPage), "429": says(429, htmlPage), "521": says(521, htmlPage),
+		"503 of the platform itself": says(503, `{"error":"temporarily_unavailable"}`),
+	} {
 		for _, grant := range []func(*fakePlatform) Grant{password, refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI} {
 			synctest.Test(t, func(t *testing.T) {
-				p := inMemory(t, says(status, htmlPage), grantsToken("t-1"))
+				p := inMemory(t, answer, grantsToken("t-1"))
 				token, err := p.client(Options{}).Token(t.Context(), grant(p), 0)
 				if err != nil || token.Fallback != nil {
-					t.Errorf("%d: %v, %v", status, token.Fallback, err)
+					t.Errorf("%s: %v, %v", name, token.Fallback, err)
 				}
 				p.sent(2, p.seen("")[0].path)
 			})
 		}
+	}
+}
+
+// A gateway says 503 also after the platform has worked. So this process sends a request that may be sent once not again, with
+// or without a pause. The refresh token stays for another process, and the client credentials are not used in its place.
+func TestA503IsForALaterProcess(t *testing.T) { // S32
+	for _, answer := range []http.HandlerFunc{says(503, htmlPage), says(503, "", "Retry-After: 2"), says(503, `{"error":"server_error"}`)} {
+		for _, grant := range []func(*fakePlatform) Grant{password, refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI, refreshAtOAuth2, exchangeAtOAuth2} {
+			synctest.Test(t, func(t *testing.T) {
+				p, dir := inMemory(t, answer, grantsToken("t-1")), t.TempDir()
+				c, wanted := p.another(dir), grant(p)
+				for range 3 {
+					_, err := ask(t, c, wanted)
+					if e := failed(t, err); e.Kind != Unavailable || !e.MayPass() {
+						t.Errorf("kind %d: %v", e.Kind, err)
+					}
+					pass(time.Minute)
+				}
+				p.sent(1, "")
+				gets(t, p.another(dir), wanted, "t-1")
+				gets(t, c, wanted, "t-1")
+				p.sent(2, p.seen("")[0].path)
+				p.sent(2, "")
+			})
+		}
+	}
+}
+
+// After the 503 of a refresh that no caller has asked for, this process waits, and then asks for a new token. Another process
+// uses the refresh token.
+func TestA503OfARefreshThatNobodyAskedFor(t *testing.T) {
+	for _, elsewhere := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			p, dir := inMemory(t, says(503, htmlPage), grantsToken("t-1")), t.TempDir()
+			store(t, dir, p.cloudLX(ClientCredentials), tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken))
+			c := p.another(dir)
+			for range 2 {
+				_, err := ask(t, c, p.cloudLX(ClientCredentials))
+				if e := failed(t, err); e.Kind != Unavailable {
+					t.Error(err)
+				}
+			}
+			p.sent(1, "")
+			pass(failureShared)
+			next, path := c, "/access-token"
+			if elsewhere {
+				next, path = p.another(dir), "/refresh-token"
+			}
+			gets(t, next, p.cloudLX(ClientCredentials), "t-1")
+			if sent := p.seen(""); len(sent) != 2 || !strings.HasSuffix(sent[1].path, path) {
+				t.Errorf("%d requests, the last to %s; want 2, %s", len(sent), sent[len(sent)-1].path, path)
+			}
+		})
 	}
 }
 
@@ -737,34 +789,72 @@ func TestRequestThatWaitedInVainIsStillSent(t *testing.T) { // X07
 	})
 }
 
-func TestRequestThatWasBrokenOffIsNotRepeated(t *testing.T) { // K04, X07
-	for _, row := range []struct {
-		name          string
-		proven, grant func(*fakePlatform) Grant // proven is accepted first, so that grant need not wait at the gate
-		fallsBack     bool
-	}{
-		{"Equinix refresh", equinix, refreshAtEquinix, true},
-		{"CloudLX refresh", cloudLX, refreshAtCloudLX, true},
-		{"Equinix login", equinix, password, false},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				p := inMemory(t, grantsToken("t-1"), hangs)
-				c := p.client(Options{})
-				gets(t, c, row.proven(p), "t-1")
-				ctx, leave := context.WithTimeout(t.Context(), time.Second)
-				defer leave()
-				_, err := c.Token(ctx, row.grant(p), 0)
-				failed(t, err)
-				token, err := c.Token(t.Context(), row.grant(p), 0)
-				if row.fallsBack {
-					if err != nil || failed(t, token.Fallback).Kind != RefreshTokenRejected {
-						t.Errorf("%v, %v", token.Fallback, err)
+// sentOnce are the requests that must not be sent again if their outcome stays unknown.
+func sentOnce(t *testing.T) map[string]func(*fakePlatform) Grant {
+	identity := idToken(t, map[string]any{"exp": 1 << 40})
+	return map[string]func(*fakePlatform) Grant{
+		"Equinix refresh": refreshAtEquinix, "CloudLX refresh": refreshAtCloudLX, "Equinix login": password,
+		"exchange": func(p *fakePlatform) Grant { return p.exchange(IdentitySource{Token: identity}) },
+	}
+}
+
+// If every caller leaves, a request that may be sent once goes on to its end. The next caller gets its result.
+func TestARequestThatIsSentOnceOutlivesItsCallers(t *testing.T) { // K04, X07
+	for name, grantOf := range sentOnce(t) {
+		for way, cached := range map[string]bool{"in this process": false, "in the next process": true} {
+			t.Run(name+", "+way, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					p, options := inMemory(t, takes(5*time.Second, grantsToken("t-1"))), Options{}
+					if cached {
+						options.Cache = opened(t, t.TempDir())
 					}
-				} else if fault := failed(t, err); fault.Endpoint != "" || !strings.HasPrefix(err.Error(), "Equinix: nothing was sent: an earlier login got no answer") {
-					t.Error(err)
+					c := p.client(options)
+					ctx, leave := context.WithTimeout(t.Context(), time.Second)
+					defer leave()
+					_, err := c.Token(ctx, grantOf(p), 0)
+					if failed(t, err).Kind != TimedOut {
+						t.Error(err)
+					}
+					if cached {
+						c = p.client(options)
+					}
+					token, err := c.Token(t.Context(), grantOf(p), 0)
+					if err != nil || token.AccessToken.Reveal() != "t-1" || token.Fallback != nil {
+						t.Errorf("%v, %v", err, token.Fallback)
+					}
+					p.sent(1, "")
+				})
+			})
+		}
+	}
+}
+
+// An interrupt ends a request that may be sent once. Its outcome stays unknown, so neither this process nor the next one
+// sends it again.
+func TestAnInterruptEndsARequestThatIsSentOnce(t *testing.T) { // X01
+	for name, grantOf := range sentOnce(t) {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, dir, start := inMemory(t, hangs, grantsToken("t-2")), t.TempDir(), time.Now()
+				interrupted := make(chan struct{})
+				c := p.client(Options{Interrupted: interrupted, Cache: opened(t, dir)})
+				time.AfterFunc(time.Second, func() { close(interrupted) })
+				_, err := c.Token(t.Context(), grantOf(p), 0)
+				if failed(t, err).Kind != Cancelled || time.Since(start) != time.Second {
+					t.Errorf("%v after %s", err, time.Since(start))
 				}
-				p.sent(2, "")
+				synctest.Wait()
+				nothingUnderWay(t, c)
+				if requestFor(t, grantOf(p)).personal() {
+					return // a login that is interrupted is marked in this process only
+				}
+				token, err := p.another(dir).Token(t.Context(), grantOf(p), 0)
+				if requestFor(t, grantOf(p)).fallback != nil {
+					err = token.Fallback
+				}
+				if failed(t, err).Endpoint != "" {
+					t.Errorf("sent again: %v", err)
+				}
 			})
 		})
 	}
@@ -910,25 +1000,73 @@ func TestADiscardedTokenIsReplacedOnce(t *testing.T) {
 // A token may have come from a refresh, from the client credentials in its place, or from a request that another grant
 // shares with them.
 func TestADiscardedTokenIsNotReturnedAgain(t *testing.T) {
-	for name, refresh := range map[string]http.HandlerFunc{"refreshed": grantsToken("t-1"), "fallen back": rejects("invalid_grant")} {
-		t.Run(name, func(t *testing.T) {
-			p, dir := onLoopback(t, refreshes(refresh, grantsToken("t-1")), refreshes(refresh, grantsToken("t-1")), grantsToken("t-2")), t.TempDir()
-			if name == "refreshed" {
-				p.script = p.script[1:]
-			}
-			c, grant := p.another(dir), p.cloudLX(RefreshToken)
-			refused, err := c.Token(t.Context(), grant, 0)
-			must(t, err)
-			c.Discard(grant, refused)
-			gets(t, p.another(dir), grant, "t-2")
-			gets(t, c, grant, "t-2") // the token that another process has stored
-			sent := len(p.seen(""))
-			gets(t, c, p.cloudLX(ClientCredentials), "t-2")
-			if more := len(p.seen("")) - sent; name == "fallen back" && more != 0 {
-				t.Errorf("%d requests more", more)
-			}
-		})
+	p, dir := onLoopback(t, refreshes(rejects("invalid_grant"), grantsToken("t-1")), refreshes(rejects("invalid_grant"), grantsToken("t-1")), grantsToken("t-2")), t.TempDir()
+	c, grant := p.another(dir), p.cloudLX(RefreshToken)
+	refused, err := c.Token(t.Context(), grant, 0)
+	must(t, err)
+	if !c.Discard(grant, refused) {
+		t.Error("the client's own token is not replaced")
 	}
+	gets(t, p.another(dir), grant, "t-2")
+	gets(t, c, grant, "t-2") // the token that another process has stored
+	sent := len(p.seen(""))
+	gets(t, c, p.cloudLX(ClientCredentials), "t-2")
+	if more := len(p.seen("")) - sent; more != 0 {
+		t.Errorf("%d requests more", more)
+	}
+}
+
+// A token that came from a password or from a refresh token of the user may belong to another principal than the client's
+// own. It is not replaced, and nothing is sent.
+func TestATokenOfAUserIsNotReplaced(t *testing.T) {
+	for name, grantOf := range map[string]func(*fakePlatform) Grant{
+		"a password": password, "Equinix": refreshAtEquinix, "CloudLX": refreshAtCloudLX, "IX-API": refreshAtIXAPI, "OAuth 2.0": refreshAtOAuth2,
+	} {
+		p, dir := onLoopback(t, grantsToken("t-1", `,"refresh_token":"next"`)), t.TempDir()
+		c := p.another(dir)
+		token, err := c.Token(t.Context(), grantOf(p), 0)
+		must(t, err)
+		if c.Discard(grantOf(p), token) {
+			t.Errorf("%s: the token is replaced", name)
+		}
+		gets(t, c, grantOf(p), "t-1")
+		gets(t, p.another(dir), grantOf(p), "t-1")
+		p.sent(1, "")
+	}
+}
+
+// A token that an API has refused has not ended: other processes may use it. So it is refreshed only after its real end,
+// and the new token comes from the same grant.
+func TestARefusedTokenIsNotEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		platform, dir := &rotating{life: 3600}, t.TempDir()
+		p := inMemory(t, platform.ServeHTTP)
+		grant := p.cloudLX(ClientCredentials)
+		holder, proxy := p.another(dir), p.another(dir)
+		gets(t, holder, grant, "t-1")
+		refused, err := proxy.Token(t.Context(), grant, 0)
+		must(t, err)
+		for range 10 {
+			proxy.Discard(grant, refused)
+			gets(t, proxy, grant, "t-2")
+		}
+		platform.count(t, 2, 0, 0)
+		gets(t, holder, grant, "t-1") // nobody else's token
+		gets(t, p.another(dir), grant, "t-2")
+		pass(2 * time.Hour)
+		gets(t, p.another(dir), grant, "t-3")
+		platform.count(t, 2, 1, 0)
+
+		dir = t.TempDir()
+		gets(t, p.another(dir), grant, "t-4")
+		c := p.another(dir)
+		refused, err = c.Token(t.Context(), grant, 0)
+		must(t, err)
+		c.Discard(grant, refused) // and the process ends
+		pass(2 * time.Hour)
+		gets(t, p.another(dir), grant, "t-5")
+		platform.count(t, 3, 2, 0)
+	})
 }
 
 func TestADiscardedTokenIsNotTakenFromTheCache(t *testing.T) {
@@ -942,11 +1080,11 @@ func TestADiscardedTokenIsNotTakenFromTheCache(t *testing.T) {
 	release()
 	gets(t, p.another(dir), grant, "t-1") // the entry was not changed, because another process held the lock
 	c.Discard(grant, refused)
-	gets(t, p.another(dir), grant, "t-2") // a refresh, because the refresh token was not refused
-	platform.count(t, 1, 1, 0)
+	gets(t, p.another(dir), grant, "t-2")
+	platform.count(t, 2, 0, 0)
 	c.Discard(grant, refused)
 	gets(t, p.another(dir), grant, "t-2")
-	platform.count(t, 1, 1, 0)
+	platform.count(t, 2, 0, 0)
 }
 
 // Secrets.
@@ -1035,7 +1173,7 @@ func TestAShortTokenIsAskedForOnce(t *testing.T) {
 
 // fly starts a flight, and returns the function that ends it with a token.
 func fly(c *Client, r *request) (*flight, func(Token)) {
-	e := c.flights.memory.entry(r)
+	e := c.flights.memory.entry(r.key())
 	f := &flight{done: make(chan struct{}), cancel: func() {}, began: time.Now().Round(0), waiting: 1}
 	e.flight, e.spent = f, !r.refreshToken.IsZero()
 	return f, func(token Token) { c.flights.finish(r, f, token, nil) }

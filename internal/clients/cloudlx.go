@@ -72,7 +72,7 @@ func (g CloudLX) request() (*request, error) {
 	}
 	r.endpoint = endpoint(base, "/api", path) // the vendor's pages and other sources name portals with and without /api
 	r.accepts("application/vnd.cloudlx." + version + "+json")
-	r.sends(form(fields))
+	r.sends(form, fields)
 	return r, nil
 }
 

@@ -32,6 +32,6 @@ func (g DigitalRealty) request() (*request, error) {
 	}
 	r.endpoint = endpoint(base, path, path) // the documentation prints the URL with the path
 	r.accepts("application/json")
-	r.sends(form(fields))
+	r.sends(form, fields)
 	return r, nil
 }

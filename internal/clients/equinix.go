@@ -82,7 +82,7 @@ func (g Equinix) request() (*request, error) {
 		if g.PasswordEncoding == MD5Base64 {
 			check.value("user_password", g.UserPassword, checkMD5Base64)
 		}
-		r.credential = append(r.credential, NewSecret(g.UserName), g.UserPassword)
+		r.user = []Secret{NewSecret(g.UserName), g.UserPassword}
 		r.secrets = append(r.secrets, g.UserPassword)
 		r.sendOnce = true
 	case RefreshToken:
@@ -98,11 +98,7 @@ func (g Equinix) request() (*request, error) {
 	}
 	r.endpoint = endpoint(base, "", path)
 	r.accepts("application/json")
-	r.sends(jsonObject(fields))
-	if g.GrantType == Password {
-		delete(fields, "user_password")
-		_, r.impersonal = jsonObject(fields)
-	}
+	r.sends(jsonObject, fields)
 	return r, nil
 }
 

@@ -40,6 +40,16 @@ const (
 	Internal                           // a fault of this program
 )
 
+// blame says whose credentials a code of the platform rejects.
+type blame int
+
+const (
+	nobody        blame = iota // the code does not say
+	wholeClient                // the client, whichever grant type it uses (invalid_client)
+	clientInGrant              // the client in this grant type: Keycloak's unauthorized_client
+	theUser                    // the user (invalid_grant)
+)
+
 // Error says why there is no token. It holds no secret and no body of an answer.
 type Error struct {
 	// Platform is the platform's name, as in "Equinix".
@@ -58,6 +68,8 @@ type Error struct {
 	// Identity says when the identity token of a token exchange expires, and names its iss, aud and sub; empty: the
 	// request has no identity token.
 	Identity string
+	// Hint is what Code or Description says about the remedy.
+	Hint Hint
 	// Attempts is how often the request was sent, or a connection for it was tried.
 	Attempts int
 	// RetryAfter is the pause that the platform asked for; zero: none.
@@ -66,8 +78,14 @@ type Error struct {
 	CachedUntil time.Time `json:"-"`
 
 	// transient: the same request may succeed later. notActedOn: the platform has certainly not acted on the request.
+	transient, notActedOn bool
+	// blames: whose credentials the platform's code rejects.
+	blames blame
+	// keptForLater: the platform has hardly acted on the request, but that is not certain. This process does not send a
+	// request again that may be sent once. A later process may.
+	keptForLater bool
 	// given: the identity token stays the same, because the settings hold it.
-	transient, notActedOn, given bool
+	given bool
 }
 
 // Error returns, in one line, which endpoint was asked and what it answered.
@@ -123,7 +141,7 @@ func (e *Error) refreshLost() bool {
 	case RefreshTokenRejected:
 		return true
 	default:
-		return !e.notActedOn
+		return !e.notActedOn && !e.keptForLater
 	}
 }
 

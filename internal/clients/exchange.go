@@ -30,7 +30,7 @@ type exchange struct {
 
 // exchanges makes r a token exchange with these fields, and with the identity token that is read when r is sent. A
 // platform may accept an identity token once only, so r is sent once if its outcome stays unknown.
-func (r *request) exchanges(source IdentitySource, fields map[string]string, encode func(map[string]string) (contentType string, body Secret)) {
+func (r *request) exchanges(source IdentitySource, fields map[string]string, encode encoding) {
 	fields["grant_type"] = exchangeGrantType
 	fields["subject_token_type"] = cmp.Or(fields["subject_token_type"], idTokenType)
 	r.sendOnce = true
@@ -40,8 +40,8 @@ func (r *request) exchanges(source IdentitySource, fields map[string]string, enc
 		_, body := encode(complete)
 		return body
 	}}
-	contentType, _ := encode(fields)
-	r.sends(contentType, r.exchange.body(source.key()+"\n"+source.Token.Reveal()))
+	fields["subject_token"] = source.key() + "\n" + source.Token.Reveal()
+	r.sends(encode, fields)
 }
 
 // exchanger reads the identity token of a token exchange.
@@ -95,7 +95,8 @@ func (s *exchanger) lastOf(r *request) *request {
 }
 
 // complete returns r with an identity token. The key of the result has the issuer and the subject in the place of the
-// identity token, so that all identity tokens of one identity share one token.
+// identity token, so that all identity tokens of one identity share one token. An identity token that is given directly
+// is its own identity: it cannot be read again, and two of them may differ in other claims.
 func (s *exchanger) complete(ctx context.Context, r *request) (*request, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
@@ -110,7 +111,7 @@ func (s *exchanger) complete(ctx context.Context, r *request) (*request, *Error)
 		return nil, complete.identityExpired()
 	}
 	complete.body = r.exchange.body(found.token.Reveal())
-	complete.lasting = r.exchange.body(r.exchange.source.key() + " " + found.key)
+	complete.lasting = r.exchange.body(r.exchange.source.key() + " " + cmp.Or(r.exchange.source.Token.Reveal(), found.key))
 	complete.credential = []Secret{found.credential}
 	complete.secrets = append(slices.Clip(r.secrets), found.credential) // not the identity token: another process may have another one
 	complete.digest = complete.digestWith(complete.lasting)

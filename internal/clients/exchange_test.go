@@ -290,16 +290,17 @@ func TestAnIdentityTokenExpiresBeforeItsTurn(t *testing.T) {
 	})
 }
 
-// TestTokensOfOneIdentityAreShared tests which exchanges share a token. Endpoint, scope, source, issuer and subject must be
-// equal. The identity tokens may differ.
+// TestTokensOfOneIdentityAreShared tests which exchanges share a token. Endpoint, scope and source must be equal. An identity
+// token that is given directly is its own identity.
 func TestTokensOfOneIdentityAreShared(t *testing.T) {
 	value := func(change map[string]any) IdentitySource { return IdentitySource{Token: idToken(t, change)} }
 	for name, row := range map[string]struct {
 		change   func(*Equinix)
 		requests int
 	}{
-		"another identity token": {func(g *Equinix) { g.Identity = value(map[string]any{"jti": "2", "exp": nil}) }, 1},
-		"another audience":       {func(g *Equinix) { g.Identity = value(map[string]any{"aud": "2"}) }, 1},
+		"the same":               {func(*Equinix) {}, 1},
+		"another identity token": {func(g *Equinix) { g.Identity = value(map[string]any{"jti": "2", "exp": nil}) }, 2},
+		"another audience":       {func(g *Equinix) { g.Identity = value(map[string]any{"aud": "2"}) }, 2},
 		"client credentials":     {func(g *Equinix) { g.BaseURL, g.ClientID, g.ClientSecret = "http://[::1]", "x", NewSecret("x") }, 1},
 		"another subject":        {func(g *Equinix) { g.Identity = value(map[string]any{"sub": "job-2"}) }, 2},
 		"another issuer":         {func(g *Equinix) { g.Identity = value(map[string]any{"iss": "https://other.example"}) }, 2},

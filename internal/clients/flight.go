@@ -57,7 +57,7 @@ func (s *flights) share(ctx context.Context, r *request, minValidity time.Durati
 func (s *flights) join(ctx context.Context, r *request, minValidity time.Duration) (*flight, Token, *Error) {
 	s.memory.mu.Lock()
 	defer s.memory.mu.Unlock()
-	e := s.memory.entry(r)
+	e := s.memory.entry(r.key())
 	if token, err, ok := e.recall(minValidity); ok {
 		return nil, token, err
 	}
@@ -109,7 +109,7 @@ func (s *flights) run(ctx context.Context, r *request, minValidity time.Duration
 func (s *flights) finish(r *request, f *flight, token Token, err *Error) {
 	s.memory.mu.Lock()
 	defer s.memory.mu.Unlock()
-	e := s.memory.entry(r)
+	e := s.memory.entry(r.key())
 	if !r.replaceable(err) { // exchanger remembers it
 		e.remember(token, err)
 	}

@@ -9,7 +9,8 @@ import (
 )
 
 // gate prevents rejected credentials from being sent again. Until credentials have been accepted once, only one request
-// at a time carries them. So a wrong client secret is sent once, even if many requests with different scopes use it.
+// at a time carries them. So a wrong client secret is sent once, even if many requests with different scopes use it. A
+// password grant has two accounts, and this holds for each of them.
 type gate struct {
 	next *sender
 
@@ -17,60 +18,124 @@ type gate struct {
 	accounts map[digest]*account
 }
 
-// account is a set of credentials at a platform. gate.mu guards accepted and rejected.
+// account is a client or a user of a platform, with its secret. gate.mu guards everything but turn.
 type account struct {
-	turn     turn // for requests with credentials that were never accepted
-	accepted bool
-	rejected *Error
+	turn     turn              // for requests with credentials that were never accepted
+	accepted bool              // the platform has granted a token for them
+	rejected map[string]*Error // by grant type; "": in every grant type
+	doubt    Secret            // the user whose rejection may have meant this client; zero: there is none
 }
 
 func newGate(next *sender) *gate { return &gate{next: next, accounts: map[digest]*account{}} }
 
 // admit sends r unless its credentials were rejected before.
 func (s *gate) admit(ctx context.Context, r *request) (Token, *Error) {
-	a := s.account(r)
-	release := a.turn.take(ctx)
-	if release == nil {
-		return Token{}, endedUnsent(ctx, r)
+	accounts := s.of(r)
+	leave, err := s.enter(ctx, r, accounts)
+	if err != nil {
+		return Token{}, err
 	}
-	release = sync.OnceFunc(release)
-	defer release()
-	accepted, rejected := s.state(a)
-	switch {
-	case rejected != nil:
-		return Token{}, rejected
-	case accepted:
-		release()
-	}
+	defer leave()
 	token, err := s.next.send(ctx, r)
-	s.remember(a, err)
+	s.remember(r, accounts, err)
 	return token, err
 }
 
-func (s *gate) account(r *request) *account {
+// of returns the accounts in r: the client and, in a password grant, the user.
+func (s *gate) of(r *request) []*account {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := s.accounts[r.account()]
-	if a == nil {
-		a = &account{turn: newTurn()}
-		s.accounts[r.account()] = a
+	var found []*account
+	for _, key := range r.accounts() {
+		a := s.accounts[key]
+		if a == nil {
+			a = &account{turn: newTurn()}
+			s.accounts[key] = a
+		}
+		found = append(found, a)
 	}
-	return a
+	return found
 }
 
-func (s *gate) state(a *account) (accepted bool, rejected *Error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return a.accepted, a.rejected
+// enter takes the turn of each account that was not accepted yet, and leave gives the turns back. The turn of a client is
+// always taken before the turn of a user, so two requests cannot block each other.
+func (s *gate) enter(ctx context.Context, r *request, accounts []*account) (leave func(), err *Error) {
+	leave = func() {}
+	for _, a := range accounts {
+		release := a.turn.take(ctx)
+		if release == nil {
+			leave()
+			return nil, endedUnsent(ctx, r)
+		}
+		accepted, rejected := s.state(r, a, accounts)
+		switch {
+		case rejected != nil:
+			release()
+			leave()
+			return nil, rejected
+		case accepted:
+			release()
+		default:
+			before := leave
+			leave = func() { release(); before() }
+		}
+	}
+	return leave, nil
 }
 
-func (s *gate) remember(a *account, err *Error) {
+// state returns whether a was accepted, and why r must not be sent. Any of its accounts may have been rejected during the
+// wait for a.
+func (s *gate) state(r *request, a *account, accounts []*account) (accepted bool, rejected *Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, each := range accounts {
+		for _, grantType := range []string{"", r.grantType()} {
+			if known := each.rejected[grantType]; known != nil {
+				unsent := *known
+				unsent.notActedOn = true
+				return false, &unsent
+			}
+		}
+	}
+	return a.accepted, nil
+}
+
+// remember keeps what the answer to r says about its accounts. Only a token says that they are accepted: some servers
+// check the scope, or the grant type, before the client.
+func (s *gate) remember(r *request, accounts []*account, err *Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	client, last := accounts[0], accounts[len(accounts)-1]
 	switch {
-	case err == nil || err.Kind == ScopeRejected:
-		a.accepted = true
-	case err.Kind.rejectsCredentials():
-		a.accepted, a.rejected = false, err
+	case err == nil:
+		for _, a := range accounts {
+			a.accepted = true
+		}
+	case !err.Kind.rejectsCredentials():
+	case err.blames == clientInGrant:
+		client.reject(r.grantType(), err)
+	case client == last || err.blames == wholeClient:
+		client.reject("", err)
+	default:
+		last.reject("", err)
+		if err.blames == nobody && client.doubted(r.user[0]) {
+			client.reject("", err)
+		}
 	}
+}
+
+// reject records that requests with this grant type must not be sent; "": with any.
+func (a *account) reject(grantType string, err *Error) {
+	if a.rejected == nil {
+		a.rejected = map[string]*Error{}
+	}
+	a.rejected[grantType] = err
+}
+
+// doubted records that the platform has rejected a user, or this client, without saying which. It reports whether that has
+// happened with two users. Then the client is the likely cause.
+func (a *account) doubted(user Secret) bool {
+	before := a.doubt
+	a.doubt = user
+	return !a.accepted && !before.IsZero() && before != user
 }

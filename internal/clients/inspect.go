@@ -4,11 +4,8 @@
 package clients
 
 import (
-	"encoding/binary"
 	"errors"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -22,7 +19,7 @@ type Entry struct {
 	Size        int64     // bytes
 }
 
-// Entries returns the entries, by the time when they were written.
+// Entries returns the entries that hold a token, by the time when they were written.
 func (k *Cache) Entries() ([]Entry, error) {
 	names, err := k.names()
 	if err != nil {
@@ -30,31 +27,33 @@ func (k *Cache) Entries() ([]Entry, error) {
 	}
 	var entries []Entry
 	for _, name := range names {
-		path := filepath.Join(k.dir, name+entrySuffix)
-		info, err := os.Lstat(path)
+		info, err := k.root.Lstat(name + entrySuffix)
 		if err != nil {
-			continue // a lock alone, or removed in the meantime
+			continue // a lock or a mark, or removed in the meantime
 		}
-		header, err := readEntry(path, int64(headerSize))
-		if err != nil || len(header) < headerSize || string(header[:len(entryMagic)]) != entryMagic {
+		header, err := k.read(name+entrySuffix, int64(headerSize))
+		until, ok := entryUsefulUntil(header)
+		if err != nil || !ok {
 			continue // it is no entry
 		}
-		until := time.Unix(int64(binary.BigEndian.Uint64(header[len(entryMagic):])), 0) //nolint:gosec // as it was written
 		entries = append(entries, Entry{strings.TrimPrefix(name, entryPrefix), info.ModTime(), until, info.Size()})
 	}
 	slices.SortFunc(entries, func(a, b Entry) int { return a.Written.Compare(b.Written) })
 	return entries, nil
 }
 
-// Clear removes all entries but those whose lock another process holds.
+// Clear removes all tokens and rejections but those whose lock another process holds. It keeps the marks: a refresh token
+// that was sent stays spent.
 func (k *Cache) Clear() (removed, inUse int, err error) {
 	names, err := k.names()
 	if err != nil {
 		return 0, 0, reason(err)
 	}
 	for _, name := range names {
-		path := filepath.Join(k.dir, name)
-		release, err := tryLock(path + lockSuffix)
+		if !strings.HasPrefix(name, entryPrefix) {
+			continue
+		}
+		release, err := k.tryLock(name)
 		switch {
 		case err != nil:
 			return removed, inUse, err
@@ -62,14 +61,21 @@ func (k *Cache) Clear() (removed, inUse int, err error) {
 			inUse++
 			continue
 		}
-		_ = os.Remove(path + writeSuffix)
-		err = os.Remove(path + entrySuffix)
-		removeLock(path+lockSuffix, release)
-		switch {
-		case err == nil:
+		_ = k.root.Remove(name + writeSuffix)
+		found := false
+		for _, suffix := range []string{rejectionSuffix, entrySuffix} {
+			problem := k.root.Remove(name + suffix)
+			found = found || problem == nil
+			if problem != nil && !errors.Is(problem, fs.ErrNotExist) {
+				err = reason(problem)
+			}
+		}
+		removeLock(k.root, name+lockSuffix, release)
+		if err != nil {
+			return removed, inUse, err
+		}
+		if found {
 			removed++
-		case !errors.Is(err, fs.ErrNotExist):
-			return removed, inUse, reason(err)
 		}
 	}
 	return removed, inUse, nil

@@ -38,6 +38,6 @@ func (g Interxion) request() (*request, error) {
 	}
 	r.endpoint = endpoint(base, path, path) // the vendor's pages show the login URL with and without path
 	r.accepts("application/json")
-	r.sends(form(fields))
+	r.sends(form, fields)
 	return r, nil
 }

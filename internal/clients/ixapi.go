@@ -34,6 +34,7 @@ func (g IXAPI) request() (*request, error) {
 	if !g.RefreshToken.IsZero() {
 		target = refreshPath
 		fields = map[string]string{"refresh_token": check.secret("previous_refresh_token", g.RefreshToken)}
+		r.credential = []Secret{g.RefreshToken} // the key and the secret are not sent, so the answer says nothing about them
 		r.secrets = append(r.secrets, g.RefreshToken)
 		r.refreshToken = g.RefreshToken
 		r.sendOnce = true // a refresh rotates the refresh token
@@ -44,7 +45,7 @@ func (g IXAPI) request() (*request, error) {
 	}
 	r.endpoint = endpoint(base, path, target)
 	r.accepts("application/json")
-	r.sends(jsonObject(fields))
+	r.sends(jsonObject, fields)
 	return r, nil
 }
 

@@ -64,6 +64,6 @@ func (g Megaport) request() (*request, error) {
 	// two ways differ for keys with reserved characters.
 	r.addHeader("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(g.AccessKey+":"+secretKey)))
 	r.accepts("application/json")
-	r.sends(form(map[string]string{"grant_type": ClientCredentials})) // Megaport's own client has it in the query
+	r.sends(form, map[string]string{"grant_type": ClientCredentials}) // Megaport's own client has it in the query
 	return r, nil
 }

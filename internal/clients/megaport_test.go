@@ -40,7 +40,7 @@ func TestTwoKeysInAHeaderShareNothing(t *testing.T) {
 	accounts := map[digest]bool{}
 	for i, pair := range pairs {
 		grant := Megaport{TokenURL: p.url + "/oauth2/token", AccessKey: pair[0], SecretKey: NewSecret(pair[1])}
-		accounts[requestFor(t, grant).account()] = true
+		accounts[requestFor(t, grant).accounts()[0]] = true
 		for _, c := range []*Client{first, second} {
 			token, err := c.Token(t.Context(), grant, 0)
 			want := base64.RawURLEncoding.EncodeToString([]byte(pair[0] + " " + pair[1]))
@@ -52,8 +52,9 @@ func TestTwoKeysInAHeaderShareNothing(t *testing.T) {
 			}
 		}
 	}
-	if sent != len(pairs) || len(accounts) != len(pairs) || len(filesIn(t, dir, entrySuffix)) != len(pairs) {
-		t.Errorf("%d requests, %d accounts and %d entries of %d pairs", sent, len(accounts), len(filesIn(t, dir, entrySuffix)), len(pairs))
+	tokens, rejections := len(filesIn(t, dir, entrySuffix)), len(filesIn(t, dir, rejectionSuffix))
+	if sent != len(pairs) || len(accounts) != len(pairs) || tokens != len(pairs)-2 || rejections != 2 {
+		t.Errorf("%d requests, %d accounts, %d tokens and %d rejections of %d pairs", sent, len(accounts), tokens, rejections, len(pairs))
 	}
 	// Only with a colon in the key could two pairs have the same header.
 	if _, err := (Megaport{TokenURL: p.url, AccessKey: "key:", SecretKey: NewSecret("secret")}).request(); err == nil {

@@ -21,31 +21,32 @@ type memory struct {
 
 // entry is what is known about one request. memory.mu guards it.
 type entry struct {
-	token  Token     // the last one; it may have ended
+	token  Token     // the last one; it may have ended, or an API may have refused it
 	failed *Error    // the last failure; nil once there is a token
 	until  time.Time // when failed is forgotten; zero: never
-	spent  bool      // the request must not be sent again; see cached.markSpent
+	spent  bool      // what the key is about must not be sent again; see request.mark
+	kept   *Error    // why only a later process may send it again; nil: nothing forbids it
 	flight *flight   // the run of the request; nil: there is none
-	turn   turn      // for the right to send the request in this process
+	turn   turn      // for the right to send what the key is about in this process
 }
 
 func newMemory() *memory { return &memory{entries: map[digest]*entry{}} }
 
-// entry returns what is known about r. The caller holds mu. An entry stays until the process ends: requests come from the
-// configuration, and a request that must not be sent again must not be forgotten.
-func (m *memory) entry(r *request) *entry {
-	e := m.entries[r.key()]
+// entry returns what is known about a key. The caller holds mu. An entry stays until the process ends: requests come from
+// the configuration, and what must not be sent again must not be forgotten.
+func (m *memory) entry(key digest) *entry {
+	e := m.entries[key]
 	if e == nil {
 		e = &entry{turn: newTurn()}
-		m.entries[r.key()] = e
+		m.entries[key] = e
 	}
 	return e
 }
 
-// take waits for the right to send r in this process until ctx ends; nil: ctx has ended.
-func (m *memory) take(ctx context.Context, r *request) (release func()) {
+// take waits for the right to send what key is about until ctx ends; nil: ctx has ended.
+func (m *memory) take(ctx context.Context, key digest) (release func()) {
 	m.mu.Lock()
-	turn := m.entry(r).turn
+	turn := m.entry(key).turn
 	m.mu.Unlock()
 	return turn.take(ctx)
 }
@@ -77,42 +78,41 @@ func (e *entry) remember(token Token, err *Error) {
 	}
 }
 
-// recall is entry.recall for r.
-func (m *memory) recall(r *request, minValidity time.Duration) (token Token, err *Error, ok bool) {
+// recall is entry.recall for a key.
+func (m *memory) recall(key digest, minValidity time.Duration) (token Token, err *Error, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.entry(r).recall(minValidity)
+	return m.entry(key).recall(minValidity)
 }
 
-// remember is entry.remember for r.
-func (m *memory) remember(r *request, token Token, err *Error) {
+// remember is entry.remember for a key.
+func (m *memory) remember(key digest, token Token, err *Error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.entry(r).remember(token, err)
+	m.entry(key).remember(token, err)
 }
 
-// last returns the last token of r; it may have ended.
-func (m *memory) last(r *request) Token {
+// last returns the last token of a key; it may have ended.
+func (m *memory) last(key digest) Token {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.entry(r).token
+	return m.entry(key).token
 }
 
-// setSpent sets whether r must not be sent again, and returns what was set before.
-func (m *memory) setSpent(r *request, spent bool) (before bool) {
+// setSpent sets whether what key is about must not be sent again, and returns what was set before.
+func (m *memory) setSpent(key digest, spent bool) (before bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e := m.entry(r.exact())
+	e := m.entry(key)
 	before, e.spent = e.spent, spent
 	return before
 }
 
-// merge adds what other processes have stored about r. Their mark that r is spent counts only if this process holds the
-// lock of the cache entry. Without the lock, the process that set the mark may still remove it.
-func (m *memory) merge(r *request, stored record, locked bool) {
+// merge adds what other processes have stored about a key.
+func (m *memory) merge(key digest, stored record) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e, now := m.entry(r), time.Now()
+	e, now := m.entry(key), time.Now()
 	if obtained := stored.Token.obtained; obtained.After(e.token.obtained) && !obtained.After(now) { // otherwise the clock was set back
 		e.token = stored.Token
 	}
@@ -121,23 +121,29 @@ func (m *memory) merge(r *request, stored record, locked bool) {
 		rejected.CachedUntil = stored.Until
 		e.failed, e.until = &rejected, stored.Until
 	}
-	e.spent = e.spent || stored.Spent && locked
 }
 
-// discard expires a token that an API has refused, in the entries of all requests.
+// discard marks a token that an API has refused, in the entries of all requests.
 func (m *memory) discard(refused Token) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, e := range m.entries {
 		if e.token.AccessToken == refused.AccessToken {
-			e.token = e.token.ended()
+			e.token.refused = true
 		}
 	}
 }
 
-// spent reports whether r must not be sent again.
-func (m *memory) spent(r *request) bool {
+// keep records that only a later process may send again what key is about, because of err.
+func (m *memory) keep(key digest, err *Error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.entry(r).spent
+	m.entry(key).kept = err
+}
+
+// kept returns why only a later process may send again what key is about; nil: nothing forbids it.
+func (m *memory) kept(key digest) *Error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.entry(key).kept
 }

@@ -77,7 +77,7 @@ func (g OAuth2) request() (*request, error) {
 		r.exchanges(g.Identity, fields, g.encode)
 	default:
 		g.authenticate(r, &check, fields)
-		r.sends(g.encode(fields))
+		r.sends(g.encode, fields)
 	}
 	if err := check.err(r.platform); err != nil {
 		return nil, err

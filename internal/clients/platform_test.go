@@ -309,8 +309,11 @@ func refreshes(refresh, other http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// hangs does not answer, and returns when the client closes the connection.
-func hangs(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+// hangs does not answer, and ends when the client closes the connection. It must not return, because net/http would answer 200.
+func hangs(_ http.ResponseWriter, r *http.Request) {
+	<-r.Context().Done()
+	panic(http.ErrAbortHandler)
+}
 
 func hijack(w http.ResponseWriter) net.Conn {
 	conn, _, err := http.NewResponseController(w).Hijack()

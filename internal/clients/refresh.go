@@ -22,7 +22,7 @@ func (s *refresher) obtain(ctx context.Context, r *request, minValidity time.Dur
 	}
 	return s.next.exclusive(ctx, r, minValidity, func(ctx context.Context, alone bool) (Token, *Error) {
 		// Without the lock, another process may be about to use the same refresh token.
-		if refresh, due := r.successor(s.memory.last(r)); due && alone {
+		if refresh, due := r.successor(s.memory.last(r.key())); due && alone && s.memory.kept(refresh.mark()) == nil {
 			token, err := s.refresh(ctx, refresh, minValidity)
 			if err == nil || !err.refreshDeclined() {
 				return token, err
@@ -41,15 +41,13 @@ func (s *refresher) refresh(ctx context.Context, r *request, minValidity time.Du
 	ctx, cancel := context.WithTimeout(ctx, budget/2)
 	defer cancel()
 	return s.next.exclusive(ctx, r, minValidity, func(ctx context.Context, alone bool) (Token, *Error) {
-		if !alone {
-			return Token{}, r.spentError()
-		}
 		return s.next.send(ctx, r, alone)
 	})
 }
 
 // successor returns the request that refreshes the last token. due reports whether there is one and the last token has
-// expired. A valid token is not refreshed: at CloudLX, the refresh revokes it, and other blocks may still use it.
+// expired. A valid token is not refreshed, even if an API has refused it: at CloudLX, the refresh revokes it, and others
+// may use it.
 func (r *request) successor(last Token) (next *request, due bool) {
 	now := time.Now()
 	switch {
@@ -57,7 +55,13 @@ func (r *request) successor(last Token) (next *request, due bool) {
 		return nil, false
 	case !last.RefreshTokenExpiry.IsZero() && now.After(last.RefreshTokenExpiry):
 		return nil, false
+	case last.RefreshToken == r.refreshToken: // r sends it itself
+		return nil, false
 	}
 	next, err := r.refresh(last.RefreshToken).request()
-	return next, err == nil && next.key() != r.key()
+	if err != nil {
+		return nil, false
+	}
+	next.refreshEnds = last.RefreshTokenExpiry
+	return next, true
 }

@@ -7,8 +7,11 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
+	"strconv"
 	"time"
 )
 
@@ -35,9 +38,12 @@ type request struct {
 	body     Secret
 	habits   habits
 
-	// credential holds the credentials for which the platform counts failed attempts. In a token exchange it holds the
-	// secret that stays the same while the job runs.
+	// credential holds the credentials of the client: its ID and its secret. In a token exchange it holds the secret that
+	// stays the same while the job runs.
 	credential []Secret
+	// user holds the name and the password of the user; nil: the request is not a password grant. The platform counts the
+	// failed attempts of a client and of a user, each by itself.
+	user []Secret
 	// secrets are the settings that an error must not repeat. The encryption key of the cache entry is derived from
 	// them.
 	secrets []Secret
@@ -50,8 +56,10 @@ type request struct {
 	refresh func(refreshToken Secret) Grant
 	// refreshToken is the refresh token in the request; zero: the request is not a refresh.
 	refreshToken Secret
-	// impersonal is the body without the user's password, which can be guessed; zero: the body has no user's password.
-	impersonal Secret
+	// refreshEnds is when refreshToken ends; zero: it is not known.
+	refreshEnds time.Time
+	// public returns the body without its secrets.
+	public func() string
 	// exchange is set for a token exchange; nil: the request is not one. Until exchanger has read the identity token, the
 	// body has the source of the identity token in its place, so that flights has a key.
 	exchange *exchange
@@ -94,10 +102,25 @@ type habits struct {
 // accepts sets the media type to accept.
 func (r *request) accepts(mediaType string) { r.addHeader("Accept", mediaType) }
 
-// sends sets the body and its media type.
-func (r *request) sends(mediaType string, body Secret) {
+// publicFields are further parameters of users that the standards define, and that are no secrets (RFC 8707, RFC 8693).
+var publicFields = []string{"resource", "requested_token_type", "actor_token_type"}
+
+// encoding encodes the fields of a body.
+type encoding func(fields map[string]string) (mediaType string, body Secret)
+
+// sends sets the body and its media type. It is called when secrets is complete.
+func (r *request) sends(encode encoding, fields map[string]string) {
+	mediaType, body := encode(fields)
 	r.addHeader("Content-Type", mediaType)
 	r.body = body
+	r.public = func() string {
+		public := maps.Clone(fields)
+		maps.DeleteFunc(public, func(name, value string) bool {
+			return !slices.Contains(publicFields, name) && slices.Contains(r.secrets, NewSecret(value))
+		})
+		_, body := encode(public)
+		return body.Reveal()
+	}
 }
 
 func (r *request) addHeader(name, value string) {
@@ -120,7 +143,7 @@ func (r *request) address() string { return r.endpoint.Host + r.endpoint.Escaped
 // digest identifies a request or credentials without revealing them.
 type digest [sha256.Size]byte
 
-// key returns the digest of the URL, the headers and the body. So each setting that changes the request also changes
+// key returns the digest of the platform, the URL, the headers and the body. So each setting that changes the request also changes
 // the key. In a token exchange, each identity token of an identity gives the same key.
 func (r *request) key() digest {
 	if r.digest != (digest{}) {
@@ -129,32 +152,80 @@ func (r *request) key() digest {
 	return r.digestWith(cmp.Or(r.lasting, r.body))
 }
 
-// exact returns r with a key that covers the identity token too.
-func (r *request) exact() *request {
-	if r.lasting.IsZero() {
-		return r
+// exact returns the digest of the request with the identity token in it.
+func (r *request) exact() digest { return r.digestWith(r.body) }
+
+// mark returns the digest of what may be sent only once if its outcome stays unknown. For a refresh, that is a fact about
+// the refresh token and the host, whatever else differs between the requests that carry it. Otherwise it is a fact about
+// the request: an identity token may be exchanged for several scopes.
+func (r *request) mark() digest {
+	switch {
+	case !r.refreshToken.IsZero():
+		return sum("refresh token", hostKey(r.endpoint), r.refreshToken.Reveal())
+	case !r.identityToken.IsZero():
+		return r.exact()
 	}
-	exact := *r
-	exact.digest = r.digestWith(r.body)
-	return &exact
+	return r.key()
 }
 
-// digestWith returns the digest of the request with another body.
+// markEnds returns when what is marked ends; zero: it is not known.
+func (r *request) markEnds() time.Time {
+	if r.identity != nil {
+		return r.identity.expires
+	}
+	return r.refreshEnds
+}
+
+// clientsOwn reports whether the token belongs to the client itself, so that the same request yields another token of the
+// same principal. A refresh token or a password may be a user's.
+func (r *request) clientsOwn() bool { return r.refreshToken.IsZero() && !r.personal() }
+
+// personal reports whether a user's password is among the secrets. A password can be guessed.
+func (r *request) personal() bool { return r.user != nil }
+
+// target names the platform and the endpoint, in one spelling.
+func (r *request) target() []string {
+	return []string{r.platform, r.endpoint.Scheme, hostKey(r.endpoint), r.endpoint.EscapedPath(), r.endpoint.RawQuery}
+}
+
+// digestWith returns the digest of the request with another body. The platform is part of it: two platforms may read two
+// lifetimes in one answer.
 func (r *request) digestWith(body Secret) digest {
-	parts := []string{r.endpoint.String(), body.Reveal()}
+	parts := append(r.target(), body.Reveal())
 	for _, h := range r.headers {
 		parts = append(parts, h.name, h.value.Reveal())
 	}
 	return sum(parts...)
 }
 
-// account returns the digest of the host, and of the credentials for which the platform counts failed attempts.
-func (r *request) account() digest {
-	parts := []string{r.endpoint.Host}
-	for _, part := range r.credential {
-		parts = append(parts, part.Reveal())
+// accounts returns the digests of the accounts in the request, each with the host: the client and, in a password grant, the
+// user. Two apps of one user have the user's account in common.
+func (r *request) accounts() []digest {
+	found := make([]digest, 0, 2)
+	for kind, secrets := range [][]Secret{r.credential, r.user} {
+		if secrets == nil {
+			continue
+		}
+		parts := []string{strconv.Itoa(kind), hostKey(r.endpoint)}
+		for _, part := range secrets {
+			parts = append(parts, part.Reveal())
+		}
+		found = append(found, sum(parts...))
 	}
-	return sum(parts...)
+	return found
+}
+
+// grantType returns the grant type, for which the platform may reject a client that it accepts for another one.
+func (r *request) grantType() string {
+	switch {
+	case r.exchange != nil:
+		return TokenExchange
+	case !r.refreshToken.IsZero():
+		return RefreshToken
+	case r.user != nil:
+		return Password
+	}
+	return ClientCredentials
 }
 
 // sum hashes parts with their lengths, so that two different lists of parts do not give the same input.

@@ -45,6 +45,7 @@ func (r *request) read(e *Error, a answer) (Token, *Error) {
 	e.RetryAfter = pauseOf(e.Status, a.Header, serverTime(a.Header, time.Now()))
 	r.judge(e, said.code, r.mayReject(a.body, a.whole))
 	r.describe(e, said, a, problem)
+	e.Hint = r.hint(e, said)
 	return Token{}, e
 }
 
@@ -55,7 +56,10 @@ func (r *request) read(e *Error, a answer) (Token, *Error) {
 func (r *request) judge(e *Error, code string, mayReject bool) {
 	status := familiar(e.Status)
 	kind, standard := rejections[strings.ToLower(code)]
+	e.blames = blamed(status, code)
 	switch {
+	case e.blames == clientInGrant:
+		e.Kind = CredentialsRejected
 	case standard:
 		e.Kind = kind
 	case r.habits.rejection != nil && r.habits.rejection.MatchString(code):
@@ -69,7 +73,9 @@ func (r *request) judge(e *Error, code string, mayReject bool) {
 	case status/100 == 3:
 		e.Kind, e.notActedOn = Redirected, true
 	case outages[status] || r.asksToTryLater(status, code):
-		e.Kind, e.transient, e.notActedOn = Unavailable, true, notReached[status]
+		e.Kind, e.transient = Unavailable, true
+		e.notActedOn = notReached[status] || strings.EqualFold(code, "temporarily_unavailable")
+		e.keptForLater = status == http.StatusServiceUnavailable && !e.notActedOn
 	case status == http.StatusInternalServerError && mayReject:
 		e.Kind = RejectionNotUnderstood
 	case status == http.StatusInternalServerError:
@@ -91,16 +97,37 @@ func (r *request) judge(e *Error, code string, mayReject bool) {
 	default:
 		e.Kind = BadAnswer
 	}
-	r.judgeRefresh(e, code)
+	r.judgeRefresh(e)
 	if r.exchange != nil && strings.EqualFold(code, "invalid_request") { // RFC 8693, section 2.2.2: the identity token is not accepted
 		e.Kind = CredentialsRejected
 	}
 }
 
+// blamed returns whose credentials a code rejects. Keycloak answers 401 with unauthorized_client if the client secret is
+// wrong, and also if the client may not use the grant type. Beside another status, unauthorized_client means the grant
+// type alone (RFC 6749, section 5.2).
+func blamed(status int, code string) blame {
+	switch strings.ToLower(code) {
+	case "invalid_client":
+		return wholeClient
+	case "unauthorized_client":
+		if status == http.StatusUnauthorized {
+			return clientInGrant
+		}
+	case "invalid_grant":
+		return theUser
+	}
+	return nobody
+}
+
 // judgeRefresh turns the rejection of a refresh into a rejection of the refresh token. The credentials are not the
-// cause, unless the platform says so.
-func (r *request) judgeRefresh(e *Error, code string) {
-	if r.refreshToken.IsZero() || strings.EqualFold(code, "invalid_client") {
+// cause, unless the platform says so. Then it has not used the refresh token.
+func (r *request) judgeRefresh(e *Error) {
+	switch {
+	case r.refreshToken.IsZero():
+		return
+	case e.blames == wholeClient || e.blames == clientInGrant:
+		e.notActedOn = true
 		return
 	}
 	if e.Kind.rejectsCredentials() || e.Kind == GrantRejected || e.Kind == ScopeRejected || e.Kind == RequestRejected {
@@ -151,8 +178,9 @@ func familiar(status int) int {
 var (
 	// outages are the statuses of a temporary failure: those that gateways use, and Cloudflare's own.
 	outages = map[int]bool{502: true, 503: true, 504: true, 520: true, 521: true, 522: true, 523: true, 524: true, 525: true, 526: true, 527: true, 530: true}
-	// notReached are the outages in which the platform has not seen the request.
-	notReached = map[int]bool{503: true, 521: true, 522: true, 523: true, 525: true, 526: true, 527: true, 530: true}
+	// notReached are the outages in which the platform has not seen the request. 503 is not among them: a gateway may
+	// say it after the platform has worked (Varnish does by default).
+	notReached = map[int]bool{521: true, 522: true, 523: true, 525: true, 526: true, 527: true, 530: true}
 	// permanent are the 5xx statuses that concern the request or the network: not implemented, HTTP version, and a
 	// captive portal's 511 (RFC 6585, section 6).
 	permanent = map[int]bool{501: true, 505: true, 511: true}

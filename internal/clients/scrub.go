@@ -37,19 +37,20 @@ var standardCodes = map[string]bool{
 
 // scrubber hides text from outside that repeats a secret, whole or in part, plain or encoded.
 type scrubber struct {
-	forms []string // the secrets in every encoding, in lower case
+	forms func() []string // returns the secrets in every encoding, in lower case; costly at its first call
 }
 
 func newScrubber(secrets ...Secret) scrubber {
-	var s scrubber
-	for _, secret := range secrets {
-		if !secret.IsZero() {
-			for _, form := range encodings(secret.Reveal()) {
-				s.forms = append(s.forms, asciiLower(form))
+	return scrubber{sync.OnceValue(func() (forms []string) {
+		for _, secret := range secrets {
+			if !secret.IsZero() {
+				for _, form := range encodings(secret.Reveal()) {
+					forms = append(forms, asciiLower(form))
+				}
 			}
 		}
-	}
-	return s
+		return forms
+	})}
 }
 
 // scrub returns text as one line of at most limit bytes. It returns [redacted] if the text repeats a piece of a secret.
@@ -75,7 +76,7 @@ func (s scrubber) repeats(text string) bool {
 		for i := 0; i+scrubWindow <= len(view); i++ {
 			windows[view[i:i+scrubWindow]] = true
 		}
-		for _, form := range s.forms {
+		for _, form := range s.forms() {
 			if len(form) < scrubWindow && strings.Contains(view, form) {
 				return true
 			}

@@ -34,6 +34,7 @@ var holders = map[string]any{
 	"Token":          Token{},
 	"Options":        Options{},
 	"Client":         Client{},
+	"APITransport":   APITransport{},
 	"Error":          Error{},
 	"Interxion":      Interxion{},
 	"Equinix":        Equinix{},
@@ -186,7 +187,7 @@ func printed(value any) map[string]string {
 	return shown
 }
 
-var canaryForms = newScrubber(NewSecret(canary)).forms
+var canaryForms = newScrubber(NewSecret(canary)).forms()
 
 // tells reports whether text contains the canary in any encoding.
 func tells(text string) bool {

@@ -100,6 +100,8 @@ func (s *sender) attempt(ctx context.Context, r *request) (Token, *Error) {
 			return Token{}, r.identityExpired()
 		}
 	}
+	ctx, done := s.untilAnswered(ctx, r)
+	defer done()
 	limit, cancel := context.WithTimeout(ctx, s.options.RequestTimeout)
 	defer cancel()
 	var route way
@@ -133,6 +135,26 @@ func (s *sender) attempt(ctx context.Context, r *request) (Token, *Error) {
 		return Token{}, failure.unanswered(ctx, err, route.place(), start)
 	}
 	return r.read(failure, answer{response, body, err == nil, start})
+}
+
+// untilAnswered returns the context for one attempt. A request that may be sent only once runs to its end, even if every
+// caller leaves: if it were broken off, its outcome would stay unknown. Only an interrupt or the deadline ends it.
+func (s *sender) untilAnswered(ctx context.Context, r *request) (attempt context.Context, done func()) {
+	if !r.sendOnce {
+		return ctx, func() {}
+	}
+	attempt, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	if deadline, ok := ctx.Deadline(); ok {
+		attempt, cancel = context.WithDeadline(attempt, deadline)
+	}
+	go func() {
+		select {
+		case <-s.options.Interrupted:
+			cancel()
+		case <-attempt.Done():
+		}
+	}()
+	return attempt, cancel
 }
 
 // http returns r as a request of net/http.

@@ -30,6 +30,8 @@ type Token struct {
 
 	// obtained is when the request was sent.
 	obtained time.Time
+	// refused reports that an API has refused the token. It is not returned again. It has not ended: others may use it.
+	refused bool
 }
 
 // Authorization is the value of the HTTP header that carries the token (RFC 6750, section 2.1).
@@ -45,13 +47,5 @@ func (t Token) Authorization() Secret { return NewSecret("Bearer " + t.AccessTok
 func (t Token) lasts(now time.Time, minValidity time.Duration) bool {
 	left, granted := t.Expiry.Sub(now), t.Expiry.Sub(t.obtained)
 	enough := left >= minValidity || granted <= minValidity && left >= granted-granted/hardlyLonger
-	return !now.Before(t.obtained) && left > 0 && enough
-}
-
-// ended returns the token with an expiry that has passed. Its refresh token stays.
-func (t Token) ended() Token {
-	if now := time.Now().Round(0); t.Expiry.IsZero() || t.Expiry.After(now) {
-		t.Expiry = now
-	}
-	return t
+	return !t.refused && !now.Before(t.obtained) && left > 0 && enough
 }

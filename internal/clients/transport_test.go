@@ -6,6 +6,7 @@ package clients
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -14,6 +15,8 @@ import (
 	"net/http/httptrace"
 	"net/netip"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -105,13 +108,101 @@ func dials(options Options, change func(*net.Dialer)) *Client {
 	c := New(options)
 	dialer := newDialer()
 	change(&dialer.Dialer)
-	c.sender().transport.DialContext = dialer.DialContext
+	c.sender().transport.DialContext = keepsLoopback(dialer.DialContext)
 	return c
 }
 
 // anywhere returns a grant with a host that only the test knows.
 func anywhere(host, port string) Interxion {
 	return Interxion{LoginURL: "https://" + net.JoinHostPort(host, port), ClientID: "client-1", ClientSecret: NewSecret(clientSecret)}
+}
+
+// secretsOverHTTP asks for a token, and then the API, at http://localhost and the port. It returns the errors.
+func secretsOverHTTP(t *testing.T, port string) (token, api error) {
+	t.Helper()
+	_, token = New(Options{MaxAttempts: 4}).Token(t.Context(), Interxion{LoginURL: "http://LocalHost:" + port, ClientID: "client-1", ClientSecret: NewSecret(clientSecret)}, 0)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost:"+port+"/x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, api := NewAPITransport(nil, 1).RoundTrip(r)
+	if api == nil {
+		answer.Body.Close()
+	}
+	return token, api
+}
+
+// With http, secrets are sent to this machine only, whatever the system takes localhost for.
+func TestLocalhostMustBeThisMachine(t *testing.T) {
+	if port := os.Getenv("IXTOKEN_TEST_PORT"); port != "" { // the process below
+		token, api := secretsOverHTTP(t, port)
+		const want = "this loopback name leads to another machine here, so nothing was sent"
+		if token == nil || token.Error() != "localhost:"+port+"/connect/token gave no answer: "+want {
+			t.Errorf("the token request: %v", token)
+		}
+		if api == nil || DescribeFault(api) != want {
+			t.Errorf("the API request: %v", api)
+		}
+		return
+	}
+	t.Parallel()
+	other := ownAddress(t)
+	listener, err := net.Listen("tcp", net.JoinHostPort(other, "0"))
+	if err != nil {
+		t.Skip("no server can listen on another address: ", err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	received := make(chan int, 10)
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			n, _ := connection.Read(make([]byte, 1000))
+			received <- n
+			_ = connection.Close()
+		}
+	}()
+	hosts := filepath.Join(t.TempDir(), "hosts")
+	if err := os.WriteFile(hosts, []byte(other+" localhost\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	run := exec.CommandContext(t.Context(), "unshare", "--user", "--map-root-user", "--mount", "sh", "-c", `mount --bind "$0" /etc/hosts || exit 77; exec "$@"`, hosts, os.Args[0], "-test.run=^TestLocalhostMustBeThisMachine$") //nolint:gosec // this test
+	run.Env = append(os.Environ(), "IXTOKEN_TEST_PORT="+port, "GODEBUG=netdns=go")
+	out, err := run.CombinedOutput()
+	switch exit := (*exec.ExitError)(nil); {
+	case errors.Is(err, exec.ErrNotFound), errors.As(err, &exit) && exit.ExitCode() == 77, strings.HasPrefix(string(out), "unshare: "):
+		t.Skipf("this system does not let a test change the meaning of localhost: %v: %s", err, out)
+	case err != nil:
+		t.Errorf("%v: %s", err, out)
+	}
+	for range 2 {
+		select {
+		case n := <-received:
+			if n != 0 {
+				t.Errorf("another machine has received %d bytes", n)
+			}
+		case <-time.After(5 * time.Second): // it was not even connected
+		}
+	}
+}
+
+// ownAddress returns an address of this machine that is not a loopback address.
+func ownAddress(t *testing.T) string {
+	t.Helper()
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range all {
+		if network, ok := one.(*net.IPNet); ok && network.IP.IsGlobalUnicast() {
+			return network.IP.String()
+		}
+	}
+	t.Skip("this machine has no address but loopback")
+	return ""
 }
 
 func TestConnectionRefused(t *testing.T) { // T01

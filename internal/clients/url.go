@@ -4,14 +4,18 @@
 package clients
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/net/idna"
 )
 
 // ParseURL reads a platform's URL as users configure it: https, or http for loopback addresses, without user
@@ -62,6 +66,25 @@ func endpoint(base *url.URL, optional, path string) *url.URL {
 	u.RawPath = root + path
 	u.Path, _ = url.PathUnescape(u.RawPath) // root is escaped already
 	return &u
+}
+
+// hostKey returns the host and port of u in one spelling, whichever way they are written: the port is always there, a name
+// has no dot at its end and is in the form of DNS, and an address is in its shortest form. Names are not resolved. The
+// scheme is not part of it, because a port speaks either http or https.
+func hostKey(u *url.URL) string {
+	host, port := u.Hostname(), u.Port()
+	if ascii, err := idna.Lookup.ToASCII(host); err == nil { // as net/http resolves it; false for an address of IPv6
+		host = ascii
+	}
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if addr, err := netip.ParseAddr(host); err == nil {
+		host = addr.Unmap().String()
+	}
+	if port == "" && u.Scheme == "http" {
+		port = "80"
+	}
+	number, _ := strconv.Atoi(cmp.Or(port, "443")) // ParseURL has checked it
+	return net.JoinHostPort(host, strconv.Itoa(number))
 }
 
 func loopback(host string) bool {

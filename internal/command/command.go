@@ -11,11 +11,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
@@ -25,6 +26,9 @@ type System struct {
 	Stdout, Stderr io.Writer
 	// Environ is the environment, as "NAME=value".
 	Environ []string
+	// HandOver undoes what the process has set up for itself, before a program takes its place: signals and limits. If a
+	// signal to end has arrived before, the context of Run is cancelled then.
+	HandOver func()
 	// Name is the name under which the program was started.
 	Name string
 	// Version names the build.
@@ -36,12 +40,19 @@ type System struct {
 // invocation is one run of the program.
 type invocation struct {
 	System
-	began time.Time
+	args []string // as they were given
 }
 
-// Run runs one command and returns its exit status. When ctx ends, nothing more is sent.
-func Run(ctx context.Context, system System, args []string) int {
-	c := &invocation{System: system, began: time.Now()}
+// Run runs one command and returns its exit status. When ctx ends, nothing more is sent. A panic becomes a message without
+// the panic value, which may hold a secret.
+func Run(ctx context.Context, system System, args []string) (status int) {
+	c := &invocation{System: system, args: args}
+	defer func() {
+		if recover() != nil {
+			status = c.finish(newFailure(statusFailed, sectionInternal, "Internal fault of "+c.Name, "Please report this at "+platforms.Issues+
+				" with the following lines, which contain none of your values:\n  "+strings.Join(clients.PanicOrigin(), "\n  ")))
+		}
+	}()
 	root := c.root(args)
 	root.SetArgs(args)
 	root.SetIn(system.Stdin)
@@ -81,7 +92,13 @@ func (c *invocation) printMessages(messages ...platforms.Message) {
 
 // printResult writes the whole result to standard output.
 func (c *invocation) printResult(text string) error {
-	if _, err := io.WriteString(c.Stdout, text); err != nil {
+	err := error(nil)
+	if file, ok := c.Stdout.(*os.File); ok && isClosed(file) {
+		err = os.ErrClosed
+	} else {
+		_, err = io.WriteString(c.Stdout, text)
+	}
+	if err != nil {
 		return newFailure(statusFailed, sectionResult, "The result could not be written", "Standard output: "+cause(err)+".")
 	}
 	return nil
@@ -141,6 +158,7 @@ func (c *invocation) root(args []string) *cobra.Command {
 	root.SetUsageFunc(usage)
 	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(c.tokenCommand(), c.execCommand(args), c.proxyCommand(), c.checkCommand(), c.cacheCommand(), c.versionCommand())
+	root.AddCommand(c.systemCommands()...)
 	return root
 }
 

@@ -4,7 +4,6 @@
 package command
 
 import (
-	"os/exec"
 	"slices"
 	"strings"
 
@@ -71,15 +70,18 @@ func (c *invocation) execSubcommand(name, title string, all ...platforms.Platfor
 			return err
 		}
 		client := c.newClient(ctx, targets[0])
-		var set []string
+		var set, secrets []string
 		for _, t := range targets {
 			token, err := c.token(ctx, client, t, strict)
 			if err != nil {
 				return err
 			}
 			set = append(set, tokenVariables(t.Platform, variable, token)...)
+			if !keep {
+				secrets = append(secrets, t.SecretVariables(t.sources...)...)
+			}
 		}
-		return c.replaceProcess(ctx, path, args, c.childEnvironment(all, keep, set))
+		return c.replaceProcess(ctx, path, args, c.childEnvironment(secrets, set))
 	}
 	return cmd
 }
@@ -96,7 +98,7 @@ func commandAfterDash(cmd *cobra.Command, args []string) (path string, err error
 	case len(args) == 0:
 		return "", usageError(cmd, "The command is missing. Write it after \"--\"")
 	}
-	if path, err = exec.LookPath(args[0]); err != nil {
+	if path, err = lookPath(args[0]); err != nil {
 		return "", usageError(cmd, "The command after \"--\" cannot be found, or is not executable")
 	}
 	return path, nil
@@ -127,20 +129,15 @@ func variableNames(all []platforms.Platform) string {
 	return platforms.Enumerate(names)
 }
 
-// childEnvironment returns the environment of a command: that of this process, plus the variables in set, minus the secrets
-// of the platforms unless keep is true.
-func (c *invocation) childEnvironment(all []platforms.Platform, keep bool, set []string) []string {
-	without := func(name string) bool {
-		if slices.ContainsFunc(set, func(s string) bool { return sameVariable(nameOf(s), name) }) {
-			return true
-		}
-		return !keep && slices.ContainsFunc(all, func(p platforms.Platform) bool {
-			return slices.ContainsFunc(p.Inputs, func(in platforms.Input) bool {
-				return in.Secret && in.Environment != "" && sameVariable(in.Environment, name)
-			})
-		})
+// childEnvironment returns the environment of a command: that of this process, plus the variables in set, minus those whose
+// names are in without.
+func (c *invocation) childEnvironment(without, set []string) []string {
+	for _, variable := range set {
+		without = append(without, nameOf(variable))
 	}
-	kept := slices.DeleteFunc(slices.Clone(c.Environ), func(s string) bool { return without(nameOf(s)) })
+	kept := slices.DeleteFunc(slices.Clone(c.Environ), func(variable string) bool {
+		return slices.ContainsFunc(without, func(name string) bool { return sameVariable(name, nameOf(variable)) })
+	})
 	return append(kept, set...)
 }
 

@@ -6,6 +6,7 @@ package command
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,15 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/proxy"
 )
 
+// proxyRun is what one run of proxy is told.
+type proxyRun struct {
+	platform     platforms.Platform
+	flags        *flags
+	variable     string
+	strict, keep bool
+	servedFor    int // the id of the process whose end ends the proxy; 0: there is none
+}
+
 func (c *invocation) proxyCommand() *cobra.Command {
 	return c.perPlatform("proxy PLATFORM [flags] [-- COMMAND…]", "Forwards requests to an API, each with a valid token",
 		"Listens on this machine, forwards requests to an API, and adds a valid access token to each request.\nA command that runs for hours then needs no token of its own.",
@@ -26,43 +36,54 @@ func (c *invocation) proxyCommand() *cobra.Command {
 				Long: "Listens on this machine, forwards requests to an API of " + p.Title + ", and adds a valid access token to each request.\n\n" +
 					"With a command, " + urlName("", p) + " holds the proxy's URL for it, and the proxy ends with the command. Without a\ncommand, the proxy prints its URL and runs until you interrupt it. The URL is a secret: every program of this machine\nthat knows it can use the API.",
 			}
-			var variable string
-			var strict, keep bool
+			r := &proxyRun{platform: p}
 			set := pflag.NewFlagSet("", pflag.ContinueOnError)
-			set.StringVar(&variable, "variable", "", "The `NAME` of the variable that holds the URL. Default: "+urlName("", p)+".")
-			addStrict(set, &strict)
-			addKeepCredentials(set, &keep)
+			set.StringVar(&r.variable, "variable", "", "The `NAME` of the variable that holds the URL. Default: "+urlName("", p)+".")
+			addStrict(set, &r.strict)
+			addKeepCredentials(set, &r.keep)
+			r.addServeFor(set)
 			cmd.Flags().AddFlagSet(set)
 			setGroup(cmd, "Proxy options", set)
-			f := settingsFlags(cmd, p.Proxy())
-			cmd.RunE = func(cmd *cobra.Command, args []string) error {
-				path := ""
-				if len(args) > 0 || cmd.ArgsLenAtDash() >= 0 {
-					var err error
-					if path, err = commandAfterDash(cmd, args); err != nil {
-						return err
-					}
-				}
-				if err := checkVariable(cmd, urlName(variable, p)); err != nil {
-					return err
-				}
-				ctx := cmd.Context()
-				started, err := c.startProxy(ctx, f, p, strict)
-				if err != nil {
-					return err
-				}
-				if path == "" {
-					err = c.printURLAndWait(ctx, started)
-				} else {
-					err = c.runChild(ctx, path, args, c.childEnvironment([]platforms.Platform{p}, keep, []string{urlName(variable, p) + "=" + started.URL().Reveal()}))
-				}
-				if refusals := started.Close(); refusals > 0 {
-					c.printMessages(p.RemarkOnRefusals(refusals))
-				}
-				return err
-			}
+			r.flags = settingsFlags(cmd, p.Proxy())
+			cmd.RunE = func(cmd *cobra.Command, args []string) error { return c.runProxy(cmd, r, args) }
 			return cmd
 		})
+}
+
+func (c *invocation) runProxy(cmd *cobra.Command, r *proxyRun, args []string) error {
+	ctx := cmd.Context()
+	if err := checkVariable(cmd, urlName(r.variable, r.platform)); err != nil {
+		return err
+	}
+	if len(args) > 0 || cmd.ArgsLenAtDash() >= 0 {
+		path, err := commandAfterDash(cmd, args)
+		if err != nil {
+			return err
+		}
+		return c.runBesideProxy(ctx, r, path, args)
+	}
+	if served, err := c.serveInBackground(ctx, r); served {
+		return err
+	}
+	return c.serve(ctx, r, func(url string, _ []string) error {
+		if err := c.printResult(url + "\n"); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return &failure{status: statusInterrupted}
+	})
+}
+
+// serve runs the proxy until use returns. use gets its URL, and the names of the variables that hold secrets.
+func (c *invocation) serve(ctx context.Context, r *proxyRun, use func(url string, secrets []string) error) error {
+	started, secrets, err := c.startProxy(ctx, r)
+	if err != nil {
+		return err
+	}
+	err = use(started.URL().Reveal(), secrets)
+	refusals := started.Close()
+	c.printMessages(r.platform.RemarksOnRefusals(refusals.Fresh, refusals.Kept)...)
+	return err
 }
 
 // urlName returns the name of the variable that holds the proxy's URL: name, or the default if name is empty.
@@ -70,34 +91,67 @@ func urlName(name string, p platforms.Platform) string {
 	return cmp.Or(name, strings.ToUpper(p.Name)+"_API_URL")
 }
 
-// printURLAndWait prints the proxy's URL and waits until ctx ends.
-func (c *invocation) printURLAndWait(ctx context.Context, started *proxy.Proxy) error {
-	if err := c.printResult(started.URL().Reveal() + "\n"); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	return &failure{status: statusInterrupted}
-}
-
-// startProxy obtains the first token and starts the proxy. The end of ctx, such as Ctrl-C, ends only the wait for the first
-// token. It does not stop the proxy, because the command may need the API to clean up.
-func (c *invocation) startProxy(ctx context.Context, f *flags, p platforms.Platform, strict bool) (*proxy.Proxy, error) {
-	targets, err := c.resolve(ctx, f, []platforms.Platform{p.Proxy()})
+// startProxy obtains the first token and starts the proxy. It returns the names of the variables that hold secrets, too. The
+// end of ctx, such as Ctrl-C, ends only the wait for the first token. It does not stop the proxy, because the command may need
+// the API to clean up.
+func (c *invocation) startProxy(ctx context.Context, r *proxyRun) (started *proxy.Proxy, secrets []string, err error) {
+	p := r.platform
+	targets, err := c.resolve(ctx, r.flags, []platforms.Platform{p.Proxy()})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	t := targets[0]
 	options := c.options(t, nil)
 	client := clients.New(options)
-	first, err := c.token(ctx, client, t, strict)
+	first, err := c.token(ctx, client, t, r.strict)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	started, err := apiproxy.Start(context.WithoutCancel(ctx), apiproxy.Options{
+	t.terms.Once = false // the proxy stays
+	started, err = apiproxy.Start(context.WithoutCancel(ctx), apiproxy.Options{
 		Platform: p, Settings: t.found, Terms: t.terms, Client: client, First: first, RootCAs: options.RootCAs,
 	})
 	if err != nil {
-		return nil, &failure{statusFailed, []platforms.Message{t.ExplainNoListener(err)}}
+		return nil, nil, &failure{statusFailed, []platforms.Message{t.ExplainNoListener(err)}}
 	}
-	return started, nil
+	return started, t.SecretVariables(t.sources...), nil
+}
+
+// proxyEnvironment returns the environment of a command that uses the proxy at url. secrets are the names of the variables
+// that hold secrets.
+func (c *invocation) proxyEnvironment(r *proxyRun, url string, secrets []string) []string {
+	if r.keep {
+		secrets = nil
+	}
+	return c.childEnvironment(secrets, append(c.noProxy(), urlName(r.variable, r.platform)+"="+url))
+}
+
+// noProxy returns the variables that keep a command from sending the requests for the API proxy, and its URL with them, to a
+// network proxy. It returns nil if the environment names no network proxy.
+func (c *invocation) noProxy() []string {
+	if !slices.ContainsFunc(c.Environ, namesNetworkProxy) {
+		return nil
+	}
+	const everything = "*"
+	var hosts []string
+	for _, value := range []string{c.getenv("NO_PROXY"), c.getenv("no_proxy"), "127.0.0.1"} {
+		if strings.TrimSpace(value) == everything { // has this meaning only where it stands alone
+			hosts = []string{everything}
+			break
+		}
+		for host := range strings.SplitSeq(value, ",") {
+			if host = strings.TrimSpace(host); host != "" && !slices.Contains(hosts, host) {
+				hosts = append(hosts, host)
+			}
+		}
+	}
+	value := strings.Join(hosts, ",")
+	return []string{"NO_PROXY=" + value, "no_proxy=" + value}
+}
+
+// namesNetworkProxy reports whether a variable, as "NAME=value", names a network proxy. Programs differ in which case they
+// read.
+func namesNetworkProxy(variable string) bool {
+	name, value, _ := strings.Cut(variable, "=")
+	return value != "" && slices.Contains([]string{"http_proxy", "https_proxy", "all_proxy"}, strings.ToLower(name))
 }

@@ -56,8 +56,10 @@ func TestProxyRunsACommand(t *testing.T) {
 	if r.status != 0 {
 		t.Errorf("status %d: %s", r.status, r.stderr)
 	}
-	if r := s.run("proxy", "equinix", "--", "sh", "-c", "kill -TERM $$"); r.status != 128+15 {
-		t.Errorf("a command that a signal ends: status %d", r.status)
+	command := s.command("proxy", "equinix", "--", "sh", "-c", "kill -TERM $$")
+	s.finish(command)
+	if status, ok := command.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != syscall.SIGTERM {
+		t.Errorf("a command that a signal ends: %v", command.ProcessState)
 	}
 }
 
@@ -181,10 +183,8 @@ func TestSignalsReachTheCommandBehindAProxyOnce(t *testing.T) {
 		}
 		return refuse
 	})
-	if pid, err := strconv.Atoi(next()); err != nil {
-		t.Fatal(err)
-	} else if group, err := syscall.Getpgid(pid); err != nil || group != pid {
-		t.Errorf("without a terminal the command is in the group %d, not in its own, %d: %v", group, pid, err)
+	if pid := next(); pid != strconv.Itoa(command.Process.Pid) {
+		t.Errorf("the command is the process %s, and %d was started", pid, command.Process.Pid)
 	}
 	for _, send := range []struct {
 		to     int

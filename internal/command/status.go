@@ -47,6 +47,8 @@ const (
 	sectionStrict  = "The token was not handed out"
 	sectionCache   = "The token cache cannot be used"
 	sectionStart   = "The program could not be started"
+
+	sectionInternal = "Internal fault"
 )
 
 // newFailure returns a failure with one message, which links to a section of the guide.

@@ -41,6 +41,7 @@ func identityInputs(tokenVariable, nameVariable, tag string) []Input {
 			Name:        subjectTokenVariable,
 			Description: "The name of the environment variable that holds the identity token, such as one that GitLab CI fills by `id_tokens`. Where no identity token is set, that of HCP Terraform is used, if there is one: `" + hcpVariable + "_" + tag + "`, otherwise `" + hcpVariable + "`.",
 			Environment: nameVariable,
+			Variable:    true,
 			Grant:       clients.TokenExchange,
 			Optional:    true,
 			Replaces:    subjectToken,

@@ -57,6 +57,7 @@ type Input struct {
 	URL         bool   // a URL: if it is not accepted, it may contain a secret
 	List        bool   // a list of strings; requests separate them by blanks
 	Map         bool   // a map of strings, as clients.Pairs encodes them; Secret is set too, because values may be secrets
+	Variable    bool   // the value is the name of an environment variable that holds a secret
 	Argument    bool   // for a map: values need not be secrets, so a command also accepts pairs as arguments
 	OneToken    bool   // is set for one token only, so it is not in the provider block
 	Grant       string // the only grant type that uses the input; without a Default, a value also selects this grant; "": all use it

@@ -220,6 +220,24 @@ func (in Input) Wrong(value Value) string {
 	return in.Check(value.Secret)
 }
 
+// SecretVariables returns the names of the environment variables that may hold a secret or an identity token of the platform:
+// those that secret inputs are read from, and those that a source names as the value of an input. The variables of GitHub and
+// of HCP Terraform are not among them: other providers sign in with these, too.
+func (p Platform) SecretVariables(sources ...Source) []string {
+	var names []string
+	for _, in := range p.Inputs {
+		if in.Secret && in.Environment != "" {
+			names = append(names, in.Environment)
+		}
+		for _, source := range sources {
+			if name := source.Value(in).Secret; in.Variable && !name.IsZero() && in.Check(name) == "" && !strings.HasPrefix(name.Reveal(), hcpVariable) {
+				names = append(names, name.Reveal())
+			}
+		}
+	}
+	return names
+}
+
 func (in Input) is(other Input) bool { return in.Name == other.Name }
 
 // Validate finds what is wrong with the values of one source, as far as they are known. decided reports whether the grant

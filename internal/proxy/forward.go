@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -33,9 +34,29 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL, r.Out.Host = target, ""
 	header := r.Out.Header
 	delete(header, "Cookie")
-	for name := range header { // ReverseProxy has removed Forwarded
-		if strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "Proxy-") {
+	for name, values := range header { // ReverseProxy has removed Forwarded
+		switch {
+		case strings.HasPrefix(name, "X-Forwarded-"), strings.HasPrefix(name, "Proxy-"), name == "Referer" && slices.ContainsFunc(values, p.namedIn):
 			delete(header, name)
+		default:
+			p.hideIn(values)
+		}
+	}
+}
+
+// namedIn reports whether a Referer names the proxy: by its secret, or only by its host.
+func (p *Proxy) namedIn(referer string) bool {
+	u, err := url.Parse(referer)
+	return strings.Contains(referer, p.secret) || err == nil && u.Host == p.host
+}
+
+// hideIn puts the API's URL in the place of the proxy's URL, which programs repeat in headers such as Destination (WebDAV).
+// The secret must not leave this machine.
+func (p *Proxy) hideIn(values []string) {
+	for i, value := range values {
+		if strings.Contains(value, p.secret) {
+			value = strings.ReplaceAll(value, p.URL().Reveal(), strings.TrimRight(p.options.Upstream.String(), "/"))
+			values[i] = strings.ReplaceAll(value, p.secret, "")
 		}
 	}
 }
@@ -54,7 +75,7 @@ func (f forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	answer, err := f.sendOnce(r, token)
-	if err != nil || answer.StatusCode != http.StatusUnauthorized || !repeatable(r) {
+	if err != nil || answer.StatusCode != http.StatusUnauthorized || !clients.Repeatable(r) {
 		return answer, err
 	}
 	another, err := f.tokens.current(r.Context())
@@ -67,11 +88,6 @@ func (f forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return f.sendOnce(r, another)
-}
-
-// repeatable reports whether the request changes nothing at the API and can be sent again unchanged.
-func repeatable(r *http.Request) bool {
-	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Body == nil
 }
 
 // sendOnce sends the request once, and notes an answer 401 as a refusal of the token.

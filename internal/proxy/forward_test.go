@@ -10,9 +10,9 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -70,6 +70,55 @@ func TestHeadersAreReplacedOrLeftOut(t *testing.T) {
 	}
 }
 
+// The secret of the proxy's URL stays on this machine, whichever header a program repeats it in.
+func TestHeadersThatNameTheProxyDoNotReachTheAPI(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t, nil)
+	api := s.api.URL + "/api/v2"
+	for i, test := range []struct{ name, value, want string }{
+		{"Referer", s.url("/orders"), ""},
+		{"Referer", s.url(""), ""},
+		{"Referer", "http://" + s.address() + "/", ""},
+		{"Referer", "HTTP://" + s.address(), ""},
+		{"Referer", "/" + s.secret + "/orders", ""},
+		{"Referer", "https://portal.example/?from=" + s.secret, ""},
+		{"Referer", "https://portal.example/", "https://portal.example/"},
+		{"Referer", "http://" + s.address() + "0/", "http://" + s.address() + "0/"}, // another port
+		{"Referer", "http://%zz", "http://%zz"},
+		{"Destination", s.url("/orders/8"), api + "/orders/8"},
+		{"Content-Location", s.url("/orders/8?x=%2F#y"), api + "/orders/8?x=%2F#y"},
+		{"Link", "<" + s.url("/a") + ">; rel=up, <" + s.url("/b") + ">; rel=next", "<" + api + "/a>; rel=up, <" + api + "/b>; rel=next"},
+		{"X-Callback", "to=" + url.QueryEscape(s.url("/x")), "to=" + url.QueryEscape("http://"+s.address()+"//x")},
+		{"X-Script-Name", "/" + s.secret, "/"},
+	} {
+		s.do(http.MethodPost, "/x", nil, test.name, test.value)
+		if got := s.requests()[i].Header.Get(test.name); got != test.want {
+			t.Errorf("%s: %s became %q, want %q", test.name, test.value, got, test.want)
+		}
+	}
+}
+
+// net/http sends a Referer by itself if it follows a redirect.
+func TestARedirectThroughTheProxyDoesNotTellTheSecret(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/v2/orders" {
+			http.Redirect(w, r, "/api/v2/orders/7", http.StatusSeeOther)
+		}
+	})
+	answer, err := http.Post(s.url("/orders"), "text/plain", strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	s.wantAPIRequests(2)
+	for _, r := range s.requests() {
+		if strings.Contains(fmt.Sprint(r.Header), s.secret) || r.Header.Get("Referer") != "" {
+			t.Errorf("%s came with %v", r.URL, r.Header)
+		}
+	}
+}
+
 func TestAnswersAreForwardedUnchanged(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
@@ -106,7 +155,7 @@ func TestNoContentTypeIsAdded(t *testing.T) {
 
 func TestNoRedirectIsFollowed(t *testing.T) {
 	t.Parallel()
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was followed") }))
+	elsewhere := newAPI(t, func(http.ResponseWriter, *http.Request) { t.Error("it was followed") })
 	t.Cleanup(elsewhere.Close)
 	s := newFixture(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", elsewhere.URL+"/x")
@@ -355,15 +404,16 @@ func TestAnExpiredIdentityTokenMayBeReplaced(t *testing.T) {
 	s := newFixture(t, nil, func(o *Options) { o.MinValidity = 50 * time.Minute })
 	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"a","sub":"b","exp":1}`))
 	expired := clients.OAuth2{
-		TokenURL: s.platform.URL(), GrantType: clients.TokenExchange, Format: clients.FormBody, Identity: clients.IdentitySource{Token: clients.NewSecret("e30." + claims + ".x")},
+		TokenURL: s.platform.URL(), GrantType: clients.TokenExchange, Format: clients.FormBody, Identity: clients.IdentitySource{Variable: "ID_TOKEN"},
 	}
+	s.client = clients.New(clients.Options{Getenv: func(string) string { return "e30." + claims + ".c2ln" }})
 	s.tokens.options.MinValidity = 59*time.Minute + 59*time.Second // the token at hand is no longer enough
 	s.tokens.options.Token = func(ctx context.Context, least time.Duration) (clients.Token, error) {
 		return s.client.Token(ctx, expired, least)
 	}
 	s.get("/x", 200)
 	s.tokens.noteRefusal(s.tokens.held)
-	if answer, body := s.do(http.MethodGet, "/x", nil); answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(problem(t, answer, body).Detail, "the identity token expired") {
+	if answer, body := s.do(http.MethodGet, "/x", nil); answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(problem(t, answer, body).Detail, "the identity token in the environment variable ID_TOKEN expired") {
 		t.Errorf("answered %d: %s", answer.StatusCode, body)
 	}
 	s.wantTokenRequests(1)
@@ -477,7 +527,7 @@ func TestThereIsNoLoopOfTokenRequests(t *testing.T) {
 			if asked < 1000 || asked > 1100 || same && asked != 1000 {
 				t.Errorf("the API has seen %d requests", asked)
 			}
-			if got := s.Close(); got != asked {
+			if got := s.Close().Fresh; got != asked {
 				t.Errorf("%d refusals are counted, the API has seen %d requests", got, asked)
 			}
 		})
@@ -512,7 +562,7 @@ func TestForbiddenDoesNotDiscardTheToken(t *testing.T) {
 	}
 	s.wantAPIRequests(3)
 	s.wantTokenRequests(1)
-	if got := s.Close(); got != 0 {
+	if got := s.Close(); got != (Refusals{}) {
 		t.Errorf("%d refusals", got)
 	}
 }
@@ -572,39 +622,26 @@ func TestTheLogShowsOnlyMethodAndStatus(t *testing.T) {
 	}
 }
 
-// The transport keeps one idle connection for each possible request. With the default, which is two, a busy machine runs out
-// of ports.
-func TestConnectionsAreKept(t *testing.T) {
-	t.Parallel()
-	var opened atomic.Int32
-	s := newPlatform(t)
-	s.api = httptest.NewUnstartedServer(answers(200, "hi"))
-	s.api.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			opened.Add(1)
+// HTTPS_PROXY is used for the API as it is for token requests.
+func TestTheEnvironmentsProxyIsUsed(t *testing.T) { // not parallel, because it sets variables
+	var asked atomic.Int32
+	network := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodConnect && r.Host == "api.example:443" {
+			asked.Add(1)
+		}
+		w.WriteHeader(http.StatusForbidden)
+	})
+	t.Setenv("HTTPS_PROXY", network.URL)
+	t.Setenv("https_proxy", network.URL)
+	t.Setenv("NO_PROXY", "")
+	t.Setenv("no_proxy", "")
+	s := newFixture(t, nil, func(o *Options) { o.Upstream = &url.URL{Scheme: "https", Host: "api.example"} })
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		if answer, body := s.do(method, "/x", nil); answer.StatusCode != http.StatusBadGateway || !strings.Contains(body, "the proxy answered 403") {
+			t.Errorf("%s was answered %d: %s", method, answer.StatusCode, body)
 		}
 	}
-	s.api.Start()
-	t.Cleanup(s.api.Close)
-	s.open()
-	var all sync.WaitGroup
-	for range 50 {
-		all.Go(func() {
-			for range 40 {
-				s.get("/x", 200)
-			}
-		})
-	}
-	all.Wait()
-	if got := opened.Load(); got > 100 {
-		t.Errorf("%d connections for 2000 requests, 50 at once", got)
-	}
-}
-
-// HTTPS_PROXY is used for the API as it is for token requests. It is never used for loopback.
-func TestTheEnvironmentsProxyIsUsed(t *testing.T) {
-	t.Parallel()
-	if newFixture(t, nil).transport.Proxy == nil {
-		t.Error("no proxy is looked for")
+	if asked.Load() != 2 {
+		t.Errorf("the network's proxy was asked %d times", asked.Load())
 	}
 }

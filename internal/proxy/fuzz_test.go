@@ -49,6 +49,7 @@ func FuzzRequest(f *testing.F) {
 		"GET /SECRET/a?b HTTP/1.1 HTTP/1.1\r\nHost: HOST\r\nUpgrade: h2c\r\nConnection: Authorization, Host, Upgrade\r\n\r\n",
 		"POST /SECRET/ HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\nX-Forwarded-For: 1\r\nProxy-X: 2\r\n\r\n0\r\n\r\nGET /SECRET/two HTTP/1.1\r\nHost: HOST\r\n\r\n",
 		"GET /SECRET/a%2Fb{ HTTP/1.1\r\nHost: HOST\r\n\r\n",
+		"POST /SECRET//%2eIXtoken/x HTTP/1.1\r\nHost: HOST\r\nUpgrade: TLS/1.2, h2c\r\nHTTP2-Settings: a\r\nSec-Fetch-Site: none\r\n\r\n",
 		"CONNECT HOST HTTP/1.1\r\nHost: HOST\r\n\r\n", "TRACE /SECRET/ HTTP/1.1\r\nHost: HOST\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: HOST\r\n\r\n",
 	} {
 		f.Add(seed)
@@ -109,6 +110,9 @@ func wantAllowed(t *testing.T, s *fixture, r *http.Request) {
 	case strings.Contains(r.RequestURI, s.secret) && !strings.Contains(raw[1:], s.secret):
 		t.Error("the secret has come")
 	}
+	if decoded, _ := url.PathUnescape(raw); strings.HasPrefix(strings.ToLower(path.Clean(decoded)+"/"), "/api/v2/.ixtoken/") {
+		t.Errorf("the path %q is the proxy's own", raw)
+	}
 	for segment := range strings.SplitSeq(raw, "/") {
 		segment, _ = url.PathUnescape(segment)
 		segment, _, _ = strings.Cut(segment, ";")
@@ -120,7 +124,7 @@ func wantAllowed(t *testing.T, s *fixture, r *http.Request) {
 		t.Errorf("the path %q leads to %q", raw, clean)
 	}
 	for name := range r.Header {
-		if name == "Origin" || name == "Cookie" || name == "Upgrade" || name == "Forwarded" || strings.HasPrefix(name, "Sec-Fetch-") ||
+		if name == "Origin" || name == "Cookie" || name == "Upgrade" || name == "Forwarded" || name == "Sec-Fetch-Site" && r.Header.Get(name) != "none" || name == "Http2-Settings" ||
 			strings.HasPrefix(name, "Proxy-") || strings.HasPrefix(name, "X-Forwarded-") || name == "Connection" || name == "Keep-Alive" {
 			t.Errorf("the header %s has come", name)
 		}

@@ -12,8 +12,11 @@ import (
 	"strings"
 )
 
-// tokenPath is the path, after the secret, of the proxy's own token endpoint.
-const tokenPath = "/.ixtoken/token"
+// The paths, after the secret, that the proxy answers itself: everything below ownPath, as plain spells it.
+const (
+	ownPath   = "/.ixtoken"
+	tokenPath = ownPath + "/token" // the token endpoint
+)
 
 // admit returns the path after the secret, with its escapes unchanged. If the request must not be forwarded, it returns the
 // reason.
@@ -30,11 +33,17 @@ func (p *Proxy) admit(r *http.Request) (path string, refused *Problem) {
 	case r.Host != p.host:
 		return "", newProblem(http.StatusForbidden, "The Host header does not name this API proxy.")
 	case fromBrowser(r.Header):
-		return "", newProblem(http.StatusForbidden, "The API proxy does not accept requests from browsers (headers Origin and Sec-Fetch-…).")
-	case len(r.Header.Values("Upgrade")) > 0:
-		return "", newProblem(http.StatusBadRequest, "The API proxy does not accept the header Upgrade.")
+		return "", newProblem(http.StatusForbidden, "The API proxy does not accept requests from web pages (headers Origin and Sec-Fetch-Site).")
+	case wantsUpgrade(r.Header):
+		return "", newProblem(http.StatusBadRequest, "The API proxy does not change to another protocol, such as WebSocket (header Upgrade).")
 	case ambiguous(path):
 		return "", newProblem(http.StatusBadRequest, "The path contains dot segments, backslashes or encoded slashes.")
+	}
+	if own := plain(path); isOwn(own) {
+		if own != tokenPath {
+			return "", newProblem(http.StatusNotFound, "The API proxy answers paths below "+ownPath+" itself, and knows only "+tokenPath+".")
+		}
+		return tokenPath, nil
 	}
 	return escapePath(path), nil
 }
@@ -62,15 +71,40 @@ func (p *Proxy) cutSecret(path string) (rest string, ok bool) {
 	return rest, subtle.ConstantTimeCompare([]byte(first), []byte(p.secret)) == 1
 }
 
-// fromBrowser reports whether a web page in a browser has caused the request. Other programs do not send these headers.
+// fromBrowser reports whether a web page in a browser has caused the request. The other Sec-Fetch headers are no evidence:
+// each program that uses the fetch of Node.js sends Sec-Fetch-Mode. The value none means that a person has typed the URL.
 func fromBrowser(header http.Header) bool {
-	for name := range header {
-		if name == "Origin" || strings.HasPrefix(name, "Sec-Fetch-") {
+	_, origin := header["Origin"]
+	return origin || slices.ContainsFunc(header["Sec-Fetch-Site"], func(site string) bool { return site != "none" })
+}
+
+// wantsUpgrade reports whether the caller asks for a protocol that the proxy does not speak. h2c and TLS are offers of
+// clients that go on with HTTP/1.1 if the server ignores them (RFC 9110, section 7.8): the proxy does not forward them.
+func wantsUpgrade(header http.Header) bool {
+	for protocol := range strings.SplitSeq(strings.Join(header["Upgrade"], ","), ",") {
+		name, _, _ := strings.Cut(strings.TrimSpace(protocol), "/")
+		if name != "" && !strings.EqualFold(name, "h2c") && !strings.EqualFold(name, "TLS") {
 			return true
 		}
 	}
 	return false
 }
+
+// plain returns the path as the most lenient server may read it: in small letters, without escapes and parameters, and with
+// single slashes.
+func plain(path string) string {
+	var out strings.Builder
+	for segment := range strings.SplitSeq(path, "/") {
+		text, _ := url.PathUnescape(segment) // ambiguous has checked the escapes
+		if name, _, _ := strings.Cut(text, ";"); name != "" {
+			out.WriteString("/" + strings.ToLower(name))
+		}
+	}
+	return out.String()
+}
+
+// isOwn reports whether the proxy itself answers the plain path.
+func isOwn(path string) bool { return path == ownPath || strings.HasPrefix(path, ownPath+"/") }
 
 // ambiguous reports whether a server might resolve an escaped path to one outside of the upstream's path. Such a path
 // contains a dot segment, perhaps with parameters ("..;a"), an encoded slash, or a backslash.

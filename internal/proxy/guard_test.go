@@ -4,6 +4,7 @@
 package proxy
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"regexp"
@@ -91,10 +92,19 @@ func TestGuards(t *testing.T) {
 		{"Origin of nobody", s.rawRequest("GET", in+"/x", "Origin: null"), 403},
 		{"an empty Origin", s.rawRequest("GET", in+"/x", "Origin:"), 403},
 		{"Sec-Fetch-Site", s.rawRequest("GET", in+"/x", "Sec-Fetch-Site: same-origin"), 403},
-		{"Sec-Fetch-Mode", s.rawRequest("GET", in+"/x", "sec-fetch-mode: navigate"), 403},
+		{"Sec-Fetch-Site in small letters", s.rawRequest("GET", in+"/x", "sec-fetch-site: cross-site"), 403},
+		{"an empty Sec-Fetch-Site", s.rawRequest("GET", in+"/x", "Sec-Fetch-Site:"), 403},
+		{"a second Sec-Fetch-Site", s.rawRequest("GET", in+"/x", "Sec-Fetch-Site: none", "Sec-Fetch-Site: same-site"), 403},
+		{"a list in Sec-Fetch-Site", s.rawRequest("GET", in+"/x", "Sec-Fetch-Site: none, cross-site"), 403},
 		{"Origin at the login", s.rawRequest("POST", in+"/.ixtoken/token", "Origin: https://evil.example", "Content-Length: 0"), 403},
 		{"Upgrade", s.rawRequest("GET", in+"/x", "Upgrade: websocket"), 400},
-		{"Upgrade that is asked for", "GET " + in + "/x HTTP/1.1\r\nHost: " + s.address() + "\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 400},
+		{"Upgrade that is asked for", s.rawRequest("GET", in+"/x", "Connection: Upgrade", "Upgrade: WebSocket"), 400},
+		{"Upgrade with a version", s.rawRequest("GET", in+"/x", "Upgrade: websocket/13"), 400},
+		{"Upgrade to something unknown", s.rawRequest("GET", in+"/x", "upgrade: IRC/6.9"), 400},
+		{"Upgrade to what begins like an offer", s.rawRequest("GET", in+"/x", "Upgrade: h2c2"), 400},
+		{"WebSocket behind an offer", s.rawRequest("GET", in+"/x", "Upgrade: h2c, websocket"), 400},
+		{"WebSocket before an offer", s.rawRequest("GET", in+"/x", "Upgrade: websocket,h2c"), 400},
+		{"WebSocket on a line of its own", s.rawRequest("GET", in+"/x", "Upgrade: h2c", "Upgrade: websocket"), 400},
 		{"a blank in the path", s.rawRequest("GET", in+"/a b"), 400},
 		{"a blank in the query", s.rawRequest("GET", in+"/a?b HTTP/1.1"), 400},
 		{"a dot segment", s.rawRequest("GET", in+"/../admin"), 400},
@@ -132,7 +142,7 @@ func TestGuardsAcceptHarmlessRequests(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t, nil)
 	for i, target := range []string{
-		"", "/", "?a=b", "/a?x=../..%2f", "/...", "/.a", "/a..", "/a;v=1", "/%25%32%65", "/%252e%252e/", "//a", "/a//b", "/.ixtoken", "/.ixtoken/tokens", "/http://evil.example/", "/a?", "/a?#b?c", "/a%3Bb%3D", "/%00",
+		"", "/", "?a=b", "/a?x=../..%2f", "/...", "/.a", "/a..", "/a;v=1", "/%25%32%65", "/%252e%252e/", "//a", "/a//b", "/.ixtokens", "/x/.ixtoken/token", "/ixtoken/token", "/%252eixtoken/token", "/http://evil.example/", "/a?", "/a?#b?c", "/a%3Bb%3D", "/%00",
 	} {
 		answer, body := s.sendRaw(s.rawRequest("GET", "/"+s.secret+target))
 		if answer.StatusCode != http.StatusOK {
@@ -143,6 +153,69 @@ func TestGuardsAcceptHarmlessRequests(t *testing.T) {
 			t.Errorf("%s became %s at %s", target, got.RequestURI, got.Host)
 		}
 	}
+}
+
+// A server may ignore some offers to upgrade, and clients that make them expect that. The API does not see them.
+func TestOffersToUpgradeAreIgnored(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t, nil)
+	for i, lines := range [][]string{
+		{"Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA"},
+		{"Connection: upgrade", "Upgrade: TLS/1.2"},
+		{"Connection: Upgrade", "Upgrade: H2C"},
+		{"Connection: Upgrade", "Upgrade: TLS/1.3, TLS/1.2 ,h2c"},
+		{"Connection: Upgrade", "Upgrade: TLS/1.2", "Upgrade: h2c"},
+		{"Connection: Upgrade", "Upgrade: tls"},
+		{"Connection: Upgrade", "Upgrade:"},
+		{"Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA"}, // not named in Connection, as it should be
+		{"Connection: Upgrade"},
+	} {
+		answer, body := s.sendRaw(s.rawRequest("GET", "/"+s.secret+"/x", append(lines, "X-Kept: yes")...))
+		if answer.StatusCode != http.StatusOK {
+			t.Fatalf("%q was answered %d: %s", lines, answer.StatusCode, body)
+		}
+		got := s.requests()[i]
+		got.Header.Del("Authorization")
+		if want := "map[X-Kept:[yes]]"; fmt.Sprint(got.Header) != want {
+			t.Errorf("%q became %v, want %s", lines, got.Header, want)
+		}
+	}
+}
+
+// Programs send some of the headers that browsers send. They reach the API.
+func TestHeadersThatAreNoEvidenceOfABrowserAreForwarded(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t, nil)
+	for i, line := range []string{"Sec-Fetch-Mode: cors", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: empty", "Sec-Fetch-User: ?1", "Sec-Fetch-Site: none", "Sec-Ch-Ua: x"} {
+		if answer, body := s.sendRaw(s.rawRequest("GET", "/"+s.secret+"/x", line)); answer.StatusCode != http.StatusOK {
+			t.Fatalf("%s was answered %d: %s", line, answer.StatusCode, body)
+		}
+		if name, value, _ := strings.Cut(line, ": "); s.requests()[i].Header.Get(name) != value {
+			t.Errorf("%s became %v", line, s.requests()[i].Header)
+		}
+	}
+}
+
+// However a program spells the proxy's own paths, they do not reach the API: a token request contains a secret.
+func TestTheProxysOwnPathsAreNotForwarded(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t, nil)
+	for path, want := range map[string]int{
+		"/.ixtoken/token": 200, "/.ixtoken/token/": 200, "//.ixtoken/token": 200, "/.ixtoken//token": 200, "///.ixtoken///token///": 200,
+		"/.ixtoken/%74oken": 200, "/%2eixtoken/token": 200, "/%2E%69xtoken/token": 200, "/.ixtoken/token;v=1": 200, "/.ixtoken;v=1/token": 200, "/.ixtoken/token%3Bv": 200,
+		"/.IXToken/TOKEN": 200, "/.ixtoken/%54oken": 200, "/.ixtoken/token?a=b": 200, "/;v/.ixtoken/token": 200,
+		"/.ixtoken": 404, "/.ixtoken/": 404, "/.ixtoken/tokens": 404, "/.ixtoken/token/x": 404, "/.ixtoken/oauth2/token": 404, "//.ixtoken/%78": 404,
+		"/.ixtoken/./token": 400, "/.ixtoken/%2e/token": 400, "/x/../.ixtoken/token": 400, "/.ixtoken%2Ftoken": 400, `/.ixtoken\token`: 400,
+	} {
+		answer, body := s.sendRaw(s.rawRequest("POST", "/"+s.secret+path, "Content-Length: 15") + "client_secret=x")
+		if answer.StatusCode != want || want == 200 && !strings.Contains(body, placeholder) {
+			t.Errorf("%s was answered %d, want %d: %s", path, answer.StatusCode, want, body)
+		}
+		if want != 200 {
+			problem(t, answer, body)
+		}
+	}
+	s.wantAPIRequests(0)
 }
 
 // Characters that are not allowed in a path are escaped. Existing escapes stay unchanged, also beside such characters.

@@ -49,15 +49,22 @@ type reply struct {
 func newFixture(t testing.TB, handler http.HandlerFunc, change ...func(*Options)) *fixture {
 	t.Helper()
 	s := newPlatform(t)
-	s.api = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.api = newAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		s.record(r)
 		if handler != nil {
 			handler(w, r)
 		}
-	}))
-	t.Cleanup(s.api.Close)
+	})
 	s.open(change...)
 	return s
+}
+
+// newAPI starts an API that answers with handler.
+func newAPI(t testing.TB, handler http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	api := httptest.NewServer(handler)
+	t.Cleanup(api.Close)
+	return api
 }
 
 // newPlatform returns a fixture with a platform only.
@@ -86,7 +93,7 @@ func (s *fixture) options(upstream string) Options {
 		Token: func(ctx context.Context, minValidity time.Duration) (clients.Token, error) {
 			return s.client.Token(ctx, s.grant, minValidity)
 		},
-		Discard:     func(token clients.Token) { s.client.Discard(s.grant, token) },
+		Discard:     func(token clients.Token) bool { return s.client.Discard(s.grant, token) },
 		MinValidity: time.Minute,
 		Explain:     func(err error) Problem { return Problem{Title: "explained", Detail: err.Error()} },
 		Logger:      slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -18,8 +18,10 @@ type links struct {
 }
 
 func (l *links) rewrite(header http.Header) {
-	for i, value := range header["Location"] {
-		header["Location"][i] = l.throughProxy(value)
+	for _, name := range []string{"Location", "Content-Location"} {
+		for i, value := range header[name] {
+			header[name][i] = l.throughProxy(value)
+		}
 	}
 	for i, value := range header["Link"] {
 		header["Link"][i] = l.linkThroughProxy(value)
@@ -37,7 +39,7 @@ func (l *links) throughProxy(link string) string {
 		return link
 	}
 	path, below := strings.CutPrefix(to.EscapedPath(), strings.TrimRight(l.upstream.EscapedPath(), "/"))
-	if !below || path != "" && path[0] != '/' || ambiguous(path) {
+	if !below || path != "" && path[0] != '/' || ambiguous(path) || isOwn(plain(path)) {
 		return link
 	}
 	through := l.proxy.Reveal() + path

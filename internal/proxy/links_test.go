@@ -54,6 +54,7 @@ func TestLinksPointToTheProxy(t *testing.T) {
 		"../../v1":                          "../../v1",
 		"/v2/a%2Fb":                         "/v2/a%2Fb", // the proxy would reject it
 		"/v2/a%2Fb{":                        "/v2/a%2Fb{",
+		"/v2//%2eixtoken/token":             "/v2//%2eixtoken/token", // the proxy would answer itself
 		"mailto:a@api.example":              "mailto:a@api.example",
 		"https://api.example/%zz":           "https://api.example/%zz",
 	} {
@@ -91,13 +92,17 @@ func TestLinksOfAnswersPointToTheProxy(t *testing.T) {
 		w.WriteHeader(http.StatusEarlyHints)
 		w.Header().Add("Link", "</api/v2/next>; rel=next")
 		w.Header().Set("Location", base+"/api/v2/contacts/1")
+		w.Header().Set("Content-Location", "contacts/1")
+		w.Header().Set("X-Self", base+"/api/v2/contacts/1")
 		w.WriteHeader(http.StatusCreated)
 		_, _ = w.Write([]byte(base))
 	})
 	base = s.api.URL
 	answer, body := s.do(http.MethodPost, "/contacts", nil)
-	if want := s.url("/contacts/1"); answer.Header.Get("Location") != want {
-		t.Errorf("Location %s", answer.Header.Get("Location"))
+	for name, want := range map[string]string{"Location": s.url("/contacts/1"), "Content-Location": s.url("/contacts/1"), "X-Self": base + "/api/v2/contacts/1"} {
+		if got := answer.Header.Get(name); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
 	}
 	if links := answer.Header.Values("Link"); len(links) != 2 || links[0] != "<"+s.url("/style")+">; rel=preload" || links[1] != "<"+s.url("/next")+">; rel=next" {
 		t.Errorf("Link %q", links)
