@@ -25,16 +25,41 @@ const (
 func form(fields map[string]string) (contentType string, body Secret) {
 	values := url.Values{}
 	for name, value := range fields {
-		values.Set(name, value)
+		values[name] = valuesOf(name, value)
 	}
 	return "application/x-www-form-urlencoded", NewSecret(values.Encode())
 }
 
-// jsonObject encodes fields as one flat JSON object.
+// jsonObject encodes fields as one flat JSON object. A parameter with several values is an array.
 func jsonObject(fields map[string]string) (contentType string, body Secret) {
-	object, _ := json.Marshal(fields) // strings always encode
+	all := map[string]any{}
+	for name, value := range fields {
+		switch several := valuesOf(name, value); len(several) {
+		case 0:
+		case 1:
+			all[name] = several[0]
+		default:
+			all[name] = several
+		}
+	}
+	object, _ := json.Marshal(all) // strings always encode
 	return "application/json", NewSecret(string(object))
 }
+
+// MayRepeat reports whether a request may have the parameter several times. RFC 6749, section 3.2, forbids that for all but
+// these two, for which RFC 8693, section 2.1, and RFC 8707, section 2, allow it. Their values are on lines of their own in a
+// setting.
+func MayRepeat(parameter string) bool { return parameter == "resource" || parameter == "audience" }
+
+// valuesOf returns the values of a parameter.
+func valuesOf(name, setting string) []string {
+	if !MayRepeat(name) {
+		return []string{setting}
+	}
+	return strings.FieldsFunc(setting, isLineBreak)
+}
+
+func isLineBreak(r rune) bool { return r == '\n' || r == '\r' }
 
 // members are the wanted members of a JSON object, not decoded. A missing member is nil.
 type members map[string]json.RawMessage

@@ -328,12 +328,15 @@ func Brief(duration time.Duration) string {
 }
 
 // missingScopes returns the scopes that were asked for but not granted. A platform that names no scopes has granted all
-// (RFC 6749, section 5.1).
+// (RFC 6749, section 5.1). Some servers put commas between scopes, or write them in other letters. A scope that ends in
+// .default stands for scopes with other names, which Entra ID grants in its place.
 func missingScopes(asked, granted string) []string {
 	if granted == "" {
 		return nil
 	}
+	names := append(strings.Fields(granted), strings.Fields(strings.ReplaceAll(granted, ",", " "))...)
 	return slices.DeleteFunc(strings.Fields(asked), func(scope string) bool {
-		return slices.Contains(strings.Fields(granted), scope)
+		last := scope[strings.LastIndex(scope, "/")+1:]
+		return strings.EqualFold(last, ".default") || slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, scope) })
 	})
 }
