@@ -96,6 +96,7 @@ func (c *invocation) background(args []string) error {
 	if err != nil {
 		return newFailure(statusFailed, sectionStart, "The proxy could not be started", cause(err)+".")
 	}
+	process.CloseOnExec()
 	server := exec.Command(self, args...) //nolint:gosec,noctx // this program, which outlives this process
 	server.Args[0] = c.Name
 	server.Env, server.Stdin, server.Stderr = c.Environ, c.Stdin, c.Stderr

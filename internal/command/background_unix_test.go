@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -104,7 +105,7 @@ func TestTheProgramOfProxyIsTheProcessItself(t *testing.T) {
 	}
 }
 
-// A signal that reaches the proxy does not end it: only the program does, which may need the API to clean up. "systemctl stop"
+// The proxy holds no file of the job, such as the lock of a shell. A signal that reaches it does not end it: only the program does, which may need the API to clean up. "systemctl stop"
 // signals every process of a service.
 func TestOnlyTheProgramEndsTheProxy(t *testing.T) {
 	t.Parallel()
@@ -123,7 +124,12 @@ func TestOnlyTheProgramEndsTheProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	command.Stdout, command.Stderr = writer, &output
+	lock, err := os.Create(filepath.Join(s.dir, "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	command.Stdout, command.Stderr, command.ExtraFiles = writer, &output, []*os.File{lock}
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -133,6 +139,12 @@ func TestOnlyTheProgramEndsTheProxy(t *testing.T) {
 	url := strings.TrimSpace(string(line[:n]))
 	s.more["URL"] = url[strings.LastIndex(url, "/")+1:]
 	server := processWith(t, marker, "--serve-for")
+	if open := opened(command.Process.Pid); !slices.Contains(open, lock.Name()) {
+		t.Errorf("the program has the files %q", open)
+	}
+	if open := opened(server); slices.Contains(open, lock.Name()) || !slices.Contains(open, os.DevNull) {
+		t.Errorf("the proxy has the files %q", open)
+	}
 	for _, sent := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE} {
 		if err := syscall.Kill(server, sent); err != nil {
 			t.Fatal(sent, err)
@@ -143,6 +155,17 @@ func TestOnlyTheProgramEndsTheProxy(t *testing.T) {
 	if err := command.Wait(); err != nil || string(line[:n]) != "served\n" {
 		t.Errorf("%v, %q: %s", err, line[:n], output.String())
 	}
+}
+
+// opened returns the names of the files that a process has open.
+func opened(pid int) []string {
+	var names []string
+	all, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	for _, path := range all {
+		name, _ := os.Readlink(path)
+		names = append(names, name)
+	}
+	return names
 }
 
 // processWith returns the id of the process with the text in its environment, and the argument.

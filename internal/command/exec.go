@@ -43,7 +43,7 @@ func severalPlatforms(args []string) []platforms.Platform {
 func (c *invocation) execSubcommand(name, title string, all ...platforms.Platform) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: name + " [flags] -- COMMAND…", Short: title, DisableFlagsInUseLine: true,
-		Long: "Runs a command with an access token in its environment, and ends with its exit status.\n\nSets " + variableNames(all) + ", and removes the variables that hold the platform's secrets.",
+		Long: "Runs a command with an access token in its environment, and ends with its exit status.\n\nSets " + variableNames(all) + ", and removes the variables that hold the platform's secrets or an identity token.",
 	}
 	var variable string
 	var strict, keep bool
@@ -87,7 +87,7 @@ func (c *invocation) execSubcommand(name, title string, all ...platforms.Platfor
 }
 
 func addKeepCredentials(set *pflag.FlagSet, keep *bool) {
-	set.BoolVar(keep, "keep-credentials", false, "Keep the platform's secrets in the command's environment.")
+	set.BoolVar(keep, "keep-credentials", false, "Keep the platform's secrets and the identity token in the command's environment.")
 }
 
 // commandAfterDash returns the path of the program after "--", so that a mistake is found before anything is sent.

@@ -159,7 +159,7 @@ func TestProxySaysWhyThereIsNoToken(t *testing.T) {
 		}
 		body, _ := io.ReadAll(answer.Body)
 		answer.Body.Close()
-		if i == 1 && (answer.StatusCode != http.StatusBadGateway || !strings.Contains(string(body), "No CloudLX access token: credentials rejected") || !strings.Contains(string(body), "--client-secret-file (CLOUDLX_CLIENT_SECRET)")) {
+		if i == 1 && (answer.StatusCode != http.StatusBadGateway || !strings.Contains(string(body), "No CloudLX access token: credentials rejected") || !strings.Contains(string(body), "--client-secret-file (CLOUDLX_CLIENT_SECRET)") || !strings.Contains(string(body), "This process does not send them again.")) {
 			t.Errorf("answered %d: %s", answer.StatusCode, body)
 		}
 		s.keep(string(body))

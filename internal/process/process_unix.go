@@ -58,6 +58,13 @@ func Detach() error {
 	return nil
 }
 
+// CloseOnExec keeps the programs that this process starts from inheriting its further files, such as a lock of a shell.
+func CloseOnExec() {
+	for file := unix.Stderr + 1; file < 256; file++ { // most are not open
+		unix.CloseOnExec(file)
+	}
+}
+
 // awaitEnd looks for a process every second until it has ended. A process that has ended and that its parent has not
 // noticed yet counts as running.
 func awaitEnd(pid int) {
