@@ -402,17 +402,20 @@ func TestTheLastValidTokenIsUsedDuringAnOutage(t *testing.T) {
 func TestAnExpiredIdentityTokenMayBeReplaced(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t, nil, func(o *Options) { o.MinValidity = 50 * time.Minute })
-	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"a","sub":"b","exp":1}`))
+	another := clients.New(clients.Options{Getenv: func(string) string {
+		return "e30." + base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"a","sub":"b","exp":1}`)) + ".eA"
+	}})
 	expired := clients.OAuth2{
-		TokenURL: s.platform.URL(), GrantType: clients.TokenExchange, Format: clients.FormBody, Identity: clients.IdentitySource{Token: clients.NewSecret("e30." + claims + ".x")},
+		TokenURL: s.platform.URL(), GrantType: clients.TokenExchange, Format: clients.FormBody, Identity: clients.IdentitySource{Variable: "ID_TOKEN"},
 	}
 	s.tokens.options.MinValidity = 59*time.Minute + 59*time.Second // the token at hand is no longer enough
 	s.tokens.options.Token = func(ctx context.Context, least time.Duration) (clients.Token, error) {
-		return s.client.Token(ctx, expired, least)
+		return another.Token(ctx, expired, least)
 	}
 	s.get("/x", 200)
 	s.tokens.noteRefusal(s.tokens.held)
-	if answer, body := s.do(http.MethodGet, "/x", nil); answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(problem(t, answer, body).Detail, "the identity token expired") {
+	if answer, body := s.do(http.MethodGet, "/x", nil); answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") != "1" ||
+		!strings.Contains(problem(t, answer, body).Detail, "ID_TOKEN expired") {
 		t.Errorf("answered %d: %s", answer.StatusCode, body)
 	}
 	s.wantTokenRequests(1)
