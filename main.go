@@ -67,7 +67,7 @@ func run(args []string) int {
 	return command.Run(ctx, command.System{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Environ:   os.Environ(),
-		HandOver:  func() { release(); allowCoreDumps() },
+		HandOver:  func() { release(); allowCoreDumps(); process.KeepIgnored() },
 		Name:      strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe"),
 		Version:   build(),
 		UserAgent: "terraform-provider-ixtoken/" + version + " (" + commit + ")",

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Pairs encodes a map as one Secret, so that a Grant which holds it can be compared. Equal maps are equal Secrets. Pairs
@@ -69,10 +70,15 @@ func CheckParameters(pairs Secret) string {
 			return "has a parameter without a name"
 		case CheckText(NewSecret(name)) != "":
 			return "has a parameter whose name " + CheckText(NewSecret(name))
+		case strings.ContainsFunc(name, isOdd):
+			return fmt.Sprintf("has a parameter whose name has a blank, or a character that cannot be seen: %q", name)
 		}
 	}
 	return checkPairs(pairs, CheckSecret)
 }
+
+// isOdd reports whether no parameter has this character in its name.
+func isOdd(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) }
 
 // ownHeaders are those that the client sets itself, that would change who is asked or how the connection is used, or that
 // hold credentials of another kind. A name that ends in "-" stands for all that begin with it.

@@ -19,7 +19,6 @@ import (
 )
 
 const (
-	dialTimeout      = 10 * time.Second
 	handshakeTimeout = 10 * time.Second
 	maxHeader        = 64 << 10 // bytes of all response headers, including those of 1xx responses
 )
@@ -63,8 +62,6 @@ func keepsLoopback(dial func(ctx context.Context, network, address string) (net.
 		return connection, nil
 	}
 }
-
-func newDialer() *net.Dialer { return &net.Dialer{Timeout: dialTimeout} }
 
 // cause is why the answer is missing or incomplete.
 type cause struct {

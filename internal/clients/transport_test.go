@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -32,9 +33,14 @@ func init() {
 	_, _ = answersNames(func() bool { return true }, nil).LookupHost(context.Background(), "x.invalid")
 }
 
-// answersNames returns a resolver with a simulated name server. works reports whether the name server answers, and hosts has the
+// answersNames returns a resolver with a simulated name server. works reports whether the name server works, and hosts has the
 // addresses of the hosts.
 func answersNames(works func() bool, hosts map[string][]string) *net.Resolver {
+	return nameServer(func(query []byte) []byte { return nameReply(query, works(), hosts) })
+}
+
+// nameServer returns a resolver with a simulated name server. reply returns the answer to a query; nil: there is none.
+func nameServer(reply func(query []byte) []byte) *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		client, server := net.Pipe()
 		go func() {
@@ -47,8 +53,9 @@ func answersNames(works func() bool, hosts map[string][]string) *net.Resolver {
 				if _, err := io.ReadFull(server, query); err != nil {
 					return
 				}
-				reply := nameReply(query, works(), hosts)
-				_, _ = server.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(reply))), reply...))
+				if text := reply(query); text != nil {
+					_, _ = server.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(text))), text...))
+				}
 			}
 		}()
 		return client, nil
@@ -64,7 +71,7 @@ func nameReply(query []byte, works bool, hosts map[string][]string) []byte {
 		end += 1 + size
 	}
 	end += 5
-	kind := binary.BigEndian.Uint16(query[end-4:])
+	kind := kindOf(query)
 	reply := append([]byte{query[0], query[1], 0x84, 0, 0, 1, 0, 0, 0, 0, 0, 0}, query[12:end]...)
 	addresses, found := hosts[strings.TrimSuffix(name, ".")]
 	switch {
@@ -75,7 +82,7 @@ func nameReply(query []byte, works bool, hosts map[string][]string) []byte {
 	}
 	for _, text := range addresses {
 		address := netip.MustParseAddr(text)
-		if works && (kind == 1 && address.Is4() || kind == 28 && address.Is6()) {
+		if works && (kind == typeA && address.Is4() || kind == typeAAAA && address.Is6()) {
 			reply[7]++
 			raw := address.AsSlice()
 			reply = append(reply, 0xc0, 12, 0, byte(kind), 0, 1, 0, 0, 0, 60, 0, byte(len(raw)))
@@ -85,11 +92,22 @@ func nameReply(query []byte, works bool, hosts map[string][]string) []byte {
 	return reply
 }
 
+// kindOf returns the type of record that a query asks for: typeA or typeAAAA.
+func kindOf(query []byte) uint16 {
+	end := 12
+	for query[end] != 0 {
+		end += 1 + int(query[end])
+	}
+	return binary.BigEndian.Uint16(query[end+1:])
+}
+
+const typeA, typeAAAA = 1, 28
+
 // dials returns a client with the real dialler, which change modifies.
 func dials(options Options, change func(*net.Dialer)) *Client {
 	c := New(options)
 	dialer := newDialer()
-	change(dialer)
+	change(&dialer.Dialer)
 	c.sender().transport.DialContext = keepsLoopback(dialer.DialContext)
 	return c
 }
@@ -267,6 +285,152 @@ func TestSecondAddressIsTried(t *testing.T) { // T27
 			p.sent(1, "")
 		})
 	}
+}
+
+// TestANameServerThatAnswersForOneFamily tests name servers that leave out the answer for a family, or say that they failed. The
+// other family is used, without a wait for the system's limit, which is ten seconds and more.
+func TestANameServerThatAnswersForOneFamily(t *testing.T) { // T29
+	for name, row := range map[string]struct {
+		silent  uint16
+		address string
+	}{"IPv4 alone": {typeAAAA, "127.0.0.1"}, "IPv6 alone": {typeA, "::1"}} {
+		for how, leaveOut := range map[string]func([]byte) []byte{
+			"silent": func([]byte) []byte { return nil },
+			"failed": func(query []byte) []byte { return nameReply(query, false, nil) },
+		} {
+			t.Run(name+", "+how, func(t *testing.T) {
+				listener, err := net.Listen("tcp", net.JoinHostPort(row.address, "0"))
+				if err != nil {
+					t.Skip(err)
+				}
+				p, options, _ := onTLS(t, nil, grantsToken("t-1"))
+				relay(t, listener, p.url)
+				want := time.Duration(0)
+				if how == "silent" && row.silent == typeAAAA {
+					want = ipv6Lead
+				}
+				synctest.Test(t, func(t *testing.T) {
+					start := time.Now()
+					c := dials(options, func(d *net.Dialer) {
+						d.Resolver = nameServer(func(query []byte) []byte {
+							if kindOf(query) == row.silent {
+								return leaveOut(query)
+							}
+							return nameReply(query, true, map[string][]string{"token.example.com": {row.address}})
+						})
+					})
+					_, err := c.Token(t.Context(), anywhere("token.example.com", portOf(listener)), 0)
+					if took := time.Since(start); err != nil || took != want {
+						t.Errorf("%v after %s, want %s", err, took, want)
+					}
+					pass(time.Minute) // package net ends a query when its own time is over
+				})
+				p.sent(1, "")
+			})
+		}
+	}
+}
+
+// TestALookupHasTimeOfItsOwn tests a name server that answers the second query only, as late as the system allows. The connection
+// then has all of its time.
+func TestALookupHasTimeOfItsOwn(t *testing.T) { // T29
+	p, options, port := onTLS(t, nil, grantsToken("t-1"))
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		options.MaxAttempts = 1
+		c := dials(options, func(d *net.Dialer) {
+			d.Resolver = nameServer(func(query []byte) []byte {
+				if time.Since(start) < 5*time.Second {
+					return nil
+				}
+				pass(4900 * time.Millisecond)
+				return nameReply(query, true, map[string][]string{"token.example.com": {"127.0.0.1"}})
+			})
+			d.ControlContext = func(ctx context.Context, _, _ string, _ syscall.RawConn) error {
+				pass(9 * time.Second)
+				return ctx.Err()
+			}
+		})
+		_, err := c.Token(t.Context(), anywhere("token.example.com", port), 0)
+		if took := time.Since(start); err != nil || took < 18*time.Second {
+			t.Errorf("%v after %s", err, took)
+		}
+		pass(time.Minute) // as above
+	})
+	p.sent(1, "")
+}
+
+// A family without an address does not hide why the other one failed.
+func TestAFamilyWithoutAnAddressIsNoFault(t *testing.T) { // T29
+	listener := listen(t)
+	_ = listener.Close()
+	synctest.Test(t, func(t *testing.T) {
+		c := dials(Options{MaxAttempts: 1}, func(d *net.Dialer) {
+			d.Resolver = nameServer(func(query []byte) []byte {
+				if kindOf(query) == typeAAAA {
+					pass(time.Second)
+				}
+				return nameReply(query, true, map[string][]string{"token.example.com": {"127.0.0.1"}})
+			})
+		})
+		_, err := c.Token(t.Context(), anywhere("token.example.com", portOf(listener)), 0)
+		if fault := failed(t, err); fault.Kind != Unreachable || !strings.HasSuffix(err.Error(), ": connection refused") {
+			t.Error(err)
+		}
+	})
+}
+
+// Addresses that are silent leave time for the others, and do not take more than the time of a connection together.
+func TestSilentAddressesShareTheTime(t *testing.T) { // T05, T27
+	for _, row := range []struct{ silent, alive int }{{1, 1}, {3, 1}, {9, 0}} {
+		p, options, port := onTLS(t, nil, grantsToken("t-1"))
+		var addresses []string
+		for i := range row.silent {
+			addresses = append(addresses, fmt.Sprint("127.0.0.", 2+i))
+		}
+		if row.alive > 0 {
+			addresses = append(addresses, "127.0.0.1")
+		}
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			options.MaxAttempts = 1
+			c := dials(options, func(d *net.Dialer) {
+				d.Resolver = answersNames(func() bool { return true }, map[string][]string{"token.example.com": addresses})
+				d.ControlContext = func(ctx context.Context, _, address string, _ syscall.RawConn) error {
+					if strings.HasPrefix(address, "127.0.0.1:") {
+						return nil
+					}
+					<-ctx.Done()
+					return ctx.Err()
+				}
+			})
+			_, err := c.Token(t.Context(), anywhere("token.example.com", port), 0)
+			want := dialTimeout * time.Duration(row.silent) / time.Duration(row.silent+row.alive)
+			if took := time.Since(start); (err == nil) != (row.alive > 0) || took != want {
+				t.Errorf("%d silent addresses: %v after %s, want %s", row.silent, err, took, want)
+			}
+		})
+		p.sent(row.alive, "")
+	}
+}
+
+// relay passes connections of the listener on to the server at the URL.
+func relay(t *testing.T, listener net.Listener, to string) {
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for conn, err := listener.Accept(); err == nil; conn, err = listener.Accept() {
+			go func() {
+				defer conn.Close()
+				server, err := net.Dial("tcp", strings.TrimPrefix(to, "https://"))
+				if err != nil {
+					return
+				}
+				defer server.Close()
+				go func() { _, _ = io.Copy(server, conn) }()
+				_, _ = io.Copy(conn, server)
+			}()
+		}
+	}()
 }
 
 // Silence.

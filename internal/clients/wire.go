@@ -226,7 +226,18 @@ func readTokenType(value json.RawMessage) (string, error) {
 	case "bearer", "bearertoken", "client_credentials":
 		return text, nil
 	}
+	if problem := otherTokenTypes[strings.ToLower(text)]; problem != "" {
+		return "", errors.New("the answer's token_type is " + problem)
+	}
 	return "", errors.New("the answer's token_type is neither Bearer nor one of the names that platforms use for it")
+}
+
+// otherTokenTypes say why a token of another type cannot be used as a bearer token.
+var otherTokenTypes = map[string]string{
+	"n_a":  "N_A: the server issued a token that is not an access token (RFC 8693, section 2.2.1)",
+	"dpop": "DPoP: each use of the token needs a proof that its holder has a key (RFC 9449)",
+	"pop":  "PoP: each use of the token needs a proof that its holder has a key",
+	"mac":  "MAC: each use of the token needs a signature with a key",
 }
 
 // plainText decodes a valid JSON value into text; false: it is not a string. Most strings have no escapes, so there is

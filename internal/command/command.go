@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -91,7 +92,13 @@ func (c *invocation) printMessages(messages ...platforms.Message) {
 
 // printResult writes the whole result to standard output.
 func (c *invocation) printResult(text string) error {
-	if _, err := io.WriteString(c.Stdout, text); err != nil {
+	err := error(nil)
+	if file, ok := c.Stdout.(*os.File); ok && isClosed(file) {
+		err = os.ErrClosed
+	} else {
+		_, err = io.WriteString(c.Stdout, text)
+	}
+	if err != nil {
 		return newFailure(statusFailed, sectionResult, "The result could not be written", "Standard output: "+cause(err)+".")
 	}
 	return nil

@@ -6,6 +6,8 @@ package command
 import (
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,5 +86,61 @@ func TestTheCommandExchangesIdentityTokens(t *testing.T) {
 	s.refused(statusRejected, []string{"no identity token", "/identity/request answered 401"}, "token", "equinix", "--ca-cert-file", ca, scope, "--token-exchange-audience", "a")
 	if s.sent() != before {
 		t.Error("the platform was asked without an identity token")
+	}
+}
+
+// printEnvironment is the command that prints the environment; true: on Windows.
+var printEnvironment = map[bool][]string{false: {"env"}, true: {"cmd", "/c", "set"}}
+
+// The program does not need the identity token of the exchange, whatever names its variable. The variables of GitHub and of HCP
+// Terraform stay: other providers in the program sign in with them.
+func TestTheProgramDoesNotGetTheIdentityToken(t *testing.T) {
+	t.Parallel()
+	s := newFixtureWith(t, simulator.Options{TLS: true})
+	idToken, err := s.Issuer.Token(time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, []byte(s.CAPEM), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.env = append(append(s.env, s.Issuer.Environment()...), "EQUINIX_TOKEN_EXCHANGE_SCOPE=roleassignments:1",
+		"CI_ID_TOKEN="+idToken, "OTHER_ID_TOKEN="+idToken, "TFC_WORKLOAD_IDENTITY_TOKEN="+idToken, "TFC_WORKLOAD_IDENTITY_TOKEN_EQUINIX="+idToken)
+	const flag, variable = "--token-exchange-subject-token-env-var=", "EQUINIX_TOKEN_EXCHANGE_SUBJECT_TOKEN_ENV_VAR="
+	for _, c := range []struct {
+		set, flag, gone string
+	}{
+		{"", flag + "CI_ID_TOKEN", "CI_ID_TOKEN"},
+		{variable + "CI_ID_TOKEN", "", "CI_ID_TOKEN"},
+		{variable + "CI_ID_TOKEN", flag + "OTHER_ID_TOKEN", "CI_ID_TOKEN OTHER_ID_TOKEN"},
+		{"EQUINIX_TOKEN_EXCHANGE_SUBJECT_TOKEN=" + idToken, "", "EQUINIX_TOKEN_EXCHANGE_SUBJECT_TOKEN"},
+		{"", flag + "TFC_WORKLOAD_IDENTITY_TOKEN", ""},
+		{"", "", ""}, // HCP Terraform's
+		{variable + "CI_ID_TOKEN", "--keep-credentials", ""},
+	} {
+		for _, command := range []string{"exec", "proxy"} {
+			run := s.command(command, "equinix", "--ca-cert-file", ca)
+			if c.set != "" {
+				run.Env = append(run.Env, c.set)
+			}
+			if c.flag != "" {
+				run.Args = append(run.Args, c.flag)
+			}
+			run.Args = append(run.Args, "--")
+			run.Args = append(run.Args, printEnvironment[runtime.GOOS == "windows"]...)
+			environment := slices.Clone(run.Env)
+			r := s.finish(run)
+			for _, set := range environment {
+				name, _, _ := strings.Cut(set, "=")
+				gone := slices.Contains(strings.Fields(c.gone), name) || strings.HasSuffix(name, "EQUINIX_API_CLIENTSECRET") || name == "EQUINIX_USER_PASSWORD"
+				if c.flag == "--keep-credentials" {
+					gone = false
+				}
+				if r.status != 0 || strings.Contains("\n"+r.stdout, "\n"+name+"=") == gone {
+					t.Errorf("%s %s %s: status %d, %s; want it gone: %t; %s", command, c.set[:len(c.set)-len(strings.TrimPrefix(c.set, variable))], c.flag, r.status, name, gone, r.stderr)
+				}
+			}
+		}
 	}
 }

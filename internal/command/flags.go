@@ -229,7 +229,8 @@ func (f *flags) load(ctx context.Context, c *invocation) error {
 // counts.
 func (g *group) joinPairs(in platforms.Input) error {
 	read := g.read[in.Name]
-	all, line := parsePairs(strings.Split(read.Value.Reveal(), "\n"))
+	const byteOrderMark = "\uFEFF" // some editors begin a file with it
+	all, line := parsePairs(strings.Split(strings.TrimPrefix(read.Value.Reveal(), byteOrderMark), "\n"))
 	if line > 0 {
 		return newFailure(statusUsage, sectionFiles, fmt.Sprintf("--%s%s: line %d is not valid", g.prefix, flagName(in), line),
 			"Write one NAME=VALUE on each line, and each name once. Nothing was sent.")

@@ -68,13 +68,29 @@ func (c *invocation) outputFunc(cmd *cobra.Command, name, variable string) (func
 	}
 	switch name {
 	case "github":
+		if c.isLost() {
+			return nil, usageError(cmd, "--format github: standard output must be the job's log. GitHub masks the token only if it reads it there")
+		}
 		return c.githubOutput(cmd, variable, deliver)
 	case "azure-devops":
+		if c.isLost() {
+			return nil, usageError(cmd, "--format azure-devops: standard output must be the job's log. The agent sets the variable only if it reads it there")
+		}
 		if !strings.EqualFold(c.getenv("TF_BUILD"), "true") {
 			return nil, usageError(cmd, "--format azure-devops works only in jobs of Azure DevOps, where TF_BUILD is True. Elsewhere it would print the token to a log")
 		}
 	}
 	return deliver, nil
+}
+
+// isLost reports whether standard output is the null device or a file, so that a runner does not read it.
+func (c *invocation) isLost() bool {
+	file, ok := c.Stdout.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && (info.Mode().IsRegular() || isNull(file))
 }
 
 var possibleVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

@@ -259,3 +259,21 @@ func TestEveryFormatEndsWithALineBreak(t *testing.T) {
 		}
 	}
 }
+
+// panicking panics on each write, with a value that holds a secret.
+type panicking struct{}
+
+func (panicking) Write([]byte) (int, error) { panic("CANARY-5f21c0de") }
+
+// H07: a panic becomes a message with places in the source code, and without the panic value.
+func TestAPanicInTheCommandShowsNoSecret(t *testing.T) {
+	t.Parallel()
+	var said bytes.Buffer
+	status := Run(t.Context(), System{Stdin: strings.NewReader(""), Stdout: panicking{}, Stderr: &said, Name: "ixtoken"}, []string{"version"})
+	if status != 1 || strings.Contains(said.String(), "CANARY") || !strings.Contains(said.String(), "Internal fault of ixtoken") || !strings.Contains(said.String(), "printResult (command.go:") {
+		t.Errorf("status %d: %s", status, said.String())
+	}
+	if !strings.HasSuffix(strings.TrimSpace(said.String()), "#internal-fault") {
+		t.Errorf("no link to the guide: %s", said.String())
+	}
+}

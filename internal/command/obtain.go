@@ -36,6 +36,7 @@ func terms(prefix string) platforms.Terms {
 		Notes: func(in platforms.Input) []string {
 			return slices.DeleteFunc([]string{name(in), in.Environment}, func(s string) bool { return s == "" })
 		},
+		Once: true,
 		Trim: "$(cat FILE) drops it, and so do the flags that read a file.",
 	}
 }

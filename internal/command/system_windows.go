@@ -3,7 +3,22 @@
 
 package command
 
-import "strings"
+import (
+	"os"
+	"strings"
+
+	"golang.org/x/sys/windows"
+)
 
 // sameVariable reports whether two names denote the same environment variable. On Windows, case does not matter.
 func sameVariable(a, b string) bool { return strings.EqualFold(a, b) }
+
+// isClosed reports that standard output is open: on Windows, a write to a closed one fails.
+func isClosed(*os.File) bool { return false }
+
+// isNull reports whether a file is the null device: a character device that is not the console.
+func isNull(file *os.File) bool {
+	info, err := file.Stat()
+	var mode uint32
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && windows.GetConsoleMode(windows.Handle(file.Fd()), &mode) != nil
+}

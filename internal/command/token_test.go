@@ -147,8 +147,8 @@ func TestPairsComeFromAFileOrFromArguments(t *testing.T) {
 		}
 		return path
 	}
-	headers := write("headers", "X-Key="+s.more["the header"]+"\r\n\r\nX-Region=a\r\n")
-	parameters := "pin=" + s.more["the parameter"] + "\nresource=r=1\n"
+	headers := write("headers", "\ufeffX-Key="+s.more["the header"]+"\r\n\r\nX-Region=a\r\n")
+	parameters := "\ufeffpin=" + s.more["the parameter"] + "\nresource=r=1\n"
 	s.must("token", "oauth2", "--headers", "x-tracking-id=5f 0b", "--headers=X-Region=b=c")
 	r := s.runWith(parameters, "token", "oauth2", "--headers-file", headers, "--headers", "X-Region=b", "--parameters-file", "-")
 	if r.status != 0 {
@@ -174,6 +174,8 @@ func TestPairsComeFromAFileOrFromArguments(t *testing.T) {
 		{"--headers-file", write("nameless", "=1")},
 		{"--headers-file", headers, "--parameters-file", headers, "--headers", "x-key=a"},
 		{"--parameters-file", write("own", "grant_type=password")},
+		{"--parameters-file", write("blank", "a b=1")},
+		{"--parameters-file", write("marks", "\ufeff\ufeffa=1")},
 		{"--parameters", "resource=r"},
 	} {
 		s.refused(2, []string{"Error: ", "Nothing was sent"}, append([]string{"token", "oauth2"}, args...)...)

@@ -32,7 +32,16 @@ type Terms struct {
 	Setting func(Input) string    // names a general setting, with its place
 	Places  func(Platform) string // says where inputs can be set
 	Notes   func(Input) []string  // says where else this input can be set, and where not
+	Once    bool                  // reports whether the process ends with the message, so that only another run can send again
 	Trim    string                // says how to remove blanks and line breaks from the content of a file
+}
+
+// notAgain says what a repetition would do with what was rejected.
+func (t Terms) notAgain(what string) string {
+	if t.Once {
+		return "Another run sends " + what + " again: change something first."
+	}
+	return "This process does not send " + what + " again."
 }
 
 // None returns the summary of an error: there is no token, or no API proxy, and why.
@@ -173,7 +182,7 @@ type remedy struct {
 
 var remedies = map[clients.Kind]remedy{
 	clients.InvalidInput:           {"invalid settings", "", ""},
-	clients.CredentialsRejected:    {"credentials rejected", "Check {credentials}, and that they belong to this {url}. This process does not send them again. {rejected}", "client_id"},
+	clients.CredentialsRejected:    {"credentials rejected", "Check {credentials}, and that they belong to this {url}. {not them again} {rejected}", "client_id"},
 	clients.RejectionNotUnderstood: {"answer not understood", "{platform} answers a rejected login with status 500, so the login is not repeated. If {credentials} were accepted before, it may be an outage: try again later. {rejected}", "client_id"},
 	clients.GrantRejected:          {"grant type not allowed", "Ask {platform} to allow this client the grant type, or choose another grant type.", "client_id"},
 	clients.ScopeRejected:          {"scope not allowed", "Ask {platform} which scopes this client may have. {scope}", "scopes"},
@@ -197,20 +206,36 @@ var remedies = map[clients.Kind]remedy{
 
 // exchangeRemedies are the remedies of a token exchange that differ from the others.
 var exchangeRemedies = map[clients.Kind]remedy{
-	clients.CredentialsRejected: {"identity token rejected", "Check {identity} and {url}, and which issuers, audiences and subjects {platform} trusts there. This process does not send the same identity token again.", ""},
+	clients.CredentialsRejected: {"identity token rejected", "Check {identity} and {url}, and which issuers, audiences and subjects {platform} trusts there. {not it again}", ""},
 	clients.RequestRejected:     {"identity token rejected", "Check {url}, the scope, and which issuers, audiences and subjects {platform} trusts there.", ""},
 	clients.GrantRejected:       {"grant type not allowed", "Check {url}, and ask {platform} to allow the token exchange.", "grant_type"},
 	clients.ScopeRejected:       {"scope not allowed", "Ask {platform} which scopes this identity may have. {scope}", exchangeScope},
+}
+
+// hintRemedies are the remedies for what the code or the description says beyond the kind.
+var hintRemedies = map[clients.Hint]remedy{
+	clients.AccountLocked:  {"account locked", "{platform} says that the account is locked or disabled. Stop all runs that use {credentials}, and ask {platform} to unlock it. Until then, {platform} rejects the right secret too, so do not replace it.", "client_id"},
+	clients.SecretOrGrant:  {"credentials rejected", "The code has two causes: a wrong secret, or a client that may not use this grant type. Check {credentials}, and that they belong to this {url}. If they are right, ask {platform} to allow this client the grant type. This process does not send them again with this grant type. {rejected}", "client_id"},
+	clients.ClientWanted:   {"the server asks for a client", "{platform} wants a client ID and a client secret beside the identity token, and the provider sends none in a token exchange. Check {url}, and ask {platform} to accept the identity token alone.", "{url}"},
+	clients.DeniedByServer: {"access forbidden", "The code is one of OAuth 2.0, so the answer comes from {platform} and not from a firewall. Ask {platform} which right is missing.", ""},
+}
+
+// remedyFor returns the remedy for a failure of a request with the grant type. A hint counts more than the kind.
+func remedyFor(failure *clients.Error, grantType string) remedy {
+	if how, ok := hintRemedies[failure.Hint]; ok {
+		return how
+	}
+	if how, ok := exchangeRemedies[failure.Kind]; ok && grantType == clients.TokenExchange {
+		return how
+	}
+	return remedies[failure.Kind]
 }
 
 // Explain returns the error about a failure of the client. found are the settings of the request.
 func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 	failure := &clients.Error{Kind: clients.Internal}
 	errors.As(err, &failure)
-	how := remedies[failure.Kind]
-	if other, ok := exchangeRemedies[failure.Kind]; ok && found.GrantType() == clients.TokenExchange {
-		how = other
-	}
+	how := remedyFor(failure, found.GrantType())
 	url, credentials := p.place(found), p.credentials(found.GrantType())
 	identity := p.used(p.Input(subjectToken), found)
 	var concerned []Input
@@ -228,6 +253,8 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 		"{url}", terms.Input(url),
 		"{credentials}", terms.named(credentials),
 		"{platform}", cmp.Or(p.Party, p.Title),
+		"{not them again}", terms.notAgain("them"),
+		"{not it again}", terms.notAgain("the same identity token"),
 		"{rejected}", p.Rejected,
 		"{scope}", p.Scope,
 		"{ca}", terms.Setting(CACertPEM),

@@ -9,3 +9,6 @@ func ForbidCoreDumps() (restore func()) { return func() {} }
 
 // EndWithParent does nothing: on Windows, Getppid does not change when the parent ends.
 func EndWithParent() {}
+
+// KeepIgnored does nothing: Windows has no such signals.
+func KeepIgnored() {}
