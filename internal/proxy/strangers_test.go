@@ -105,7 +105,7 @@ func TestARefusedCallerMaySendItsBody(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if _, err := reader.ReadByte(); err != io.EOF { //nolint:errorlint // a bufio.Reader wraps no error
+		if _, err := reader.ReadByte(); err != io.EOF {
 			t.Errorf("the connection ended with %v", err)
 		}
 	}
@@ -173,7 +173,7 @@ func TestARequestOutlivesItsCallerForAWhile(t *testing.T) {
 // serveUntilStdinEnds is the process that TestStrangersDoNotHoldUpOthers starts.
 func serveUntilStdinEnds(t *testing.T) {
 	s := newFixtureWithoutRecord(t, echo)
-	fmt.Println("URL " + s.URL().Reveal())
+	fmt.Fprintln(os.Stdout, "URL "+s.URL().Reveal())
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
@@ -212,7 +212,7 @@ func TestStrangersDoNotHoldUpOthers(t *testing.T) {
 	for _, descriptors := range []string{"256", "1024"} {
 		t.Run(descriptors, func(t *testing.T) {
 			t.Parallel()
-			run := exec.CommandContext(t.Context(), "sh", "-c", `ulimit -n "$0" || exit 77; exec "$@"`, descriptors, os.Args[0], "-test.run=^TestStrangersDoNotHoldUpOthers$") //nolint:gosec // this test
+			run := exec.CommandContext(t.Context(), "sh", "-c", `ulimit -n "$0" || exit 77; exec "$@"`, descriptors, os.Args[0], "-test.run=^TestStrangersDoNotHoldUpOthers$")
 			run.Env = append(os.Environ(), "IXTOKEN_TEST_SERVE=1")
 			run.Stderr = os.Stderr
 			stdin, err := run.StdinPipe()

@@ -16,5 +16,5 @@ func maxDescriptors() int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return math.MaxInt32
 	}
-	return int(min(limit.Cur, math.MaxInt32)) //nolint:gosec // it fits
+	return int(min(limit.Cur, math.MaxInt32))
 }
