@@ -169,7 +169,7 @@ func TestLocalhostMustBeThisMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	run := exec.CommandContext(t.Context(), "unshare", "--user", "--map-root-user", "--mount", "sh", "-c", `mount --bind "$0" /etc/hosts || exit 77; exec "$@"`, hosts, os.Args[0], "-test.run=^TestLocalhostMustBeThisMachine$") //nolint:gosec // this test
+	run := exec.CommandContext(t.Context(), "unshare", "--user", "--map-root-user", "--mount", "sh", "-c", `mount --bind "$0" /etc/hosts || exit 77; exec "$@"`, hosts, os.Args[0], "-test.run=^TestLocalhostMustBeThisMachine$")
 	run.Env = append(os.Environ(), "IXTOKEN_TEST_PORT="+port, "GODEBUG=netdns=go")
 	out, err := run.CombinedOutput()
 	switch exit := (*exec.ExitError)(nil); {

@@ -6,6 +6,7 @@ package command
 import (
 	"cmp"
 	"context"
+	"os"
 	"slices"
 	"strings"
 
@@ -110,11 +111,38 @@ func (c *invocation) startProxy(ctx context.Context, r *proxyRun) (started *prox
 	t.terms.Once = false // the proxy stays
 	started, err = apiproxy.Start(context.WithoutCancel(ctx), apiproxy.Options{
 		Platform: p, Settings: t.found, Terms: t.terms, Client: client, First: first, RootCAs: options.RootCAs,
+		Reload: func(ctx context.Context) (platforms.Settings, bool) { return c.reload(ctx, r.flags, p.Proxy()) },
 	})
 	if err != nil {
 		return nil, nil, &failure{statusFailed, []platforms.Message{t.ExplainNoListener(err)}}
 	}
 	return started, t.SecretVariables(t.sources...), nil
+}
+
+// reload returns the settings with the secrets that their files hold now; false: they cannot be used. What came from standard
+// input or a pipe stays the same.
+func (c *invocation) reload(ctx context.Context, f *flags, p platforms.Platform) (platforms.Settings, bool) {
+	for _, g := range f.groups {
+		for _, in := range g.inputs {
+			texts := g.given[in.Name]
+			if !in.Secret || len(texts) == 0 || texts[0] == stdin {
+				continue
+			}
+			if file, err := os.Stat(texts[0]); err != nil || !file.Mode().IsRegular() {
+				continue
+			}
+			value, err := c.readFile(ctx, texts[0])
+			if err != nil {
+				return platforms.Settings{}, false
+			}
+			g.read[in.Name] = platforms.Setting{Value: value, From: fromFile}
+			if in.Map && g.joinPairs(in) != nil {
+				return platforms.Settings{}, false
+			}
+		}
+	}
+	found, bad := p.Resolve(f.sources(c, 0)...)
+	return found, len(bad.Missing)+len(bad.Invalid) == 0
 }
 
 // proxyEnvironment returns the environment of a command that uses the proxy at url. secrets are the names of the variables

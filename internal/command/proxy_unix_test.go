@@ -10,9 +10,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -163,6 +166,73 @@ func TestProxySaysWhyThereIsNoToken(t *testing.T) {
 			t.Errorf("answered %d: %s", answer.StatusCode, body)
 		}
 		s.keep(string(body))
+	}
+}
+
+// A proxy that runs for days reads the file with the client secret again after the platform has rejected the secret. It does
+// not send the rejected secret again.
+func TestProxyFindsTheNewSecretInItsFile(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	file := filepath.Join(t.TempDir(), "secret")
+	write := func(secret string) {
+		if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(s.CloudLX.Credentials().ClientSecret)
+	command, next := s.start("proxy", "cloudlx", "--client-secret-file", file)
+	defer func() { _ = command.Process.Kill(); _ = command.Wait() }()
+	url := next()
+	s.more["URL"] = url[strings.LastIndex(url, "/")+1:]
+	var mu sync.Mutex
+	old, renewed := 0, 0 // logins with each secret
+	s.CloudLX.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		body, _ := io.ReadAll(r.Body)
+		switch {
+		case r.Method != http.MethodPost && r.Header.Get("Authorization") == "Bearer of-rotated-1":
+			return true
+		case r.Method != http.MethodPost: // the proxy needs another token
+			w.WriteHeader(http.StatusUnauthorized)
+			return true
+		}
+		w.Header().Set("Content-Type", "application/json")
+		if strings.Contains(string(body), "rotated-1") {
+			renewed++
+			_, _ = io.WriteString(w, `{"access_token":"of-rotated-1","token_type":"Bearer","expires_in":3600}`)
+			return true
+		}
+		old++
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = io.WriteString(w, `{"error":"invalid_client"}`)
+		return true
+	})
+	get := func(want int) {
+		t.Helper()
+		answer, err := http.Get(url + "/api/services")
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("answered %d, want %d", answer.StatusCode, want)
+		}
+	}
+	for range 3 { // the file still has the old secret
+		get(http.StatusBadGateway)
+	}
+	_ = os.Remove(file) // for a moment there is none
+	get(http.StatusBadGateway)
+	write("rotated-1")
+	for range 3 {
+		get(http.StatusOK)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if old != 1 || renewed != 1 {
+		t.Errorf("the old secret was sent %d times, and the new one %d times", old, renewed)
 	}
 }
 

@@ -413,7 +413,8 @@ func TestAnExpiredIdentityTokenMayBeReplaced(t *testing.T) {
 	}
 	s.get("/x", 200)
 	s.tokens.noteRefusal(s.tokens.held)
-	if answer, body := s.do(http.MethodGet, "/x", nil); answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(problem(t, answer, body).Detail, "the identity token in the environment variable ID_TOKEN expired") {
+	if answer, body := s.do(http.MethodGet, "/x", nil); answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") != "1" ||
+		!strings.Contains(problem(t, answer, body).Detail, "the identity token in the environment variable ID_TOKEN expired") {
 		t.Errorf("answered %d: %s", answer.StatusCode, body)
 	}
 	s.wantTokenRequests(1)

@@ -23,6 +23,9 @@ const (
 func (p *Proxy) admit(r *http.Request) (path string, refused *Problem) {
 	raw, _, _ := strings.Cut(r.RequestURI, "?") // not r.URL: net/url decodes %2F if another character needs an escape
 	path, secret := p.cutSecret(raw)
+	if secret {
+		p.strangers.recognise(r.Context())
+	}
 	switch {
 	case r.Method == http.MethodConnect || r.Method == http.MethodTrace:
 		return "", newProblem(http.StatusMethodNotAllowed, "The API proxy does not accept the methods CONNECT and TRACE.")

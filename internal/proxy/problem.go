@@ -40,6 +40,15 @@ func (e *NoAnswer) Error() string { return e.Host + " gave no answer: " + e.Caus
 // failureSharedFor is how long the client repeats a failure from memory. An earlier retry would get the same failure.
 const failureSharedFor = time.Minute
 
+// pauseAfter returns how long an earlier retry would be in vain. Where an identity token is missing, its source is read again
+// for each request.
+func pauseAfter(failure *clients.Error) time.Duration {
+	if failure.Kind == clients.NoIdentityToken && failure.Endpoint == "" {
+		return time.Second
+	}
+	return max(failureSharedFor, failure.RetryAfter)
+}
+
 // newProblem returns the error for a request that is not forwarded.
 func newProblem(status int, detail string) *Problem {
 	return &Problem{Title: http.StatusText(status), Status: status, Detail: detail}
@@ -62,10 +71,10 @@ func writeJSON(w http.ResponseWriter, kind string, status int, content any) {
 func (p *Proxy) answerError(w http.ResponseWriter, r *http.Request, err error) {
 	var failure *clients.Error
 	switch {
-	case errors.As(err, &failure) || errors.As(err, new(*NoAnswer)):
-	case r.Context().Err() != nil: // the caller has closed the connection
-		w.WriteHeader(http.StatusBadGateway)
+	case r.Context().Err() != nil: // see outlast
+		newProblem(http.StatusGatewayTimeout, "The caller closed the connection, and the API has not answered in time.").write(w)
 		return
+	case errors.As(err, &failure) || errors.As(err, new(*NoAnswer)):
 	default: // the only error that ReverseProxy itself can cause here
 		err = &NoAnswer{Host: p.options.Upstream.Host, Cause: "it switched to another protocol"}
 	}
@@ -73,8 +82,7 @@ func (p *Proxy) answerError(w http.ResponseWriter, r *http.Request, err error) {
 	problem.Status = http.StatusBadGateway
 	if failure != nil && failure.MayPass() {
 		problem.Status = http.StatusServiceUnavailable
-		pause := max(failureSharedFor, failure.RetryAfter)
-		w.Header().Set("Retry-After", strconv.Itoa(int(pause/time.Second)))
+		w.Header().Set("Retry-After", strconv.Itoa(int(pauseAfter(failure)/time.Second)))
 	}
 	problem.write(w)
 }

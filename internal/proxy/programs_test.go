@@ -57,7 +57,7 @@ func TestProgramsThatOthersWroteAreServed(t *testing.T) {
 			if err := os.WriteFile(file, []byte(programs[program]), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			run := exec.CommandContext(t.Context(), test.runner, file) //nolint:gosec // one of the programs above
+			run := exec.CommandContext(t.Context(), test.runner, file)
 			run.Env = append(os.Environ(), "API_URL="+api.URL, "PROXY_URL="+s.URL().Reveal(), "NO_PROXY=127.0.0.1")
 			out, err := run.CombinedOutput()
 			if got := strings.Join(strings.Fields(string(out)), " "); err != nil || got != "200 200 200" {

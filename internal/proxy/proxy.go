@@ -5,12 +5,13 @@
 // neither platforms nor Terraform. It gets tokens from the function Options.Token, and returns refused ones to
 // Options.Discard.
 //
-//	proxy.go    starts and closes the proxy, and serves requests
-//	guard.go    rejects requests that must not be forwarded
-//	forward.go  forwards a request, and repeats it after a 401
-//	tokens.go   chooses the token for a request
-//	links.go    rewrites the links in an answer
-//	problem.go  writes the answers of the proxy itself
+//	proxy.go      starts and closes the proxy, and serves requests
+//	strangers.go  limits the connections of programs that do not know the secret
+//	guard.go      rejects requests that must not be forwarded
+//	forward.go    forwards a request, and repeats it after a 401
+//	tokens.go     chooses the token for a request
+//	links.go      rewrites the links in an answer
+//	problem.go    writes the answers of the proxy itself
 package proxy
 
 import (
@@ -35,6 +36,9 @@ const (
 	maxRequests = 256
 	// closeTimeout is how long Close waits for requests in progress.
 	closeTimeout = 5 * time.Second
+
+	// closedPatience is how long a request goes on after its caller has closed the connection, or the sending side of it.
+	closedPatience = 30 * time.Second
 
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
@@ -73,11 +77,13 @@ type Proxy struct {
 	tokens    *tokens
 	transport *clients.APITransport
 	forward   *httputil.ReverseProxy
+	strangers *strangers
 	listener  net.Listener
 	server    *http.Server
 	slots     chan struct{} // holds one element for each request in progress
 	closing   chan struct{}
-	cancel    context.CancelFunc // ends all requests
+	base      context.Context    // of all connections
+	cancel    context.CancelFunc // ends base
 	working   sync.WaitGroup     // the listener and its connections
 	close     func()
 }
@@ -93,6 +99,7 @@ func Start(ctx context.Context, options Options) (*Proxy, error) {
 		secret:    rand.Text(),
 		tokens:    newTokens(options),
 		transport: clients.NewAPITransport(options.RootCAs, maxRequests),
+		strangers: newStrangers(),
 		slots:     make(chan struct{}, maxRequests),
 		closing:   make(chan struct{}),
 	}
@@ -113,28 +120,29 @@ func Start(ctx context.Context, options Options) (*Proxy, error) {
 		ErrorHandler:  p.answerError,
 		ErrorLog:      quiet,
 	}
-	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	p.cancel = cancel
+	p.base, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	p.server = &http.Server{
 		Handler:                      p,
 		ReadHeaderTimeout:            headerTimeout,
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeader,
 		DisableGeneralOptionsHandler: true, // it would answer "OPTIONS *" without the secret
-		BaseContext:                  func(net.Listener) context.Context { return base },
+		BaseContext:                  func(net.Listener) context.Context { return p.base },
+		ConnContext:                  func(ctx context.Context, c net.Conn) context.Context { return p.strangers.meet(ctx, c, p.closing) },
 		ConnState:                    p.countConnection,
 		ErrorLog:                     quiet,
 	}
-	p.working.Go(func() { _ = p.server.Serve(listener) })
+	p.working.Go(func() { _ = p.server.Serve(p.listener) })
 	return p, nil
 }
 
 // countConnection counts the open connections, so that Close can wait for their goroutines.
-func (p *Proxy) countConnection(_ net.Conn, state http.ConnState) {
+func (p *Proxy) countConnection(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		p.working.Add(1)
 	case http.StateClosed, http.StateHijacked:
+		p.strangers.leave(c)
 		p.working.Done()
 	}
 }
@@ -183,7 +191,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path, refused := p.admit(r)
 	switch {
 	case refused != nil:
-		refused.write(answer)
+		p.turnAway(answer, r, refused)
 	case path == tokenPath:
 		answerTokenRequest(answer, r)
 	default:
@@ -191,13 +199,24 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// turnAway answers a request that is not forwarded. It does not wait for the body, and closes the connection.
+func (p *Proxy) turnAway(w http.ResponseWriter, r *http.Request, refused *Problem) {
+	w.Header().Set("Connection", "close")
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTimeout)) // net/http reads the rest of the body
+	refused.write(w)
+	p.strangers.dismiss(r.Context())
+}
+
 // serve waits for a free slot, and forwards the request.
 func (p *Proxy) serve(w *responseWriter, r *http.Request, path string) {
+	ctx, cancel := p.outlast(r.Context())
+	defer cancel()
 	select {
 	case <-p.closing:
 		newProblem(http.StatusServiceUnavailable, "The API proxy is closing.").write(w)
 		return
-	case <-r.Context().Done():
+	case <-ctx.Done():
+		p.answerError(w, r.WithContext(ctx), ctx.Err())
 		return
 	case p.slots <- struct{}{}:
 		defer func() { <-p.slots }()
@@ -209,7 +228,22 @@ func (p *Proxy) serve(w *responseWriter, r *http.Request, path string) {
 	delete(r.Header, "Http2-Settings") // belongs to an offer of h2c
 	target := p.targetURL(path, r.URL)
 	w.links = &links{upstream: p.options.Upstream, requested: target, proxy: p.URL()}
-	p.forward.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, target)))
+	p.forward.ServeHTTP(w, r.WithContext(context.WithValue(ctx, targetKey{}, target)))
+}
+
+// outlast returns the context of a request to the API. It goes on for some time after the caller has closed the connection:
+// a caller that has closed only its sending side ("nc -N") still reads the answer, and net/http reports both as the end.
+func (p *Proxy) outlast(caller context.Context) (ctx context.Context, cancel func()) {
+	ctx, end := context.WithCancel(context.WithoutCancel(caller))
+	stop := context.AfterFunc(caller, func() {
+		select {
+		case <-time.After(closedPatience):
+		case <-p.base.Done(): // the proxy was closed
+		case <-ctx.Done():
+		}
+		end()
+	})
+	return ctx, func() { stop(); end() }
 }
 
 // enableFullDuplex lets the API answer before it has read the whole request. By default, net/http reads the rest of the body
