@@ -46,7 +46,7 @@ func TestEveryExampleWorks(t *testing.T) {
 			s.must("get")
 			s.must("plan", "-out=saved.tfplan")
 			s.wantJSON("saved.tfplan")
-			s.must("apply", "-auto-approve")
+			s.must("apply", "saved.tfplan")
 			s.wantJSON()
 			asked := 0
 			for _, p := range s.Platforms() {

@@ -65,10 +65,12 @@ func prepare(dir string) error {
 	if err := os.Mkdir(plugins, 0o700); err != nil {
 		return err
 	}
-	ours := []string{"build", "-o", provider(), "../.."}
-	others := []string{"build", "-o", plugins + string(filepath.Separator), "../standin/..."}
-	programs := []string{"build", "-o", dir + string(filepath.Separator), "../install", "../demo"}
-	for _, args := range [][]string{ours, others, programs} {
+	for _, args := range [][]string{
+		{plugins, "../..", "../standin/..."},
+		{dir, "../install", "../demo"},
+	} {
+		args[0] += string(filepath.Separator)
+		args = append([]string{"build", "-ldflags=-s -w", "-o"}, args...) // without debug information, as a release
 		build := exec.Command("go", args...)
 		build.Stderr = os.Stderr
 		if err := build.Run(); err != nil {
@@ -169,7 +171,7 @@ func newFixtureWith(t *testing.T, options simulator.Options) *fixture {
 		t.Fatal(err)
 	}
 	s := &fixture{workspace, platforms, t}
-	s.Env = platforms.Environment()
+	s.Env = append(platforms.Environment(), "GOGC=400") // a tenth of the processor time of short processes is garbage collection
 	return s
 }
 
