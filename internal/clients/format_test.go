@@ -13,9 +13,9 @@ import (
 // testdata/cache is a cache of the second format, as an earlier build of this program has left it: two tokens, a rejection and
 // a mark. It stays as it is until the format has another version. A virtual clock starts when these files were written.
 func TestTheFormatOfTheCacheStays(t *testing.T) {
-	memory := derivationMemory
-	derivationMemory = 64 << 10 // with which the entry of the password was written
-	defer func() { derivationMemory = memory }()
+	memory := passwordMemory
+	passwordMemory = 64 << 10 // with which the entry of the password was written
+	defer func() { passwordMemory = memory }()
 	synctest.Test(t, func(t *testing.T) {
 		p, dir, now := inMemory(t, grantsToken("sent")), t.TempDir(), time.Now().Round(0)
 		must(t, os.CopyFS(dir, os.DirFS("testdata/cache")))

@@ -200,17 +200,13 @@ func TestWhichProxyApplies(t *testing.T) { // T22
 
 func TestAnOddProxyCostsNoRefreshToken(t *testing.T) {
 	p, options, port := onTLS(t, nil, grantsToken("t-1"))
-	cache, err := OpenCache(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	options.Cache = cache
+	options.Cache = opened(t, t.TempDir())
 	grant := CloudLX{
 		BaseURL: "https://token.example.com:" + port, GrantType: RefreshToken, ClientID: "client-1", ClientSecret: NewSecret(clientSecret),
 		RefreshToken: NewSecret(refreshToken),
 	}
 	proxied(t, "HTTPS_PROXY", misread[0].value)
-	_, err = New(options).Token(t.Context(), grant, 0)
+	_, err := New(options).Token(t.Context(), grant, 0)
 	if fault := failed(t, err); fault.Kind != InvalidInput || fault.Kind.rejectsCredentials() {
 		t.Error(err)
 	}

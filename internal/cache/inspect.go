@@ -1,7 +1,7 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-package clients
+package cache
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Entry is what can be said about an entry of the cache without the secret that it is encrypted with.
+// Entry is what can be said about an entry without the secrets that it is encrypted with.
 type Entry struct {
 	Name        string // a digest
 	Written     time.Time
@@ -20,40 +20,39 @@ type Entry struct {
 }
 
 // Entries returns the entries that hold a token, by the time when they were written.
-func (k *Cache) Entries() ([]Entry, error) {
-	names, err := k.names()
+func (d *Directory) Entries() ([]Entry, error) {
+	names, err := d.names()
 	if err != nil {
 		return nil, reason(err)
 	}
 	var entries []Entry
 	for _, name := range names {
-		info, err := k.root.Lstat(name + entrySuffix)
+		info, err := d.root.Lstat(name.file(Token))
 		if err != nil {
 			continue // a lock or a mark, or removed in the meantime
 		}
-		header, err := k.read(name+entrySuffix, int64(headerSize))
+		header, err := d.read(name.file(Token), int64(headerSize))
 		until, ok := entryUsefulUntil(header)
 		if err != nil || !ok {
 			continue // it is no entry
 		}
-		entries = append(entries, Entry{strings.TrimPrefix(name, entryPrefix), info.ModTime(), until, info.Size()})
+		entries = append(entries, Entry{strings.TrimPrefix(string(name), entryPrefix), info.ModTime(), until, info.Size()})
 	}
 	slices.SortFunc(entries, func(a, b Entry) int { return a.Written.Compare(b.Written) })
 	return entries, nil
 }
 
-// Clear removes all tokens and rejections but those whose lock another process holds. It keeps the marks: a refresh token
-// that was sent stays spent.
-func (k *Cache) Clear() (removed, inUse int, err error) {
-	names, err := k.names()
+// Clear removes all entries but those whose lock another process holds. It keeps the marks: what was used stays spent.
+func (d *Directory) Clear() (removed, inUse int, err error) {
+	names, err := d.names()
 	if err != nil {
 		return 0, 0, reason(err)
 	}
 	for _, name := range names {
-		if !strings.HasPrefix(name, entryPrefix) {
+		if !strings.HasPrefix(string(name), entryPrefix) {
 			continue
 		}
-		release, err := k.tryLock(name)
+		release, err := d.tryLock(name)
 		switch {
 		case err != nil:
 			return removed, inUse, err
@@ -61,16 +60,16 @@ func (k *Cache) Clear() (removed, inUse int, err error) {
 			inUse++
 			continue
 		}
-		_ = k.root.Remove(name + writeSuffix)
+		_ = d.root.Remove(string(name) + writeSuffix)
 		found := false
-		for _, suffix := range []string{rejectionSuffix, entrySuffix} {
-			problem := k.root.Remove(name + suffix)
+		for _, part := range []Part{Rejection, Token} {
+			problem := d.root.Remove(name.file(part))
 			found = found || problem == nil
 			if problem != nil && !errors.Is(problem, fs.ErrNotExist) {
 				err = reason(problem)
 			}
 		}
-		removeLock(k.root, name+lockSuffix, release)
+		removeLock(d.root, string(name)+lockSuffix, release)
 		if err != nil {
 			return removed, inUse, err
 		}
