@@ -146,8 +146,10 @@ func TestOnlyTheProgramEndsTheProxy(t *testing.T) {
 		t.Errorf("the proxy has the files %q", open)
 	}
 	for _, sent := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE} {
-		if err := syscall.Kill(server, sent); err != nil {
-			t.Fatal(sent, err)
+		for range 2 { // the second one would end a process that waits for the first
+			if err := syscall.Kill(server, sent); err != nil {
+				t.Fatal(sent, err)
+			}
 		}
 	}
 	input.Close()
