@@ -93,7 +93,7 @@ func TestTheShellIsReadyForTheExamples(t *testing.T) {
 	}
 	shell := exec.CommandContext(t.Context(), demo, "shell")
 	shell.Dir = root
-	shell.Env = append(os.Environ(), "SHELL=/bin/sh", "IXTOKEN_CACHE_DIR="+filepath.Join(root, "cache"), "TF_ACC_TERRAFORM_PATH="+cliPath, "TMPDIR="+root, "GORACE=atexit_sleep_ms=0")
+	shell.Env = append(os.Environ(), "SHELL=/bin/sh", "IXTOKEN_CACHE_DIR="+filepath.Join(root, "cache"), "TF_ACC_TERRAFORM_PATH="+cliPath, "TMPDIR="+root)
 	name := filepath.Base(cliPath)
 	shell.Stdin = strings.NewReader(strings.ReplaceAll("cd with-restapi-provider && CLI init -no-color && CLI apply -no-color -auto-approve &&"+
 		" CLI destroy -no-color -auto-approve\nixtoken check equinix && ixtoken token equinix --format curl | curl --silent --config - \"$EQUINIX_API_ENDPOINT/fabric/v4/ports\"\ncd ../module && CLI init -no-color && CLI apply -no-color -auto-approve\nfalse\n", "CLI", name))

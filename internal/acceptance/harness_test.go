@@ -51,8 +51,7 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// prepare finds the CLI as make does, if TF_ACC is set, and builds the provider, the stand-ins and the programs. If the tests use the race
-// detector, the provider uses it too.
+// prepare finds the CLI as make does, if TF_ACC is set, and builds the provider, the stand-ins and the programs.
 func prepare(dir string) error {
 	if os.Getenv("TF_ACC") != "" {
 		found, err := exec.Command("../../tools/find-cli").Output()
@@ -66,7 +65,7 @@ func prepare(dir string) error {
 	if err := os.Mkdir(plugins, 0o700); err != nil {
 		return err
 	}
-	ours := append(append([]string{"build"}, raceFlags...), "-o", filepath.Join(plugins, "terraform-provider-ixtoken"+cli.Suffix), "../..")
+	ours := []string{"build", "-o", provider(), "../.."}
 	others := []string{"build", "-o", plugins + string(filepath.Separator), "../standin/..."}
 	programs := []string{"build", "-o", dir + string(filepath.Separator), "../install", "../demo"}
 	for _, args := range [][]string{ours, others, programs} {
@@ -170,8 +169,7 @@ func newFixtureWith(t *testing.T, options simulator.Options) *fixture {
 		t.Fatal(err)
 	}
 	s := &fixture{workspace, platforms, t}
-	// By default, the race detector delays the end of each process by a second.
-	s.Env = append(platforms.Environment(), "GORACE=atexit_sleep_ms=0")
+	s.Env = platforms.Environment()
 	return s
 }
 
@@ -206,7 +204,7 @@ func (s *fixture) run(args ...string) cli.Result {
 	if result.Status != 0 && result.Status != 1 && args[0] != "plan" || result.Status < 0 { // I4
 		s.t.Errorf("%v ended with status %d", args, result.Status)
 	}
-	for _, sign := range []string{"plugin crashed", "did not respond", "panic:", "DATA RACE"} {
+	for _, sign := range []string{"plugin crashed", "did not respond", "panic:"} {
 		if strings.Contains(result.Stdout+result.Stderr, sign) {
 			s.t.Errorf("%v: the output says %q", args, sign)
 		}

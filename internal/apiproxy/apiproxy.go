@@ -49,7 +49,7 @@ func Start(ctx context.Context, options Options) (*proxy.Proxy, error) {
 		Token: func(ctx context.Context, minValidity time.Duration) (clients.Token, error) {
 			return options.Client.Token(ctx, grant, minValidity)
 		},
-		Discard:     func(refused clients.Token) { options.Client.Discard(grant, refused) },
+		Discard:     func(refused clients.Token) bool { return options.Client.Discard(grant, refused) },
 		MinValidity: options.Settings.MinValidity(),
 		Explain:     options.problem,
 		RootCAs:     options.RootCAs,

@@ -196,9 +196,9 @@ func verdictOn(name string, status int, s shape) verdict {
 }
 
 // rejectedIn names what the client does not send again.
-func rejectedIn(c *Client, r *request) string {
+func rejectedIn(s *gate, r *request) string {
 	var names []string
-	for i, a := range c.gate().of(r) {
+	for i, a := range s.of(r) {
 		for grantType, err := range a.rejected {
 			switch {
 			case err != nil && grantType != "":
@@ -296,13 +296,16 @@ func TestEveryAnswerIsJudgedByTheTable(t *testing.T) {
 	for name, grantOf := range platformsGrants {
 		t.Run(name, func(t *testing.T) {
 			r := requestFor(t, grantOf(&fakePlatform{t: t, url: "http://127.0.0.1"}))
+			if r.exchange != nil {
+				r.credential = []Secret{idToken(t, nil)}
+			}
 			walk(statusesFor(name), func(status int, s shape, answers http.HandlerFunc) {
 				w := &recorded{header: http.Header{}}
 				answers(w, nil)
 				_, err := r.read(&Error{Status: status}, answer{Response: &http.Response{Header: w.header}, body: w.body.Bytes(), whole: true})
-				want := verdictOn(name, status, s)
-				want.rejected = "" // TestEveryVerdictIsObeyed tests it
-				if got := (verdict{err.Kind, err.transient, err.notActedOn, err.keptForLater, ""}); got != want {
+				want, gate := verdictOn(name, status, s), newGate(nil)
+				gate.remember(r, gate.of(r), err)
+				if got := (verdict{err.Kind, err.transient, err.notActedOn, err.keptForLater, rejectedIn(gate, r)}); got != want {
 					t.Fatalf("%d, %s: %+v, want %+v: %v", status, s.name, got, want, err)
 				}
 			})
@@ -360,7 +363,7 @@ func TestEveryVerdictIsObeyed(t *testing.T) {
 						t.Fatalf("%s: %v is of kind %d, want %d", about, got, got.Kind, want.kind)
 					}
 					r := c.exchange.lastOf(requestFor(t, grant))
-					if rejected := rejectedIn(c, r); rejected != want.rejected {
+					if rejected := rejectedIn(c.gate(), r); rejected != want.rejected {
 						t.Fatalf("%s: not sent again: %q, want %q", about, rejected, want.rejected)
 					}
 					if !refreshing {

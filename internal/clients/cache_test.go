@@ -32,6 +32,7 @@ func opened(t testing.TB, dir string) *Cache {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = k.root.Close() }) // Windows removes no directory that is open
 	return k
 }
 

@@ -13,19 +13,22 @@ import (
 // Windows refuses to rename over a file that another process has open. Readers of an entry are quick, so the writer tries again.
 func TestAnEntryThatIsBeingReadIsReplaced(t *testing.T) {
 	dir := t.TempDir()
-	entry, next := filepath.Join(dir, "entry"), filepath.Join(dir, "next")
+	entry := filepath.Join(dir, "entry")
 	write(t, entry, []byte("old"))
-	write(t, next, []byte("new"))
+	write(t, filepath.Join(dir, "next"), []byte("new"))
+	root, err := os.OpenRoot(dir)
+	must(t, err)
+	defer root.Close()
 	reader, err := os.Open(entry)
 	must(t, err)
-	if os.Rename(next, entry) == nil {
-		t.Error("an open file was replaced at once, so replace need not try again")
+	if root.Rename("next", "entry") == nil {
+		t.Skip("this version of Windows replaces an open file at once")
 	}
-	if replace(next, entry) == nil {
+	if replace(root, "next", "entry") == nil {
 		t.Error("an open file was replaced")
 	}
 	time.AfterFunc(20*time.Millisecond, func() { reader.Close() })
-	must(t, replace(next, entry))
+	must(t, replace(root, "next", "entry"))
 	if got := string(read(t, entry)); got != "new" {
 		t.Errorf("the entry holds %q", got)
 	}
@@ -33,22 +36,22 @@ func TestAnEntryThatIsBeingReadIsReplaced(t *testing.T) {
 
 // Windows refuses to remove a lock that is open, so it is released first. One that another process has opened meanwhile stays.
 func TestALockInUseIsNotRemoved(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "lock")
-	release, err := tryLock(path)
+	k := opened(t, t.TempDir())
+	release, err := k.tryLock("x")
 	must(t, err)
-	removeLock(path, release)
-	if _, err := os.Lstat(path); err == nil {
+	removeLock(k.root, "x"+lockSuffix, release)
+	if _, err := k.root.Lstat("x" + lockSuffix); err == nil {
 		t.Error("a free lock was not removed")
 	}
 	var other func()
-	release, err = tryLock(path)
+	release, err = k.tryLock("x")
 	must(t, err)
-	removeLock(path, func() {
+	removeLock(k.root, "x"+lockSuffix, func() {
 		release()
-		other, err = tryLock(path)
+		other, err = k.tryLock("x")
 		must(t, err)
 	})
-	if release, err := tryLock(path); release != nil || err != nil {
+	if release, err := k.tryLock("x"); release != nil || err != nil {
 		t.Errorf("a lock that another holds was taken, or removed: %v", err)
 	}
 	other()

@@ -166,6 +166,9 @@ func (s *cached) markSpent(ctx context.Context, r *request) *Error {
 		return nil
 	}
 	first, problem := s.cache.mark(r.markName(), r.markEnds())
+	if problem == nil && first && !r.refreshToken.IsZero() {
+		first, problem = s.cache.mark1(ctx, r, true)
+	}
 	switch {
 	case problem == nil && first:
 		return nil
@@ -206,8 +209,12 @@ func (s *cached) unmark(r *request) {
 }
 
 func (s *cached) unmarkForOthers(r *request) {
-	if s.cache != nil && r.markedForAll() {
-		s.cache.unmark(r.markName())
+	if s.cache == nil || !r.markedForAll() {
+		return
+	}
+	s.cache.unmark(r.markName())
+	if !r.refreshToken.IsZero() {
+		_, _ = s.cache.mark1(context.Background(), r, false) // without it, a process of that version logs in once more
 	}
 }
 

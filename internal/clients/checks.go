@@ -24,6 +24,11 @@ func CheckText(value Secret) string {
 	return CheckSecret(value)
 }
 
+// CheckLines checks a setting that may have several values, each on a line of its own.
+func CheckLines(value Secret) string {
+	return CheckText(NewSecret(strings.Join(strings.FieldsFunc(value.Reveal(), isLineBreak), " ")))
+}
+
 // CheckSecret checks a setting with a value to send unchanged.
 func CheckSecret(value Secret) string {
 	switch text := value.Reveal(); {

@@ -694,7 +694,7 @@ func TestRefusedForNowIsRepeated(t *testing.T) {
 
 // A gateway says 503 also after the platform has worked. So this process sends a request that may be sent once not again, with
 // or without a pause. The refresh token stays for another process, and the client credentials are not used in its place.
-func TestA503IsForALaterProcess(t *testing.T) {
+func TestA503IsForALaterProcess(t *testing.T) { // S32
 	for _, answer := range []http.HandlerFunc{says(503, htmlPage), says(503, "", "Retry-After: 2"), says(503, `{"error":"server_error"}`)} {
 		for _, grant := range []func(*fakePlatform) Grant{password, refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI, refreshAtOAuth2, exchangeAtOAuth2} {
 			synctest.Test(t, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +101,61 @@ func TestRetryAfter(t *testing.T) { // S13
 		got, ok := retryAfter(http.Header{"Retry-After": test.values}, now)
 		if ok != (test.want != none) || ok && got != test.want {
 			t.Errorf("%q is a wait of %s, %t; want %s", test.values, got, ok, test.want)
+		}
+	}
+}
+
+// TestRateLimits tests each name of a reset with each form of its value, and with each number of requests that remain.
+func TestRateLimits(t *testing.T) { // S12
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	unix := func(after time.Duration) string { return strconv.FormatInt(now.Add(after).Unix(), 10) }
+	names := map[string]func(http.Header, string, string){
+		"RateLimit": func(header http.Header, reset, remaining string) {
+			header.Set("RateLimit", `"a;t=7,;r=0";t=`+reset+remaining)
+		},
+	}
+	for _, prefix := range []string{"RateLimit", "X-RateLimit", "X-Rate-Limit"} {
+		names[prefix+"-Reset"] = func(header http.Header, reset, remaining string) {
+			header.Set(prefix+"-Reset", reset)
+			if _, value, some := strings.Cut(remaining, "="); some {
+				header.Set(prefix+"-Remaining", value)
+			}
+		}
+	}
+	for _, set := range names {
+		for reset, want := range map[string]time.Duration{
+			"1": time.Second, "1.5": 1500 * time.Millisecond, " 60": time.Minute, "86400": 24 * time.Hour, "0": 0, "86401": 0,
+			unix(time.Minute): time.Minute, unix(time.Minute) + "000": time.Minute, unix(24 * time.Hour): 24 * time.Hour,
+			unix(-time.Second): 0, unix(-time.Second) + "000": 0, unix(24*time.Hour + time.Second): 0, unix(25*time.Hour) + "000": 0,
+			"": 0, "-1": 0, "+1": 0, "1e1": 0, "soon": 0, "NaN": 0, "Fri, 02 Jan 2026 03:05:05 GMT": 0, "9999999999999999999": 0, strings.Repeat("9", 400): 0, "999999999999999": 0,
+		} {
+			for remaining, counts := range map[string]bool{"": true, ";r=0": true, "; r=0 ": true, ";r=1": false, ";r=-1": false, ";r=x": false, ";r=10": false} {
+				header := http.Header{}
+				set(header, reset, remaining)
+				for _, status := range []int{429, 200, 403, 408, 503} {
+					limited := want
+					if status != 429 || !counts {
+						limited = 0
+					}
+					if got := pauseOf(status, header, now); got != limited {
+						t.Errorf("%d, %v: a wait of %s, want %s", status, header, got, limited)
+					}
+				}
+			}
+		}
+	}
+	for _, row := range []struct {
+		header http.Header
+		want   time.Duration
+	}{
+		{http.Header{"Ratelimit": {`"burst";r=0;t=5, "hour";r=0;t=50`, `"day";r=9;t=5000`}}, 50 * time.Second},
+		{http.Header{"X-Ratelimit-Reset": {"5", "5"}}, 0},
+		{http.Header{"Ratelimit-Reset": {"5"}, "Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": {"7"}}, 7 * time.Second},
+		{http.Header{"Ratelimit-Reset": {"5"}, "X-Ratelimit-Reset": {"7"}}, 5 * time.Second},
+		{http.Header{"Retry-After": {"0"}, "Ratelimit-Reset": {"5"}}, 0},
+	} {
+		if got := pauseOf(429, row.header, now); got != row.want {
+			t.Errorf("%v: a wait of %s, want %s", row.header, got, row.want)
 		}
 	}
 }

@@ -31,6 +31,8 @@ const (
 	entryMagic = "ixtoken\x02"
 	saltSize   = 16
 	headerSize = len(entryMagic) + 8 + saltSize // magic, time at which the entry becomes useless, salt
+
+	aeadOverhead = 12 + 16 // nonce and tag of AES-GCM
 )
 
 // record is what the entries of a request hold.
@@ -190,15 +192,19 @@ func (r *request) seal(content any, suffix string, useful time.Time) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	salt := random(saltSize)
-	header := binary.BigEndian.AppendUint64([]byte(entryMagic), uint64(useful.Unix())) //nolint:gosec // entryUsefulUntil reads it as it is written
-	header = append(header, salt...)
-	aead, err := r.aead(salt)
+	header := entryHeader(entryMagic, useful)
+	aead, err := r.aead(header[headerSize-saltSize:])
 	if err != nil {
 		return nil, err
 	}
 	nonce := random(aead.NonceSize())
 	return aead.Seal(slices.Concat(header, nonce), nonce, text, r.binding(header, suffix)), nil
+}
+
+// entryHeader returns the header of an entry, with a new salt.
+func entryHeader(magic string, useful time.Time) []byte {
+	header := binary.BigEndian.AppendUint64([]byte(magic), uint64(useful.Unix())) //nolint:gosec // entryUsefulUntil reads it as it is written
+	return append(header, random(saltSize)...)
 }
 
 // entryUsefulUntil returns when an entry with this header becomes useless.

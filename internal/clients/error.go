@@ -68,6 +68,8 @@ type Error struct {
 	// Identity says when the identity token of a token exchange expires, and names its iss, aud and sub; empty: the
 	// request has no identity token.
 	Identity string
+	// Hint is what Code or Description says about the remedy.
+	Hint Hint
 	// Attempts is how often the request was sent, or a connection for it was tried.
 	Attempts int
 	// RetryAfter is the pause that the platform asked for; zero: none.

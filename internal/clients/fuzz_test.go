@@ -125,7 +125,7 @@ func FuzzErrorBody(f *testing.F) {
 	})
 }
 
-// FuzzRetryAfter tests that any value of the header is a valid wait or none.
+// FuzzRetryAfter tests that any value of the header, or of a reset, is a valid wait or none.
 func FuzzRetryAfter(f *testing.F) {
 	for _, value := range []string{"2", "0", "-1", "1.5", "86400", "18446744073709551616", "Fri, 02 Jan 2026 03:05:05 GMT", "Friday, 02-Jan-26 03:03:05 GMT", "soon", ""} {
 		f.Add(value, "Fri, 02 Jan 2026 03:04:05 GMT")
@@ -136,6 +136,10 @@ func FuzzRetryAfter(f *testing.F) {
 		wait, ok := retryAfter(header, serverTime(header, fuzzStart))
 		if wait < 0 || wait > longestPause || !ok && wait != 0 {
 			t.Fatalf("%q is a wait of %s, %t", value, wait, ok)
+		}
+		header = http.Header{"X-Ratelimit-Reset": {value}, "Ratelimit": {`"a";r=0;t=` + value}, "Date": {date}}
+		if wait := rateLimitPause(header, serverTime(header, fuzzStart)); wait < 0 || wait > longestReset {
+			t.Fatalf("%q is a wait of %s until the reset", value, wait)
 		}
 	})
 }

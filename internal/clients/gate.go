@@ -130,11 +130,10 @@ func (a *account) reject(grantType string, err *Error) {
 		a.rejected = map[string]*Error{}
 	}
 	a.rejected[grantType] = err
-	a.accepted = a.accepted && grantType != ""
 }
 
-// doubted records that a user was rejected, or the client itself. It reports whether that has happened with two users. Then
-// the client is the likely cause.
+// doubted records that the platform has rejected a user, or this client, without saying which. It reports whether that has
+// happened with two users. Then the client is the likely cause.
 func (a *account) doubted(user Secret) bool {
 	before := a.doubt
 	a.doubt = user

@@ -5,8 +5,10 @@ package clients
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -23,7 +25,7 @@ func (p *fakePlatform) login(app, user string) Equinix {
 }
 
 // A client that the platform rejects is sent once, whichever user asks through it, and with whichever grant type.
-func TestAWrongClientSecretIsSentOnceForAllUsers(t *testing.T) { // K23
+func TestAWrongClientSecretIsSentOnceForAllUsers(t *testing.T) { // K23, S30
 	for name, answer := range map[string]http.HandlerFunc{
 		"the code says that it is the client":  takes(time.Second, says(401, `{"errorCode":"invalid_client"}`)),
 		"the client alone was rejected before": takes(time.Second, says(401, "")),
@@ -49,8 +51,39 @@ func TestAWrongClientSecretIsSentOnceForAllUsers(t *testing.T) { // K23
 	}
 }
 
+// The platform may reject an accepted client while a request of it waits for its user. Then the request is not sent.
+func TestAClientIsRejectedWhileAUserIsAwaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		scripts := map[string]http.HandlerFunc{
+			"app-1": grantsToken("t-1"),
+			"app-2": takes(time.Minute, grantsToken("t-2")),
+		}
+		p := inMemory(t, func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			scripts[fields(body)["client_id"]](w, r)
+		})
+		c := p.client(Options{RequestTimeout: 110 * time.Second})
+		gets(t, c, p.login("app-1", "user-1"), "t-1")
+		var waiting sync.WaitGroup
+		waiting.Go(func() { gets(t, c, p.login("app-2", "user-2"), "t-2") })
+		synctest.Wait()
+		waiting.Go(func() {
+			_, err := ask(t, c, p.login("app-1", "user-2"))
+			if e := failed(t, err); e.Kind != CredentialsRejected {
+				t.Errorf("kind %d: %v", e.Kind, err)
+			}
+		})
+		synctest.Wait()
+		scripts["app-1"] = rejects("invalid_client")
+		_, err := ask(t, c, p.login("app-1", "user-3"))
+		failed(t, err)
+		waiting.Wait()
+		p.sent(3, "")
+	})
+}
+
 // A user whom the platform rejects is sent once, through whichever app. The app is not rejected, and other users may use it.
-func TestAWrongPasswordIsSentOnceForAllApps(t *testing.T) { // K23
+func TestAWrongPasswordIsSentOnceForAllApps(t *testing.T) { // K23, S30
 	for name, answer := range map[string]http.HandlerFunc{
 		"Login Failure": says(500, `{"errorCode":"S1006","errorMessage":"Login Failure"}`), "an answer that is not understood": says(500, `{"x":1}`),
 		"a status alone": says(401, ""), "the code says that it is the user": rejects("invalid_grant"),
@@ -143,7 +176,7 @@ func TestAnUnprovenClientIsSentOneAtATime(t *testing.T) {
 }
 
 // A server may check the scope before the client. So a scope that is not allowed neither accepts nor rejects the client.
-func TestAScopeSaysNothingAboutTheClient(t *testing.T) {
+func TestAScopeSaysNothingAboutTheClient(t *testing.T) { // S31
 	for _, wrong := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			next := grantsToken("t-1")
@@ -195,7 +228,7 @@ var keycloak = says(401, `{"error":"unauthorized_client","error_description":"In
 
 // What Keycloak says of a client is tied to the client and the grant type: it is sent once with any scope, and other grant types
 // are still sent.
-func TestARejectionForOneGrantType(t *testing.T) {
+func TestARejectionForOneGrantType(t *testing.T) { // S28
 	synctest.Test(t, func(t *testing.T) {
 		p, dir := inMemory(t, takes(time.Second, keycloak), grantsToken("t-1")), t.TempDir()
 		c := p.another(dir)
@@ -236,7 +269,7 @@ func TestARejectionForOneGrantTypeIsShared(t *testing.T) {
 
 // If the platform rejects the client of a refresh, the refresh token is kept, and the same secret is not sent once more with
 // another grant type. A later process uses the refresh token.
-func TestARejectedClientKeepsItsRefreshToken(t *testing.T) {
+func TestARejectedClientKeepsItsRefreshToken(t *testing.T) { // S01, S28
 	for name, answer := range map[string]http.HandlerFunc{"Keycloak": keycloak, "invalid_client": rejects("invalid_client")} {
 		for _, given := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, given by the user: %t", name, given), func(t *testing.T) {
@@ -266,6 +299,23 @@ func TestARejectedClientKeepsItsRefreshToken(t *testing.T) {
 	}
 }
 
+// A refresh at IX-API carries neither the key nor the secret. Its answer says nothing about them.
+func TestARefreshWithoutTheSecretSaysNothingAboutIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, grantsToken("t-1"), rejects("invalid_client"), grantsToken("t-2"))
+		c := p.client(Options{})
+		gets(t, c, refreshAtIXAPI(p), "t-1")
+		login := requestFor(t, ixAPI(p))
+		if c.gate().of(login)[0].accepted {
+			t.Error("the refresh has proved the secret")
+		}
+		other := IXAPI{BaseURL: p.url, APIKey: "client-1", APISecret: NewSecret(clientSecret), RefreshToken: NewSecret("another")}
+		_, err := ask(t, c, other)
+		failed(t, err)
+		gets(t, c, ixAPI(p), "t-2")
+	})
+}
+
 // A refused request has not been sent, so its refresh token stays good.
 func TestARequestThatTheGateRefusesIsNotSpent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -285,7 +335,7 @@ func TestARequestThatTheGateRefusesIsNotSpent(t *testing.T) {
 }
 
 // A server has one account for a client, however its URL is written.
-func TestSpellingsOfOneServer(t *testing.T) {
+func TestSpellingsOfOneServer(t *testing.T) { // K28
 	for _, row := range []struct {
 		one, other string
 		same       bool
@@ -339,7 +389,7 @@ func TestSpellingsOfOneServerShareAToken(t *testing.T) {
 }
 
 // Two platforms read two lifetimes in one answer, so they share no token, even if their requests are the same bytes.
-func TestTwoPlatformsShareNoToken(t *testing.T) {
+func TestTwoPlatformsShareNoToken(t *testing.T) { // K28
 	p := onLoopback(t, says(200, `{"access_token":"t-1","token_timeout":"600","expires_in":3600}`))
 	ofEquinix, dir := p.equinix(ClientCredentials), t.TempDir()
 	general := OAuth2{

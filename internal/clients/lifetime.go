@@ -4,6 +4,7 @@
 package clients
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -166,4 +167,64 @@ func retryAfter(header http.Header, now time.Time) (time.Duration, bool) {
 		return 0, false
 	}
 	return min(wait, longestPause), true
+}
+
+// pauseOf returns how long an answer asks to wait; zero: it does not say. The headers of a rate limit count with status 429
+// alone, because many servers send them with every answer.
+func pauseOf(status int, header http.Header, now time.Time) time.Duration {
+	pause, named := retryAfter(header, now)
+	if !named && status == http.StatusTooManyRequests {
+		return rateLimitPause(header, now)
+	}
+	return pause
+}
+
+// rateLimitPause returns how long the headers of a rate limit ask to wait; zero: they do not say. Their names and forms are
+// those of the drafts "RateLimit header fields for HTTP", and of servers that are older. RateLimit lists several limits,
+// which have the requests that remain in r, and the seconds to wait in t.
+func rateLimitPause(header http.Header, now time.Time) time.Duration {
+	value := func(name string) string { return strings.Join(header.Values(name), ",") } // two values are no number
+	var listed time.Duration
+	for _, limit := range splitOutsideQuotes(value("RateLimit"), ',') {
+		found := map[string]string{}
+		for _, parameter := range splitOutsideQuotes(limit, ';') {
+			name, text, _ := strings.Cut(parameter, "=")
+			found[strings.TrimSpace(name)] = text
+		}
+		listed = max(listed, untilReset(found["t"], found["r"], now))
+	}
+	return cmp.Or(
+		untilReset(value("RateLimit-Reset"), value("RateLimit-Remaining"), now),
+		listed,
+		untilReset(value("X-RateLimit-Reset"), value("X-RateLimit-Remaining"), now),
+		untilReset(value("X-Rate-Limit-Reset"), value("X-Rate-Limit-Remaining"), now),
+	)
+}
+
+const (
+	longestReset = 24 * time.Hour // a longer time is not believed
+	milliseconds = 1e11           // a time since 1970 above it is in milliseconds; in seconds, it would be after the year 5138
+)
+
+var count = lazily(`^[0-9]+(\.[0-9]+)?$`)
+
+// untilReset returns the time until a rate limit is reset; zero: the text does not say, or requests remain. It is a number of
+// seconds, or a time since 1970.
+func untilReset(reset, remaining string, now time.Time) time.Duration {
+	reset, remaining = strings.TrimSpace(reset), strings.TrimSpace(remaining)
+	if !count().MatchString(reset) || strings.Trim(remaining, "0") != "" {
+		return 0
+	}
+	number, _ := strconv.ParseFloat(reset, 64)
+	wait := time.Duration(min(number, longestReset.Seconds()) * float64(time.Second))
+	switch {
+	case number > milliseconds:
+		wait = time.UnixMilli(int64(number)).Sub(now)
+	case number > longestReset.Seconds():
+		wait = time.Unix(int64(number), 0).Sub(now)
+	}
+	if wait < 0 || wait > longestReset {
+		return 0
+	}
+	return wait
 }

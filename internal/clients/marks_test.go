@@ -201,8 +201,8 @@ func TestJobsDoNotWaitForEachOther(t *testing.T) {
 			c := p.client(Options{Cache: opened(t, dir), Getenv: environment.get})
 			return ask(t, c, p.exchange(IdentitySource{Variable: "ID_TOKEN"}))
 		})
-		if took := time.Since(start); took != time.Second {
-			t.Errorf("20 jobs took %s, want a second", took)
+		if took := time.Since(start); took >= 2*time.Second {
+			t.Errorf("20 jobs took %s, want hardly more than a second", took)
 		}
 		p.sent(20, "")
 	})

@@ -26,7 +26,8 @@ type OAuth2 struct {
 	Format string
 	// Scope holds the scopes to ask for, separated by blanks (RFC 6749, section 3.3); empty: the server decides.
 	Scope string
-	// Audience names the API that the token is for, where the server has such a parameter; empty: it is not sent.
+	// Audience names the API that the token is for, where the server has such a parameter; empty: it is not sent. Each line
+	// is an audience.
 	Audience string
 	// Parameters and Headers are further ones, as Pairs encodes them. Their values may be secrets.
 	Parameters, Headers Secret
@@ -60,7 +61,7 @@ func (g OAuth2) request() (*request, error) {
 	check.value("grant_type", NewSecret(g.GrantType), CheckOneOf(OAuth2GrantTypes...))
 	check.value("request_format", NewSecret(g.Format), CheckOneOf(OAuth2Formats...))
 	check.value("scopes", NewSecret(g.Scope), CheckText)
-	check.value("audience", NewSecret(g.Audience), CheckText)
+	check.value("audience", NewSecret(g.Audience), CheckLines)
 	check.value("parameters", g.Parameters, CheckParameters)
 	check.value("headers", g.Headers, CheckHeaders)
 	r := &request{

@@ -4,8 +4,12 @@
 package clients
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -130,5 +134,43 @@ func TestARefreshNamesNoScope(t *testing.T) {
 	r := requestFor(t, requestFor(t, g).refresh(NewSecret(refreshToken)))
 	if sent := fields([]byte(r.body.Reveal())); sent["scope"] != "" || sent["refresh_token"] != refreshToken || sent["pin"] != parameter {
 		t.Errorf("the refresh has the fields %v", sent)
+	}
+}
+
+// TestOnlyTwoParametersAreRepeated tests that each line of resource and audience is a value of its own, in both formats, and that
+// the value of any other parameter is sent as it is.
+func TestOnlyTwoParametersAreRepeated(t *testing.T) {
+	p := &fakePlatform{t: t, url: "http://127.0.0.1"}
+	for lines, want := range map[string][]string{
+		"a": {"a"}, "a\n": {"a"}, "a\nb": {"a", "b"}, "a\r\n\r\nb c\r\n": {"a", "b c"}, "\n": nil,
+	} {
+		grant := p.oauth2(ClientCredentials)
+		grant.Audience, grant.Parameters = lines, Pairs(map[string]string{"resource": lines, "pin": parameter + lines})
+		r := requestFor(t, grant)
+		sent, err := url.ParseQuery(r.body.Reveal())
+		if must(t, err); !slices.Equal(sent["resource"], want) || !slices.Equal(sent["audience"], want) || !slices.Equal(sent["pin"], []string{parameter + lines}) {
+			t.Errorf("%q is sent as %q", lines, sent)
+		}
+		grant.Format = JSONBody
+		var object map[string]any
+		must(t, json.Unmarshal([]byte(requestFor(t, grant).body.Reveal()), &object))
+		var asJSON any
+		switch len(want) {
+		case 0:
+		case 1:
+			asJSON = want[0]
+		default:
+			all := []any{}
+			for _, one := range want {
+				all = append(all, one)
+			}
+			asJSON = all
+		}
+		if !reflect.DeepEqual(object["resource"], asJSON) || !reflect.DeepEqual(object["audience"], asJSON) || object["pin"] != parameter+lines {
+			t.Errorf("%q is sent as %v", lines, object)
+		}
+	}
+	if got := CheckLines(NewSecret("a\tb\nc")); got == "" {
+		t.Error("an audience may have a control character")
 	}
 }

@@ -620,7 +620,7 @@ func TestBadSettings(t *testing.T) {
 		},
 		"an opaque identity token": {
 			grant: exchanging(clients.IdentitySource{Token: secret("CANARY")}), paths: anyPath,
-			want: "Equinix: nothing was sent: token_exchange_subject_token is not a JSON Web Token",
+			want: "Equinix: nothing was sent: token_exchange_subject_token is not a JSON Web Token: it does not have three parts, or five, with dots between them",
 		},
 		"an identity token for the name of a variable": {
 			grant: exchanging(clients.IdentitySource{Variable: "CANARY.e30.x"}), paths: anyPath,

@@ -390,7 +390,7 @@ func TestProcessesUnderAThrottle(t *testing.T) {
 	})
 	start := time.Now()
 	c := child{URL: p.url, Dir: t.TempDir(), Grant: "interxion"}
-	children := make([]*process, soak(60, 200))
+	children := make([]*process, soak(30, 200))
 	for i := range children {
 		children[i] = c.launch(t)
 	}
@@ -542,7 +542,7 @@ func TestTheHolderOfALockIsStopped(t *testing.T) { // K18
 
 func TestKilledAtAnyMomentOfAWrite(t *testing.T) { // H17, X05, X06
 	dir, url := t.TempDir(), "http://127.0.0.1"
-	p, times, leftovers := &fakePlatform{url: url}, soak(60, 1000), 0
+	p, times, leftovers := &fakePlatform{url: url}, soak(20, 1000), 0
 	for range times {
 		writer := child{URL: url, Dir: dir, Save: true}.start(t)
 		<-time.After(rand.N(8 * time.Millisecond))
@@ -619,12 +619,12 @@ func TestAReadOnlyDirectoryStillAnswers(t *testing.T) { // F13
 
 // Derivations of keys from passwords run one after the other, because each needs 64 MiB.
 func TestPasswordsOfManyUsersFitIntoASmallContainer(t *testing.T) {
-	const one, limit = 64 << 20, 200 << 20
+	const users, one, limit = 5, 64 << 20, 200 << 20
 	p := onLoopback(t, counted())
 	began := time.Now()
-	result := child{URL: p.url, Dir: t.TempDir(), Users: 10}.start(t).result()
-	t.Logf("10 users took %s and %d MiB", time.Since(began), result.Peak>>20)
-	if len(result.Tokens) != 10 || len(result.Errors)+len(result.Warnings) > 0 {
+	result := child{URL: p.url, Dir: t.TempDir(), Users: users}.start(t).result()
+	t.Logf("%d users took %s and %d MiB", users, time.Since(began), result.Peak>>20)
+	if len(result.Tokens) != users || len(result.Errors)+len(result.Warnings) > 0 {
 		t.Errorf("%+v", result)
 	}
 	if result.Peak < one || result.Peak > limit {

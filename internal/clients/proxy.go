@@ -154,7 +154,7 @@ var schemes = []string{"Basic", "Bearer", "Digest", "Kerberos", "Negotiate", "NT
 // offeredSchemes returns the names of the authentication schemes in challenges (RFC 9110, section 11.6.1), each once.
 func offeredSchemes(headers []string) []string {
 	var found []string
-	for _, challenge := range splitOutsideQuotes(strings.Join(headers, ",")) {
+	for _, challenge := range splitOutsideQuotes(strings.Join(headers, ","), ',') {
 		name, rest, _ := strings.Cut(strings.TrimSpace(challenge), " ")
 		if name == "" || strings.Contains(name, "=") || strings.HasPrefix(strings.TrimSpace(rest), "=") {
 			continue // a parameter of the previous challenge
@@ -171,8 +171,8 @@ func offeredSchemes(headers []string) []string {
 	return found
 }
 
-// splitOutsideQuotes splits a list (RFC 9110, section 5.6) at the commas outside quotation marks.
-func splitOutsideQuotes(list string) []string {
+// splitOutsideQuotes splits a list (RFC 9110, section 5.6) at the separators outside quotation marks.
+func splitOutsideQuotes(list string, separator rune) []string {
 	quoted, escaped := false, false
 	return strings.FieldsFunc(list, func(r rune) bool {
 		switch {
@@ -183,7 +183,7 @@ func splitOutsideQuotes(list string) []string {
 		case r == '"':
 			quoted = !quoted
 		}
-		return r == ',' && !quoted
+		return r == separator && !quoted
 	})
 }
 

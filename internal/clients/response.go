@@ -42,9 +42,10 @@ func (r *request) read(e *Error, a answer) (Token, *Error) {
 		}
 	}
 	said := readReply(a.body, e.Status)
-	e.RetryAfter, _ = retryAfter(a.Header, serverTime(a.Header, time.Now()))
+	e.RetryAfter = pauseOf(e.Status, a.Header, serverTime(a.Header, time.Now()))
 	r.judge(e, said.code, r.mayReject(a.body, a.whole))
 	r.describe(e, said, a, problem)
+	e.Hint = r.hint(e, said)
 	return Token{}, e
 }
 

@@ -4,6 +4,8 @@
 package clients
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/asn1"
@@ -23,6 +25,7 @@ var tlsFaults = []struct{ text, description string }{
 	{"failed to parse certificate from server: ", "sent a certificate that this client cannot parse"},
 	{"server selected unsupported protocol version ", "chose a TLS version that this client does not offer; it offers 1.2 and 1.3"},
 	{"server chose an unconfigured cipher suite", "chose a cipher suite that this client does not offer"},
+	{"no renegotiation", "asks for another TLS handshake after the first, as IIS and AD FS do to get a client certificate; this client makes only one"},
 	{"first record does not look like a TLS handshake", "does not speak TLS on this port"},
 }
 
@@ -125,7 +128,7 @@ func describeCertificate(err *tls.CertificateVerificationError, peer string) str
 	case errors.As(err, &hostname):
 		what = describeNames(hostname)
 	case errors.As(err, &unknown):
-		what = describeAuthority(unknown)
+		what = describeAuthority(unknown, err.UnverifiedCertificates)
 	case errors.As(err, &insecure):
 		what = hints[0].description
 	case errors.As(err, &critical):
@@ -176,8 +179,9 @@ func certificateNames(certificate *x509.Certificate) string {
 	return clip(oneLine(strings.Join(names, ", ")), 200)
 }
 
-func describeAuthority(err x509.UnknownAuthorityError) string {
-	what := "is signed by an authority that this machine does not trust"
+// describeAuthority describes a certificate of an unknown authority. sent are the certificates that the peer sent.
+func describeAuthority(err x509.UnknownAuthorityError, sent []*x509.Certificate) string {
+	const what = "is signed by an authority that this machine does not trust"
 	if hint, some := strings.CutPrefix(err.Error(), `x509: certificate signed by unknown authority (possibly because of "`); some {
 		for _, known := range hints {
 			if strings.HasPrefix(hint, known.text) {
@@ -187,7 +191,23 @@ func describeAuthority(err x509.UnknownAuthorityError) string {
 		return "is not accepted"
 	}
 	if system, err := x509.SystemCertPool(); err == nil && system.Equal(x509.NewCertPool()) {
-		what += "; this machine has no certificate authorities"
+		return what + "; this machine has no certificate authorities"
+	}
+	if issuer := missingIssuer(sent); issuer != "" {
+		return fmt.Sprintf("is signed by %q, which is not among the certificates that came with it: an intermediate certificate is missing there, or this machine does not trust that authority", clip(oneLine(issuer), 100))
 	}
 	return what
+}
+
+// missingIssuer returns the name of the authority at which the certificates end that a peer sent, the first one being the
+// peer's own; empty: they end at a root, which signs itself.
+func missingIssuer(sent []*x509.Certificate) string {
+	for top, left := 0, len(sent); left > 0; left-- { // a root is above itself
+		last := sent[top]
+		top = slices.IndexFunc(sent, func(above *x509.Certificate) bool { return bytes.Equal(above.RawSubject, last.RawIssuer) })
+		if top < 0 {
+			return cmp.Or(last.Issuer.CommonName, last.Issuer.String())
+		}
+	}
+	return ""
 }

@@ -4,6 +4,7 @@
 package clients
 
 import (
+	"bufio"
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
@@ -240,7 +241,7 @@ func validity(t *testing.T, of *identity) string {
 // clock matches the time at the end of an error.
 var clock = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)
 
-func TestCertificateIsNotAccepted(t *testing.T) {
+func TestCertificateIsNotAccepted(t *testing.T) { // T31
 	plain := func(*x509.Certificate) {}
 	root := issue(t, "root", nil, authority)
 	other := func() *identity { // an authority with the same name and another key
@@ -271,6 +272,11 @@ func TestCertificateIsNotAccepted(t *testing.T) {
 	short := issue(t, "short", root, func(c *x509.Certificate) { authority(c); c.MaxPathLenZero = true })
 	below := issue(t, "below", short, authority)
 	weak := sha1Signed(t, issue(t, "weak", root, authority))
+	unknown := issue(t, "unknown", nil, authority)
+	belowUnknown := issue(t, "below", unknown, authority)
+	nameless := issue(t, "", root, func(c *x509.Certificate) { authority(c); c.Subject = pkix.Name{Organization: []string{"Example"}} })
+	circle := issue(t, "a", issue(t, "b", nil, authority), authority)
+	const missing = ", which is not among the certificates that came with it: an intermediate certificate is missing there, or this machine does not trust that authority"
 	for _, row := range []struct {
 		name  string
 		leaf  *identity
@@ -294,7 +300,14 @@ func TestCertificateIsNotAccepted(t *testing.T) {
 		{"the path's length", issue(t, "leaf", below, plain), []*identity{below, short}, invalidCertificates[x509.TooManyIntermediates]},
 		{"an authority that has expired", issue(t, "leaf", expired, plain), []*identity{expired}, "is signed by an authority whose certificate is valid from " + validity(t, expired) + " only, and this machine's clock says …"},
 		{"an authority of the same name", issue(t, "leaf", other, plain), nil, otherKey},
-		{"an unknown authority", issue(t, "leaf", issue(t, "unknown", nil, authority), plain), nil, "is signed by an authority that this machine does not trust"},
+		{"an intermediate certificate that is not sent", issue(t, "leaf", issue(t, "inter\"mediate", root, authority), plain), nil, `is signed by "inter\"mediate"` + missing},
+		{"the upper intermediate certificate is not sent", issue(t, "leaf", below, plain), []*identity{below}, `is signed by "short"` + missing},
+		{"certificates in another order", issue(t, "leaf", below, plain), []*identity{weak, below}, `is signed by "short"` + missing},
+		{"an authority without a common name", issue(t, "leaf", nameless, plain), nil, `is signed by "O=Example"` + missing},
+		{"an unknown authority", issue(t, "leaf", unknown, plain), []*identity{unknown}, "is signed by an authority that this machine does not trust"},
+		{"an unknown authority above", issue(t, "leaf", belowUnknown, plain), []*identity{belowUnknown, unknown}, "is signed by an authority that this machine does not trust"},
+		{"two that sign each other", issue(t, "leaf", circle, plain), []*identity{circle, issue(t, "b", issue(t, "a", nil, authority), authority)}, "is signed by an authority that this machine does not trust"},
+		{"itself", issue(t, "leaf", nil, plain), nil, "is signed by an authority that this machine does not trust"},
 		{"a critical extension", issue(t, "leaf", root, func(c *x509.Certificate) {
 			c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Critical: true, Value: []byte(bodyMark)}}
 		}), nil, "has a critical extension that this client does not know, or one above it has"},
@@ -429,3 +442,50 @@ func TestVersionsAndCiphers(t *testing.T) {
 	}
 	p.sent(0, "")
 }
+
+// TestARenegotiationIsNamed tests a server that asks for another handshake. OpenSSL is one that can: it does so for a line that
+// begins with R.
+func TestARenegotiationIsNamed(t *testing.T) { // T30
+	const want = "the server asks for another TLS handshake after the first"
+	recorded := &net.OpError{Op: "local error", Err: errors.New("tls: no renegotiation")}
+	if found := diagnose(recorded, place{stage: arrived, peer: peerServer}); found.kind != Untrusted || !strings.HasPrefix(found.description, want) || found.passes {
+		t.Errorf("%+v", found)
+	}
+	if _, err := exec.LookPath("openssl"); err != nil {
+		t.Skip("openssl is not here")
+	}
+	chain, dir := issue(t, "leaf", nil, authorityOfItself), t.TempDir()
+	key, err := x509.MarshalPKCS8PrivateKey(chain.key)
+	must(t, err)
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: chain.raw})
+	must(t, os.WriteFile(dir+"/server.pem", append(certificate, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...), 0o600))
+	server := exec.CommandContext(t.Context(), "openssl", "s_server", "-accept", "127.0.0.1:0", "-tls1_2", "-cert", dir+"/server.pem", "-naccept", "1")
+	commands, err := server.StdinPipe()
+	must(t, err)
+	output, err := server.StdoutPipe()
+	must(t, err)
+	must(t, server.Start())
+	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
+	lines, port := bufio.NewScanner(output), ""
+	for port == "" && lines.Scan() { // ACCEPT 127.0.0.1:PORT
+		if _, address, ok := strings.Cut(lines.Text(), "ACCEPT "); ok {
+			_, port, err = net.SplitHostPort(strings.TrimSpace(address))
+			must(t, err)
+		}
+	}
+	go func() {
+		for lines.Scan() {
+			if strings.HasPrefix(lines.Text(), "POST ") { // the request has arrived
+				_, _ = io.WriteString(commands, "R\n")
+			}
+		}
+	}()
+	options := Options{MaxAttempts: 2, RootCAs: x509.NewCertPool()}
+	options.RootCAs.AppendCertsFromPEM(certificate)
+	_, err = New(options).Token(t.Context(), anywhere("127.0.0.1", port), 0)
+	if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.Contains(err.Error(), ": "+want) {
+		t.Error(err)
+	}
+}
+
+func authorityOfItself(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = true, true }

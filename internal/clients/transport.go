@@ -12,13 +12,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"syscall"
 	"time"
 )
 
 const (
-	dialTimeout      = 10 * time.Second
 	handshakeTimeout = 10 * time.Second
 	maxHeader        = 64 << 10 // bytes of all response headers, including those of 1xx responses
 )
@@ -31,7 +31,7 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 	protocols.SetHTTP1(true)
 	return &http.Transport{
 		Proxy:                  proxyFromEnvironment(),
-		DialContext:            newDialer().DialContext,
+		DialContext:            keepsLoopback(newDialer().DialContext),
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, RootCAs: roots},
 		TLSHandshakeTimeout:    handshakeTimeout,
 		MaxResponseHeaderBytes: maxHeader,
@@ -43,7 +43,25 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 	}
 }
 
-func newDialer() *net.Dialer { return &net.Dialer{Timeout: dialTimeout} }
+// errNotLoopback is the error of a loopback name, such as localhost, with which the system connects to another machine.
+var errNotLoopback = errors.New("the name of this machine leads to another one")
+
+// keepsLoopback returns a DialContext that refuses another machine as the peer of a loopback name. These are the names for
+// which http is accepted: secrets are sent to them in clear.
+func keepsLoopback(dial func(ctx context.Context, network, address string) (net.Conn, error)) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		connection, err := dial(ctx, network, address)
+		if host, _, _ := net.SplitHostPort(address); err != nil || !loopback(host) {
+			return connection, err
+		}
+		peer, err := netip.ParseAddrPort(connection.RemoteAddr().String())
+		if err != nil || !peer.Addr().Unmap().IsLoopback() {
+			_ = connection.Close()
+			return nil, errNotLoopback
+		}
+		return connection, nil
+	}
+}
 
 // cause is why the answer is missing or incomplete.
 type cause struct {
@@ -91,6 +109,8 @@ func (c *cause) ofProxy(at place) *cause {
 func nameCause(err error, _ place) *cause {
 	var dns *net.DNSError
 	switch {
+	case errors.Is(err, errNotLoopback):
+		return &cause{Unreachable, "this loopback name leads to another machine here, so nothing was sent", false}
 	case !errors.As(err, &dns):
 		return nil
 	case dns.IsNotFound:

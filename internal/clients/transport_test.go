@@ -6,6 +6,8 @@ package clients
 import (
 	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -13,6 +15,8 @@ import (
 	"net/http/httptrace"
 	"net/netip"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -29,9 +33,14 @@ func init() {
 	_, _ = answersNames(func() bool { return true }, nil).LookupHost(context.Background(), "x.invalid")
 }
 
-// answersNames returns a resolver with a simulated name server. works reports whether the name server answers, and hosts has the
+// answersNames returns a resolver with a simulated name server. works reports whether the name server works, and hosts has the
 // addresses of the hosts.
 func answersNames(works func() bool, hosts map[string][]string) *net.Resolver {
+	return nameServer(func(query []byte) []byte { return nameReply(query, works(), hosts) })
+}
+
+// nameServer returns a resolver with a simulated name server. reply returns the answer to a query; nil: there is none.
+func nameServer(reply func(query []byte) []byte) *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		client, server := net.Pipe()
 		go func() {
@@ -44,8 +53,9 @@ func answersNames(works func() bool, hosts map[string][]string) *net.Resolver {
 				if _, err := io.ReadFull(server, query); err != nil {
 					return
 				}
-				reply := nameReply(query, works(), hosts)
-				_, _ = server.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(reply))), reply...))
+				if text := reply(query); text != nil {
+					_, _ = server.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(text))), text...))
+				}
 			}
 		}()
 		return client, nil
@@ -61,7 +71,7 @@ func nameReply(query []byte, works bool, hosts map[string][]string) []byte {
 		end += 1 + size
 	}
 	end += 5
-	kind := binary.BigEndian.Uint16(query[end-4:])
+	kind := kindOf(query)
 	reply := append([]byte{query[0], query[1], 0x84, 0, 0, 1, 0, 0, 0, 0, 0, 0}, query[12:end]...)
 	addresses, found := hosts[strings.TrimSuffix(name, ".")]
 	switch {
@@ -72,7 +82,7 @@ func nameReply(query []byte, works bool, hosts map[string][]string) []byte {
 	}
 	for _, text := range addresses {
 		address := netip.MustParseAddr(text)
-		if works && (kind == 1 && address.Is4() || kind == 28 && address.Is6()) {
+		if works && (kind == typeA && address.Is4() || kind == typeAAAA && address.Is6()) {
 			reply[7]++
 			raw := address.AsSlice()
 			reply = append(reply, 0xc0, 12, 0, byte(kind), 0, 1, 0, 0, 0, 60, 0, byte(len(raw)))
@@ -82,18 +92,117 @@ func nameReply(query []byte, works bool, hosts map[string][]string) []byte {
 	return reply
 }
 
+// kindOf returns the type of record that a query asks for: typeA or typeAAAA.
+func kindOf(query []byte) uint16 {
+	end := 12
+	for query[end] != 0 {
+		end += 1 + int(query[end])
+	}
+	return binary.BigEndian.Uint16(query[end+1:])
+}
+
+const typeA, typeAAAA = 1, 28
+
 // dials returns a client with the real dialler, which change modifies.
 func dials(options Options, change func(*net.Dialer)) *Client {
 	c := New(options)
 	dialer := newDialer()
-	change(dialer)
-	c.sender().transport.DialContext = dialer.DialContext
+	change(&dialer.Dialer)
+	c.sender().transport.DialContext = keepsLoopback(dialer.DialContext)
 	return c
 }
 
 // anywhere returns a grant with a host that only the test knows.
 func anywhere(host, port string) Interxion {
 	return Interxion{LoginURL: "https://" + net.JoinHostPort(host, port), ClientID: "client-1", ClientSecret: NewSecret(clientSecret)}
+}
+
+// secretsOverHTTP asks for a token, and then the API, at http://localhost and the port. It returns the errors.
+func secretsOverHTTP(t *testing.T, port string) (token, api error) {
+	t.Helper()
+	_, token = New(Options{MaxAttempts: 4}).Token(t.Context(), Interxion{LoginURL: "http://LocalHost:" + port, ClientID: "client-1", ClientSecret: NewSecret(clientSecret)}, 0)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost:"+port+"/x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, api := NewAPITransport(nil, 1).RoundTrip(r)
+	if api == nil {
+		answer.Body.Close()
+	}
+	return token, api
+}
+
+// With http, secrets are sent to this machine only, whatever the system takes localhost for.
+func TestLocalhostMustBeThisMachine(t *testing.T) {
+	if port := os.Getenv("IXTOKEN_TEST_PORT"); port != "" { // the process below
+		token, api := secretsOverHTTP(t, port)
+		const want = "this loopback name leads to another machine here, so nothing was sent"
+		if token == nil || token.Error() != "localhost:"+port+"/connect/token gave no answer: "+want {
+			t.Errorf("the token request: %v", token)
+		}
+		if api == nil || DescribeFault(api) != want {
+			t.Errorf("the API request: %v", api)
+		}
+		return
+	}
+	t.Parallel()
+	other := ownAddress(t)
+	listener, err := net.Listen("tcp", net.JoinHostPort(other, "0"))
+	if err != nil {
+		t.Skip("no server can listen on another address: ", err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	received := make(chan int, 10)
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			n, _ := connection.Read(make([]byte, 1000))
+			received <- n
+			_ = connection.Close()
+		}
+	}()
+	hosts := filepath.Join(t.TempDir(), "hosts")
+	if err := os.WriteFile(hosts, []byte(other+" localhost\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	run := exec.CommandContext(t.Context(), "unshare", "--user", "--map-root-user", "--mount", "sh", "-c", `mount --bind "$0" /etc/hosts || exit 77; exec "$@"`, hosts, os.Args[0], "-test.run=^TestLocalhostMustBeThisMachine$") //nolint:gosec // this test
+	run.Env = append(os.Environ(), "IXTOKEN_TEST_PORT="+port, "GODEBUG=netdns=go")
+	out, err := run.CombinedOutput()
+	switch exit := (*exec.ExitError)(nil); {
+	case errors.Is(err, exec.ErrNotFound), errors.As(err, &exit) && exit.ExitCode() == 77, strings.HasPrefix(string(out), "unshare: "):
+		t.Skipf("this system does not let a test change the meaning of localhost: %v: %s", err, out)
+	case err != nil:
+		t.Errorf("%v: %s", err, out)
+	}
+	for range 2 {
+		select {
+		case n := <-received:
+			if n != 0 {
+				t.Errorf("another machine has received %d bytes", n)
+			}
+		case <-time.After(5 * time.Second): // it was not even connected
+		}
+	}
+}
+
+// ownAddress returns an address of this machine that is not a loopback address.
+func ownAddress(t *testing.T) string {
+	t.Helper()
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range all {
+		if network, ok := one.(*net.IPNet); ok && network.IP.IsGlobalUnicast() {
+			return network.IP.String()
+		}
+	}
+	t.Skip("this machine has no address but loopback")
+	return ""
 }
 
 func TestConnectionRefused(t *testing.T) { // T01
@@ -176,6 +285,152 @@ func TestSecondAddressIsTried(t *testing.T) { // T27
 			p.sent(1, "")
 		})
 	}
+}
+
+// TestANameServerThatAnswersForOneFamily tests name servers that leave out the answer for a family, or say that they failed. The
+// other family is used, without a wait for the system's limit, which is ten seconds and more.
+func TestANameServerThatAnswersForOneFamily(t *testing.T) { // T29
+	for name, row := range map[string]struct {
+		silent  uint16
+		address string
+	}{"IPv4 alone": {typeAAAA, "127.0.0.1"}, "IPv6 alone": {typeA, "::1"}} {
+		for how, leaveOut := range map[string]func([]byte) []byte{
+			"silent": func([]byte) []byte { return nil },
+			"failed": func(query []byte) []byte { return nameReply(query, false, nil) },
+		} {
+			t.Run(name+", "+how, func(t *testing.T) {
+				listener, err := net.Listen("tcp", net.JoinHostPort(row.address, "0"))
+				if err != nil {
+					t.Skip(err)
+				}
+				p, options, _ := onTLS(t, nil, grantsToken("t-1"))
+				relay(t, listener, p.url)
+				want := time.Duration(0)
+				if how == "silent" && row.silent == typeAAAA {
+					want = ipv6Lead
+				}
+				synctest.Test(t, func(t *testing.T) {
+					start := time.Now()
+					c := dials(options, func(d *net.Dialer) {
+						d.Resolver = nameServer(func(query []byte) []byte {
+							if kindOf(query) == row.silent {
+								return leaveOut(query)
+							}
+							return nameReply(query, true, map[string][]string{"token.example.com": {row.address}})
+						})
+					})
+					_, err := c.Token(t.Context(), anywhere("token.example.com", portOf(listener)), 0)
+					if took := time.Since(start); err != nil || took != want {
+						t.Errorf("%v after %s, want %s", err, took, want)
+					}
+					pass(time.Minute) // package net ends a query when its own time is over
+				})
+				p.sent(1, "")
+			})
+		}
+	}
+}
+
+// TestALookupHasTimeOfItsOwn tests a name server that answers the second query only, as late as the system allows. The connection
+// then has all of its time.
+func TestALookupHasTimeOfItsOwn(t *testing.T) { // T29
+	p, options, port := onTLS(t, nil, grantsToken("t-1"))
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		options.MaxAttempts = 1
+		c := dials(options, func(d *net.Dialer) {
+			d.Resolver = nameServer(func(query []byte) []byte {
+				if time.Since(start) < 5*time.Second {
+					return nil
+				}
+				pass(4900 * time.Millisecond)
+				return nameReply(query, true, map[string][]string{"token.example.com": {"127.0.0.1"}})
+			})
+			d.ControlContext = func(ctx context.Context, _, _ string, _ syscall.RawConn) error {
+				pass(9 * time.Second)
+				return ctx.Err()
+			}
+		})
+		_, err := c.Token(t.Context(), anywhere("token.example.com", port), 0)
+		if took := time.Since(start); err != nil || took < 18*time.Second {
+			t.Errorf("%v after %s", err, took)
+		}
+		pass(time.Minute) // as above
+	})
+	p.sent(1, "")
+}
+
+// A family without an address does not hide why the other one failed.
+func TestAFamilyWithoutAnAddressIsNoFault(t *testing.T) { // T29
+	listener := listen(t)
+	_ = listener.Close()
+	synctest.Test(t, func(t *testing.T) {
+		c := dials(Options{MaxAttempts: 1}, func(d *net.Dialer) {
+			d.Resolver = nameServer(func(query []byte) []byte {
+				if kindOf(query) == typeAAAA {
+					pass(time.Second)
+				}
+				return nameReply(query, true, map[string][]string{"token.example.com": {"127.0.0.1"}})
+			})
+		})
+		_, err := c.Token(t.Context(), anywhere("token.example.com", portOf(listener)), 0)
+		if fault := failed(t, err); fault.Kind != Unreachable || !strings.HasSuffix(err.Error(), ": connection refused") {
+			t.Error(err)
+		}
+	})
+}
+
+// Addresses that are silent leave time for the others, and do not take more than the time of a connection together.
+func TestSilentAddressesShareTheTime(t *testing.T) { // T05, T27
+	for _, row := range []struct{ silent, alive int }{{1, 1}, {3, 1}, {9, 0}} {
+		p, options, port := onTLS(t, nil, grantsToken("t-1"))
+		var addresses []string
+		for i := range row.silent {
+			addresses = append(addresses, fmt.Sprint("127.0.0.", 2+i))
+		}
+		if row.alive > 0 {
+			addresses = append(addresses, "127.0.0.1")
+		}
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			options.MaxAttempts = 1
+			c := dials(options, func(d *net.Dialer) {
+				d.Resolver = answersNames(func() bool { return true }, map[string][]string{"token.example.com": addresses})
+				d.ControlContext = func(ctx context.Context, _, address string, _ syscall.RawConn) error {
+					if strings.HasPrefix(address, "127.0.0.1:") {
+						return nil
+					}
+					<-ctx.Done()
+					return ctx.Err()
+				}
+			})
+			_, err := c.Token(t.Context(), anywhere("token.example.com", port), 0)
+			want := dialTimeout * time.Duration(row.silent) / time.Duration(row.silent+row.alive)
+			if took := time.Since(start); (err == nil) != (row.alive > 0) || took != want {
+				t.Errorf("%d silent addresses: %v after %s, want %s", row.silent, err, took, want)
+			}
+		})
+		p.sent(row.alive, "")
+	}
+}
+
+// relay passes connections of the listener on to the server at the URL.
+func relay(t *testing.T, listener net.Listener, to string) {
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for conn, err := listener.Accept(); err == nil; conn, err = listener.Accept() {
+			go func() {
+				defer conn.Close()
+				server, err := net.Dial("tcp", strings.TrimPrefix(to, "https://"))
+				if err != nil {
+					return
+				}
+				defer server.Close()
+				go func() { _, _ = io.Copy(server, conn) }()
+				_, _ = io.Copy(conn, server)
+			}()
+		}
+	}()
 }
 
 // Silence.

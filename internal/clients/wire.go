@@ -25,16 +25,41 @@ const (
 func form(fields map[string]string) (contentType string, body Secret) {
 	values := url.Values{}
 	for name, value := range fields {
-		values.Set(name, value)
+		values[name] = valuesOf(name, value)
 	}
 	return "application/x-www-form-urlencoded", NewSecret(values.Encode())
 }
 
-// jsonObject encodes fields as one flat JSON object.
+// jsonObject encodes fields as one flat JSON object. A parameter with several values is an array.
 func jsonObject(fields map[string]string) (contentType string, body Secret) {
-	object, _ := json.Marshal(fields) // strings always encode
+	all := map[string]any{}
+	for name, value := range fields {
+		switch several := valuesOf(name, value); len(several) {
+		case 0:
+		case 1:
+			all[name] = several[0]
+		default:
+			all[name] = several
+		}
+	}
+	object, _ := json.Marshal(all) // strings always encode
 	return "application/json", NewSecret(string(object))
 }
+
+// MayRepeat reports whether a request may have the parameter several times. RFC 6749, section 3.2, forbids that for all but
+// these two, for which RFC 8693, section 2.1, and RFC 8707, section 2, allow it. Their values are on lines of their own in a
+// setting.
+func MayRepeat(parameter string) bool { return parameter == "resource" || parameter == "audience" }
+
+// valuesOf returns the values of a parameter.
+func valuesOf(name, setting string) []string {
+	if !MayRepeat(name) {
+		return []string{setting}
+	}
+	return strings.FieldsFunc(setting, isLineBreak)
+}
+
+func isLineBreak(r rune) bool { return r == '\n' || r == '\r' }
 
 // members are the wanted members of a JSON object, not decoded. A missing member is nil.
 type members map[string]json.RawMessage
@@ -226,7 +251,18 @@ func readTokenType(value json.RawMessage) (string, error) {
 	case "bearer", "bearertoken", "client_credentials":
 		return text, nil
 	}
+	if problem := otherTokenTypes[strings.ToLower(text)]; problem != "" {
+		return "", errors.New("the answer's token_type is " + problem)
+	}
 	return "", errors.New("the answer's token_type is neither Bearer nor one of the names that platforms use for it")
+}
+
+// otherTokenTypes say why a token of another type cannot be used as a bearer token.
+var otherTokenTypes = map[string]string{
+	"n_a":  "N_A: the server issued a token that is not an access token (RFC 8693, section 2.2.1)",
+	"dpop": "DPoP: each use of the token needs a proof that its holder has a key (RFC 9449)",
+	"pop":  "PoP: each use of the token needs a proof that its holder has a key",
+	"mac":  "MAC: each use of the token needs a signature with a key",
 }
 
 // plainText decodes a valid JSON value into text; false: it is not a string. Most strings have no escapes, so there is

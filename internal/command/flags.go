@@ -172,7 +172,7 @@ func helpText(in platforms.Input) string {
 		text += " FILE contains it; a line break at the end is dropped. \"-\" means standard input."
 	}
 	if in.List {
-		text += " For several values, repeat the flag, or separate them with commas or spaces."
+		text += " For several values, repeat the flag, or separate them with commas or spaces. Write \\, for a comma in a value."
 	}
 	if in.Environment != "" {
 		text += " Environment: " + in.Environment + "."
@@ -233,12 +233,12 @@ func (g *group) joinPairs(in platforms.Input) error {
 	all, line := parsePairs(strings.Split(strings.TrimPrefix(read.Value.Reveal(), byteOrderMark), "\n"))
 	if line > 0 {
 		return newFailure(statusUsage, sectionFiles, fmt.Sprintf("--%s%s: line %d is not valid", g.prefix, flagName(in), line),
-			"Write one NAME=VALUE on each line, and each name once. Nothing was sent.")
+			"Write one NAME=VALUE on each line, and each name once, except resource and audience. Nothing was sent.")
 	}
 	arguments, pair := parsePairs(g.pairs[in.Name])
 	if pair > 0 {
 		return newFailure(statusUsage, sectionUsage, "--"+g.prefix+dashedName(in)+" is not valid",
-			"Write NAME=VALUE, and each name once. Nothing was sent.")
+			"Write NAME=VALUE, and each name once, except resource and audience. Nothing was sent.")
 	}
 	maps.Copy(all, arguments)
 	if len(all) > 0 {
@@ -257,8 +257,12 @@ func parsePairs(lines []string) (map[string]string, int) {
 			continue
 		}
 		name, value, isPair := strings.Cut(line, "=")
-		if _, twice := all[name]; twice || !isPair || name == "" {
+		before, twice := all[name]
+		switch {
+		case !isPair || name == "" || twice && !clients.MayRepeat(name):
 			return nil, i + 1
+		case twice:
+			value = before + "\n" + value // as clients.MayRepeat says
 		}
 		all[name] = value
 	}
@@ -285,7 +289,12 @@ func splitList(in platforms.Input, texts []string) []string {
 	if !in.List {
 		return texts
 	}
-	return strings.FieldsFunc(strings.Join(texts, " "), func(r rune) bool { return r == ' ' || r == ',' })
+	const comma = "\x00" // no argument has it
+	items := strings.FieldsFunc(strings.ReplaceAll(strings.Join(texts, " "), `\,`, comma), func(r rune) bool { return r == ' ' || r == ',' })
+	for i := range items {
+		items[i] = strings.ReplaceAll(items[i], comma, ",")
+	}
+	return items
 }
 
 // readFile reads a value from a file or from standard input. It drops one line break at the end, which editors and echo

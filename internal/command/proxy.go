@@ -81,9 +81,8 @@ func (c *invocation) serve(ctx context.Context, r *proxyRun, use func(url string
 		return err
 	}
 	err = use(started.URL().Reveal(), secrets)
-	if refusals := started.Close(); refusals > 0 {
-		c.printMessages(r.platform.RemarkOnRefusals(refusals))
-	}
+	refusals := started.Close()
+	c.printMessages(r.platform.RemarksOnRefusals(refusals.Fresh, refusals.Kept)...)
 	return err
 }
 

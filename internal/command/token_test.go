@@ -90,6 +90,9 @@ func TestFlagsOverrideTheEnvironment(t *testing.T) {
 	s.setenv("EQUINIX_API_CLIENTID", "another")
 	s.must("token", "equinix", "--base-url", s.Equinix.URL(), "--client-id="+s.Equinix.Credentials().ClientID)
 	s.must("token", "interxion", "--scopes", "ixapi.read", "--scopes", "ixapi.write")
+	if got := splitList(platforms.Input{List: true}, []string{`a,b c\,d`, `\,`}); !slices.Equal(got, []string{"a", "b", "c,d", ","}) {
+		t.Errorf("the scopes are %q", got)
+	}
 	if r := s.run("token", "interxion", "--scopes", "ixapi.read,ixapi.write", "--format=json"); !strings.Contains(r.stdout, `"scope": "ixapi.read ixapi.write"`) {
 		t.Errorf("scopes: %s", r.stderr)
 	}
@@ -403,4 +406,15 @@ func TestManyProcessesShareOneRequest(t *testing.T) {
 		t.Errorf("statuses %v, %d requests", got, s.sent())
 	}
 	t.Logf("2 × %d processes, 1 token request, 1 rejected login, %s", processes, time.Since(began).Round(time.Millisecond))
+}
+
+// A name occurs once in a file of pairs, but for the parameters that a request may repeat.
+func TestPairsMayRepeatOnlyWhatARequestMay(t *testing.T) {
+	all, line := parsePairs([]string{"resource=a", "pin=1", "resource=b=c", "audience=x"})
+	if line != 0 || all["resource"] != "a\nb=c" || all["pin"] != "1" || all["audience"] != "x" {
+		t.Errorf("line %d of %q", line, all)
+	}
+	if _, line := parsePairs([]string{"pin=1", "resource=a", "pin=1"}); line != 3 {
+		t.Errorf("line %d is not valid, want 3", line)
+	}
 }

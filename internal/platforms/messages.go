@@ -212,14 +212,30 @@ var exchangeRemedies = map[clients.Kind]remedy{
 	clients.ScopeRejected:       {"scope not allowed", "Ask {platform} which scopes this identity may have. {scope}", exchangeScope},
 }
 
+// hintRemedies are the remedies for what the code or the description says beyond the kind.
+var hintRemedies = map[clients.Hint]remedy{
+	clients.AccountLocked:  {"account locked", "{platform} says that the account is locked or disabled. Stop all runs that use {credentials}, and ask {platform} to unlock it. Until then, {platform} rejects the right secret too, so do not replace it.", "client_id"},
+	clients.SecretOrGrant:  {"credentials rejected", "The code has two causes: a wrong secret, or a client that may not use this grant type. Check {credentials}, and that they belong to this {url}. If they are right, ask {platform} to allow this client the grant type. This process does not send them again with this grant type. {rejected}", "client_id"},
+	clients.ClientWanted:   {"the server asks for a client", "{platform} wants a client ID and a client secret beside the identity token, and the provider sends none in a token exchange. Check {url}, and ask {platform} to accept the identity token alone.", "{url}"},
+	clients.DeniedByServer: {"access forbidden", "The code is one of OAuth 2.0, so the answer comes from {platform} and not from a firewall. Ask {platform} which right is missing.", ""},
+}
+
+// remedyFor returns the remedy for a failure of a request with the grant type. A hint counts more than the kind.
+func remedyFor(failure *clients.Error, grantType string) remedy {
+	if how, ok := hintRemedies[failure.Hint]; ok {
+		return how
+	}
+	if how, ok := exchangeRemedies[failure.Kind]; ok && grantType == clients.TokenExchange {
+		return how
+	}
+	return remedies[failure.Kind]
+}
+
 // Explain returns the error about a failure of the client. found are the settings of the request.
 func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 	failure := &clients.Error{Kind: clients.Internal}
 	errors.As(err, &failure)
-	how := remedies[failure.Kind]
-	if other, ok := exchangeRemedies[failure.Kind]; ok && found.GrantType() == clients.TokenExchange {
-		how = other
-	}
+	how := remedyFor(failure, found.GrantType())
 	url, credentials := p.place(found), p.credentials(found.GrantType())
 	identity := p.used(p.Input(subjectToken), found)
 	var concerned []Input
@@ -312,12 +328,15 @@ func Brief(duration time.Duration) string {
 }
 
 // missingScopes returns the scopes that were asked for but not granted. A platform that names no scopes has granted all
-// (RFC 6749, section 5.1).
+// (RFC 6749, section 5.1). Some servers put commas between scopes, or write them in other letters. A scope that ends in
+// .default stands for scopes with other names, which Entra ID grants in its place.
 func missingScopes(asked, granted string) []string {
 	if granted == "" {
 		return nil
 	}
+	names := append(strings.Fields(granted), strings.Fields(strings.ReplaceAll(granted, ",", " "))...)
 	return slices.DeleteFunc(strings.Fields(asked), func(scope string) bool {
-		return slices.Contains(strings.Fields(granted), scope)
+		last := scope[strings.LastIndex(scope, "/")+1:]
+		return strings.EqualFold(last, ".default") || slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, scope) })
 	})
 }

@@ -4,6 +4,7 @@
 package platforms
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"slices"
@@ -66,6 +67,31 @@ func TestEveryKindOfErrorIsExplained(t *testing.T) {
 	}
 }
 
+// For every platform, every hint has a remedy and a section in the guide.
+func TestEveryHintIsExplained(t *testing.T) {
+	for hint, want := range map[clients.Hint][2]string{
+		clients.AccountLocked:  {"account locked", "ask {platform} to unlock it. Until then, {platform} rejects the right secret too"},
+		clients.SecretOrGrant:  {"credentials rejected", "The code has two causes: a wrong secret, or a client that may not use this grant type."},
+		clients.ClientWanted:   {"the server asks for a client", "the provider sends none in a token exchange"},
+		clients.DeniedByServer: {"access forbidden", "the answer comes from {platform} and not from a firewall"},
+	} {
+		for _, platform := range All {
+			for _, grant := range []string{clients.ClientCredentials, clients.Password, clients.TokenExchange} {
+				found := Settings{"grant_type": {clients.NewSecret(grant), here}}
+				m := platform.Explain(&clients.Error{Endpoint: "host/path", Kind: clients.CredentialsRejected, Hint: hint}, found, terms)
+				wantSection(t, m, want[0])
+				text := strings.ReplaceAll(want[1], "{platform}", cmp.Or(platform.Party, platform.Title))
+				if !strings.Contains(m.Detail, text) || strings.ContainsAny(m.Summary+m.Detail, "{}") || strings.Contains(m.Detail, "  ") {
+					t.Errorf("%d: %s\n%s", hint, m.Summary, m.Detail)
+				}
+				if platform.Input(m.Input).Secret {
+					t.Errorf("%d, %s: about the secret %s, whose line Terraform would print", hint, grant, m.Input)
+				}
+			}
+		}
+	}
+}
+
 // All other messages have a section too.
 func TestEveryRemarkHasASection(t *testing.T) {
 	ended := clients.Token{Fallback: &clients.Error{Kind: clients.RefreshTokenRejected}, Scope: "read"}
@@ -81,12 +107,13 @@ func TestEveryRemarkHasASection(t *testing.T) {
 		[]Message{Equinix.ExplainMissing(Equinix.Inputs[:1], terms)},
 		Equinix.ExplainInvalid([]Invalid{{Equinix.Inputs[0], here, "is odd"}}, terms),
 		[]Message{noCache("dir", errors.New("it is odd"))},
-		[]Message{Equinix.Proxy().ExplainNoListener(errors.New("it is odd")), Equinix.ExplainNoAnswer("it is odd", terms), Equinix.RemarkOnRefusals(2)},
+		[]Message{Equinix.Proxy().ExplainNoListener(errors.New("it is odd")), Equinix.ExplainNoAnswer("it is odd", terms)},
+		Equinix.RemarksOnRefusals(2, 3),
 	)
 	headings := []string{
 		"may not be the value that you meant", "retired the password grant", "did not come from the refresh token", "names no lifetime for the token",
 		"granted fewer scopes than were asked for", "valid for less than min_validity", "settings are missing", "invalid attribute",
-		"Tokens are not shared with other processes", "no port to listen on", "no answer from the API", "refused fresh tokens",
+		"Tokens are not shared with other processes", "no port to listen on", "no answer from the API", "refused fresh tokens", "refused the token of a user",
 	}
 	if len(said) != len(headings) {
 		t.Fatalf("%d messages, want %d: %v", len(said), len(headings), said)
@@ -153,6 +180,21 @@ func TestDurationsReadAsUsersWriteThem(t *testing.T) {
 	} {
 		if got := Brief(duration); got != want {
 			t.Errorf("%v reads %q, want %q", duration, got, want)
+		}
+	}
+}
+
+// Only a scope that the platform did not grant under any spelling is missing.
+func TestGrantedScopesHaveSeveralSpellings(t *testing.T) { // M27
+	for _, row := range []struct{ asked, granted, missing string }{
+		{"a b", "", ""}, {"a b", "b", "a"}, {"a b", "b a", ""},
+		{"a b c", "a,b", "c"}, {"a b", "a, b", ""}, {"a,b", "a,b", ""}, {"a,b c", "c a,b", ""}, {"a,b", "a", "a,b"},
+		{"Read", "read", ""}, {"READ write", "read", "write"},
+		{"https://graph.example/.default", "User.Read profile", ""}, {".default", "x", ""}, {"api://id/.Default offline_access", "x", "offline_access"},
+		{"https://graph.example/default", "x", "https://graph.example/default"}, {"x.default", "x", "x.default"},
+	} {
+		if got := strings.Join(missingScopes(row.asked, row.granted), " "); got != row.missing {
+			t.Errorf("asked %q, granted %q: %q is missing, want %q", row.asked, row.granted, got, row.missing)
 		}
 	}
 }

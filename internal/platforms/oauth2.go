@@ -69,13 +69,13 @@ var OAuth2 = Platform{
 		},
 		{
 			Name:        "audience",
-			Description: "The API that the token is for, if the server has this parameter, as Auth0 has.",
+			Description: "The API that the token is for, if the server has this parameter, as Auth0 has. For several, write each on a line of its own.",
 			Optional:    true,
-			Check:       clients.CheckText,
+			Check:       clients.CheckLines,
 		},
 		{
 			Name:        "parameters",
-			Description: "Further parameters of the request, such as `resource`, or `subject_token_type` for a token exchange. Values may be secrets. Parameters with an input of their own are refused.",
+			Description: "Further parameters of the request, such as `resource`, or `subject_token_type` for a token exchange. For several resources, write each on a line of its own, as in `join(\"\\n\", [\"https://a.example\", \"https://b.example\"])`. No other parameter can be repeated. Values may be secrets. Parameters with an input of their own are refused.",
 			Map:         true,
 			Secret:      true,
 			Optional:    true,

@@ -69,7 +69,14 @@ func (p Platform) ExplainNoAnswer(cause string, terms Terms) Message {
 	}
 }
 
-// RemarkOnRefusals returns the warning about an API that has answered 401 to fresh tokens.
-func (p Platform) RemarkOnRefusals(times int) Message {
-	return warn("The "+p.Title+" API", "refused fresh tokens", fmt.Sprintf("Number of answers with 401 to a token that was less than a minute old: %d. A new token does not help then, and the proxy obtains one at most once a minute. Check that upstream belongs to the platform and the environment that issue the token, and what the client may do there.", times))
+// RemarksOnRefusals returns the warnings about an API that has answered 401: fresh times to a token that was less than a
+// minute old, kept times to a token that is not replaced.
+func (p Platform) RemarksOnRefusals(fresh, kept int) (said []Message) {
+	if fresh > 0 {
+		said = append(said, warn("The "+p.Title+" API", "refused fresh tokens", fmt.Sprintf("Number of answers with 401 to a token that was less than a minute old: %d. A new token does not help then, and the proxy obtains one at most once a minute. Check that upstream belongs to the platform and the environment that issue the token, and what the client may do there.", fresh)))
+	}
+	if kept > 0 {
+		said = append(said, warn("The "+p.Title+" API", "refused the token of a user", fmt.Sprintf("Number of answers with 401: %d. The proxy passed them on. It did not obtain another token: this one came from a password or from previous_refresh_token, and a token of the client credentials may belong to somebody else. Check what the user may do at the API. If the token was revoked, start again with a new refresh token.", kept)))
+	}
+	return said
 }

@@ -145,7 +145,6 @@ func (a *apiProxy) Close(ctx context.Context, req ephemeral.CloseRequest, resp *
 	if open == nil {
 		return
 	}
-	if refusals := open.Close(); refusals > 0 {
-		resp.Diagnostics.Append(diagnostics(a.RemarkOnRefusals(refusals))...)
-	}
+	refusals := open.Close()
+	resp.Diagnostics.Append(diagnostics(a.RemarksOnRefusals(refusals.Fresh, refusals.Kept)...)...)
 }

@@ -404,15 +404,16 @@ func TestAnExpiredIdentityTokenMayBeReplaced(t *testing.T) {
 	s := newFixture(t, nil, func(o *Options) { o.MinValidity = 50 * time.Minute })
 	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"a","sub":"b","exp":1}`))
 	expired := clients.OAuth2{
-		TokenURL: s.platform.URL(), GrantType: clients.TokenExchange, Format: clients.FormBody, Identity: clients.IdentitySource{Token: clients.NewSecret("e30." + claims + ".x")},
+		TokenURL: s.platform.URL(), GrantType: clients.TokenExchange, Format: clients.FormBody, Identity: clients.IdentitySource{Variable: "ID_TOKEN"},
 	}
+	s.client = clients.New(clients.Options{Getenv: func(string) string { return "e30." + claims + ".c2ln" }})
 	s.tokens.options.MinValidity = 59*time.Minute + 59*time.Second // the token at hand is no longer enough
 	s.tokens.options.Token = func(ctx context.Context, least time.Duration) (clients.Token, error) {
 		return s.client.Token(ctx, expired, least)
 	}
 	s.get("/x", 200)
 	s.tokens.noteRefusal(s.tokens.held)
-	if answer, body := s.do(http.MethodGet, "/x", nil); answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(problem(t, answer, body).Detail, "the identity token expired") {
+	if answer, body := s.do(http.MethodGet, "/x", nil); answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(problem(t, answer, body).Detail, "the identity token in the environment variable ID_TOKEN expired") {
 		t.Errorf("answered %d: %s", answer.StatusCode, body)
 	}
 	s.wantTokenRequests(1)
@@ -526,7 +527,7 @@ func TestThereIsNoLoopOfTokenRequests(t *testing.T) {
 			if asked < 1000 || asked > 1100 || same && asked != 1000 {
 				t.Errorf("the API has seen %d requests", asked)
 			}
-			if got := s.Close(); got != asked {
+			if got := s.Close().Fresh; got != asked {
 				t.Errorf("%d refusals are counted, the API has seen %d requests", got, asked)
 			}
 		})
@@ -561,7 +562,7 @@ func TestForbiddenDoesNotDiscardTheToken(t *testing.T) {
 	}
 	s.wantAPIRequests(3)
 	s.wantTokenRequests(1)
-	if got := s.Close(); got != 0 {
+	if got := s.Close(); got != (Refusals{}) {
 		t.Errorf("%d refusals", got)
 	}
 }

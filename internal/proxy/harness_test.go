@@ -93,7 +93,7 @@ func (s *fixture) options(upstream string) Options {
 		Token: func(ctx context.Context, minValidity time.Duration) (clients.Token, error) {
 			return s.client.Token(ctx, s.grant, minValidity)
 		},
-		Discard:     func(token clients.Token) { s.client.Discard(s.grant, token) },
+		Discard:     func(token clients.Token) bool { return s.client.Discard(s.grant, token) },
 		MinValidity: time.Minute,
 		Explain:     func(err error) Problem { return Problem{Title: "explained", Detail: err.Error()} },
 		Logger:      slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -51,8 +51,8 @@ type Options struct {
 	// Token returns a token that is valid for at least the duration, or for less if the platform grants less. The proxy
 	// calls it for each request, so it must answer from memory while a token is valid.
 	Token func(context.Context, time.Duration) (clients.Token, error)
-	// Discard is called with a token that the API has refused.
-	Discard func(clients.Token)
+	// Discard is called with a token that the API has refused. It returns false if the token is not replaced.
+	Discard func(clients.Token) (replaceable bool)
 	// MinValidity is the least time for which the token on a request must still be valid.
 	MinValidity time.Duration
 	// Explain words an error of Token, or a *NoAnswer, for the program that sent the request.
@@ -144,10 +144,10 @@ func (p *Proxy) countConnection(_ net.Conn, state http.ConnState) {
 func (p *Proxy) URL() clients.Secret { return clients.NewSecret("http://" + p.host + "/" + p.secret) }
 
 // Close stops listening, waits up to five seconds for requests in progress, and cancels the rest. It returns how often the
-// API refused a fresh token.
-func (p *Proxy) Close() (refusals int) {
+// API refused a token.
+func (p *Proxy) Close() Refusals {
 	p.close()
-	return p.tokens.refusals()
+	return p.tokens.refused()
 }
 
 func (p *Proxy) shutDown() {

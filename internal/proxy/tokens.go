@@ -27,7 +27,7 @@ type tokens struct {
 	rejected    bool           // held was discarded
 	discarded   clients.Secret // the access token that was discarded last
 	discardedAt time.Time      // when it was discarded; zero: never
-	refused     int            // how often the API refused a fresh token
+	refusals    Refusals
 }
 
 func newTokens(options Options) *tokens {
@@ -76,31 +76,43 @@ func (t *tokens) obtain(ctx context.Context, held clients.Token, minValidity tim
 	return token, nil
 }
 
+// Refusals is how often the API answered 401.
+type Refusals struct {
+	// Fresh counts the answers to a token that was less than a minute old.
+	Fresh int
+	// Kept counts the answers to a token that is not replaced, because the client's own may belong to another principal.
+	Kept int
+}
+
 // noteRefusal records that the API has refused a token, and discards the token. It discards fresh tokens at most once a
-// minute.
+// minute. A token that cannot be replaced stays in use until it ends: the API may have refused it for this request only.
 func (t *tokens) noteRefusal(token clients.Token) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now().Round(0)
 	young := fresh(token, now)
-	if young {
-		t.refused++
-	}
 	recently := !t.discardedAt.IsZero() && now.Sub(t.discardedAt) < replaceInterval && !now.Before(t.discardedAt)
-	if recently && (young || token.AccessToken == t.discarded) {
+	again := recently && (young || token.AccessToken == t.discarded)
+	if !again && !t.options.Discard(token) {
+		t.refusals.Kept++
+		return
+	}
+	if young {
+		t.refusals.Fresh++
+	}
+	if again {
 		return
 	}
 	t.discarded, t.discardedAt = token.AccessToken, now
 	if token.AccessToken == t.held.AccessToken {
 		t.rejected = true
 	}
-	t.options.Discard(token)
 }
 
-func (t *tokens) refusals() int {
+func (t *tokens) refused() Refusals {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.refused
+	return t.refusals
 }
 
 // lifetime returns how long the token was valid when it was obtained; zero or less: the platform named no usable lifetime.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
 func TestAThousandRequestsCostOneTokenRequest(t *testing.T) {
@@ -147,7 +148,7 @@ func TestRefusedTokensAreReplacedOnceAMinute(t *testing.T) {
 			elapse(time.Second)
 		}
 		s.wantTokenRequests(11)
-		if got := all.refusals(); got < 590 {
+		if got := all.refused().Fresh; got < 590 {
 			t.Errorf("%d refusals are counted", got)
 		}
 	})
@@ -169,8 +170,8 @@ func TestAnOlderRefusedTokenIsReplacedAtOnce(t *testing.T) {
 			t.Error("a refused token is used again")
 		}
 		s.wantTokenRequests(3)
-		if got := all.refusals(); got != 0 {
-			t.Errorf("%d refusals are counted", got)
+		if got := all.refused(); got != (Refusals{}) {
+			t.Errorf("%+v are counted", got)
 		}
 	})
 }
@@ -208,4 +209,48 @@ func TestALateRefusalKeepsTheNewToken(t *testing.T) {
 		}
 		s.wantTokenRequests(2)
 	})
+}
+
+// A token of a user is not replaced by one of the client's own, which may be another principal's. Its holder in another run keeps it.
+func TestATokenOfAUserIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	all, err := simulator.Start(simulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { all.Close() })
+	known := all.CloudLX.Credentials()
+	grant := clients.CloudLX{BaseURL: all.CloudLX.URL(), GrantType: clients.ClientCredentials, ClientID: known.ClientID, ClientSecret: clients.NewSecret(known.ClientSecret)}
+	first, err := clients.New(clients.Options{}).Token(t.Context(), grant, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	grant.GrantType, grant.RefreshToken = clients.RefreshToken, first.RefreshToken
+	s := &fixture{t: t, platform: all.CloudLX, client: clients.New(clients.Options{}), grant: grant}
+	s.api = newAPI(t, func(w http.ResponseWriter, r *http.Request) {
+		s.record(r)
+		w.WriteHeader(http.StatusUnauthorized)
+	})
+	s.open()
+	sent := len(s.platform.Requests())
+	for range 3 {
+		answer, err := http.Get(s.url("/x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusUnauthorized {
+			t.Errorf("answered %d, want the API's 401", answer.StatusCode)
+		}
+	}
+	used := map[string]bool{}
+	for _, r := range s.requests() {
+		used[r.Header.Get("Authorization")] = true
+	}
+	if more := len(s.platform.Requests()) - sent; more != 0 || len(used) != 1 || len(s.requests()) != 3 {
+		t.Errorf("%d token requests more, %d tokens on %d requests", more, len(used), len(s.requests()))
+	}
+	if got := s.Close(); got != (Refusals{Kept: 3}) {
+		t.Errorf("%+v", got)
+	}
 }
