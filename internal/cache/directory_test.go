@@ -150,6 +150,35 @@ func TestAMarkIsSetOnce(t *testing.T) {
 	}
 }
 
+// Entries lists what Clear removes. Neither touches a mark, nor an entry that another process has locked.
+func TestWhatIsListedIsCleared(t *testing.T) {
+	dir := t.TempDir()
+	d := opened(t, dir)
+	for text, parts := range map[string][]Part{"token": {Token}, "rejection": {Rejection}, "both": {Token, Rejection}, "in use": {Token}} {
+		for _, part := range parts {
+			must(t, d.Store(keyOf(text), part, []byte("content"), inAnHour()))
+		}
+	}
+	_, err := d.Mark(MarkName(keyOf("a").Bound), inAnHour())
+	must(t, err)
+	release := lockFor(t, d, keyOf("in use"))
+	for range 2 {
+		listed, err := d.Entries()
+		must(t, err)
+		removed, inUse, err := d.Clear()
+		if must(t, err); removed+inUse != len(listed) || inUse != 1 {
+			t.Errorf("%d entries removed and %d in use of %d", removed, inUse, len(listed))
+		}
+	}
+	release()
+	if removed, inUse, err := d.Clear(); removed != 1 || inUse != 0 || err != nil {
+		t.Errorf("%d entries removed and %d in use: %v", removed, inUse, err)
+	}
+	if names := filesIn(t, dir, ""); len(names) != 1 || !strings.HasSuffix(names[0], markSuffix) {
+		t.Errorf("left are %q, want the mark", names)
+	}
+}
+
 // A mark outlives what it marks. If nothing says when that ends, the mark stays for a year.
 func TestMarksOutliveWhatTheyMark(t *testing.T) {
 	const day = 24 * time.Hour

@@ -19,7 +19,8 @@ type Entry struct {
 	Size        int64     // bytes
 }
 
-// Entries returns the entries that hold a token, by the time when they were written.
+// Entries returns the entries that Clear would remove, by the time when they were written. A token and a rejection of one name
+// are one entry.
 func (d *Directory) Entries() ([]Entry, error) {
 	names, err := d.names()
 	if err != nil {
@@ -27,19 +28,27 @@ func (d *Directory) Entries() ([]Entry, error) {
 	}
 	var entries []Entry
 	for _, name := range names {
-		info, err := d.root.Lstat(name.file(Token))
-		if err != nil {
-			continue // a lock or a mark, or removed in the meantime
+		entry, ok := d.entry(name, Token)
+		if !ok {
+			entry, ok = d.entry(name, Rejection)
 		}
-		header, err := d.read(name.file(Token), int64(headerSize))
-		until, ok := entryUsefulUntil(header)
-		if err != nil || !ok {
-			continue // it is no entry
+		if ok {
+			entries = append(entries, entry)
 		}
-		entries = append(entries, Entry{strings.TrimPrefix(string(name), entryPrefix), info.ModTime(), until, info.Size()})
 	}
 	slices.SortFunc(entries, func(a, b Entry) int { return a.Written.Compare(b.Written) })
 	return entries, nil
+}
+
+// entry returns what can be said about an entry; false: there is none, it was removed in the meantime, or it is another file.
+func (d *Directory) entry(name Name, part Part) (Entry, bool) {
+	info, err := d.root.Lstat(name.file(part))
+	if err != nil {
+		return Entry{}, false
+	}
+	header, err := d.read(name.file(part), int64(headerSize))
+	until, ok := entryUsefulUntil(header)
+	return Entry{strings.TrimPrefix(string(name), entryPrefix), info.ModTime(), until, info.Size()}, err == nil && ok
 }
 
 // Clear removes all entries but those whose lock another process holds. It keeps the marks: what was used stays spent.
