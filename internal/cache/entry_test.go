@@ -36,6 +36,10 @@ func TestDamagedEntriesAreMissed(t *testing.T) { // F01, F02
 		}
 	}
 	missed("more", len(whole), append(slices.Clone(whole), 0))
+	write(t, path, make([]byte, maxEntrySize+1))
+	if _, why, damaged := d.Look(key, Token); !strings.Contains(why, "of a fitting size") || !damaged {
+		t.Errorf("a huge file is missed because %s, damaged: %t", why, damaged)
+	}
 	for i, at := range []int{0, 1, headerSize - 1, headerSize, headerSize + nonceSize - 1, headerSize + nonceSize, len(whole) - 1} {
 		write(t, path, whole[:at])
 		want := fmt.Sprint("content ", i)
