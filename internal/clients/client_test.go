@@ -1035,6 +1035,28 @@ func TestATokenOfAUserIsNotReplaced(t *testing.T) {
 	}
 }
 
+// An API may refuse every token. However many API proxies share it, fresh tokens are replaced at most once a minute.
+func TestFreshTokensAreReplacedOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, counted())
+		c, grant := p.client(Options{}), p.interxion("")
+		for range 180 { // three minutes
+			for range 10 { // proxies
+				token, err := c.Token(t.Context(), grant, 0)
+				must(t, err)
+				c.Discard(grant, token)
+			}
+			pass(time.Second)
+		}
+		p.sent(4, "")
+		pass(10 * time.Minute)
+		token, err := c.Token(t.Context(), grant, 0) // no longer fresh: it may have been revoked
+		must(t, err)
+		c.Discard(grant, token)
+		gets(t, c, grant, "t-5")
+	})
+}
+
 // A token that an API has refused has not ended: other processes may use it. So it is refreshed only after its real end,
 // and the new token comes from the same grant.
 func TestARefusedTokenIsNotEnded(t *testing.T) {
