@@ -13,9 +13,10 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/net/idna"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
 )
 
 // ParseURL reads a platform's URL as users configure it: https, or http for loopback addresses, without user
@@ -36,7 +37,7 @@ func ParseURL(text string) (*url.URL, error) {
 		return nil, errors.New("it must start with https://")
 	case u.Hostname() == "":
 		return nil, errors.New("it names no host; one looks like https://host.example/path")
-	case strings.ContainsFunc(u.Host, notGraphic):
+	case strings.ContainsFunc(u.Host, printable.NotGraphic):
 		return nil, errors.New("its host has a character that does not belong into a name")
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return nil, errors.New("it must start with https://; http:// is accepted for loopback addresses only, because the secret would cross the network in clear")
@@ -53,9 +54,6 @@ func ParseURL(text string) (*url.URL, error) {
 	u.Host = strings.TrimSuffix(strings.ToLower(u.Host), ":")
 	return u, nil
 }
-
-// notGraphic reports whether r cannot be seen: a blank, a control or format character, or a byte outside UTF-8.
-func notGraphic(r rune) bool { return r == utf8.RuneError || r == ' ' || !unicode.IsPrint(r) }
 
 // endpoint returns the URL of path under base. optional is a path that users may already have written at the end of
 // base.
