@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/transport"
 )
 
 // fuzzStart is the time at which the requests of the fuzz targets are sent.
@@ -163,7 +164,7 @@ func FuzzURL(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if base.User != nil || base.RawQuery != "" || base.Fragment != "" || base.Scheme != "https" && !loopback(base.Hostname()) {
+		if base.User != nil || base.RawQuery != "" || base.Fragment != "" || base.Scheme != "https" && !transport.Loopback(base.Hostname()) {
 			t.Fatalf("%q was taken", text)
 		}
 		for _, optional := range []string{"", "/api", "/connect/token"} {

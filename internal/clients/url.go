@@ -17,6 +17,7 @@ import (
 	"golang.org/x/net/idna"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/transport"
 )
 
 // ParseURL reads a platform's URL as users configure it: https, or http for loopback addresses, without user
@@ -39,7 +40,7 @@ func ParseURL(text string) (*url.URL, error) {
 		return nil, errors.New("it names no host; one looks like https://host.example/path")
 	case strings.ContainsFunc(u.Host, printable.NotGraphic):
 		return nil, errors.New("its host has a character that does not belong into a name")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !transport.Loopback(u.Hostname()):
 		return nil, errors.New("it must start with https://; http:// is accepted for loopback addresses only, because the secret would cross the network in clear")
 	case u.User != nil:
 		return nil, errors.New("it must not contain a user name or password")
@@ -83,12 +84,4 @@ func hostKey(u *url.URL) string {
 	}
 	number, _ := strconv.Atoi(cmp.Or(port, "443")) // ParseURL has checked it
 	return net.JoinHostPort(host, strconv.Itoa(number))
-}
-
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }

@@ -1,7 +1,7 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-package clients
+package transport
 
 import (
 	"bytes"
@@ -31,7 +31,7 @@ var tlsFaults = []struct{ text, description string }{
 	{"first record does not look like a TLS handshake", "does not speak TLS on this port"},
 }
 
-func tlsCause(err error, at place) *cause {
+func tlsCause(err error, at place) *Fault {
 	var (
 		certificate *tls.CertificateVerificationError
 		record      tls.RecordHeaderError
@@ -51,7 +51,7 @@ func tlsCause(err error, at place) *cause {
 	default:
 		return nil
 	}
-	return &cause{Untrusted, description, false}
+	return &Fault{Untrusted, description, false}
 }
 
 // describeTLS returns the message for an error of crypto/tls. Any error outside tlsFaults has a fixed text. If the text

@@ -1,7 +1,17 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-package clients
+// Package transport sends requests over HTTP/1.1 and TLS, through the proxy that the environment names, and says why an
+// answer is missing. It knows neither tokens nor platforms. Its texts have nothing that a server or a proxy has sent, but
+// the names in a certificate.
+//
+//	transport.go  makes the transport of token requests, and recognises what went wrong
+//	api.go        the transport of requests to an API, which keeps connections
+//	dialer.go     looks a host up and connects to it
+//	proxy.go      reads the proxy's address, and the answers of a proxy
+//	tls.go        describes certificates and TLS faults
+//	progress.go   how far a request has come
+package transport
 
 import (
 	"context"
@@ -23,10 +33,10 @@ const (
 	maxHeader        = 64 << 10 // bytes of all response headers, including those of 1xx responses
 )
 
-// newTransport returns the transport of all requests: HTTP/1.1, TLS 1.2 or newer, and a new connection for each
+// New returns the transport of token requests: HTTP/1.1, TLS 1.2 or newer, and a new connection for each
 // request. Its RoundTrip is called directly, without an http.Client. So there are no redirects, cookies or Referer
 // headers to forbid.
-func newTransport(roots *x509.CertPool) *http.Transport {
+func New(roots *x509.CertPool) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Transport{
@@ -46,12 +56,21 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 // errNotLoopback is the error of a loopback name, such as localhost, with which the system connects to another machine.
 var errNotLoopback = errors.New("the name of this machine leads to another one")
 
-// keepsLoopback returns a DialContext that refuses another machine as the peer of a loopback name. These are the names for
-// which http is accepted: secrets are sent to them in clear.
+// Loopback reports whether host is a name or an address of this machine. A connection to such a host never leads to another
+// machine, so secrets may be sent over it in clear.
+func Loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsLoopback()
+}
+
+// keepsLoopback returns a DialContext that refuses another machine as the peer of a Loopback host.
 func keepsLoopback(dial func(ctx context.Context, network, address string) (net.Conn, error)) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		connection, err := dial(ctx, network, address)
-		if host, _, _ := net.SplitHostPort(address); err != nil || !loopback(host) {
+		if host, _, _ := net.SplitHostPort(address); err != nil || !Loopback(host) {
 			return connection, err
 		}
 		peer, err := netip.ParseAddrPort(connection.RemoteAddr().String())
@@ -63,24 +82,36 @@ func keepsLoopback(dial func(ctx context.Context, network, address string) (net.
 	}
 }
 
-// cause is why the answer is missing or incomplete.
-type cause struct {
-	kind        Kind
-	description string
-	passes      bool // a retry may help
+// Fault is why an answer is missing or incomplete.
+type Fault struct {
+	Kind        Kind
+	Description string
+	Passes      bool // a retry may help
 }
 
-// causes recognise the errors of net/http and of the packages below it. The order matters if one error wraps another.
-var causes = []func(error, place) *cause{proxyCause, nameCause, tlsCause, timeCause, limitCause, connectionCause}
+// Kind is the kind of a Fault.
+type Kind int
 
-// diagnose returns the cause of an error of the transport. Such errors may quote what the server sent, so their texts
+// The kinds.
+const (
+	BadAnswer   Kind = iota // the answer is not HTTP/1.1, or its headers are too large
+	Unreachable             // there was no connection, or it broke
+	Untrusted               // TLS failed: a certificate, a version, a protocol
+	ProxyFailed             // the proxy did not connect
+	TimedOut                // no answer within the time allowed
+)
+
+// causes recognise the errors of net/http and of the packages below it. The order matters if one error wraps another.
+var causes = []func(error, place) *Fault{proxyCause, nameCause, tlsCause, timeCause, limitCause, connectionCause}
+
+// explain returns the Fault of an error of the transport. Such errors may quote what the server sent, so their texts
 // are not passed on.
-func diagnose(err error, at place) *cause {
+func explain(err error, at place) *Fault {
 	var operation *net.OpError
 	if errors.As(err, &operation) && operation.Op == "proxyconnect" {
 		err = operation.Err
 	}
-	found := &cause{BadAnswer, "the answer is not HTTP/1.1", false}
+	found := &Fault{BadAnswer, "the answer is not HTTP/1.1", false}
 	for _, recognise := range causes {
 		if known := recognise(err, at); known != nil {
 			found = known
@@ -93,58 +124,55 @@ func diagnose(err error, at place) *cause {
 	return found
 }
 
-// ofProxy turns the cause into a failure of the proxy, or of the connection to it.
-func (c *cause) ofProxy(at place) *cause {
+// ofProxy turns the Fault into a failure of the proxy, or of the connection to it.
+func (f *Fault) ofProxy(at place) *Fault {
 	switch {
-	case c.kind == ProxyFailed || c.kind == Untrusted: // the description names the proxy already
+	case f.Kind == ProxyFailed || f.Kind == Untrusted: // the description names the proxy already
 	case at.stage == dialling:
-		c.description = "the proxy cannot be reached: " + c.description
+		f.Description = "the proxy cannot be reached: " + f.Description
 	default:
-		c.description = "the proxy failed: " + c.description
+		f.Description = "the proxy failed: " + f.Description
 	}
-	c.kind = ProxyFailed
-	return c
+	f.Kind = ProxyFailed
+	return f
 }
 
-func nameCause(err error, _ place) *cause {
+func nameCause(err error, _ place) *Fault {
 	var dns *net.DNSError
 	switch {
 	case errors.Is(err, errNotLoopback):
-		return &cause{Unreachable, "this loopback name leads to another machine here, so nothing was sent", false}
+		return &Fault{Unreachable, "this loopback name leads to another machine here, so nothing was sent", false}
 	case !errors.As(err, &dns):
 		return nil
 	case dns.IsNotFound:
-		return &cause{Unreachable, "there is no such host", false}
+		return &Fault{Unreachable, "there is no such host", false}
 	}
-	return &cause{Unreachable, "the host name cannot be resolved", dns.IsTemporary || dns.IsTimeout}
+	return &Fault{Unreachable, "the host name cannot be resolved", dns.IsTemporary || dns.IsTimeout}
 }
 
-func timeCause(err error, at place) *cause {
+func timeCause(err error, at place) *Fault {
 	var timed net.Error
 	waited := at.waited.Round(100 * time.Millisecond)
 	switch ended := errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timed) && timed.Timeout(); {
 	case !ended:
 		return nil
 	case at.stage == dialling:
-		return &cause{TimedOut, "no connection within the time allowed", true}
+		return &Fault{TimedOut, "no connection within the time allowed", true}
 	case at.stage == shaking:
-		return &cause{TimedOut, fmt.Sprintf("connected, but the TLS handshake got no answer in %s", waited), true}
+		return &Fault{TimedOut, fmt.Sprintf("connected, but the TLS handshake got no answer in %s", waited), true}
 	default:
-		return &cause{TimedOut, fmt.Sprintf("connected, but no answer in %s", waited), true}
+		return &Fault{TimedOut, fmt.Sprintf("connected, but no answer in %s", waited), true}
 	}
 }
 
-func limitCause(err error, _ place) *cause {
-	switch {
-	case errors.Is(err, errBodyTooLarge):
-		return &cause{BadAnswer, err.Error(), false}
-	case strings.HasPrefix(root(err).Error(), "net/http: server response headers exceeded"):
-		return &cause{BadAnswer, fmt.Sprintf("the answer's headers are too large: more than %d bytes", maxHeader), false}
+func limitCause(err error, _ place) *Fault {
+	if !strings.HasPrefix(root(err).Error(), "net/http: server response headers exceeded") {
+		return nil
 	}
-	return nil
+	return &Fault{BadAnswer, fmt.Sprintf("the answer's headers are too large: more than %d bytes", maxHeader), false}
 }
 
-func connectionCause(err error, _ place) *cause {
+func connectionCause(err error, _ place) *Fault {
 	var operation *net.OpError
 	description := ""
 	switch {
@@ -159,7 +187,7 @@ func connectionCause(err error, _ place) *cause {
 	default:
 		return nil
 	}
-	return &cause{Unreachable, description, true}
+	return &Fault{Unreachable, description, true}
 }
 
 // root returns the innermost error. Its text begins with the words that the causes recognise. What the server sent
