@@ -83,6 +83,9 @@ resource "terraform_data" "waits" {
 	t.Cleanup(func() {
 		_ = a.command.Process.Kill()
 		_ = a.command.Wait()
+		if pipe, err := os.OpenFile(a.fifo, os.O_RDWR, 0); err == nil { // ends the provisioner of a killed Terraform
+			pipe.Close()
+		}
 	})
 	waits, err := os.OpenFile(started, os.O_RDWR, 0) // also for writing, so that it does not block
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // CloudLX is a grant of the CloudLX API (Epsilon, today Infiny). The platform issues a refresh token with every access
-// token. A refresh revokes the old access token at once.
+// token. A refresh may revoke the old access token at once, as the server software does by default.
 type CloudLX struct {
 	// BaseURL is the portal's URL, with or without /api.
 	BaseURL string

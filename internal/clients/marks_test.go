@@ -297,7 +297,7 @@ func TestAStorm(t *testing.T) {
 					patience = rand.N(30 * time.Millisecond)
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), patience)
-				token, err := c.Token(ctx, grant, 200*time.Millisecond)
+				token, err := c.Token(ctx, grant, 0) // a token that is used to its end is refreshed
 				cancel()
 				calls.Add(1)
 				switch {
@@ -306,9 +306,9 @@ func TestAStorm(t *testing.T) {
 					if rand.N(3) == 0 {
 						c = process()
 					}
-				case time.Now().After(token.Expiry):
+				case time.Now().After(token.Expiry.Add(200 * time.Millisecond)): // a busy machine may take a moment
 					expired.Add(1)
-				case rand.N(10) == 0:
+				case rand.N(500) == 0: // more often, and no token would last until its refresh
 					c.Discard(grant, token)
 				}
 				<-time.After(rand.N(40 * time.Millisecond))
@@ -317,8 +317,8 @@ func TestAStorm(t *testing.T) {
 	}
 	all.Wait()
 	t.Logf("%d calls, %d failures, %d full grants, %d refreshes", calls.Load(), failures.Load(), platform.full, platform.refreshed)
-	if platform.reused != 0 || expired.Load() != 0 || failures.Load() == calls.Load() {
-		t.Errorf("%d refresh tokens used again, %d ended tokens of %d", platform.reused, expired.Load(), calls.Load())
+	if platform.reused != 0 || expired.Load() != 0 || failures.Load() == calls.Load() || length > time.Second && platform.refreshed == 0 {
+		t.Errorf("%d refreshes, %d refresh tokens used again, %d ended tokens of %d", platform.refreshed, platform.reused, expired.Load(), calls.Load())
 	}
 	if left := filesIn(t, dir, writeSuffix); len(left) != 0 {
 		t.Errorf("left: %q", filepath.Join(left...))

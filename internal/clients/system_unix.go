@@ -52,7 +52,7 @@ func ownedBy(info fs.FileInfo, users ...int) bool {
 // lockFile takes the lock of an open file without waiting; false: another process has it.
 func lockFile(file *os.File) (held bool, err error) {
 	for {
-		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) //nolint:gosec // a descriptor fits
+		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		switch {
 		case errors.Is(err, unix.EINTR):
 		case errors.Is(err, unix.EWOULDBLOCK):
@@ -64,7 +64,7 @@ func lockFile(file *os.File) (held bool, err error) {
 }
 
 // unlockFile releases the lock of an open file.
-func unlockFile(file *os.File) { _ = unix.Flock(int(file.Fd()), unix.LOCK_UN) } //nolint:gosec // as above
+func unlockFile(file *os.File) { _ = unix.Flock(int(file.Fd()), unix.LOCK_UN) }
 
 // replace renames a file over another.
 func replace(root *os.Root, from, to string) error { return root.Rename(from, to) }

@@ -34,6 +34,16 @@ func form(fields map[string]string) (contentType string, body Secret) {
 
 // jsonObject encodes fields as one flat JSON object. A parameter with several values is an array.
 func jsonObject(fields map[string]string) (contentType string, body Secret) {
+	all := any(fields)
+	if strings.ContainsFunc(fields["resource"]+fields["audience"], isLineBreak) {
+		all = withArrays(fields)
+	}
+	object, _ := json.Marshal(all) // strings always encode
+	return "application/json", NewSecret(string(object))
+}
+
+// withArrays returns fields with an array for each parameter that has several values.
+func withArrays(fields map[string]string) map[string]any {
 	all := map[string]any{}
 	for name, value := range fields {
 		switch several := valuesOf(name, value); len(several) {
@@ -44,8 +54,7 @@ func jsonObject(fields map[string]string) (contentType string, body Secret) {
 			all[name] = several
 		}
 	}
-	object, _ := json.Marshal(all) // strings always encode
-	return "application/json", NewSecret(string(object))
+	return all
 }
 
 // MayRepeat reports whether a request may have the parameter several times. RFC 6749, section 3.2, forbids that for all but

@@ -92,16 +92,22 @@ func (c *invocation) printMessages(messages ...platforms.Message) {
 
 // printResult writes the whole result to standard output.
 func (c *invocation) printResult(text string) error {
-	err := error(nil)
-	if file, ok := c.Stdout.(*os.File); ok && isClosed(file) {
-		err = os.ErrClosed
-	} else {
-		_, err = io.WriteString(c.Stdout, text)
-	}
-	if err != nil {
-		return newFailure(statusFailed, sectionResult, "The result could not be written", "Standard output: "+cause(err)+".")
+	if _, err := io.WriteString(c.Stdout, text); err != nil {
+		return notWritten(err)
 	}
 	return nil
+}
+
+// printToken is printResult for a token. A closed standard output would lose it without an error.
+func (c *invocation) printToken(text string) error {
+	if file, ok := c.Stdout.(*os.File); ok && isClosed(file) {
+		return notWritten(os.ErrClosed)
+	}
+	return c.printResult(text)
+}
+
+func notWritten(err error) error {
+	return newFailure(statusFailed, sectionResult, "The result could not be written", "Standard output: "+cause(err)+".")
 }
 
 // getenv returns the value of an environment variable; empty: it is not set. If a name occurs twice, the last one counts.

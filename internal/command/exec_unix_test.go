@@ -267,7 +267,8 @@ func TestOtherProcessesSeeNoSecret(t *testing.T) {
 		<-leave
 		return false
 	})
-	command := s.command("token", "equinix", "--client-secret-file", "-", "--strict")
+	command := exec.Command("sh", "-c", `ulimit -S -c "$(ulimit -H -c)"; exec "$0" "$@"`, binary, "token", "equinix", "--client-secret-file", "-", "--strict")
+	command.Dir, command.Env = s.dir, s.env
 	command.Stdin = strings.NewReader(s.Equinix.Credentials().ClientSecret)
 	var output bytes.Buffer
 	command.Stdout = &output

@@ -64,7 +64,7 @@ func (c *invocation) outputFunc(cmd *cobra.Command, name, variable string) (func
 		return nil, err
 	}
 	deliver := func(p platforms.Platform, t clients.Token) error {
-		return c.printResult(formats[i].write(p, variable, t))
+		return c.printToken(formats[i].write(p, variable, t))
 	}
 	switch name {
 	case "github":

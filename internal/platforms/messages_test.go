@@ -187,11 +187,21 @@ func TestDurationsReadAsUsersWriteThem(t *testing.T) {
 // Only a scope that the platform did not grant under any spelling is missing.
 func TestGrantedScopesHaveSeveralSpellings(t *testing.T) { // M27
 	for _, row := range []struct{ asked, granted, missing string }{
-		{"a b", "", ""}, {"a b", "b", "a"}, {"a b", "b a", ""},
-		{"a b c", "a,b", "c"}, {"a b", "a, b", ""}, {"a,b", "a,b", ""}, {"a,b c", "c a,b", ""}, {"a,b", "a", "a,b"},
-		{"Read", "read", ""}, {"READ write", "read", "write"},
-		{"https://graph.example/.default", "User.Read profile", ""}, {".default", "x", ""}, {"api://id/.Default offline_access", "x", "offline_access"},
-		{"https://graph.example/default", "x", "https://graph.example/default"}, {"x.default", "x", "x.default"},
+		{"a b", "", ""},
+		{"a b", "b", "a"},
+		{"a b", "b a", ""},
+		{"a b c", "a,b", "c"},
+		{"a b", "a, b", ""},
+		{"a,b", "a,b", ""},
+		{"a,b c", "c a,b", ""},
+		{"a,b", "a", "a,b"},
+		{"Read", "read", ""},
+		{"READ write", "read", "write"},
+		{"https://graph.example/.default", "User.Read profile", ""},
+		{".default", "x", ""},
+		{"api://id/.Default offline_access", "x", "offline_access"},
+		{"https://graph.example/default", "x", "https://graph.example/default"},
+		{"x.default", "x", "x.default"},
 	} {
 		if got := strings.Join(missingScopes(row.asked, row.granted), " "); got != row.missing {
 			t.Errorf("asked %q, granted %q: %q is missing, want %q", row.asked, row.granted, got, row.missing)

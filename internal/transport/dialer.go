@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -36,6 +37,9 @@ type dialled struct {
 
 // DialContext connects to an address such as host:443. IPv4 waits until IPv6 has failed, or has had its lead.
 func (d *dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if host, _, _ := net.SplitHostPort(address); isAddress(host) {
+		return d.Dialer.DialContext(ctx, network, address)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	atOnce, later := make(chan struct{}), make(chan struct{})
@@ -63,6 +67,12 @@ func (d *dialer) DialContext(ctx context.Context, network, address string) (net.
 		second.err = first.err
 	}
 	return second.connection, second.err
+}
+
+// isAddress reports whether host needs no lookup.
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
 }
 
 // dialFamily connects to the host's addresses of one family, one after the other. It does not connect before start is closed.

@@ -86,7 +86,7 @@ func ory(t *testing.T, method string, registered client) *server {
 		},
 		TokenEndpointAuthMethod: method,
 	}
-	config := &fosite.Config{GlobalSecret: []byte("a secret of the server, 32 bytes"), AccessTokenLifespan: 90 * time.Minute}
+	config := &fosite.Config{GlobalSecret: []byte("a secret of the server, 32 bytes"), AccessTokenLifespan: lifetime}
 	provider := compose.Compose(config, known, compose.NewOAuth2HMACStrategy(config), compose.OAuth2ClientCredentialsGrantFactory,
 		compose.OAuth2ResourceOwnerPasswordCredentialsFactory, //nolint:staticcheck // deprecated like the grant; it issues a refresh token
 		compose.OAuth2RefreshTokenGrantFactory)
@@ -114,7 +114,7 @@ func ory(t *testing.T, method string, registered client) *server {
 func goOAuth2(t *testing.T, method string, registered client) *server {
 	t.Helper()
 	manager := manage.NewDefaultManager()
-	manager.SetClientTokenCfg(&manage.Config{AccessTokenExp: 90 * time.Minute, RefreshTokenExp: 24 * time.Hour, IsGenerateRefresh: true})
+	manager.SetClientTokenCfg(&manage.Config{AccessTokenExp: lifetime, RefreshTokenExp: 24 * time.Hour, IsGenerateRefresh: true})
 	manager.MustTokenStorage(store.NewMemoryTokenStore())
 	known := store.NewClientStore()
 	if err := known.Set(registered.id, &models.Client{ID: registered.id, Secret: registered.secret}); err != nil {
@@ -134,6 +134,9 @@ func goOAuth2(t *testing.T, method string, registered client) *server {
 		}
 	}))
 }
+
+// lifetime is how long the servers' tokens last. A test that changes it runs alone.
+var lifetime = 90 * time.Minute
 
 var servers = map[string]func(t *testing.T, method string, registered client) *server{
 	"fosite": ory, "go-oauth2": goOAuth2, "oidc-provider": oidcProvider,
@@ -282,6 +285,8 @@ func TestARefreshToken(t *testing.T) {
 
 // A token that has ended is refreshed if the server has issued a refresh token. Otherwise the client requests a new token.
 func TestATokenThatHasEnded(t *testing.T) {
+	lifetime = 2 * time.Second
+	defer func() { lifetime = 90 * time.Minute }()
 	for name, want := range map[string]string{"fosite": clients.ClientCredentials, "go-oauth2": clients.RefreshToken} {
 		s := servers[name](t, clients.ClientSecretPost, hostile)
 		c, grant := clients.New(clients.Options{}), grantAt(s, clients.ClientSecretPost, hostile)
@@ -290,15 +295,42 @@ func TestATokenThatHasEnded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.Discard(grant, first)
-		second, err := c.Token(t.Context(), grant, 0)
-		if err != nil || second.AccessToken == first.AccessToken || second.Fallback != nil || second.Scope != first.Scope {
-			t.Errorf("%s: %v, %v, scope %q", name, err, second.Fallback, second.Scope)
-		}
+		<-time.After(time.Until(first.Expiry))
+		another(t, name, c, grant, first)
 		if got := s.grant.Load(); got != want {
 			t.Errorf("%s: the last grant is %v, want %s", name, got, want)
 		}
 		s.wantRequests(t, 2)
+	}
+}
+
+// A token that an API has refused has not ended, so it is not refreshed.
+func TestATokenThatWasRefused(t *testing.T) {
+	for _, name := range []string{"fosite", "go-oauth2"} {
+		s := servers[name](t, clients.ClientSecretPost, hostile)
+		c, grant := clients.New(clients.Options{}), grantAt(s, clients.ClientSecretPost, hostile)
+		grant.Scope = "a b"
+		first, err := c.Token(t.Context(), grant, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !c.Discard(grant, first) {
+			t.Errorf("%s: the token is not replaced", name)
+		}
+		another(t, name, c, grant, first)
+		if got := s.grant.Load(); got != clients.ClientCredentials {
+			t.Errorf("%s: the last grant is %v", name, got)
+		}
+		s.wantRequests(t, 2)
+	}
+}
+
+// another fails the test unless the client obtains another token with the same scope.
+func another(t *testing.T, name string, c *clients.Client, grant clients.OAuth2, first clients.Token) {
+	t.Helper()
+	second, err := c.Token(t.Context(), grant, 0)
+	if err != nil || second.AccessToken == first.AccessToken || second.Fallback != nil || second.Scope != first.Scope {
+		t.Errorf("%s: %v, %v, scope %q", name, err, second.Fallback, second.Scope)
 	}
 }
 
