@@ -31,7 +31,7 @@ type API struct {
 // shorter time.
 type kept struct{ atomic.Pointer[http.Transport] }
 
-// NewAPI returns an API. It keeps up to so many connections for each kind of requests.
+// NewAPI returns an API that trusts the roots, as New does. It keeps up to so many connections for each kind of requests.
 func NewAPI(roots *x509.CertPool, connections int) *API {
 	t := New(roots)
 	t.DisableKeepAlives = false

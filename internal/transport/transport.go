@@ -33,9 +33,9 @@ const (
 	maxHeader        = 64 << 10 // bytes of all response headers, including those of 1xx responses
 )
 
-// New returns the transport of token requests: HTTP/1.1, TLS 1.2 or newer, and a new connection for each
-// request. Its RoundTrip is called directly, without an http.Client. So there are no redirects, cookies or Referer
-// headers to forbid.
+// New returns the transport of token requests: HTTP/1.1, TLS 1.2 or newer, and a new connection for each request. It trusts
+// the roots, or the system's authorities if roots is nil. Its RoundTrip is called directly, without an http.Client. So there
+// are no redirects, cookies or Referer headers to forbid.
 func New(roots *x509.CertPool) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -85,8 +85,8 @@ func keepsLoopback(dial func(ctx context.Context, network, address string) (net.
 // Fault is why an answer is missing or incomplete.
 type Fault struct {
 	Kind        Kind
-	Description string
-	Passes      bool // a retry may help
+	Description string // what was found, for a message
+	Passes      bool   // a retry may help
 }
 
 // Kind is the kind of a Fault.
