@@ -14,13 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	noWait = syscall.O_NONBLOCK
-
-	refused = syscall.ECONNREFUSED
-	reset   = syscall.ECONNRESET
-	aborted = syscall.ECONNABORTED
-)
+const noWait = syscall.O_NONBLOCK
 
 // ownAlone refuses a directory in which another user could put or replace files.
 func ownAlone(info fs.FileInfo) error {

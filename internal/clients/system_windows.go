@@ -7,19 +7,12 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/windows"
 )
 
-const (
-	noWait = 0
-
-	refused = syscall.Errno(10061) // WSAECONNREFUSED
-	reset   = syscall.WSAECONNRESET
-	aborted = syscall.Errno(10053) // WSAECONNABORTED: the system ended the connection after a reset
-)
+const noWait = 0
 
 // ownAlone accepts every directory. The directory's access control list says which users may write to it. A user's own
 // directories inherit that list from the profile.

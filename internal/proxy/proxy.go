@@ -30,6 +30,7 @@ import (
 	"time"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/transport"
 )
 
 const (
@@ -78,7 +79,7 @@ type Proxy struct {
 	secret    string // the first segment of the path
 	host      string // the required value of the Host header
 	tokens    *tokens
-	transport *clients.APITransport
+	transport *transport.API
 	forward   *httputil.ReverseProxy
 	strangers *strangers
 	listener  net.Listener
@@ -101,7 +102,7 @@ func Start(ctx context.Context, options Options) (*Proxy, error) {
 		options:   options,
 		secret:    rand.Text(),
 		tokens:    newTokens(options),
-		transport: clients.NewAPITransport(options.RootCAs, maxRequests),
+		transport: transport.NewAPI(options.RootCAs, maxRequests),
 		strangers: newStrangers(),
 		slots:     make(chan struct{}, maxRequests),
 		closing:   make(chan struct{}),
