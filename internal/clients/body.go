@@ -13,6 +13,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
 )
 
 const maxBody = 1 << 20 // bytes of an answer, before and after decoding
@@ -47,7 +49,7 @@ func decode(header http.Header, body []byte) ([]byte, error) {
 				return flate.NewReader(bytes.NewReader(body)), nil
 			})
 		default:
-			return nil, fmt.Errorf("the answer is compressed with %s, which was not asked for", clip(oneLine(coding), 32))
+			return nil, fmt.Errorf("the answer is compressed with %s, which was not asked for", printable.Clip(printable.OneLine(coding), 32))
 		}
 		if err != nil {
 			return body, err

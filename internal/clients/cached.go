@@ -240,8 +240,12 @@ func (s *cached) save(ctx context.Context, r *request, token Token, err *Error) 
 }
 
 // discard marks a token that an API has refused, in this process and in the cache entry of r. It skips the entry if
-// another process holds the lock, because that process is about to replace the token.
+// another process holds the lock, because that process is about to replace the token. Fresh tokens are replaced at most
+// once a minute.
 func (s *cached) discard(refused Token, r *request) {
+	if !s.memory.mayReplace(r.key(), refused) {
+		return
+	}
 	s.memory.discard(refused)
 	if s.cache != nil {
 		r.discardToken(s.cache, refused)

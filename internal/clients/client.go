@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/cache"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/transport"
 )
 
 const (
@@ -90,7 +91,7 @@ func New(options Options) *Client {
 		patience += lockWait
 	}
 	memory, log := newMemory(), logger{options.Logger}
-	sender := &sender{options: options, transport: newTransport(options.RootCAs)}
+	sender := &sender{options: options, transport: transport.New(options.RootCAs)}
 	gate := newGate(sender)
 	cached := &cached{memory: memory, cache: options.Cache, log: log, next: gate}
 	exchanger := &exchanger{

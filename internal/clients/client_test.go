@@ -631,7 +631,7 @@ func TestUnknownOutcomeIsNeverRepeated(t *testing.T) { // T11, T12
 		"T09 no last chunk":         writes("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n16\r\n{\"access_token\":\"t-0\"}\r\n"),
 		"T11 broken off":            resets,
 		"T13 noise":                 writes(bodyMark + "\r\n\r\n"),
-		"T23 headers without end":   writes("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 2*maxHeader)),
+		"T23 headers without end":   writes("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<17)),
 		"M02 empty":                 says(200, ""),
 		"M01 a page":                says(200, htmlPage),
 		"M08 no token":              says(200, `{"expires_in":60}`),
@@ -1033,6 +1033,28 @@ func TestATokenOfAUserIsNotReplaced(t *testing.T) {
 		gets(t, p.another(dir), grantOf(p), "t-1")
 		p.sent(1, "")
 	}
+}
+
+// An API may refuse every token. However many API proxies share it, fresh tokens are replaced at most once a minute.
+func TestFreshTokensAreReplacedOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, counted())
+		c, grant := p.client(Options{}), p.interxion("")
+		for range 180 { // three minutes
+			for range 10 { // proxies
+				token, err := c.Token(t.Context(), grant, 0)
+				must(t, err)
+				c.Discard(grant, token)
+			}
+			pass(time.Second)
+		}
+		p.sent(4, "")
+		pass(10 * time.Minute)
+		token, err := c.Token(t.Context(), grant, 0) // no longer fresh: it may have been revoked
+		must(t, err)
+		c.Discard(grant, token)
+		gets(t, c, grant, "t-5")
+	})
 }
 
 // A token that an API has refused has not ended: other processes may use it. So it is refreshed only after its real end,

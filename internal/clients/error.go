@@ -126,6 +126,12 @@ func (e *Error) Error() string {
 	return text.String()
 }
 
+// MayPass reports whether asking again later may help. If there was no identity token to send, its source may have one
+// then, unless the settings hold the identity token itself.
+func (e *Error) MayPass() bool {
+	return e.transient || e.Kind == NoIdentityToken && e.Endpoint == "" && !e.given
+}
+
 // rejectsCredentials reports whether the credentials must not be sent again.
 func (k Kind) rejectsCredentials() bool {
 	return k == CredentialsRejected || k == RejectionNotUnderstood

@@ -14,6 +14,9 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/transport"
 )
 
 // fuzzStart is the time at which the requests of the fuzz targets are sent.
@@ -67,7 +70,7 @@ func FuzzToken(f *testing.F) {
 			}
 		}
 		for _, text := range []string{token.TokenType, token.Scope, token.UserName} {
-			if text != oneLine(text) {
+			if text != printable.OneLine(text) {
 				t.Fatalf("%q is not fit for a terminal", text)
 			}
 		}
@@ -117,7 +120,7 @@ func FuzzErrorBody(f *testing.F) {
 			wantNoPiece(t, e.Code+"\x00"+e.Description, canary)
 			wantNoPiece(t, e.Code+"\x00"+e.Description, written)
 			for _, text := range []string{e.Code, e.Description} {
-				if text != oneLine(text) || len(text) > 3*maxDescription {
+				if text != printable.OneLine(text) || len(text) > 3*maxDescription {
 					t.Fatalf("%q is not fit to be shown", text)
 				}
 			}
@@ -161,7 +164,7 @@ func FuzzURL(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if base.User != nil || base.RawQuery != "" || base.Fragment != "" || base.Scheme != "https" && !loopback(base.Hostname()) {
+		if base.User != nil || base.RawQuery != "" || base.Fragment != "" || base.Scheme != "https" && !transport.Loopback(base.Hostname()) {
 			t.Fatalf("%q was taken", text)
 		}
 		for _, optional := range []string{"", "/api", "/connect/token"} {
@@ -173,7 +176,7 @@ func FuzzURL(f *testing.F) {
 			if r.URL.Host != base.Host || r.URL.Scheme != base.Scheme || !strings.HasSuffix(r.URL.EscapedPath(), "/connect/token") || strings.HasSuffix(r.URL.EscapedPath(), "//connect/token") {
 				t.Fatalf("%q is asked at %q", text, r.URL)
 			}
-			if address := c.address(); strings.ContainsFunc(address, notGraphic) || !strings.HasPrefix(address, base.Host+"/") {
+			if address := c.address(); strings.ContainsFunc(address, printable.NotGraphic) || !strings.HasPrefix(address, base.Host+"/") {
 				t.Fatalf("%q is shown as %q", text, address)
 			}
 		}
@@ -189,14 +192,14 @@ func FuzzScrub(f *testing.F) {
 	f.Add("a", "", "", uint8(1), uint8(0))
 	names := slices.Sorted(maps.Keys(escapings))
 	f.Fuzz(func(t *testing.T, secret, before, after string, how, length uint8) {
-		if !utf8.ValidString(secret) || secret != oneLine(secret) || len(secret) > maxInput {
+		if !utf8.ValidString(secret) || secret != printable.OneLine(secret) || len(secret) > maxInput {
 			return
 		}
 		write := escapings[names[int(how)%len(names)]]
 		written := write(secret)
-		part := clip(written, int(length))
+		part := printable.Clip(written, int(length))
 		text := newScrubber(NewSecret(secret)).scrub(before+part+after, 300)
-		if text != oneLine(text) || len(text) > 300+len("…") {
+		if text != printable.OneLine(text) || len(text) > 300+len("…") {
 			t.Fatalf("%q is not fit to be shown", text)
 		}
 		if how%2 == 0 { // escape the surrounding text together with the secret
@@ -247,7 +250,7 @@ func FuzzIdentityToken(f *testing.F) {
 			return
 		}
 		text := found.describe(fuzzStart)
-		if text != oneLine(text) || len(text) > 8*maxDescription || !utf8.ValidString(text) {
+		if text != printable.OneLine(text) || len(text) > 8*maxDescription || !utf8.ValidString(text) {
 			t.Fatalf("%d bytes: %q", len(text), text)
 		}
 		if found.issuer == "" || found.subject == "" || found.key == "" {

@@ -23,7 +23,7 @@ type account struct {
 	turn     turn              // for requests with credentials that were never accepted
 	accepted bool              // the platform has granted a token for them
 	rejected map[string]*Error // by grant type; "": in every grant type
-	doubt    Secret            // the user whose rejection may have meant this client; zero: there is none
+	doubt    Secret            // the user or refresh token whose rejection may have meant this client; zero: there is none
 }
 
 func newGate(next *sender) *gate { return &gate{next: next, accounts: map[digest]*account{}} }
@@ -109,7 +109,11 @@ func (s *gate) remember(r *request, accounts []*account, err *Error) {
 	switch {
 	case err == nil:
 		for _, a := range accounts {
-			a.accepted = true
+			a.accept()
+		}
+	case err.Kind == RefreshTokenRejected:
+		if client.doubted(r.refreshToken) {
+			client.reject(RefreshToken, err)
 		}
 	case !err.Kind.rejectsCredentials():
 	case err.blames == clientInGrant:
@@ -124,6 +128,26 @@ func (s *gate) remember(r *request, accounts []*account, err *Error) {
 	}
 }
 
+// accepts reports whether the platform has granted a token for the accounts of r, and has not rejected them since.
+func (s *gate) accepts(r *request) bool {
+	accounts := s.of(r)
+	for _, a := range accounts {
+		if accepted, rejected := s.state(r, a, accounts); !accepted || rejected != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// accept records that the platform has granted a token. Refresh tokens that were rejected before say nothing about the
+// client then.
+func (a *account) accept() {
+	a.accepted = true
+	if known := a.rejected[RefreshToken]; known != nil && known.Kind == RefreshTokenRejected {
+		delete(a.rejected, RefreshToken)
+	}
+}
+
 // reject records that requests with this grant type must not be sent; "": with any.
 func (a *account) reject(grantType string, err *Error) {
 	if a.rejected == nil {
@@ -132,10 +156,10 @@ func (a *account) reject(grantType string, err *Error) {
 	a.rejected[grantType] = err
 }
 
-// doubted records that the platform has rejected a user, or this client, without saying which. It reports whether that has
-// happened with two users. Then the client is the likely cause.
-func (a *account) doubted(user Secret) bool {
+// doubted records that the platform has rejected a user or a refresh token, or this client, without saying which. It reports
+// whether that has happened with two of them. Then the client is the likely cause.
+func (a *account) doubted(other Secret) bool {
 	before := a.doubt
-	a.doubt = user
-	return !a.accepted && !before.IsZero() && before != user
+	a.doubt = other
+	return !a.accepted && !before.IsZero() && before != other
 }

@@ -410,3 +410,50 @@ func TestTwoPlatformsShareNoToken(t *testing.T) { // K28
 		t.Error("the requests differ, so this test proves nothing")
 	}
 }
+
+// A wrong client secret does not go out with each refresh token, even if the platform says nothing about the client.
+func TestAWrongSecretIsNotSentWithEveryRefreshToken(t *testing.T) {
+	for name, answer := range map[string]http.HandlerFunc{"401": says(401, ""), "invalid_grant": rejects("invalid_grant"), "S1006": says(500, `{"errorCode":"S1006"}`)} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := inMemory(t, answer)
+				c := p.client(Options{})
+				together(20, func(i int) (string, error) {
+					grant := p.equinix(RefreshToken)
+					grant.RefreshToken = NewSecret(fmt.Sprint("refresh-", i))
+					return ask(t, c, grant)
+				})
+				if sent := len(p.seen("")); sent > 3 { // two refreshes and the client credentials
+					t.Errorf("%d requests", sent)
+				}
+			})
+		})
+	}
+}
+
+// After two refresh tokens that were rejected, a client that is accepted sends the others.
+func TestRejectedRefreshTokensSayNothingAboutAnAcceptedClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, refreshes(rejects("invalid_grant"), grantsToken("t-1")))
+		c := p.client(Options{})
+		for i := range 5 {
+			grant := p.equinix(RefreshToken)
+			grant.RefreshToken = NewSecret(fmt.Sprint("refresh-", i))
+			gets(t, c, grant, "t-1")
+		}
+		p.sent(5, "/refresh")
+	})
+}
+
+// A client that may not refresh goes on to do what it was accepted for.
+func TestARefreshThatIsNotAllowedEndsNoAcceptedClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, refreshes(says(401, `{"error":"unauthorized_client"}`), grantsToken("t-1", `,"refresh_token":"next"`)))
+		c := p.client(Options{})
+		for range 3 {
+			gets(t, c, p.oauth2(ClientCredentials), "t-1")
+			pass(2 * time.Hour)
+		}
+		p.sent(1, "/refresh")
+	})
+}

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
 )
 
 // IdentitySource says where the identity token of a token exchange comes from. It is read for each exchange. Exactly one field
@@ -187,7 +189,7 @@ func (s identitySources) gitHubRequest(audience string) (*request, error) {
 	}
 	target, err := url.Parse(location)
 	switch {
-	case err != nil || target.Host == "" || target.User != nil || strings.ContainsFunc(target.Host, notGraphic):
+	case err != nil || target.Host == "" || target.User != nil || strings.ContainsFunc(target.Host, printable.NotGraphic):
 		return nil, errors.New(gitHubRequestURL + " is not a URL that can be asked")
 	case target.Scheme != "https":
 		return nil, errors.New(gitHubRequestURL + " must start with https://, because the bearer token would cross the network in clear")
@@ -300,7 +302,7 @@ func (i idClaims) describe(now time.Time) string {
 	var named []string
 	for _, claim := range [][2]string{{"iss", i.issuer}, {"aud", strings.Join(i.audience, " ")}, {"sub", i.subject}} {
 		if claim[1] != "" {
-			named = append(named, fmt.Sprintf("%s %q", claim[0], clip(oneLine(claim[1]), maxDescription)))
+			named = append(named, fmt.Sprintf("%s %q", claim[0], printable.Clip(printable.OneLine(claim[1]), maxDescription)))
 		}
 	}
 	if named == nil {

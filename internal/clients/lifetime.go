@@ -201,6 +201,22 @@ func rateLimitPause(header http.Header, now time.Time) time.Duration {
 	)
 }
 
+// splitOutsideQuotes splits a list (RFC 9110, section 5.6) at the separators outside quotation marks.
+func splitOutsideQuotes(list string, separator rune) []string {
+	quoted, escaped := false, false
+	return strings.FieldsFunc(list, func(r rune) bool {
+		switch {
+		case escaped:
+			escaped = false
+		case quoted && r == '\\':
+			escaped = true
+		case r == '"':
+			quoted = !quoted
+		}
+		return r == separator && !quoted
+	})
+}
+
 const (
 	longestReset = 24 * time.Hour // a longer time is not believed
 	milliseconds = 1e11           // a time since 1970 above it is in milliseconds; in seconds, it would be after the year 5138

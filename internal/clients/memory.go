@@ -27,6 +27,7 @@ type entry struct {
 	spent  bool      // what the key is about must not be sent again; see request.mark
 	kept   *Error    // why only a later process may send it again; nil: nothing forbids it
 	flight *flight   // the run of the request; nil: there is none
+	asked  time.Time // when a token was last replaced because an API had refused it; zero: never
 	turn   turn      // for the right to send what the key is about in this process
 }
 
@@ -121,6 +122,27 @@ func (m *memory) merge(key digest, stored record) {
 		rejected.CachedUntil = stored.Until
 		e.failed, e.until = &rejected, stored.Until
 	}
+}
+
+// replaceInterval is the least time between two replacements of fresh tokens that an API has refused. An API may refuse
+// every token, and several API proxies may share one.
+const replaceInterval = time.Minute
+
+// mayReplace reports whether a token of key that an API has refused may be replaced now. A token that is not fresh may have
+// been revoked.
+func (m *memory) mayReplace(key digest, refused Token) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, now := m.entry(key), time.Now().Round(0)
+	if e.token.refused || e.token.AccessToken != refused.AccessToken { // it is being replaced, or was replaced already
+		return true
+	}
+	fresh, since := now.Sub(refused.obtained) < replaceInterval, now.Sub(e.asked)
+	if fresh && since >= 0 && since < replaceInterval {
+		return false
+	}
+	e.asked = now
+	return true
 }
 
 // discard marks a token that an API has refused, in the entries of all requests.

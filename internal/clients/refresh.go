@@ -24,7 +24,9 @@ func (s *refresher) obtain(ctx context.Context, r *request, minValidity time.Dur
 		// Without the lock, another process may be about to use the same refresh token.
 		if refresh, due := r.successor(s.memory.last(r.key())); due && alone && s.memory.kept(refresh.mark()) == nil {
 			token, err := s.refresh(ctx, refresh, minValidity)
-			if err == nil || !err.refreshDeclined() {
+			// A client that may not refresh may still do what it was accepted for.
+			declined := err != nil && (err.refreshDeclined() || err.blames == clientInGrant && s.next.next.accepts(r))
+			if !declined {
 				return token, err
 			}
 			s.log.debug(ctx, r, "the refresh has failed: asking for a new token")

@@ -15,7 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"unicode/utf8"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
 )
 
 const (
@@ -58,12 +59,12 @@ func (s scrubber) scrub(text string, limit int) string {
 	if standardCodes[text] {
 		return text
 	}
-	text = oneLine(clip(text, 4*limit)) // the rest is not shown, so it needs no check
+	text = printable.OneLine(printable.Clip(text, 4*limit)) // the rest is not shown, so it needs no check
 	switch {
 	case s.repeats(text):
 		return redacted
 	case len(text) > limit:
-		return clip(text, limit) + "…"
+		return printable.Clip(text, limit) + "…"
 	}
 	return text
 }
@@ -140,7 +141,7 @@ func character(escape string) string {
 func encodings(text string) []string {
 	forms := []string{
 		text,
-		oneLine(text),
+		printable.OneLine(text),
 		strings.ReplaceAll(text, " ", "+"), // RFC 1866, section 8.2.1
 		hex.EncodeToString([]byte(text)),
 		each(text, "%02x", " "),
@@ -183,26 +184,4 @@ func asciiLower(text string) string {
 		}
 	}
 	return string(folded)
-}
-
-// oneLine replaces characters that a terminal or a log would interpret by blanks, and several blanks by one.
-func oneLine(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if notGraphic(r) {
-			return ' '
-		}
-		return r
-	}, text)
-	return strings.Join(strings.Fields(text), " ")
-}
-
-// clip cuts text to at most limit bytes, at the boundary of a rune.
-func clip(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	for limit > 0 && !utf8.RuneStart(text[limit]) {
-		limit--
-	}
-	return text[:limit]
 }

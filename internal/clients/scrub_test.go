@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
 )
 
 // escapings are the ways in which servers, gateways, proxies and programs escape the characters of a value.
@@ -120,10 +122,10 @@ func survives(text, secret string, write func(string) string) string {
 	runes := []rune(secret)
 	for i := 0; i+6 <= len(runes); i++ {
 		piece := string(runes[i : i+6])
-		if utf8.RuneCountInString(oneLine(piece)) < 6 { // consecutive blanks become one
+		if utf8.RuneCountInString(printable.OneLine(piece)) < 6 { // consecutive blanks become one
 			continue
 		}
-		if written := oneLine(write(piece)); strings.Contains(text, written) {
+		if written := printable.OneLine(write(piece)); strings.Contains(text, written) {
 			return written
 		}
 	}
@@ -141,7 +143,7 @@ func TestScrubberFindsEverySecret(t *testing.T) {
 			secret := nasty(random, 12+random.IntN(40))
 			scrubber := newScrubber(NewSecret("another secret"), NewSecret(secret))
 			written := write(secret)
-			middle := len(clip(written, len(written)/2))
+			middle := len(printable.Clip(written, len(written)/2))
 			for _, part := range []string{written, written[:middle], written[middle:]} {
 				text := fmt.Sprintf(sentences[random.IntN(len(sentences))], part)
 				hidden := secret

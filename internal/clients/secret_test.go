@@ -34,7 +34,6 @@ var holders = map[string]any{
 	"Token":          Token{},
 	"Options":        Options{},
 	"Client":         Client{},
-	"APITransport":   APITransport{},
 	"Error":          Error{},
 	"Interxion":      Interxion{},
 	"Equinix":        Equinix{},

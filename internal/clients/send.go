@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/transport"
 )
 
 const (
@@ -104,13 +106,13 @@ func (s *sender) attempt(ctx context.Context, r *request) (Token, *Error) {
 	defer done()
 	limit, cancel := context.WithTimeout(ctx, s.options.RequestTimeout)
 	defer cancel()
-	var route way
-	post, err := r.http(route.watch(limit), s.options.UserAgent)
+	var progress transport.Progress
+	post, err := r.http(progress.Watch(limit), s.options.UserAgent)
 	if err != nil {
 		failure.Kind, failure.Description, failure.notActedOn = Internal, "the request could not be built", true
 		return Token{}, failure
 	}
-	if route.proxy, err = s.transport.Proxy(post); err != nil {
+	if progress.Proxy, err = s.transport.Proxy(post); err != nil {
 		failure.Endpoint, failure.Kind, failure.Description, failure.notActedOn = "", InvalidInput, err.Error(), true
 		return Token{}, failure
 	}
@@ -120,9 +122,8 @@ func (s *sender) attempt(ctx context.Context, r *request) (Token, *Error) {
 	response, err := s.transport.RoundTrip(post)
 	if err != nil {
 		s.transport.CloseIdleConnections() // ends dialling, which net/http otherwise continues for later requests
-		at := route.place()
-		failure.notActedOn = at.stage != arrived
-		return Token{}, failure.unanswered(ctx, err, at, start)
+		failure.notActedOn = !progress.Arrived()
+		return Token{}, failure.unanswered(ctx, err, &progress, start)
 	}
 	defer response.Body.Close()
 	failure.Status = response.StatusCode
@@ -132,7 +133,7 @@ func (s *sender) attempt(ctx context.Context, r *request) (Token, *Error) {
 	}
 	// A token must be whole. A rejection still counts if its end is missing.
 	if err != nil && (grants(failure.Status) || ctx.Err() != nil) {
-		return Token{}, failure.unanswered(ctx, err, route.place(), start)
+		return Token{}, failure.unanswered(ctx, err, &progress, start)
 	}
 	return r.read(failure, answer{response, body, err == nil, start})
 }
@@ -171,14 +172,24 @@ func (r *request) http(ctx context.Context, userAgent string) (*http.Request, er
 	return post, nil
 }
 
+// kinds are the Kinds of the transport's faults.
+var kinds = map[transport.Kind]Kind{
+	transport.BadAnswer: BadAnswer, transport.Unreachable: Unreachable, transport.Untrusted: Untrusted,
+	transport.ProxyFailed: ProxyFailed, transport.TimedOut: TimedOut,
+}
+
 // unanswered adds to e why the answer is missing or incomplete.
-func (e *Error) unanswered(ctx context.Context, err error, at place, start time.Time) *Error {
-	if errors.Is(ctx.Err(), context.Canceled) {
+func (e *Error) unanswered(ctx context.Context, err error, progress *transport.Progress, start time.Time) *Error {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
 		e.Kind, e.Description = Cancelled, "cancelled"
 		return e
+	case errors.Is(err, errBodyTooLarge):
+		e.Kind, e.Description = BadAnswer, err.Error()
+		return e
 	}
-	found := diagnose(err, at)
-	e.Kind, e.Description, e.transient = found.kind, found.description, found.passes
+	fault := progress.Explain(err)
+	e.Kind, e.Description, e.transient = kinds[fault.Kind], fault.Description, fault.Passes
 	if e.Kind == TimedOut && !e.notActedOn {
 		e.Description = fmt.Sprintf("no whole answer within %s (request_timeout)", time.Since(start).Round(100*time.Millisecond))
 	}

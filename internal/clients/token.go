@@ -49,3 +49,6 @@ func (t Token) lasts(now time.Time, minValidity time.Duration) bool {
 	enough := left >= minValidity || granted <= minValidity && left >= granted-granted/hardlyLonger
 	return !t.refused && !now.Before(t.obtained) && left > 0 && enough
 }
+
+// Obtained is when the token was asked for.
+func (t Token) Obtained() time.Time { return t.obtained }

@@ -13,9 +13,11 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/net/idna"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/transport"
 )
 
 // ParseURL reads a platform's URL as users configure it: https, or http for loopback addresses, without user
@@ -36,9 +38,9 @@ func ParseURL(text string) (*url.URL, error) {
 		return nil, errors.New("it must start with https://")
 	case u.Hostname() == "":
 		return nil, errors.New("it names no host; one looks like https://host.example/path")
-	case strings.ContainsFunc(u.Host, notGraphic):
+	case strings.ContainsFunc(u.Host, printable.NotGraphic):
 		return nil, errors.New("its host has a character that does not belong into a name")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !transport.Loopback(u.Hostname()):
 		return nil, errors.New("it must start with https://; http:// is accepted for loopback addresses only, because the secret would cross the network in clear")
 	case u.User != nil:
 		return nil, errors.New("it must not contain a user name or password")
@@ -53,9 +55,6 @@ func ParseURL(text string) (*url.URL, error) {
 	u.Host = strings.TrimSuffix(strings.ToLower(u.Host), ":")
 	return u, nil
 }
-
-// notGraphic reports whether r cannot be seen: a blank, a control or format character, or a byte outside UTF-8.
-func notGraphic(r rune) bool { return r == utf8.RuneError || r == ' ' || !unicode.IsPrint(r) }
 
 // endpoint returns the URL of path under base. optional is a path that users may already have written at the end of
 // base.
@@ -85,12 +84,4 @@ func hostKey(u *url.URL) string {
 	}
 	number, _ := strconv.Atoi(cmp.Or(port, "443")) // ParseURL has checked it
 	return net.JoinHostPort(host, strconv.Itoa(number))
-}
-
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
 )
 
 const (
@@ -291,14 +293,14 @@ func readText(value json.RawMessage) string {
 	if value == nil || !plainText(value, &text) {
 		return ""
 	}
-	return oneLine(clip(text, maxInput))
+	return printable.OneLine(printable.Clip(text, maxInput))
 }
 
 // readScope reads the granted scopes: a string (RFC 6749, section 3.3), or an array of strings, as some servers send.
 func readScope(value json.RawMessage) string {
 	var scopes []string
 	if value != nil && json.Unmarshal(value, &scopes) == nil {
-		return oneLine(clip(strings.Join(scopes, " "), maxInput))
+		return printable.OneLine(printable.Clip(strings.Join(scopes, " "), maxInput))
 	}
 	return readText(value)
 }

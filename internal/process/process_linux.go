@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -66,7 +67,11 @@ func pipeWasIgnored() bool {
 			return false
 		}
 	}
-	<-after
+	select {
+	case <-after:
+	case <-time.After(time.Second): // the parent has blocked SIGWINCH, so nothing is known
+		return false
+	}
 	signal.Stop(pipe) // returns after the signal is in the channel
 	return len(pipe) == 0
 }

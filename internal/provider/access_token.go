@@ -32,19 +32,13 @@ type accessToken struct {
 
 // open obtains the token for one block. The object that it returns has the configured values and the outputs.
 func (a *accessToken) open(ctx context.Context, block types.Object) (types.Object, clients.Token, diag.Diagnostics) {
-	config := values(block.Attributes())
-	found, diags := a.settings(block)
+	_, token, diags := a.obtain(ctx, block)
 	if diags.HasError() {
 		return block, clients.Token{}, diags
 	}
-	token, err := a.provider.client.Token(ctx, a.Grant(found), found.MinValidity())
-	if err != nil {
-		diags.Append(diagnostics(a.Explain(err, found, a.terms()))...)
-		return block, clients.Token{}, diags
-	}
-	diags.Append(diagnostics(a.RemarksOnToken(found, token)...)...)
 	tflog.Debug(ctx, "handed out an access token", map[string]any{"platform": a.Title, "expires_at": token.Expiry})
 
+	config := values(block.Attributes())
 	result := maps.Clone(config)
 	for _, in := range a.Inputs {
 		if in.Output != nil && config[in.Name].IsNull() {
@@ -57,6 +51,21 @@ func (a *accessToken) open(ctx context.Context, block types.Object) (types.Objec
 	object, problems := types.ObjectValue(block.AttributeTypes(ctx), result)
 	diags.Append(problems...)
 	return object, token, diags
+}
+
+// obtain looks up the settings for one block, and obtains a token with them.
+func (a *accessToken) obtain(ctx context.Context, block types.Object) (platforms.Settings, clients.Token, diag.Diagnostics) {
+	found, diags := a.settings(block)
+	if diags.HasError() {
+		return found, clients.Token{}, diags
+	}
+	token, err := a.provider.client.Token(ctx, a.Grant(found), found.MinValidity())
+	if err != nil {
+		diags.Append(diagnostics(a.Explain(err, found, a.terms()))...)
+	} else {
+		diags.Append(diagnostics(a.RemarksOnToken(found, token)...)...)
+	}
+	return found, token, diags
 }
 
 // settings looks up and checks the values for one block. They are complete and valid unless there is an error.

@@ -47,15 +47,15 @@ func (all *proxies) take(number int) *proxy.Proxy {
 	return p
 }
 
-// apiProxy is the ephemeral resource of a platform's API proxy. The embedded Platform describes the proxy, and token
-// describes the access token.
+// apiProxy is the ephemeral resource of a platform's API proxy. It is configured and validated as an ephemeralToken is. The
+// embedded Platform describes the proxy, and token describes the access token.
 type apiProxy struct {
-	accessToken
+	ephemeralToken
 	token platforms.Platform
 }
 
 func newAPIProxy(platform platforms.Platform) *apiProxy {
-	return &apiProxy{accessToken{Platform: platform.Proxy()}, platform}
+	return &apiProxy{ephemeralToken{accessToken{Platform: platform.Proxy()}}, platform}
 }
 
 var (
@@ -82,17 +82,6 @@ func (a *apiProxy) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ep
 	}
 }
 
-func (a *apiProxy) Configure(_ context.Context, req ephemeral.ConfigureRequest, _ *ephemeral.ConfigureResponse) {
-	a.provider, _ = req.ProviderData.(*providerData)
-}
-
-func (a *apiProxy) ValidateConfig(ctx context.Context, req ephemeral.ValidateConfigRequest, resp *ephemeral.ValidateConfigResponse) {
-	var block types.Object
-	if resp.Diagnostics.Append(req.Config.Get(ctx, &block)...); !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(a.validateBlock(block)...)
-	}
-}
-
 // proxyKey is the key of the private data that tells Close the proxy's number. Private data goes to the CLI, so it must not
 // contain the URL, which is a secret.
 const proxyKey = "proxy"
@@ -103,16 +92,10 @@ func (a *apiProxy) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ep
 	if resp.Diagnostics.Append(req.Config.Get(ctx, &block)...); resp.Diagnostics.HasError() {
 		return
 	}
-	found, diags := a.settings(block)
+	found, token, diags := a.obtain(ctx, block)
 	if resp.Diagnostics.Append(diags...); resp.Diagnostics.HasError() {
 		return
 	}
-	token, err := a.provider.client.Token(ctx, a.Grant(found), found.MinValidity())
-	if err != nil {
-		resp.Diagnostics.Append(diagnostics(a.Explain(err, found, a.terms()))...)
-		return
-	}
-	resp.Diagnostics.Append(diagnostics(a.RemarksOnToken(found, token)...)...)
 	started, err := apiproxy.Start(detach(ctx), apiproxy.Options{
 		Platform: a.token, Settings: found, Terms: a.terms(), Client: a.provider.client, First: token,
 		RootCAs: a.provider.rootCAs, Logger: slog.New(logHandler{}),

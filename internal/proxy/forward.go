@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/transport"
 )
 
 // targetKey is the context key of the URL to which a request is forwarded.
@@ -75,7 +76,7 @@ func (f forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	answer, err := f.sendOnce(r, token)
-	if err != nil || answer.StatusCode != http.StatusUnauthorized || !clients.Repeatable(r) {
+	if err != nil || answer.StatusCode != http.StatusUnauthorized || !transport.Repeatable(r) {
 		return answer, err
 	}
 	another, err := f.tokens.current(r.Context())
@@ -96,7 +97,7 @@ func (f forwarder) sendOnce(r *http.Request, token clients.Token) (*http.Respons
 	answer, err := f.next.RoundTrip(r)
 	switch {
 	case err != nil:
-		return nil, &NoAnswer{Host: r.URL.Host, Cause: clients.DescribeFault(err)}
+		return nil, &NoAnswer{Host: r.URL.Host, Cause: transport.Describe(err)}
 	case answer.StatusCode == http.StatusUnauthorized:
 		f.tokens.noteRefusal(token)
 	}

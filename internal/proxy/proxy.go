@@ -26,9 +26,11 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/transport"
 )
 
 const (
@@ -37,8 +39,10 @@ const (
 	// closeTimeout is how long Close waits for requests in progress.
 	closeTimeout = 5 * time.Second
 
-	// closedPatience is how long a request goes on after its caller has closed the connection, or the sending side of it.
-	closedPatience = 30 * time.Second
+	// closedPatience is how long a request goes on after its caller has closed the sending side of the connection together
+	// with the request. closedWithRequest is how soon that is. A caller that closes the connection later has left.
+	closedPatience    = 30 * time.Second
+	closedWithRequest = 150 * time.Millisecond
 
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
@@ -75,7 +79,7 @@ type Proxy struct {
 	secret    string // the first segment of the path
 	host      string // the required value of the Host header
 	tokens    *tokens
-	transport *clients.APITransport
+	transport *transport.API
 	forward   *httputil.ReverseProxy
 	strangers *strangers
 	listener  net.Listener
@@ -98,7 +102,7 @@ func Start(ctx context.Context, options Options) (*Proxy, error) {
 		options:   options,
 		secret:    rand.Text(),
 		tokens:    newTokens(options),
-		transport: clients.NewAPITransport(options.RootCAs, maxRequests),
+		transport: transport.NewAPI(options.RootCAs, maxRequests),
 		strangers: newStrangers(),
 		slots:     make(chan struct{}, maxRequests),
 		closing:   make(chan struct{}),
@@ -209,7 +213,12 @@ func (p *Proxy) turnAway(w http.ResponseWriter, r *http.Request, refused *Proble
 
 // serve waits for a free slot, and forwards the request.
 func (p *Proxy) serve(w *responseWriter, r *http.Request, path string) {
-	ctx, cancel := p.outlast(r.Context())
+	sent := &sentRequest{ReadCloser: r.Body}
+	sent.at.Store(time.Now().UnixNano())
+	if r.Body != http.NoBody {
+		r.Body = sent
+	}
+	ctx, cancel := p.outlast(r.Context(), sent)
 	defer cancel()
 	select {
 	case <-p.closing:
@@ -231,11 +240,29 @@ func (p *Proxy) serve(w *responseWriter, r *http.Request, path string) {
 	p.forward.ServeHTTP(w, r.WithContext(context.WithValue(ctx, targetKey{}, target)))
 }
 
-// outlast returns the context of a request to the API. It goes on for some time after the caller has closed the connection:
-// a caller that has closed only its sending side ("nc -N") still reads the answer, and net/http reports both as the end.
-func (p *Proxy) outlast(caller context.Context) (ctx context.Context, cancel func()) {
+// sentRequest is the body of a request, and when the caller had sent the last part of the request that was read.
+type sentRequest struct {
+	io.ReadCloser
+	at atomic.Int64 // in nanoseconds since 1970
+}
+
+// Read reads a part of the body.
+func (s *sentRequest) Read(part []byte) (int, error) {
+	n, err := s.ReadCloser.Read(part)
+	s.at.Store(time.Now().UnixNano())
+	return n, err
+}
+
+// outlast returns the context of a request to the API. If the caller has closed its sending side together with the request, as
+// "nc -N" does, it still reads the answer, so the request goes on for some time. net/http does not tell that from a caller
+// that has left. But a caller that gives up does so later.
+func (p *Proxy) outlast(caller context.Context, sent *sentRequest) (ctx context.Context, cancel func()) {
 	ctx, end := context.WithCancel(context.WithoutCancel(caller))
 	stop := context.AfterFunc(caller, func() {
+		if time.Since(time.Unix(0, sent.at.Load())) > closedWithRequest {
+			end()
+			return
+		}
 		select {
 		case <-time.After(closedPatience):
 		case <-p.base.Done(): // the proxy was closed

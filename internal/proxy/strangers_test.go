@@ -139,7 +139,34 @@ func TestAHalfClosedCallerIsServed(t *testing.T) {
 	}
 }
 
-// A request whose caller has left does not go on for ever. The end of the proxy ends it at once.
+// A request ends with its caller: it holds no place of others, and nothing is sent for it any more.
+func TestARequestEndsWithItsCaller(t *testing.T) {
+	t.Parallel()
+	ended := make(chan struct{})
+	s := newFixture(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+		ended <- struct{}{}
+	})
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*closedWithRequest)
+		request, err := http.NewRequestWithContext(ctx, method, s.url("/x"), strings.NewReader("body"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := http.DefaultClient.Do(request); err == nil { //nolint:bodyclose // there is no answer
+			t.Error("the API has answered")
+		}
+		cancel()
+		select {
+		case <-ended:
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s goes on after its caller has left", method)
+		}
+	}
+}
+
+// A request whose caller has closed its side together with it does not go on for ever. The end of the proxy ends it at once.
 func TestARequestOutlivesItsCallerForAWhile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -147,7 +174,9 @@ func TestARequestOutlivesItsCallerForAWhile(t *testing.T) {
 		p := &Proxy{base: base}
 		start := func() (began time.Time, leave func(), ctx context.Context) {
 			caller, leave := context.WithCancel(base)
-			ctx, cancel := p.outlast(caller)
+			sent := &sentRequest{}
+			sent.at.Store(time.Now().UnixNano())
+			ctx, cancel := p.outlast(caller, sent)
 			t.Cleanup(cancel)
 			return time.Now(), leave, ctx
 		}
@@ -156,8 +185,13 @@ func TestARequestOutlivesItsCallerForAWhile(t *testing.T) {
 		if ctx.Err() != nil {
 			t.Error("it has ended, although the caller waits")
 		}
+		leave() // long after the request
+		if <-ctx.Done(); time.Since(began) != time.Hour {
+			t.Errorf("it has ended after %s", time.Since(began))
+		}
+		began, leave, ctx = start()
 		leave()
-		if <-ctx.Done(); time.Since(began) != time.Hour+closedPatience {
+		if <-ctx.Done(); time.Since(began) != closedPatience {
 			t.Errorf("it has ended after %s", time.Since(began))
 		}
 		began, leave, ctx = start()

@@ -1,7 +1,7 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-package clients
+package transport
 
 import (
 	"net/http/httptrace"
@@ -11,8 +11,8 @@ import (
 // TestALateConnectionChangesNothing tests a host with two addresses: both are connected, and one connection is used. A request
 // that the server may have received must not count as not sent.
 func TestALateConnectionChangesNothing(t *testing.T) { // T27
-	var w way
-	trace := httptrace.ContextClientTrace(w.watch(t.Context()))
+	var p Progress
+	trace := httptrace.ContextClientTrace(p.Watch(t.Context()))
 	for _, step := range []struct {
 		do   func()
 		want stage
@@ -24,7 +24,7 @@ func TestALateConnectionChangesNothing(t *testing.T) { // T27
 		{func() { trace.ConnectDone("tcp", "127.0.0.1:443", nil) }, arrived},
 	} {
 		step.do()
-		if at := w.place(); at.stage != step.want || at.peer != peerServer {
+		if at := p.place(); at.stage != step.want || at.peer != peerServer {
 			t.Errorf("%+v, want stage %d", at, step.want)
 		}
 	}

@@ -1,7 +1,7 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-package clients
+package transport
 
 import (
 	"bytes"
@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
 )
 
 // tlsFaults are errors of crypto/tls, recognised by the beginning of their texts. In the message, the description
@@ -29,7 +31,7 @@ var tlsFaults = []struct{ text, description string }{
 	{"first record does not look like a TLS handshake", "does not speak TLS on this port"},
 }
 
-func tlsCause(err error, at place) *cause {
+func tlsCause(err error, at place) *Fault {
 	var (
 		certificate *tls.CertificateVerificationError
 		record      tls.RecordHeaderError
@@ -49,7 +51,7 @@ func tlsCause(err error, at place) *cause {
 	default:
 		return nil
 	}
-	return &cause{Untrusted, description, false}
+	return &Fault{Untrusted, description, false}
 }
 
 // describeTLS returns the message for an error of crypto/tls. Any error outside tlsFaults has a fixed text. If the text
@@ -63,7 +65,7 @@ func describeTLS(text, peer string) string {
 	if strings.Contains(text, `"`) {
 		return "TLS failed"
 	}
-	return "TLS failed: " + clip(oneLine(text), 150)
+	return "TLS failed: " + printable.Clip(printable.OneLine(text), 150)
 }
 
 // describeAlert names a TLS alert. crypto/tls has a fixed text for each.
@@ -162,7 +164,7 @@ func describeNames(err x509.HostnameError) string {
 	subjectAltName := asn1.ObjectIdentifier{2, 5, 29, 17}
 	for _, extension := range err.Certificate.Extensions {
 		if extension.Id.Equal(subjectAltName) {
-			return fmt.Sprintf("is for %s, not for %s", certificateNames(err.Certificate), clip(oneLine(err.Host), 255))
+			return fmt.Sprintf("is for %s, not for %s", certificateNames(err.Certificate), printable.Clip(printable.OneLine(err.Host), 255))
 		}
 	}
 	return "has no subject alternative name; its common name does not count"
@@ -176,7 +178,7 @@ func certificateNames(certificate *x509.Certificate) string {
 	if len(names) == 0 {
 		return "no host"
 	}
-	return clip(oneLine(strings.Join(names, ", ")), 200)
+	return printable.Clip(printable.OneLine(strings.Join(names, ", ")), 200)
 }
 
 // describeAuthority describes a certificate of an unknown authority. sent are the certificates that the peer sent.
@@ -194,7 +196,7 @@ func describeAuthority(err x509.UnknownAuthorityError, sent []*x509.Certificate)
 		return what + "; this machine has no certificate authorities"
 	}
 	if issuer := missingIssuer(sent); issuer != "" {
-		return fmt.Sprintf("is signed by %q, which is not among the certificates that came with it: an intermediate certificate is missing there, or this machine does not trust that authority", clip(oneLine(issuer), 100))
+		return fmt.Sprintf("is signed by %q, which is not among the certificates that came with it: an intermediate certificate is missing there, or this machine does not trust that authority", printable.Clip(printable.OneLine(issuer), 100))
 	}
 	return what
 }

@@ -1,7 +1,7 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-package clients
+package transport
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -146,7 +147,13 @@ func (e errProxy) Error() string {
 }
 
 // passes reports whether the same CONNECT may succeed later.
-func (e errProxy) passes() bool { return e.status/100 == 5 && !permanent[e.status] }
+func (e errProxy) passes() bool {
+	switch e.status {
+	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported, http.StatusNetworkAuthenticationRequired:
+		return false
+	}
+	return e.status/100 == 5
+}
 
 // schemes are names of HTTP authentication schemes that proxies offer. Other text from a proxy is not shown.
 var schemes = []string{"Basic", "Bearer", "Digest", "Kerberos", "Negotiate", "NTLM"}
@@ -154,7 +161,8 @@ var schemes = []string{"Basic", "Bearer", "Digest", "Kerberos", "Negotiate", "NT
 // offeredSchemes returns the names of the authentication schemes in challenges (RFC 9110, section 11.6.1), each once.
 func offeredSchemes(headers []string) []string {
 	var found []string
-	for _, challenge := range splitOutsideQuotes(strings.Join(headers, ","), ',') {
+	quoted := regexp.MustCompile(`"(\\.|[^"\\])*("|$)`)
+	for challenge := range strings.SplitSeq(quoted.ReplaceAllString(strings.Join(headers, ","), ""), ",") {
 		name, rest, _ := strings.Cut(strings.TrimSpace(challenge), " ")
 		if name == "" || strings.Contains(name, "=") || strings.HasPrefix(strings.TrimSpace(rest), "=") {
 			continue // a parameter of the previous challenge
@@ -169,22 +177,6 @@ func offeredSchemes(headers []string) []string {
 		}
 	}
 	return found
-}
-
-// splitOutsideQuotes splits a list (RFC 9110, section 5.6) at the separators outside quotation marks.
-func splitOutsideQuotes(list string, separator rune) []string {
-	quoted, escaped := false, false
-	return strings.FieldsFunc(list, func(r rune) bool {
-		switch {
-		case escaped:
-			escaped = false
-		case quoted && r == '\\':
-			escaped = true
-		case r == '"':
-			quoted = !quoted
-		}
-		return r == separator && !quoted
-	})
 }
 
 // socksFaults are the errors of net/http for answers of a SOCKS proxy. Their texts are fixed.
@@ -206,19 +198,19 @@ var socksFaults = []struct {
 	{"unknown error ", "the proxy could not connect", true},
 }
 
-func proxyCause(err error, _ place) *cause {
+func proxyCause(err error, _ place) *Fault {
 	var (
 		answer    errProxy
 		operation *net.OpError
 	)
 	switch {
 	case errors.As(err, &answer):
-		return &cause{ProxyFailed, answer.Error(), answer.passes()}
+		return &Fault{ProxyFailed, answer.Error(), answer.passes()}
 	case errors.As(err, &operation) && strings.HasPrefix(operation.Op, "socks"):
 		text := operation.Err.Error()
 		for _, fault := range socksFaults {
 			if strings.HasPrefix(text, fault.text) {
-				return &cause{ProxyFailed, fault.description, fault.passes}
+				return &Fault{ProxyFailed, fault.description, fault.passes}
 			}
 		}
 	}

@@ -1,13 +1,12 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-package clients
+package transport
 
 import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"fmt"
 	"io"
 	"log"
 	"net"
@@ -19,7 +18,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,26 +37,14 @@ func proxied(t *testing.T, variables ...string) {
 	}
 }
 
-// behindProxy returns a grant with a host that only the proxy can reach.
-func behindProxy() Interxion {
-	grant := anywhere("token.example.com", "443")
-	grant.LoginURL = "https://token.example.com"
-	return grant
-}
+// behindProxy is a URL with a host that only the proxy can reach.
+const behindProxy = "https://token.example.com/connect/token"
 
-// failsAtProxy asks for a token through the proxy at address, and fails the test unless the error is as wanted.
-func failsAtProxy(t *testing.T, options Options, address, want string, attempts int) {
+// failsAtProxy asks through the proxy at address, and fails the test unless the proxy fails as wanted.
+func failsAtProxy(t *testing.T, address, want string, passes bool) {
 	t.Helper()
 	proxied(t, "HTTPS_PROXY", address)
-	options.MaxAttempts = 2
-	_, err := New(options).Token(t.Context(), behindProxy(), 0)
-	want = "gave no answer: " + want
-	if attempts > 1 {
-		want = strings.Replace(want, ":", fmt.Sprintf(", after %d attempts:", attempts), 1)
-	}
-	if fault := failed(t, err); fault.Kind != ProxyFailed || fault.Attempts != attempts || err.Error() != "token.example.com/connect/token "+want {
-		t.Errorf("%d attempts: %v, want %q", fault.Attempts, err, want)
-	}
+	fails(t, New(nil), behindProxy, Fault{ProxyFailed, want, passes})
 }
 
 // The address.
@@ -102,17 +88,21 @@ func TestAProxyThatCannotBeMeantIsNotPassedBy(t *testing.T) {
 	for _, name := range names {
 		for _, row := range misread {
 			proxied(t, name, row.value)
-			c := dials(Options{}, func(d *net.Dialer) {
-				d.ControlContext = func(_ context.Context, _, address string, _ syscall.RawConn) error {
-					t.Errorf("%q: %s was dialled", row.value, address)
-					return syscall.ECONNREFUSED
-				}
-				d.Resolver = answersNames(func() bool { t.Errorf("%q: a name was looked up", row.value); return true }, nil)
-			})
-			_, err := c.Token(t.Context(), behindProxy(), 0)
-			fault := failed(t, err)
-			if want := "Interxion: nothing was sent: " + name + " is not accepted: " + row.want; fault.Kind != InvalidInput || fault.Attempts != 1 || err.Error() != want {
-				t.Errorf("%q: %v, want %q", row.value, err, want)
+			through := New(nil)
+			through.DialContext = func(_ context.Context, _, address string) (net.Conn, error) {
+				t.Errorf("%q: %s was dialled", row.value, address)
+				return nil, io.EOF
+			}
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, behindProxy, http.NoBody)
+			must(t, err)
+			answer, err := through.RoundTrip(r)
+			if err == nil {
+				answer.Body.Close()
+				t.Fatalf("%q: there is an answer", row.value)
+			}
+			_, setting := through.Proxy(r)
+			if want := name + " is not accepted: " + row.want; Describe(err) != want || setting == nil || setting.Error() != want {
+				t.Errorf("%q: %s, %v; want %q", row.value, Describe(err), setting, want)
 			}
 		}
 	}
@@ -198,34 +188,10 @@ func TestWhichProxyApplies(t *testing.T) { // T22
 	}
 }
 
-func TestAnOddProxyCostsNoRefreshToken(t *testing.T) {
-	p, options, port := onTLS(t, nil, grantsToken("t-1"))
-	options.Cache = opened(t, t.TempDir())
-	grant := CloudLX{
-		BaseURL: "https://token.example.com:" + port, GrantType: RefreshToken, ClientID: "client-1", ClientSecret: NewSecret(clientSecret),
-		RefreshToken: NewSecret(refreshToken),
-	}
-	proxied(t, "HTTPS_PROXY", misread[0].value)
-	_, err := New(options).Token(t.Context(), grant, 0)
-	if fault := failed(t, err); fault.Kind != InvalidInput || fault.Kind.rejectsCredentials() {
-		t.Error(err)
-	}
-	proxied(t)
-	corrected := dials(options, func(d *net.Dialer) {
-		d.Resolver = answersNames(func() bool { return true }, map[string][]string{"token.example.com": {"127.0.0.1"}})
-	})
-	token, err := corrected.Token(t.Context(), grant, 0)
-	if err != nil || token.Fallback != nil {
-		t.Errorf("the refresh token was not used: %v, %v", token.Fallback, err)
-	}
-	p.sent(1, "")
-}
-
 // Answers of proxies.
 
 func TestProxyOfTheEnvironment(t *testing.T) { // T21, T22
-	p, options, port := onTLS(t, nil, grantsToken("t-1"))
-	options.MaxAttempts = 2
+	s := serves(t, nil)
 	var asked, answer atomic.Int32
 	var challenges atomic.Value
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -237,10 +203,10 @@ func TestProxyOfTheEnvironment(t *testing.T) { // T21, T22
 		if r.Method != http.MethodConnect || r.Host != "token.example.com:443" || status != 200 {
 			w.Header()["Proxy-Authenticate"], _ = challenges.Load().([]string)
 			w.WriteHeader(status)
-			_, _ = io.WriteString(w, htmlPage)
+			_, _ = io.WriteString(w, "<html>"+bodyMark+"</html>")
 			return
 		}
-		tunnel(hijack(w), "127.0.0.1:"+port)
+		tunnel(w, "127.0.0.1:"+s.port())
 	}))
 	t.Cleanup(proxy.Close)
 	proxied(t, "HTTPS_PROXY", "http://user:"+proxyPassword+"@"+strings.TrimPrefix(proxy.URL, "http://"), "NO_PROXY", "direct.example.com")
@@ -250,54 +216,53 @@ func TestProxyOfTheEnvironment(t *testing.T) { // T21, T22
 		status     int
 		challenges []string
 		want       string
-		attempts   int
+		passes     bool
 	}{
-		{"T21 works", 200, nil, "", 1},
-		{"T21 wants another password", 407, []string{`Basic realm="` + bodyMark + `"`}, wanted + "Basic, and did not accept the user name and password", 1},
-		{"T21 wants NTLM", 407, []string{"NTLM"}, wanted + "NTLM, and this client can log in with Basic alone", 1},
-		{"T21 wants Negotiate or NTLM", 407, []string{"Negotiate", "ntlm " + bodyMark + "=="}, wanted + "Negotiate, NTLM, and this client can log in with Basic alone", 1},
-		{"T21 a list", 407, []string{`Digest realm="a, Basic \", NTLM", nonce = "` + bodyMark + `", qop=auth, Negotiate`}, wanted + "Digest, Negotiate, and this client can log in with Basic alone", 1},
-		{"T21 its own words", 407, []string{bodyMark, bodyMark + " x, " + proxyPassword}, wanted + "a scheme that is not known here, and this client can log in with Basic alone", 1},
-		{"T21 offers nothing", 407, nil, wanted + "no way to log in", 1},
-		{"T21 refuses", 403, []string{"Basic"}, "403 Forbidden", 1},
-		{"T21 cannot connect", 502, nil, "502 Bad Gateway", 2},
-		{"T21 does not know CONNECT", 501, nil, "501 Not Implemented", 1},
+		{"T21 works", 200, nil, "", false},
+		{"T21 wants another password", 407, []string{`Basic realm="` + bodyMark + `"`}, wanted + "Basic, and did not accept the user name and password", false},
+		{"T21 wants NTLM", 407, []string{"NTLM"}, wanted + "NTLM, and this client can log in with Basic alone", false},
+		{"T21 wants Negotiate or NTLM", 407, []string{"Negotiate", "ntlm " + bodyMark + "=="}, wanted + "Negotiate, NTLM, and this client can log in with Basic alone", false},
+		{"T21 a list", 407, []string{`Digest realm="a, Basic \", NTLM", nonce = "` + bodyMark + `", qop=auth, Negotiate`}, wanted + "Digest, Negotiate, and this client can log in with Basic alone", false},
+		{"T21 its own words", 407, []string{bodyMark, bodyMark + " x, " + proxyPassword}, wanted + "a scheme that is not known here, and this client can log in with Basic alone", false},
+		{"T21 offers nothing", 407, nil, wanted + "no way to log in", false},
+		{"T21 refuses", 403, []string{"Basic"}, "403 Forbidden", false},
+		{"T21 cannot connect", 502, nil, "502 Bad Gateway", true},
+		{"T21 does not know CONNECT", 501, nil, "501 Not Implemented", false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			asked.Store(0)
 			answer.Store(int32(row.status))
 			challenges.Store(row.challenges)
-			token, err := p.client(options).Token(t.Context(), behindProxy(), 0)
-			if row.want == "" {
-				if err != nil || token.AccessToken.Reveal() != "t-1" {
-					t.Error(err)
-				}
-			} else if fault := failed(t, err); fault.Kind != ProxyFailed || !strings.HasSuffix(err.Error(), ": the proxy answered "+row.want) {
-				t.Errorf("%v, want %q", err, row.want)
+			if through := New(s.roots()); row.want == "" {
+				answers(t, through, behindProxy)
+			} else {
+				fails(t, through, behindProxy, Fault{ProxyFailed, "the proxy answered " + row.want, row.passes})
 			}
-			if int(asked.Load()) != row.attempts {
-				t.Errorf("the proxy was asked %d times, want %d", asked.Load(), row.attempts)
+			if asked.Load() != 1 {
+				t.Errorf("the proxy was asked %d times", asked.Load())
 			}
 		})
 	}
 	t.Run("T22 not for this host", func(t *testing.T) {
 		asked.Store(0)
-		c := dials(options, func(d *net.Dialer) {
-			d.Resolver = answersNames(func() bool { return true }, map[string][]string{"direct.example.com": {"127.0.0.1"}})
-		})
-		if _, err := c.Token(t.Context(), anywhere("direct.example.com", port), 0); err != nil || asked.Load() != 0 {
-			t.Errorf("the proxy was asked %d times: %v", asked.Load(), err)
+		answers(t, resolves(s.roots(), map[string][]string{"direct.example.com": {"127.0.0.1"}}), "https://direct.example.com:"+s.port())
+		if asked.Load() != 0 {
+			t.Errorf("the proxy was asked %d times", asked.Load())
 		}
 	})
 }
 
 func TestProxyWantsAPasswordThatIsNotThere(t *testing.T) { // T21
 	proxy := scripted(t, "", "HTTP/1.1 407 "+bodyMark+"\r\nProxy-Authenticate: Basic realm=x\r\n\r\n")
-	failsAtProxy(t, Options{}, proxy, "the proxy answered 407 Proxy Authentication Required; it offers Basic, and the proxy's address has no user name and password", 1)
+	failsAtProxy(t, proxy, "the proxy answered 407 Proxy Authentication Required; it offers Basic, and the proxy's address has no user name and password", false)
 }
 
 // tunnel connects a proxy's connection with a new one to address.
-func tunnel(conn net.Conn, address string) {
+func tunnel(w http.ResponseWriter, address string) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(err)
+	}
 	defer conn.Close()
 	target, err := net.Dial("tcp", address)
 	if err != nil {
@@ -312,63 +277,35 @@ func tunnel(conn net.Conn, address string) {
 	_, _ = io.Copy(conn, target)
 }
 
-// scripted starts a server that sends one answer after each read, and then closes the connection. It returns prefix with the
-// server's address.
-func scripted(t *testing.T, prefix string, answers ...string) string {
-	t.Helper()
-	listener := listen(t)
-	go func() {
-		for conn, err := listener.Accept(); err == nil; conn, err = listener.Accept() {
-			go func() {
-				defer conn.Close()
-				for _, answer := range answers {
-					if _, err := conn.Read(make([]byte, 1<<12)); err != nil {
-						return
-					}
-					_, _ = io.WriteString(conn, answer)
-				}
-				_ = conn.(*net.TCPConn).CloseWrite()
-				_, _ = io.Copy(io.Discard, conn)
-			}()
-		}
-	}()
-	return prefix + listener.Addr().String()
-}
-
 func TestProxyThatCannotBeReached(t *testing.T) { // T21
 	listener := listen(t)
 	_ = listener.Close()
-	failsAtProxy(t, Options{}, "http://user:"+proxyPassword+"@"+listener.Addr().String(), "the proxy cannot be reached: connection refused", 2)
+	failsAtProxy(t, "http://user:"+proxyPassword+"@"+listener.Addr().String(), "the proxy cannot be reached: connection refused", true)
 
 	synctest.Test(t, func(t *testing.T) {
 		proxied(t, "HTTPS_PROXY", "http://user:"+proxyPassword+"@proxy.invalid:3128")
-		c := dials(Options{}, func(d *net.Dialer) { d.Resolver = answersNames(func() bool { return true }, nil) })
-		_, err := c.Token(t.Context(), behindProxy(), 0)
-		if fault := failed(t, err); fault.Kind != ProxyFailed || fault.Attempts != 1 || !strings.HasSuffix(err.Error(), ": the proxy cannot be reached: there is no such host") {
-			t.Error(err)
-		}
+		fails(t, resolves(nil, nil), behindProxy, Fault{ProxyFailed, "the proxy cannot be reached: there is no such host", false})
 	})
 }
 
 func TestProxyThatSpeaksAnotherProtocol(t *testing.T) {
 	const badRequest = "HTTP/1.1 400 Bad Request\r\n\r\n" + bodyMark
-	failsAtProxy(t, Options{}, scripted(t, "https://user:"+proxyPassword+"@", badRequest), "the proxy speaks http on this port, not https", 1)
-	failsAtProxy(t, Options{}, scripted(t, "https://", "SSH-2.0-"+bodyMark+"\r\n"), "the proxy does not speak TLS on this port", 1)
-	failsAtProxy(t, Options{}, scripted(t, "https://", "\x15\x03\x03\x00\x02\x02\x70"), "the proxy refused the TLS connection: unrecognized name", 1)
-	failsAtProxy(t, Options{}, scripted(t, "http://", "SSH-2.0-"+bodyMark+"\r\n"), "the proxy failed: the answer is not HTTP/1.1", 1)
-	failsAtProxy(t, Options{}, scripted(t, "http://", "\x15\x03\x01\x00\x02\x02\x16"), "the proxy failed: the answer is not HTTP/1.1", 1) // TLS
-	failsAtProxy(t, Options{}, scripted(t, "http://", ""), "the proxy failed: the connection was closed before the whole answer had come", 2)
-	failsAtProxy(t, Options{}, scripted(t, "http://", "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 1<<17)), "the proxy failed: the connection was closed before the whole answer had come", 2)
-	failsAtProxy(t, Options{}, scripted(t, "socks5://", badRequest), "the proxy does not speak SOCKS 5", 1)
-	nothingLeft(t)
+	failsAtProxy(t, scripted(t, "https://user:"+proxyPassword+"@", badRequest), "the proxy speaks http on this port, not https", false)
+	failsAtProxy(t, scripted(t, "https://", "SSH-2.0-"+bodyMark+"\r\n"), "the proxy does not speak TLS on this port", false)
+	failsAtProxy(t, scripted(t, "https://", "\x15\x03\x03\x00\x02\x02\x70"), "the proxy refused the TLS connection: unrecognized name", false)
+	failsAtProxy(t, scripted(t, "http://", "SSH-2.0-"+bodyMark+"\r\n"), "the proxy failed: the answer is not HTTP/1.1", false)
+	failsAtProxy(t, scripted(t, "http://", "\x15\x03\x01\x00\x02\x02\x16"), "the proxy failed: the answer is not HTTP/1.1", false) // TLS
+	failsAtProxy(t, scripted(t, "http://", ""), "the proxy failed: the connection was closed before the whole answer had come", true)
+	failsAtProxy(t, scripted(t, "http://", "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 1<<17)), "the proxy failed: the connection was closed before the whole answer had come", true)
+	failsAtProxy(t, scripted(t, "socks5://", badRequest), "the proxy does not speak SOCKS 5", false)
 }
 
 func TestProxyThatSpeaksTLS(t *testing.T) {
-	p, options, port := onTLS(t, nil, grantsToken("t-1"))
-	connects := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { tunnel(hijack(w), "127.0.0.1:"+port) })
+	s := serves(t, nil)
+	connects := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { tunnel(w, "127.0.0.1:"+s.port()) })
 	for _, row := range []struct {
 		name string
-		own  *tls.Certificate // nil: a certificate that the options trust
+		own  *tls.Certificate // nil: a certificate that the transport trusts
 		want string
 	}{
 		{"trusted", nil, ""},
@@ -384,17 +321,14 @@ func TestProxyThatSpeaksTLS(t *testing.T) {
 			server.StartTLS()
 			t.Cleanup(server.Close)
 			proxied(t, "HTTPS_PROXY", server.URL)
-			_, err := p.client(options).Token(t.Context(), behindProxy(), 0)
 			if row.want == "" {
-				if err != nil {
-					t.Error(err)
-				}
-			} else if fault := failed(t, err); fault.Kind != ProxyFailed || fault.Attempts != 1 || !strings.Contains(err.Error(), ": "+row.want) {
-				t.Errorf("%v, want %q", err, row.want)
+				answers(t, New(s.roots()), behindProxy)
+			} else if fault := ask(t, New(s.roots()), behindProxy); fault == nil || fault.Kind != ProxyFailed || fault.Passes || !strings.HasPrefix(fault.Description, row.want) {
+				t.Errorf("%+v, want %q", fault, row.want)
 			}
 		})
 	}
-	p.sent(1, "")
+	s.received(1)
 }
 
 // TestServerBehindAProxy tests faults of the server behind a proxy.
@@ -404,14 +338,13 @@ func TestServerBehindAProxy(t *testing.T) {
 		"\x15\x03\x01\x00\x02\x02\x28":     "the server refused the TLS connection: handshake failure",
 	} {
 		proxied(t, "HTTPS_PROXY", scripted(t, "http://", "HTTP/1.1 200 OK\r\n\r\n", answer))
-		_, err := New(Options{}).Token(t.Context(), behindProxy(), 0)
-		if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.Contains(err.Error(), ": "+want) {
-			t.Errorf("%v, want %q", err, want)
+		if fault := ask(t, New(nil), behindProxy); fault == nil || fault.Kind != Untrusted || fault.Passes || !strings.HasPrefix(fault.Description, want) {
+			t.Errorf("%+v, want %q", fault, want)
 		}
 	}
 }
 
-// TestSilentProxy tests that the error names the step without an answer: the proxy, TLS with the proxy, or TLS with the server.
+// TestSilentProxy tests that the fault names the step without an answer: the proxy, TLS with the proxy, or TLS with the server.
 func TestSilentProxy(t *testing.T) {
 	for _, row := range []struct {
 		name, address, answer string
@@ -426,30 +359,22 @@ func TestSilentProxy(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			proxied(t, "HTTPS_PROXY", row.address)
 			synctest.Test(t, func(t *testing.T) {
-				network := newPipes()
-				defer network.Close()
-				go func() {
-					for conn, err := network.Accept(); err == nil; conn, err = network.Accept() {
-						go func() {
-							reader := bufio.NewReader(conn)
-							if row.answer != "" {
-								_, _ = http.ReadRequest(reader)
-								_, _ = io.WriteString(conn, row.answer)
-							}
-							_, _ = io.Copy(io.Discard, reader)
-						}()
-					}
-				}()
-				c := New(Options{MaxAttempts: 1})
-				c.sender().transport.DialContext = func(ctx context.Context, kind, address string) (net.Conn, error) {
-					conn, err := network.dial(ctx, kind, address)
-					httptrace.ContextClientTrace(ctx).ConnectDone(kind, address, err) // as a net.Dialer does
-					return conn, err
+				through := New(nil)
+				through.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+					ours, theirs := net.Pipe()
+					go func() {
+						defer theirs.Close()
+						reader := bufio.NewReader(theirs)
+						if row.answer != "" {
+							_, _ = http.ReadRequest(reader)
+							_, _ = io.WriteString(theirs, row.answer)
+						}
+						_, _ = io.Copy(io.Discard, reader)
+					}()
+					httptrace.ContextClientTrace(ctx).ConnectDone(network, address, nil) // as a net.Dialer does
+					return ours, nil
 				}
-				_, err := c.Token(t.Context(), behindProxy(), 0)
-				if fault := failed(t, err); fault.Kind != row.kind || !fault.transient || !strings.HasSuffix(err.Error(), "gave no answer: "+row.want) {
-					t.Errorf("%v, want %q", err, row.want)
-				}
+				fails(t, through, behindProxy, Fault{row.kind, row.want, true})
 			})
 		})
 	}
@@ -461,26 +386,26 @@ func TestSOCKSProxy(t *testing.T) {
 		return []string{chosen, "\x05" + code + "\x00\x01\x00\x00\x00\x00\x00\x00"}
 	}
 	for _, row := range []struct {
-		name     string
-		answers  []string
-		want     string
-		attempts int
+		name    string
+		answers []string
+		want    string
+		passes  bool
 	}{
-		{"no way to log in", []string{none}, "the proxy wants another way to log in than the proxy's address gives", 1},
-		{"another way to log in", []string{"\x05\x01"}, "the proxy wants a way to log in that this client does not have", 1},
-		{"a wrong password", []string{login, "\x01\x01"}, "the proxy did not accept the user name and password", 1},
-		{"not allowed", replies("\x02"), "the proxy does not allow this connection", 1},
-		{"host unreachable", replies("\x04"), "the proxy found the host unreachable", 2},
-		{"refused", replies("\x05"), "the proxy found the connection refused", 2},
-		{"no CONNECT", replies("\x07"), "the proxy does not support the connection", 1},
-		{"a failure", replies("\x01"), "the proxy could not connect", 2},
-		{"a code of its own", replies("\x63"), "the proxy could not connect", 2},
-		{"closed", []string{chosen}, "the proxy failed: the connection was closed before the whole answer had come", 2},
+		{"no way to log in", []string{none}, "the proxy wants another way to log in than the proxy's address gives", false},
+		{"another way to log in", []string{"\x05\x01"}, "the proxy wants a way to log in that this client does not have", false},
+		{"a wrong password", []string{login, "\x01\x01"}, "the proxy did not accept the user name and password", false},
+		{"not allowed", replies("\x02"), "the proxy does not allow this connection", false},
+		{"host unreachable", replies("\x04"), "the proxy found the host unreachable", true},
+		{"refused", replies("\x05"), "the proxy found the connection refused", true},
+		{"no CONNECT", replies("\x07"), "the proxy does not support the connection", false},
+		{"a failure", replies("\x01"), "the proxy could not connect", true},
+		{"a code of its own", replies("\x63"), "the proxy could not connect", true},
+		{"closed", []string{chosen}, "the proxy failed: the connection was closed before the whole answer had come", true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			failsAtProxy(t, Options{}, scripted(t, "socks5://user:"+proxyPassword+"@", row.answers...), row.want, row.attempts)
+			failsAtProxy(t, scripted(t, "socks5://user:"+proxyPassword+"@", row.answers...), row.want, row.passes)
 		})
 	}
 	long := "socks5://user:" + strings.Repeat(proxyPassword, 20) + "@"
-	failsAtProxy(t, Options{}, scripted(t, long, login), "the user name or the password for the proxy is empty or longer than 255 bytes", 1)
+	failsAtProxy(t, scripted(t, long, login), "the user name or the password for the proxy is empty or longer than 255 bytes", false)
 }

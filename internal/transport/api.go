@@ -1,7 +1,7 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-package clients
+package transport
 
 import (
 	"crypto/x509"
@@ -21,9 +21,9 @@ const (
 	idleOnce       = 500 * time.Millisecond // nothing sends it again: half of the shortest time of a server
 )
 
-// APITransport sends requests to the API that a token is for. It trusts the same authorities and uses the same proxies as a
+// API sends requests to the API that a token is for. It trusts the same authorities and uses the same proxies as a
 // token request. It follows no redirect.
-type APITransport struct {
+type API struct {
 	repeatable, once kept
 }
 
@@ -31,14 +31,14 @@ type APITransport struct {
 // shorter time.
 type kept struct{ atomic.Pointer[http.Transport] }
 
-// NewAPITransport returns an APITransport. It keeps up to so many connections for each kind of requests.
-func NewAPITransport(roots *x509.CertPool, connections int) *APITransport {
-	t := newTransport(roots)
+// NewAPI returns an API that trusts the roots, as New does. It keeps up to so many connections for each kind of requests.
+func NewAPI(roots *x509.CertPool, connections int) *API {
+	t := New(roots)
 	t.DisableKeepAlives = false
 	t.MaxIdleConnsPerHost = connections
 	t.ExpectContinueTimeout = time.Second
 	t.IdleConnTimeout = idleRepeatable
-	all := &APITransport{}
+	all := &API{}
 	all.repeatable.Store(t)
 	all.once.Store(t.Clone())
 	all.once.shorten(idleOnce)
@@ -51,7 +51,7 @@ func Repeatable(r *http.Request) bool {
 }
 
 // RoundTrip sends the request once. If it is Repeatable, net/http sends it again where the server has ended the connection.
-func (t *APITransport) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t *API) RoundTrip(r *http.Request) (*http.Response, error) {
 	connections := &t.once
 	if Repeatable(r) {
 		connections = &t.repeatable
@@ -68,7 +68,7 @@ func (t *APITransport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // obey keeps connections for half of the time that the server names: "Keep-Alive: timeout=5, max=100", in seconds.
-func (t *APITransport) obey(headers []string) {
+func (t *API) obey(headers []string) {
 	for parameter := range strings.FieldsFuncSeq(strings.Join(headers, ","), func(r rune) bool { return r == ',' || r == ';' }) {
 		name, value, _ := strings.Cut(parameter, "=")
 		seconds, err := strconv.ParseUint(strings.Trim(value, ` "`), 10, 16)
@@ -98,14 +98,13 @@ func (k *kept) shorten(limit time.Duration) {
 }
 
 // CloseIdleConnections closes the connections without a request.
-func (t *APITransport) CloseIdleConnections() {
+func (t *API) CloseIdleConnections() {
 	t.repeatable.Load().CloseIdleConnections()
 	t.once.Load().CloseIdleConnections()
 }
 
-// DescribeFault returns why there was no answer, for an error of such a transport. It has nothing that a server or a
-// proxy has sent.
-func DescribeFault(err error) string {
+// Describe returns why there was no answer, for an error of an API.
+func Describe(err error) string {
 	var (
 		setting   errProxySetting
 		operation *net.OpError
@@ -117,14 +116,5 @@ func DescribeFault(err error) string {
 	case errors.As(err, &operation) && operation.Op == "proxyconnect":
 		at.peer = peerProxy
 	}
-	return diagnose(err, at).description
-}
-
-// Obtained is when the token was asked for.
-func (t Token) Obtained() time.Time { return t.obtained }
-
-// MayPass reports whether asking again later may help. If there was no identity token to send, its source may have one
-// then, unless the settings hold the identity token itself.
-func (e *Error) MayPass() bool {
-	return e.transient || e.Kind == NoIdentityToken && e.Endpoint == "" && !e.given
+	return explain(err, at).Description
 }

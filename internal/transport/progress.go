@@ -1,7 +1,7 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-package clients
+package transport
 
 import (
 	"context"
@@ -29,10 +29,11 @@ const (
 	peerProxy  = "the proxy"
 )
 
-// way records how far one request has come. net/http dials in a goroutine of its own, which may go on after the request
+// Progress records how far one request has come. net/http dials in a goroutine of its own, which may go on after the request
 // has ended.
-type way struct {
-	proxy *url.URL // nil: none
+type Progress struct {
+	// Proxy is the proxy of the request, which net/http does not report. It is nil if there is none.
+	Proxy *url.URL
 
 	mu         sync.Mutex
 	stage      stage
@@ -47,49 +48,55 @@ type place struct {
 	waited time.Duration // in this stage
 }
 
-// watch returns a context with which net/http reports the progress of the request to w.
-func (w *way) watch(ctx context.Context) context.Context {
+// Watch returns a context with which net/http reports the progress of the request to p.
+func (p *Progress) Watch(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		ConnectDone: func(_, _ string, err error) {
 			if err == nil {
-				w.enter(connected, dialling) // a later connection to another address is not used
+				p.enter(connected, dialling) // a later connection to another address is not used
 			}
 		},
-		TLSHandshakeStart: func() { w.enter(shaking, dialling, connected) },
+		TLSHandshakeStart: func() { p.enter(shaking, dialling, connected) },
 		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
 			if err == nil {
-				w.enter(connected, shaking)
+				p.enter(connected, shaking)
 			}
 		},
-		GotConn: func(httptrace.GotConnInfo) { w.enter(arrived, dialling, connected, shaking) },
+		GotConn: func(httptrace.GotConnInfo) { p.enter(arrived, dialling, connected, shaking) },
 	})
 }
 
 // enter records that the stage next has begun, if the current stage is one of before.
-func (w *way) enter(next stage, before ...stage) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !slices.Contains(before, w.stage) {
+func (p *Progress) enter(next stage, before ...stage) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !slices.Contains(before, p.stage) {
 		return
 	}
-	w.stage, w.since = next, time.Now()
+	p.stage, p.since = next, time.Now()
 	if next == shaking {
-		w.handshakes++
+		p.handshakes++
 	}
 }
 
 // place returns how far the request has come. With a proxy, the peer is the proxy until the TLS handshake with the
 // server begins.
-func (w *way) place() place {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	at := place{stage: w.stage, peer: peerServer, waited: time.Since(w.since)}
+func (p *Progress) place() place {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := place{stage: p.stage, peer: peerServer, waited: time.Since(p.since)}
 	own := 0 // handshakes with the proxy itself
-	if w.proxy != nil && w.proxy.Scheme == "https" {
+	if p.Proxy != nil && p.Proxy.Scheme == "https" {
 		own = 1
 	}
-	if w.proxy != nil && w.stage != arrived && w.handshakes <= own {
+	if p.Proxy != nil && p.stage != arrived && p.handshakes <= own {
 		at.peer = peerProxy
 	}
 	return at
 }
+
+// Arrived reports whether the server may have seen the request.
+func (p *Progress) Arrived() bool { return p.place().stage == arrived }
+
+// Explain returns the Fault of an error of the request, or of reading its answer.
+func (p *Progress) Explain(err error) *Fault { return explain(err, p.place()) }

@@ -1,7 +1,7 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-package clients
+package transport
 
 import (
 	"bufio"
@@ -20,11 +20,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"math/big"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -35,26 +32,6 @@ import (
 	"testing"
 	"time"
 )
-
-// onTLS starts a platform with TLS, for the host names of *.example.com. change modifies its configuration. The options trust
-// its certificate.
-func onTLS(t *testing.T, change func(*tls.Config), script ...http.HandlerFunc) (p *fakePlatform, options Options, port string) {
-	t.Helper()
-	p = &fakePlatform{t: t, script: script}
-	server := httptest.NewUnstartedServer(p)
-	server.TLS, server.EnableHTTP2 = &tls.Config{}, true
-	if change != nil {
-		change(server.TLS)
-	}
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	t.Cleanup(func() { nothingLeft(t) })
-	p.url = server.URL
-	roots := x509.NewCertPool()
-	roots.AddCert(server.Certificate())
-	return p, Options{RootCAs: roots}, server.URL[strings.LastIndex(server.URL, ":")+1:]
-}
 
 // certificate returns a self-signed certificate.
 func certificate(t *testing.T, from, to time.Time, names ...string) tls.Certificate {
@@ -96,37 +73,29 @@ func TestConnectionIsNotTrusted(t *testing.T) {
 		{"T26 another protocol alone", func(c *tls.Config) { c.NextProtos = []string{"h3"} }, "the server refused the TLS connection: it does not speak HTTP/1.1"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			p, options, _ := onTLS(t, row.server, grantsToken("t-1"))
-			_, err := p.client(options).Token(t.Context(), p.interxion(""), 0)
-			if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.Contains(err.Error(), row.want) || !strings.HasPrefix(err.Error(), "127.0.0.1:") {
-				t.Errorf("%v, want %q", err, row.want)
+			s := serves(t, row.server)
+			if fault := ask(t, New(s.roots()), s.URL); fault == nil || fault.Kind != Untrusted || fault.Passes || !strings.Contains(fault.Description, row.want) {
+				t.Errorf("%+v, want %q", fault, row.want)
 			}
-			p.sent(0, "")
+			s.received(0)
 		})
 	}
 }
 
 func TestClientCertificateIsDemanded(t *testing.T) { // T20; in TLS 1.3, the rejection may arrive after the request was sent
-	p, options, _ := onTLS(t, func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }, grantsToken("t-1"))
-	options.MaxAttempts = 1
-	_, err := p.client(options).Token(t.Context(), p.interxion(""), 0)
-	if fault := failed(t, err); fault.Kind != Untrusted && fault.Kind != Unreachable {
-		t.Error(err)
+	s := serves(t, func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert })
+	if fault := ask(t, New(s.roots()), s.URL); fault == nil || fault.Kind != Untrusted && fault.Kind != Unreachable {
+		t.Errorf("%+v", fault)
 	}
-	p.sent(0, "")
+	s.received(0)
 }
 
 func TestAuthorityMustBeTrusted(t *testing.T) { // T16
-	p, options, _ := onTLS(t, nil, grantsToken("t-1"))
-	_, err := p.client(Options{}).Token(t.Context(), p.interxion(""), 0)
-	if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.HasSuffix(err.Error(), "an authority that this machine does not trust") {
-		t.Error(err)
-	}
-	p.sent(0, "")
-	if _, err := p.client(options).Token(t.Context(), p.interxion(""), 0); err != nil {
-		t.Error(err)
-	}
-	p.sent(1, "")
+	s := serves(t, nil)
+	fails(t, New(nil), s.URL, Fault{Untrusted, "the server's certificate is signed by an authority that this machine does not trust", false})
+	s.received(0)
+	answers(t, New(s.roots()), s.URL)
+	s.received(1)
 }
 
 func TestServerWithoutTLS(t *testing.T) { // T18
@@ -134,22 +103,8 @@ func TestServerWithoutTLS(t *testing.T) { // T18
 		"HTTP/1.0 400 Bad Request\r\n\r\n" + bodyMark: "the server speaks http on this port, not https",
 		"SSH-2.0-" + bodyMark + "\r\n":                "the server does not speak TLS on this port",
 	} {
-		listener := listen(t)
-		go func() {
-			for conn, err := listener.Accept(); err == nil; conn, err = listener.Accept() {
-				_, _ = conn.Read(make([]byte, 1<<10))
-				_, _ = io.WriteString(conn, answer)
-				_ = conn.(*net.TCPConn).CloseWrite()
-				_, _ = io.Copy(io.Discard, conn)
-				_ = conn.Close()
-			}
-		}()
-		_, err := New(Options{}).Token(t.Context(), anywhere("127.0.0.1", portOf(listener)), 0)
-		if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.HasSuffix(err.Error(), want) {
-			t.Errorf("%v, want %q", err, want)
-		}
+		fails(t, New(nil), scripted(t, "https://", answer), Fault{Untrusted, want, false})
 	}
-	nothingLeft(t)
 }
 
 // Certificates that are not accepted.
@@ -317,23 +272,22 @@ func TestCertificateIsNotAccepted(t *testing.T) { // T31
 			for _, above := range row.above {
 				chain.Certificate = append(chain.Certificate, above.raw)
 			}
-			p, options, _ := onTLS(t, func(c *tls.Config) { // not as Certificates, which httptest would parse
+			s := serves(t, func(c *tls.Config) { // not as Certificates, which httptest would parse
 				c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 					return &tls.Config{Certificates: []tls.Certificate{chain}}, nil
 				}
-			}, grantsToken("t-1"))
-			options.RootCAs = x509.NewCertPool()
-			options.RootCAs.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.raw}))
-			options.RootCAs.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: expired.raw}))
-			_, err := p.client(options).Token(t.Context(), p.interxion(""), 0)
-			want := row.want
+			})
+			roots := x509.NewCertPool()
+			roots.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.raw}))
+			roots.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: expired.raw}))
+			fault, want := ask(t, New(roots), s.URL), row.want
 			if !strings.HasPrefix(want, "the server") {
 				want = "the server's certificate " + want
 			}
-			if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.HasSuffix(clock.ReplaceAllString(err.Error(), "…"), ": "+want) {
-				t.Errorf("%v, want %q", err, want)
+			if fault == nil || fault.Kind != Untrusted || fault.Passes || clock.ReplaceAllString(fault.Description, "…") != want {
+				t.Errorf("%+v, want %q", fault, want)
 			}
-			p.sent(0, "")
+			s.received(0)
 		})
 	}
 }
@@ -357,8 +311,8 @@ func TestAnUnknownCertificateErrorIsNotGuessed(t *testing.T) {
 		x509.CertificateInvalidError{Reason: x509.NoValidChains, Detail: bodyMark},
 		x509.CertificateInvalidError{Reason: 99, Detail: bodyMark},
 	} {
-		found := diagnose(&tls.CertificateVerificationError{Err: err}, place{peer: peerServer})
-		if found.kind != Untrusted || found.description != "the server's certificate is not accepted" || found.passes {
+		found := explain(&tls.CertificateVerificationError{Err: err}, place{peer: peerServer})
+		if found.Kind != Untrusted || found.Description != "the server's certificate is not accepted" || found.Passes {
 			t.Errorf("%v: %+v", err, found)
 		}
 	}
@@ -367,8 +321,8 @@ func TestAnUnknownCertificateErrorIsNotGuessed(t *testing.T) {
 		"tls: it quotes \"" + bodyMark + "\"":    "TLS failed",
 		"tls: server selected unsupported group": "TLS failed: server selected unsupported group",
 	} {
-		found := diagnose(errors.New(text), place{stage: shaking, peer: peerServer})
-		if found.kind != Untrusted || found.description != want || found.passes {
+		found := explain(errors.New(text), place{stage: shaking, peer: peerServer})
+		if found.Kind != Untrusted || found.Description != want || found.Passes {
 			t.Errorf("%s: %+v, want %q", text, found, want)
 		}
 	}
@@ -380,11 +334,7 @@ func TestSystemRoots(t *testing.T) {
 		t.Skip("only here, variables say where the authorities are")
 	}
 	if want := os.Getenv("IXTOKEN_TEST_ROOTS"); want != "" {
-		p, _, _ := onTLS(t, nil, grantsToken("t-1"))
-		_, err := p.client(Options{}).Token(t.Context(), p.interxion(""), 0)
-		if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.HasSuffix(err.Error(), ": "+want) {
-			t.Errorf("%v, want %q", err, want)
-		}
+		fails(t, New(nil), serves(t, nil).URL, Fault{Untrusted, want, false})
 		return
 	}
 	dir := t.TempDir()
@@ -420,9 +370,9 @@ func TestVersionsAndCiphers(t *testing.T) {
 		c.Certificates = []tls.Certificate{{Certificate: [][]byte{leaf.raw}, PrivateKey: leaf.key}}
 		c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}
 	}
-	p, options, _ := onTLS(t, rsaExchange, grantsToken("t-1"))
+	s := serves(t, rsaExchange)
 	for _, row := range []struct{ name, url, want string }{
-		{"RSA key exchange alone", p.url, nothingInCommon},
+		{"RSA key exchange alone", s.URL, nothingInCommon},
 		{"RSA key exchange all the same", scripted(t, "https://", serverHello(tls.VersionTLS12, tls.TLS_RSA_WITH_AES_128_GCM_SHA256)), "the server chose a cipher suite that this client does not offer"},
 		{"TLS 1.0 all the same", scripted(t, "https://", serverHello(tls.VersionTLS10, tls.TLS_RSA_WITH_AES_128_GCM_SHA256)), "the server chose a TLS version that this client does not offer; it offers 1.2 and 1.3"},
 		{"an alert", scripted(t, "https://", "\x15\x03\x03\x00\x02\x02\x70"), "the server refused the TLS connection: unrecognized name"},
@@ -432,15 +382,10 @@ func TestVersionsAndCiphers(t *testing.T) {
 		{"a message that is none", scripted(t, "https://", "\x16\x03\x03\x00\x0d\x02\x00\x00\x09"+bodyMark), "TLS failed: error decoding message"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			grant := anywhere("", "")
-			grant.LoginURL = row.url
-			_, err := New(options).Token(t.Context(), grant, 0)
-			if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.HasSuffix(err.Error(), ": "+row.want) {
-				t.Errorf("%v, want %q", err, row.want)
-			}
+			fails(t, New(s.roots()), row.url, Fault{Untrusted, row.want, false})
 		})
 	}
-	p.sent(0, "")
+	s.received(0)
 }
 
 // TestARenegotiationIsNamed tests a server that asks for another handshake. OpenSSL is one that can: it does so for a line that
@@ -448,7 +393,7 @@ func TestVersionsAndCiphers(t *testing.T) {
 func TestARenegotiationIsNamed(t *testing.T) { // T30
 	const want = "the server asks for another TLS handshake after the first"
 	recorded := &net.OpError{Op: "local error", Err: errors.New("tls: no renegotiation")}
-	if found := diagnose(recorded, place{stage: arrived, peer: peerServer}); found.kind != Untrusted || !strings.HasPrefix(found.description, want) || found.passes {
+	if found := explain(recorded, place{stage: arrived, peer: peerServer}); found.Kind != Untrusted || !strings.HasPrefix(found.Description, want) || found.Passes {
 		t.Errorf("%+v", found)
 	}
 	if _, err := exec.LookPath("openssl"); err != nil {
@@ -480,11 +425,10 @@ func TestARenegotiationIsNamed(t *testing.T) { // T30
 			}
 		}
 	}()
-	options := Options{MaxAttempts: 2, RootCAs: x509.NewCertPool()}
-	options.RootCAs.AppendCertsFromPEM(certificate)
-	_, err = New(options).Token(t.Context(), anywhere("127.0.0.1", port), 0)
-	if fault := failed(t, err); fault.Kind != Untrusted || fault.Attempts != 1 || !strings.Contains(err.Error(), ": "+want) {
-		t.Error(err)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(certificate)
+	if fault := ask(t, New(roots), "https://127.0.0.1:"+port); fault == nil || fault.Kind != Untrusted || fault.Passes || !strings.HasPrefix(fault.Description, want) {
+		t.Errorf("%+v", fault)
 	}
 }
 
