@@ -15,25 +15,32 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cache"
+)
+
+// The ends of the names of files in the cache.
+const (
+	entrySuffix     = string(cache.Token)
+	rejectionSuffix = string(cache.Rejection)
+	markSuffix      = ".mark"
+	lockSuffix      = ".lock"
+	writeSuffix     = ".new"
 )
 
 // opened opens the cache in dir, as a new process does.
-func opened(t testing.TB, dir string) *Cache {
+func opened(t testing.TB, dir string) *cache.Directory {
 	t.Helper()
-	k, err := OpenCache(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = k.root.Close() }) // Windows removes no directory that is open
-	return k
+	d, err := cache.Open(dir)
+	must(t, err)
+	t.Cleanup(func() { _ = d.Close() }) // Windows removes no directory that is open
+	return d
 }
 
 // another returns a client like that of another process: with the cache in dir and an empty memory.
@@ -57,33 +64,25 @@ func requestFor(t testing.TB, grant Grant) *request {
 // entryOf returns the path of a grant's entry.
 func entryOf(t testing.TB, dir string, grant Grant) string {
 	t.Helper()
-	return filepath.Join(dir, requestFor(t, grant).name()+entrySuffix)
+	return filepath.Join(dir, string(requestFor(t, grant).name())+entrySuffix)
 }
 
 // lockOf returns the path of the lock of a grant's entries.
 func lockOf(t testing.TB, dir string, grant Grant) string {
 	t.Helper()
-	return filepath.Join(dir, requestFor(t, grant).name()+lockSuffix)
+	return filepath.Join(dir, string(requestFor(t, grant).name())+lockSuffix)
 }
 
 // markOf returns the path of the mark on the refresh token of a grant.
 func markOf(t testing.TB, dir string, grant Grant) string {
 	t.Helper()
-	return filepath.Join(dir, requestFor(t, grant).markName()+markSuffix)
+	return filepath.Join(dir, string(requestFor(t, grant).markName())+markSuffix)
 }
 
 // store writes a token to the cache.
 func store(t testing.TB, dir string, grant Grant, token Token) {
 	t.Helper()
-	must(t, opened(t, dir).saveToken(requestFor(t, grant), token))
-}
-
-// sealed returns an entry with a token.
-func sealed(t testing.TB, r *request, token Token) []byte {
-	t.Helper()
-	data, err := r.seal(token.stored(), entrySuffix, token.Expiry)
-	must(t, err)
-	return data
+	must(t, requestFor(t, grant).saveToken(opened(t, dir), token))
 }
 
 // tokenOf returns a token that was obtained before ago and ends in after.
@@ -314,12 +313,13 @@ func TestWhateverChangesTheRequestHasItsOwnEntry(t *testing.T) { // F10, F20, K1
 		p.oauth2(ClientCredentials), p.oauth2(RefreshToken), otherParameter, otherHeader, otherName, otherAudience, otherMethod, otherFormat,
 		sandbox.interxion(""), sandbox.equinix(ClientCredentials), sandbox.cloudLX(ClientCredentials),
 	}
-	k := opened(t, dir)
+	d := opened(t, dir)
 	for i, owner := range grants {
-		data := sealed(t, requestFor(t, owner), tokenOf("t-1", 0, time.Hour, ""))
+		store(t, dir, owner, tokenOf("t-1", 0, time.Hour, ""))
+		data := read(t, entryOf(t, dir, owner))
 		for j, other := range grants {
 			write(t, entryOf(t, dir, other), data)
-			found, why, _ := k.load(requestFor(t, other))
+			found, why, _ := requestFor(t, other).load(d)
 			if (i == j) != (why == "") || (i == j) == found.Token.AccessToken.IsZero() {
 				t.Errorf("an entry of grant %d, in the place of that of grant %d: %q", i, j, why)
 			}
@@ -354,7 +354,7 @@ func TestProcessesShareARejectionForAMinute(t *testing.T) {
 			if asked != 1 {
 				t.Errorf("%d of 50 say that they have asked", asked)
 			}
-			known, _, _ := opened(t, dir).load(requestFor(t, p.interxion("")))
+			known, _, _ := requestFor(t, p.interxion("")).load(opened(t, dir))
 			pass(time.Until(known.Until) - time.Millisecond)
 			_, err := ask(t, p.another(dir), p.interxion(""))
 			failed(t, err)
@@ -418,7 +418,7 @@ func TestEntriesFromTheFutureAreMissed(t *testing.T) { // K15
 		p.sent(0, "/refresh")
 
 		p, dir = inMemory(t, grantsToken("t-1")), t.TempDir()
-		must(t, opened(t, dir).saveRejection(requestFor(t, p.interxion("")), &Error{Kind: CredentialsRejected}, time.Now().Round(0).Add(time.Hour+rejectionShared)))
+		must(t, requestFor(t, p.interxion("")).saveRejection(opened(t, dir), &Error{Kind: CredentialsRejected}, time.Now().Round(0).Add(time.Hour+rejectionShared)))
 		gets(t, p.another(dir), p.interxion(""), "t-1")
 	})
 }
@@ -432,121 +432,7 @@ func TestEntriesOfThePastAreMissed(t *testing.T) { // K15
 	})
 }
 
-// Passwords.
-
-// A caller that leaves does not wait for the key derivations of others, and nothing is sent for it.
-func TestACallerCanLeaveDuringKeyDerivation(t *testing.T) { // X03
-	p, dir := onLoopback(t, grantsToken("t-1")), t.TempDir()
-	grant := p.equinix(Password)
-	store(t, dir, grant, tokenOf("t-0", 0, time.Hour, ""))
-	c := p.another(dir)
-	deriving.Lock()
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		defer cancel()
-		for !c.waitedFor(requestFor(t, grant)) {
-			<-time.After(time.Millisecond)
-		}
-	}()
-	_, err := c.Token(ctx, grant, 0)
-	deriving.Unlock()
-	if failed(t, err).Kind != Cancelled {
-		t.Error(err)
-	}
-	for c.waitedFor(requestFor(t, grant)) { // until the flight has ended
-		<-time.After(time.Millisecond)
-	}
-	p.sent(0, "")
-}
-
-// waitedFor reports whether a flight of the request is in progress.
-func (c *Client) waitedFor(r *request) bool {
-	c.flights.memory.mu.Lock()
-	defer c.flights.memory.mu.Unlock()
-	return c.flights.memory.entry(r.key()).flight != nil
-}
-
 // Entries.
-
-func TestDamagedEntriesAreMissed(t *testing.T) { // F01, F02
-	p, dir := onLoopback(t, counted()), t.TempDir()
-	grant := p.interxion("")
-	gets(t, p.another(dir), grant, "t-1")
-	path, k, request := entryOf(t, dir, grant), opened(t, dir), requestFor(t, grant)
-	whole := read(t, path)
-	missed := func(what string, at int, data []byte) {
-		write(t, path, data)
-		found, why, damaged := k.load(request)
-		if why == "" || found != (record{}) {
-			t.Fatalf("%s at %d of %d: not missed", what, at, len(whole))
-		}
-		if version := strings.Contains(why, "of another version"); damaged == version || version != (what == "flipped" && at == len(entryMagic)-1) {
-			t.Fatalf("%s at %d of %d: %s, damaged: %t", what, at, len(whole), why, damaged)
-		}
-	}
-	for at := range whole {
-		missed("cut", at, whole[:at])
-		for bit := range 8 {
-			flipped := slices.Clone(whole)
-			flipped[at] ^= 1 << bit
-			missed("flipped", at, flipped)
-		}
-	}
-	missed("more", len(whole), append(slices.Clone(whole), 0))
-	for i, at := range []int{0, 1, headerSize - 1, headerSize, headerSize + 11, headerSize + 12, len(whole) - 1} {
-		write(t, path, whole[:at])
-		want := fmt.Sprint("t-", i+2)
-		gets(t, p.another(dir), grant, want)
-		gets(t, p.another(dir), grant, want) // it was rewritten
-	}
-}
-
-func TestPlantedEntriesAreMissed(t *testing.T) { // F09, F18
-	p := onLoopback(t, grantsToken("t-1"))
-	grant := p.interxion("")
-	attacker := p.interxion("")
-	attacker.ClientSecret = NewSecret("the attacker's")
-	whole := sealed(t, requestFor(t, grant), tokenOf("right", 0, time.Hour, ""))
-	keyed := sealed(t, requestFor(t, attacker), tokenOf("planted", 0, time.Hour, ""))
-	unkeyed := sealed(t, &request{endpoint: requestFor(t, grant).endpoint}, tokenOf("planted", 0, time.Hour, ""))
-	for name, data := range map[string][]byte{
-		"plain":           []byte(`{"access_token":"planted","obtained":"2020-01-01T00:00:00Z","expiry":"2100-01-01T00:00:00Z"}`),
-		"another key":     keyed,
-		"no key":          unkeyed,
-		"another format":  append([]byte("ixtoken\x03"), whole[len(entryMagic):]...),
-		"another program": append([]byte("ixtokem\x02"), whole[len(entryMagic):]...),
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			c, k := p.another(dir), opened(t, dir) // opened now, because opening later would sweep some entries
-			write(t, entryOf(t, dir, grant), data)
-			if _, why, damaged := k.load(requestFor(t, grant)); damaged == (name == "another format") || !strings.Contains(name, "key") && damaged && !strings.Contains(why, "foreign") {
-				t.Errorf("missed because %s, damaged: %t", why, damaged)
-			}
-			gets(t, c, grant, "t-1")
-			found, why, _ := opened(t, dir).load(requestFor(t, grant))
-			if found.Token.AccessToken.Reveal() != "t-1" {
-				t.Errorf("it is not replaced: %s", why)
-			}
-		})
-	}
-}
-
-func TestEntriesOfAnotherVersionAreLeftAlone(t *testing.T) { // F18
-	p, dir := onLoopback(t, grantsToken("t-1")), t.TempDir()
-	name := filepath.Base(entryOf(t, dir, p.interxion("")))
-	others := []string{"v1-" + strings.TrimPrefix(name, entryPrefix), "v3-" + strings.TrimPrefix(name, entryPrefix), "v3-0.lock", "v3-0.new", "README", "v2-notes.txt", "v2-api.token", "v2-report.new", "v2-Gemfile.lock", "spent-.mark", "spent-report.mark"}
-	for _, other := range others {
-		write(t, filepath.Join(dir, other), []byte("of others"))
-	}
-	gets(t, p.another(dir), p.interxion(""), "t-1")
-	opened(t, dir).sweep(time.Now().Add(100 * 365 * 24 * time.Hour))
-	for _, other := range others {
-		if string(read(t, filepath.Join(dir, other))) != "of others" {
-			t.Errorf("%s was changed", other)
-		}
-	}
-}
 
 func TestFilesRevealNothing(t *testing.T) { // F20
 	p, dir := onLoopback(t, says(200, `{"access_token":"ACCESS-TOKEN-77","token_type":"BearerToken","expires_in":3600,"scope":"scope-77 b",`+
@@ -573,22 +459,9 @@ func TestFilesRevealNothing(t *testing.T) { // F20
 	}
 }
 
-func TestEqualRecordsLookDifferent(t *testing.T) { // F20: no pair of key and nonce is used twice
-	request, known := requestFor(t, (&fakePlatform{url: "http://127.0.0.1"}).interxion("")), tokenOf("t-1", 0, time.Hour, "")
-	seen := map[string]bool{}
-	for range 100 {
-		data := sealed(t, request, known)
-		salt, nonce := string(data[headerSize-saltSize:headerSize]), string(data[headerSize:headerSize+12])
-		if seen[salt] || seen[nonce] {
-			t.Fatal("a salt or a nonce came twice")
-		}
-		seen[salt], seen[nonce] = true, true
-	}
-}
-
-// The key depends on each secret, and on a password through argon2.
+// The encryption key depends on each secret, and on a password through argon2.
 func TestOnlyTheSecretsMakeTheKey(t *testing.T) { // F20
-	p, salt := &fakePlatform{url: "http://127.0.0.1"}, make([]byte, saltSize)
+	p := &fakePlatform{url: "http://127.0.0.1"}
 	secret, token, password := p.cloudLX(RefreshToken), p.cloudLX(RefreshToken), p.equinix(Password)
 	secret.ClientSecret, token.RefreshToken, password.UserPassword = NewSecret("another"), NewSecret("another"), NewSecret("another")
 	fast := requestFor(t, p.equinix(Password))
@@ -603,21 +476,8 @@ func TestOnlyTheSecretsMakeTheKey(t *testing.T) { // F20
 		"password":      {requestFor(t, p.equinix(Password)), requestFor(t, password)},
 		"argon2":        {requestFor(t, p.equinix(Password)), fast},
 	} {
-		right, err := row[0].aead(salt)
-		if err != nil {
-			t.Fatal(err)
-		}
-		wrong, err := row[1].aead(salt)
-		if err != nil {
-			t.Fatal(err)
-		}
-		nonce := make([]byte, right.NonceSize())
-		sealed := right.Seal(nil, nonce, []byte("token"), nil)
-		if _, err := right.Open(nil, nonce, sealed, nil); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		if _, err := wrong.Open(nil, nonce, sealed, nil); err == nil {
-			t.Errorf("%s: the key does not depend on it", name)
+		if right, wrong := row[0].cacheKey(), row[1].cacheKey(); right.Secret == wrong.Secret && right.Memory == wrong.Memory {
+			t.Errorf("%s: the encryption key does not depend on it", name)
 		}
 	}
 }
@@ -647,7 +507,7 @@ func TestHostileNamesStayInTheDirectory(t *testing.T) { // F15
 
 // Each name contains eight bits of the secrets: a name helps no guess, and a wrong secret has other files than the right one.
 func TestNamesHaveEightBitsOfASecret(t *testing.T) { // F20
-	p, names := &fakePlatform{url: "http://127.0.0.1"}, map[string]map[string]bool{}
+	p, names := &fakePlatform{url: "http://127.0.0.1"}, map[string]map[cache.Name]bool{}
 	const guesses = 2000
 	for i := range guesses {
 		guess := NewSecret(fmt.Sprint("guess-", i))
@@ -660,7 +520,7 @@ func TestNamesHaveEightBitsOfASecret(t *testing.T) { // F20
 			"HTTP Basic": basic, "parameter": parameter, "header": header, "exchange": exchange,
 		} {
 			if names[kind] == nil {
-				names[kind] = map[string]bool{}
+				names[kind] = map[cache.Name]bool{}
 			}
 			r := requestFor(t, grant)
 			if r.exchange != nil {
@@ -679,7 +539,7 @@ func TestNamesHaveEightBitsOfASecret(t *testing.T) { // F20
 
 // What is no secret is in the name, so that requests do not replace the entries of one another.
 func TestNamesTellRequestsApart(t *testing.T) {
-	p, names := &fakePlatform{url: "http://127.0.0.1"}, map[string]int{}
+	p, names := &fakePlatform{url: "http://127.0.0.1"}, map[cache.Name]int{}
 	const each = 600
 	for i := range each {
 		text := fmt.Sprint("x", i)
@@ -704,119 +564,13 @@ func TestAPasswordIsPersonal(t *testing.T) { // F20
 
 // Locks and leftovers.
 
-func TestSweep(t *testing.T) {
-	p, dir := &fakePlatform{url: "http://127.0.0.1"}, t.TempDir()
-	k, now := opened(t, dir), time.Now()
-	live, over, rejected, killed, held, orphan := p.interxion("live"), p.interxion("over"), p.interxion("rejected"), p.interxion("killed"), p.interxion("held"), p.interxion("orphan")
-	path := func(grant Grant, suffix string) string { return filepath.Join(dir, requestFor(t, grant).name()+suffix) }
-	locks := map[Grant]func(){}
-	for grant, known := range map[Grant]Token{
-		live:     tokenOf("t-1", 0, time.Hour, ""),
-		over:     tokenOf("t-1", 2*time.Hour, -time.Hour, ""),
-		rejected: tokenOf("t-1", 2*time.Hour, -time.Hour, ""),
-		held:     tokenOf("t-1", 2*time.Hour, -time.Hour, ""),
-		orphan:   tokenOf("t-1", 2*time.Hour, -time.Hour, ""),
-	} {
-		store(t, dir, grant, known)
-		write(t, path(grant, writeSuffix), []byte("half"))
-		if grant != orphan {
-			locks[grant] = lockFor(t, k, grant)
-		}
-	}
-	must(t, k.saveRejection(requestFor(t, rejected), &Error{Kind: CredentialsRejected}, now.Add(time.Minute)))
-	locks[killed] = lockFor(t, k, killed)
-	write(t, path(killed, writeSuffix), []byte("half"))
-	for grant, release := range locks {
-		if grant != held {
-			release()
-		}
-	}
-	k.sweep(now)
-	want := map[Grant]string{live: "token lock", over: "", rejected: "rejected lock", killed: "", held: "token lock new", orphan: ""}
-	check := func() {
-		t.Helper()
-		for grant, names := range want {
-			for _, suffix := range []string{entrySuffix, rejectionSuffix, lockSuffix, writeSuffix} {
-				_, err := os.Lstat(path(grant, suffix))
-				if (err == nil) != strings.Contains(names, suffix[1:]) {
-					t.Errorf("%s: %s is there: %t", grant.(Interxion).Scope, suffix, err == nil)
-				}
-			}
-		}
-	}
-	check()
-	locks[held]()
-	opened(t, dir) // as the next process
-	want[held] = ""
-	check()
-	k.sweep(now.Add(unknownLife + time.Hour))
-	if names := filesIn(t, dir, ""); len(names) != 0 {
-		t.Errorf("left in the end: %q", names)
-	}
-}
-
-// A file that is not a valid entry stays for a while, so that its request can report it. Then a sweep removes it.
-func TestWhatIsNoEntryIsSweptLater(t *testing.T) {
-	p, dir := &fakePlatform{url: "http://127.0.0.1"}, t.TempDir()
-	k, now := opened(t, dir), time.Now()
-	write(t, entryOf(t, dir, p.interxion("damaged")), []byte("damaged"))
-	if err := os.Mkdir(entryOf(t, dir, p.interxion("directory")), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	k.sweep(now.Add(unknownLife - time.Hour))
-	if names := filesIn(t, dir, entrySuffix); len(names) != 2 {
-		t.Errorf("left are %q, want both", names)
-	}
-	k.sweep(now.Add(unknownLife + time.Hour))
-	if names := filesIn(t, dir, ""); len(names) != 0 {
-		t.Errorf("left in the end: %q", names)
-	}
-}
-
-func lockFor(t testing.TB, k *Cache, grant Grant) func() {
+func lockFor(t testing.TB, d *cache.Directory, grant Grant) func() {
 	t.Helper()
-	release, err := k.lock(t.Context(), requestFor(t, grant).name())
+	release, err := d.Lock(t.Context(), requestFor(t, grant).name())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return release
-}
-
-func TestALockHasOneHolderDuringSweeps(t *testing.T) {
-	dir := t.TempDir()
-	k, name := opened(t, dir), requestFor(t, (&fakePlatform{url: "http://127.0.0.1"}).interxion("")).name()
-	var workers sync.WaitGroup
-	var inside, most, held atomic.Int32
-	for range 4 {
-		workers.Go(func() {
-			for range 3000 {
-				release, err := k.tryLock(name)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if release == nil {
-					continue
-				}
-				held.Add(1)
-				if n := inside.Add(1); n > most.Load() {
-					most.Store(n)
-				}
-				for range 10 { // long enough for others to try
-					_, _ = os.Lstat(dir)
-					runtime.Gosched()
-				}
-				inside.Add(-1)
-				_ = k.root.Remove(name + lockSuffix) // as a sweep does
-				release()
-			}
-		})
-	}
-	workers.Wait()
-	if most.Load() != 1 || held.Load() == 0 {
-		t.Errorf("%d held the lock at once", most.Load())
-	}
-	nothingOpen(t, dir)
 }
 
 // nothingOpen fails the test if this process has a file in dir open. Only Linux can tell.
@@ -853,7 +607,7 @@ func TestWaitForALockIsBounded(t *testing.T) { // K18, K20
 				if row.held != nil {
 					name = requestFor(t, row.held(p)).name()
 				}
-				release, err := opened(t, dir).lock(t.Context(), name)
+				release, err := opened(t, dir).Lock(t.Context(), name)
 				must(t, err)
 				token, err := p.logging(dir, logged.handler()).Token(t.Context(), row.grant(p), time.Minute)
 				if err != nil || token.AccessToken.Reveal() != "t-1" || (token.Fallback != nil) != row.fallback {
@@ -1252,10 +1006,10 @@ func TestAChangedEntryIsAWarning(t *testing.T) { // F01, F02, F18
 		"whole":           {(*fakePlatform).anInterxion, func(whole []byte) []byte { return whole }, 0},
 		"cut":             {(*fakePlatform).anInterxion, func(whole []byte) []byte { return whole[:len(whole)-1] }, 1},
 		"empty":           {(*fakePlatform).anInterxion, func([]byte) []byte { return nil }, 1},
-		"changed":         {(*fakePlatform).anInterxion, func(whole []byte) []byte { whole[headerSize]++; return whole }, 1},
-		"another version": {(*fakePlatform).anInterxion, func(whole []byte) []byte { whole[len(entryMagic)-1]++; return whole }, 0},
+		"changed":         {(*fakePlatform).anInterxion, func(whole []byte) []byte { whole[len(whole)-1]++; return whole }, 1},
+		"another version": {(*fakePlatform).anInterxion, func(whole []byte) []byte { whole[len("ixtoken")]++; return whole }, 0},
 		"another file":    {(*fakePlatform).anInterxion, func([]byte) []byte { return []byte("{}") }, 1},
-		"of a password":   {(*fakePlatform).aUser, func(whole []byte) []byte { whole[headerSize]++; return whole }, 1},
+		"of a password":   {(*fakePlatform).aUser, func(whole []byte) []byte { whole[len(whole)-1]++; return whole }, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, dir, logged := onLoopback(t, grantsToken("t-1")), t.TempDir(), new(notes)
@@ -1337,7 +1091,7 @@ func TestAThrottledRefreshLosesNothing(t *testing.T) {
 			dir := t.TempDir()
 			var p *fakePlatform
 			wantKept := func(when string) {
-				found, why, _ := opened(t, dir).load(requestFor(t, p.cloudLX(RefreshToken)))
+				found, why, _ := requestFor(t, p.cloudLX(RefreshToken)).load(opened(t, dir))
 				if found.Token.AccessToken.Reveal() != "t-1" || found.Token.RefreshToken.Reveal() != next {
 					t.Errorf("%q, %s: access token %t, refresh token %t; %s", next, when, !found.Token.AccessToken.IsZero(), !found.Token.RefreshToken.IsZero(), why)
 				}
@@ -1458,28 +1212,35 @@ func (s stuckLog) Handle(context.Context, slog.Record) error {
 	return nil
 }
 
-func TestAStuckLogBlocksNoCaller(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p, dir := inMemory(t, grantsToken("t-1")), t.TempDir()
-		interrupted, until := make(chan struct{}), make(chan struct{})
-		c := p.client(Options{Cache: opened(t, dir), Interrupted: interrupted, Logger: slog.New(stuckLog{slog.DiscardHandler, until})})
-		left := make(chan error, 1)
-		go func() {
-			_, err := ask(t, c, p.interxion(""))
-			left <- err
-		}()
-		synctest.Wait()
-		close(interrupted)
-		synctest.Wait()
-		select {
-		case err := <-left:
-			if failed(t, err).Kind != Cancelled {
-				t.Error(err)
+// A caller can leave while its flight waits for something that no context ends: a log that is stuck, or the derivation of a key.
+// Nothing is sent for it.
+func TestAStuckLogBlocksNoCaller(t *testing.T) { // X03
+	for _, way := range []string{"cancelled", "interrupted"} {
+		synctest.Test(t, func(t *testing.T) {
+			p, dir := inMemory(t, grantsToken("t-1")), t.TempDir()
+			interrupted, until := make(chan struct{}), make(chan struct{})
+			c := p.client(Options{Cache: opened(t, dir), Interrupted: interrupted, Logger: slog.New(stuckLog{slog.DiscardHandler, until})})
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			left := make(chan error, 1)
+			go func() {
+				_, err := c.Token(ctx, p.interxion(""), 0)
+				left <- err
+			}()
+			synctest.Wait()
+			map[string]func(){"cancelled": cancel, "interrupted": func() { close(interrupted) }}[way]()
+			synctest.Wait()
+			select {
+			case err := <-left:
+				if failed(t, err).Kind != Cancelled {
+					t.Error(err)
+				}
+			default:
+				t.Errorf("%s: the caller waits for the log", way)
 			}
-		default:
-			t.Error("the caller waits for the log after Ctrl-C")
-		}
-		close(until)
-		synctest.Wait() // for the flight's remaining work in the directory
-	})
+			close(until)
+			synctest.Wait() // for the flight's remaining work in the directory
+			p.sent(0, "")
+		})
+	}
 }

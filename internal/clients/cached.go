@@ -9,13 +9,18 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cache"
 )
+
+// unnoticed is the longest wait for another process that is not logged.
+const unnoticed = 10 * time.Millisecond
 
 // cached lets one caller at a time send a request, in all processes, and shares the result with the others. Without a
 // cache, it does so only in this process.
 type cached struct {
 	memory *memory
-	cache  *Cache // nil: there is none
+	cache  *cache.Directory // nil: there is none
 	log    logger
 	next   *gate
 }
@@ -93,7 +98,7 @@ func (s *cached) send(ctx context.Context, r *request, alone bool) (Token, *Erro
 // because another process may be sending it.
 func (s *cached) lockRefreshToken(ctx context.Context, r *request) (release func(), err *Error) {
 	if s.cache != nil {
-		if problem := s.cache.keepsMarks(); problem != nil {
+		if problem := s.cache.KeepsMarks(); problem != nil {
 			s.log.warn(ctx, r, "the refresh token is not used: the cache cannot keep it from others", problem)
 			return nil, r.unmarkable()
 		}
@@ -115,7 +120,7 @@ func (s *cached) loadIntoMemory(ctx context.Context, r *request, locked bool) (m
 	if s.cache == nil {
 		return ""
 	}
-	stored, miss, damaged := s.cache.load(r)
+	stored, miss, damaged := r.load(s.cache)
 	if damaged && locked {
 		s.log.warn(ctx, r, "the cache entry is not used: something else has changed it", errors.New(miss))
 	}
@@ -125,7 +130,7 @@ func (s *cached) loadIntoMemory(ctx context.Context, r *request, locked bool) (m
 
 // lock takes the exclusive right to send what key is about, in this process and in others. name returns the name of the
 // lock in the cache. If that lock cannot be taken, alone is false.
-func (s *cached) lock(ctx context.Context, r *request, key digest, name func() string) (alone bool, release func(), err *Error) {
+func (s *cached) lock(ctx context.Context, r *request, key digest, name func() cache.Name) (alone bool, release func(), err *Error) {
 	leave := s.memory.take(ctx, key)
 	switch {
 	case leave == nil:
@@ -136,10 +141,10 @@ func (s *cached) lock(ctx context.Context, r *request, key digest, name func() s
 	limit, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
 	began := time.Now()
-	unlock, problem := s.cache.lock(limit, name())
+	unlock, problem := s.cache.Lock(limit, name())
 	switch {
 	case problem == nil:
-		if waited := time.Since(began); waited > lockPoll {
+		if waited := time.Since(began); waited > unnoticed {
 			s.log.debug(ctx, r, "cache wait: another process was asking", slog.Duration("waited", waited))
 		}
 		return true, func() { unlock(); leave() }, nil
@@ -165,9 +170,9 @@ func (s *cached) markSpent(ctx context.Context, r *request) *Error {
 	if s.cache == nil || !r.markedForAll() {
 		return nil
 	}
-	first, problem := s.cache.mark(r.markName(), r.markEnds())
+	first, problem := s.cache.Mark(r.markName(), r.markEnds())
 	if problem == nil && first && !r.refreshToken.IsZero() {
-		first, problem = s.cache.mark1(ctx, r, true)
+		first, problem = s.cache.Mark1(ctx, r.key1(), true)
 	}
 	switch {
 	case problem == nil && first:
@@ -212,9 +217,9 @@ func (s *cached) unmarkForOthers(r *request) {
 	if s.cache == nil || !r.markedForAll() {
 		return
 	}
-	s.cache.unmark(r.markName())
+	s.cache.Unmark(r.markName())
 	if !r.refreshToken.IsZero() {
-		_, _ = s.cache.mark1(context.Background(), r, false) // without it, a process of that version logs in once more
+		_, _ = s.cache.Mark1(context.Background(), r.key1(), false) // without it, a process of that version logs in once more
 	}
 }
 
@@ -225,9 +230,9 @@ func (s *cached) save(ctx context.Context, r *request, token Token, err *Error) 
 	switch {
 	case s.cache == nil:
 	case err == nil && !token.Expiry.IsZero():
-		problem = s.cache.saveToken(r, token)
+		problem = r.saveToken(s.cache, token)
 	case err != nil && err.Kind.rejectsCredentials():
-		problem = s.cache.saveRejection(r, err, time.Now().Round(0).Add(rejectionShared))
+		problem = r.saveRejection(s.cache, err, time.Now().Round(0).Add(rejectionShared))
 	}
 	if problem != nil {
 		s.log.warn(ctx, r, "what the platform answered is not in the cache", problem)
@@ -242,14 +247,9 @@ func (s *cached) discard(refused Token, r *request) {
 		return
 	}
 	s.memory.discard(refused)
-	if s.cache == nil {
-		return
+	if s.cache != nil {
+		r.discardToken(s.cache, refused)
 	}
-	s.cache.updateToken(r, func(known Token) (Token, bool) {
-		same := known.AccessToken == refused.AccessToken
-		known.refused = true
-		return known, same
-	})
 }
 
 // markedForAll reports whether other processes must not send the same thing again either.

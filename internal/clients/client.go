@@ -10,7 +10,7 @@
 //	flights    answers from memory, or lets all callers wait for one run
 //	exchanger  reads the identity token, if the grant is a token exchange
 //	refresher  uses the result of another process, or refreshes the last token, or sends the request itself
-//	cached     lets one caller send, and shares the result with the others, in other processes too if there is a Cache
+//	cached     lets one caller send, and shares the result with the others, in other processes too if there is a cache
 //	gate       lets unproven credentials through one at a time
 //	sender     sends the request, and retries it if a retry is allowed
 //
@@ -25,6 +25,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cache"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/transport"
 )
 
@@ -35,6 +36,9 @@ const (
 	// budget bounds all requests for one token: attempts, pauses, and a refresh with its fallback. It does not include
 	// the wait for other processes at the cache, which lockWait bounds. A request for an identity token has its own.
 	budget = 120 * time.Second
+
+	// lockWait bounds the wait for the lock of another process. It is longer than any process holds the lock.
+	lockWait = budget + 10*time.Second
 )
 
 // Options are a Client's settings.
@@ -52,7 +56,7 @@ type Options struct {
 	// Getenv returns the value of an environment variable; nil: os.Getenv. Identity tokens are read from variables.
 	Getenv func(string) string
 	// Cache shares tokens with other processes; nil: tokens stay in memory.
-	Cache *Cache
+	Cache *cache.Directory
 	// Logger receives debug messages about where tokens come from, and warnings about the cache; nil: nothing is logged.
 	Logger *slog.Logger
 }

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
@@ -146,6 +147,14 @@ func readIdentityFile(path string) (string, error) {
 		return "", fmt.Errorf("is larger than %d KiB", maxToken>>10)
 	}
 	return string(data), nil
+}
+
+// reason returns an error of the file system without the path. The caller names the file.
+func reason(err error) error {
+	if number := syscall.Errno(0); errors.As(err, &number) {
+		return number
+	}
+	return err
 }
 
 // askGitHub asks GitHub Actions for an identity token. The request obeys the limits of all requests. The expiry of the

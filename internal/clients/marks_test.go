@@ -110,35 +110,6 @@ func TestClearKeepsMarks(t *testing.T) {
 	platform.count(t, 1, 1, 0)
 }
 
-// A mark outlives its refresh token. If nothing says when that ends, the mark stays for a year.
-func TestMarksOutliveWhatTheyMark(t *testing.T) {
-	const day = 24 * time.Hour
-	for name, row := range map[string]struct {
-		content           string
-		keptFor, goneFrom time.Duration
-	}{
-		"its end is known":   {fmt.Sprint(time.Now().Add(400 * day).Unix()), 399 * day, 401 * day},
-		"it has ended":       {fmt.Sprint(time.Now().Add(-day).Unix()), -2 * day, 0},
-		"empty, of a crash":  {"", 364 * day, 367 * day},
-		"cannot be read":     {"x", 364 * day, 367 * day},
-		"more than a number": {"99999999999999999999", 364 * day, 367 * day},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			k, mark := opened(t, dir), markOf(t, dir, (&fakePlatform{url: "http://127.0.0.1"}).cloudLX(RefreshToken))
-			write(t, mark, []byte(row.content))
-			k.sweep(time.Now().Add(row.keptFor))
-			if _, err := os.Lstat(mark); err != nil {
-				t.Errorf("swept after %s", row.keptFor)
-			}
-			k.sweep(time.Now().Add(row.goneFrom))
-			if names := filesIn(t, dir, ""); len(names) != 0 {
-				t.Errorf("left after %s: %q", row.goneFrom, names)
-			}
-		})
-	}
-}
-
 // The mark on a refresh token ends with it. That of a refresh token from the user stays for a year, whatever the platform
 // says about the next one.
 func TestHowLongAMarkIsKept(t *testing.T) {
@@ -152,9 +123,9 @@ func TestHowLongAMarkIsKept(t *testing.T) {
 		given := p.cloudLX(RefreshToken)
 		given.RefreshToken = NewSecret("given")
 		gets(t, p.another(dir), given, "t-1")
-		for grant, want := range map[Grant]time.Time{p.cloudLX(RefreshToken): ends, given: time.Now().Add(unknownSpent)} {
-			if until, ok := markUsefulUntil(read(t, markOf(t, dir, grant))); !ok || until.Unix() != want.Unix() {
-				t.Errorf("the mark is kept until %s, want %s", until, want)
+		for grant, want := range map[Grant]time.Time{p.cloudLX(RefreshToken): ends, given: time.Now().Add(365 * 24 * time.Hour)} {
+			if until := string(read(t, markOf(t, dir, grant))); until != fmt.Sprint(want.Unix()) {
+				t.Errorf("the mark is kept until %s, want %d", until, want.Unix())
 			}
 		}
 	})

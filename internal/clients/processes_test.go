@@ -28,15 +28,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-)
 
-func init() {
-	hostile["F19 a device"] = func(t *testing.T, path string) {
-		if err := unix.Mknod(path, unix.S_IFCHR|0o600, int(unix.Mkdev(1, 5))); err != nil { // /dev/zero
-			t.Skip(err)
-		}
-	}
-}
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cache"
+)
 
 // childVariable makes this test binary a child process. Its value is the child's task.
 const childVariable = "IXTOKEN_CHILD"
@@ -47,10 +41,10 @@ func TestMain(m *testing.M) {
 		if err := json.Unmarshal([]byte(text), &c); err != nil {
 			panic(err)
 		}
-		c.run() // with the real derivationMemory
+		c.run() // with the real passwordMemory
 		return
 	}
-	derivationMemory = 1 << 10
+	passwordMemory = 1 << 10
 	os.Exit(m.Run())
 }
 
@@ -112,26 +106,26 @@ func (c child) grant() Grant {
 func (c child) run() {
 	request, err := c.grant().request()
 	check(err)
-	var k *Cache
+	var d *cache.Directory
 	open := func() {
 		if c.Dir != "" {
-			k, err = OpenCache(c.Dir)
+			d, err = cache.Open(c.Dir)
 			check(err)
 		}
 	}
 	network := c.trouble(open)
 	switch {
 	case c.Hold:
-		_, err = k.lock(context.Background(), request.name())
+		_, err = d.Lock(context.Background(), request.name())
 		check(err)
 	case c.Save:
-		c.save(k)
+		c.save(d)
 	}
 	_, _ = fmt.Fprintln(os.Stdout, "ready")
 	_, _ = io.Copy(io.Discard, os.Stdin)
-	result := c.ask(k, network)
-	if k != nil {
-		_, result.Old, _ = k.load(request)
+	result := c.ask(d, network)
+	if d != nil {
+		_, result.Old, _ = request.load(d)
 		names, _ := os.ReadDir(c.Dir)
 		for _, name := range names {
 			result.Files = append(result.Files, name.Name())
@@ -140,11 +134,11 @@ func (c child) run() {
 	check(json.NewEncoder(os.Stdout).Encode(result))
 }
 
-func (c child) ask(k *Cache, network *pipes) (result told) {
+func (c child) ask(d *cache.Directory, network *pipes) (result told) {
 	logged := new(notes)
 	var mu sync.Mutex
 	for range max(c.Rounds, 1) {
-		client := New(Options{Cache: k, Logger: slog.New(logged.handler())})
+		client := New(Options{Cache: d, Logger: slog.New(logged.handler())})
 		if network != nil {
 			client.sender().transport.DialContext = network.dial
 		}
@@ -171,16 +165,16 @@ func (c child) ask(k *Cache, network *pipes) (result told) {
 }
 
 // save writes entries of different sizes until the child is killed.
-func (c child) save(k *Cache) {
+func (c child) save(d *cache.Directory) {
 	_, _ = fmt.Fprintln(os.Stdout, "ready")
 	for i := 0; ; i++ {
 		c.Grant = fmt.Sprint("interxion ", i%3)
 		request, err := c.grant().request()
 		check(err)
-		release, err := k.lock(context.Background(), request.name())
+		release, err := d.Lock(context.Background(), request.name())
 		check(err)
 		token := NewSecret(fmt.Sprint("of-", i%3, strings.Repeat("x", 1000*(i%7))))
-		check(k.saveToken(request, Token{AccessToken: token, Expiry: time.Now().Add(time.Hour)}))
+		check(request.saveToken(d, Token{AccessToken: token, Expiry: time.Now().Add(time.Hour)}))
 		release()
 	}
 }
@@ -199,7 +193,7 @@ func (c child) trouble(open func()) (network *pipes) {
 		check(syscall.Mount("", c.Dir, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
 		open()
 	case "full disk":
-		entry := filepath.Join(c.Dir, callOf(c.grant()).name()+entrySuffix)
+		entry := filepath.Join(c.Dir, string(callOf(c.grant()).name())+entrySuffix)
 		old, err := os.ReadFile(entry)
 		check(err)
 		check(syscall.Mount("none", c.Dir, "tmpfs", 0, "size=16k,mode=0700"))
@@ -548,20 +542,20 @@ func TestKilledAtAnyMomentOfAWrite(t *testing.T) { // H17, X05, X06
 		<-time.After(rand.N(8 * time.Millisecond))
 		writer.kill()
 		leftovers += len(filesIn(t, dir, writeSuffix))
-		k := opened(t, dir) // as the next process
+		d := opened(t, dir) // as the next process
 		if left := filesIn(t, dir, writeSuffix); len(left) != 0 {
 			t.Fatalf("left after the next start: %q", left)
 		}
 		for i := range 3 {
 			grant := p.interxion(fmt.Sprint(i))
-			found, why, _ := k.load(requestFor(t, grant))
+			found, why, _ := requestFor(t, grant).load(d)
 			if why != "" && why != "there is no entry" {
 				t.Fatal(why)
 			}
 			if token := strings.TrimRight(found.Token.AccessToken.Reveal(), "x"); why == "" && token != fmt.Sprint("of-", i) {
 				t.Fatalf("the entry has the token %q", token)
 			}
-			lockFor(t, k, grant)()
+			lockFor(t, d, grant)()
 		}
 	}
 	t.Logf("killed %d times, %d times with a file half written", times, leftovers)

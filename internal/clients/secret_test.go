@@ -47,8 +47,6 @@ var holders = map[string]any{
 	"checks":         checks{},
 	"entry":          entry{},
 	"flight":         flight{},
-	"Cache":          Cache{},
-	"Entry":          Entry{},
 	"record":         record{},
 }
 

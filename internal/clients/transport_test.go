@@ -18,6 +18,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cache"
 )
 
 // onTLS starts a platform with TLS, for the host names of *.example.com. The options trust its certificate.
@@ -93,7 +95,7 @@ func proxied(t *testing.T, proxy string) {
 
 func TestAnOddProxyCostsNoRefreshToken(t *testing.T) {
 	p, options, port := onTLS(t, grantsToken("t-1"))
-	cache, err := OpenCache(t.TempDir())
+	cache, err := cache.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cache"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
@@ -33,9 +33,9 @@ func (c *invocation) cacheCommand() *cobra.Command {
 	return cmd
 }
 
-// cacheSubcommand returns a subcommand of cache. If the directory does not exist, do gets a nil cache, and the directory is
+// cacheSubcommand returns a subcommand of cache. If the directory does not exist, do gets nil, and the directory is
 // not created.
-func (c *invocation) cacheSubcommand(name, short, long string, do func(dir string, cache *clients.Cache) error) *cobra.Command {
+func (c *invocation) cacheSubcommand(name, short, long string, do func(dir string, directory *cache.Directory) error) *cobra.Command {
 	cmd := &cobra.Command{Use: name + " [flags]", Short: short, Long: long, Args: noArguments, DisableFlagsInUseLine: true}
 	f := &flags{}
 	f.add(cmd, "Cache options", "", []platforms.Input{platforms.TokenCacheDir})
@@ -54,20 +54,21 @@ func (c *invocation) cacheSubcommand(name, short, long string, do func(dir strin
 		if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
 			return do(dir, nil)
 		}
-		cache, err := clients.OpenCache(dir)
+		directory, err := cache.Open(dir)
 		if err != nil {
 			return newFailure(statusUsage, sectionCache, "The token cache cannot be used", platforms.Sentence(fmt.Sprintf("The directory %q: %v", dir, err)))
 		}
-		return do(dir, cache)
+		defer func() { _ = directory.Close() }()
+		return do(dir, directory)
 	}
 	return cmd
 }
 
-func (c *invocation) listCache(dir string, cache *clients.Cache) error {
-	var entries []clients.Entry
-	if cache != nil {
+func (c *invocation) listCache(dir string, directory *cache.Directory) error {
+	var entries []cache.Entry
+	if directory != nil {
 		var err error
-		if entries, err = cache.Entries(); err != nil {
+		if entries, err = directory.Entries(); err != nil {
 			return newFailure(statusFailed, sectionCache, "The token cache could not be read", cause(err)+".")
 		}
 	}
@@ -84,11 +85,11 @@ func (c *invocation) listCache(dir string, cache *clients.Cache) error {
 	return c.printResult(text.String())
 }
 
-func (c *invocation) clearCache(dir string, cache *clients.Cache) error {
+func (c *invocation) clearCache(dir string, directory *cache.Directory) error {
 	removed, left := 0, 0
-	if cache != nil {
+	if directory != nil {
 		var err error
-		if removed, left, err = cache.Clear(); err != nil {
+		if removed, left, err = directory.Clear(); err != nil {
 			return newFailure(statusFailed, sectionCache, "The token cache could not be cleared", cause(err)+".")
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cache"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
@@ -75,7 +76,7 @@ func Configure(options *clients.Options, sources ...Source) (unknown []Input, me
 }
 
 // openCache opens the cache in dir. It returns nil if dir is empty, or nil and a message if the cache cannot be used.
-func openCache(dir clients.Secret) (*clients.Cache, *Message) {
+func openCache(dir clients.Secret) (*cache.Directory, *Message) {
 	if dir.IsZero() {
 		return nil, nil
 	}
@@ -83,12 +84,12 @@ func openCache(dir clients.Secret) (*clients.Cache, *Message) {
 		message := notShared(TokenCacheDir.Name + " (" + TokenCacheDir.Environment + ") " + text)
 		return nil, &message
 	}
-	cache, err := clients.OpenCache(dir.Reveal())
+	directory, err := cache.Open(dir.Reveal())
 	if err != nil {
 		message := noCache(dir.Reveal(), err)
 		return nil, &message
 	}
-	return cache, nil
+	return directory, nil
 }
 
 // trusted returns the system's authorities and those in pem; nil: pem is empty, so only the system's count.

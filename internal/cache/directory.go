@@ -1,7 +1,9 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-package clients
+// Package cache keeps sealed entries in a store that processes share. It does not know what they hold. The store is a
+// directory.
+package cache
 
 import (
 	"context"
@@ -12,9 +14,11 @@ import (
 	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -25,15 +29,10 @@ const (
 	// markPrefix contains no version: a refresh token that one version has marked as spent is spent for all versions.
 	markPrefix = "spent-"
 
-	entrySuffix     = ".token"
-	rejectionSuffix = ".rejected"
-	markSuffix      = ".mark"
-	lockSuffix      = ".lock"
-	writeSuffix     = ".new"
-	maxEntrySize    = 1 << 20 // bytes; two tokens of the greatest size fit, each byte escaped in JSON
-
-	// lockWait bounds the wait for the lock of another process. It is longer than any process holds the lock.
-	lockWait = budget + 10*time.Second
+	markSuffix   = ".mark"
+	lockSuffix   = ".lock"
+	writeSuffix  = ".new"
+	maxEntrySize = 1 << 20 // bytes; two tokens of the greatest size fit, each byte escaped in JSON
 
 	// lockPoll and lockPollMax are the first and the longest pause between two attempts to take a lock that another
 	// process holds. The pauses double, so that hundreds of waiting processes leave the processor to the one that
@@ -42,34 +41,35 @@ const (
 	lockPoll    = 10 * time.Millisecond
 	lockPollMax = 160 * time.Millisecond
 
-	// unknownLife is how long an entry is kept if the lifetime of its refresh token is unknown. It is the lifetime of
-	// Equinix's refresh tokens.
+	// unknownLife is how long an entry is kept if it is not known when it becomes useless. It is the lifetime of Equinix's
+	// refresh tokens.
 	unknownLife = 60 * 24 * time.Hour
 	// unknownSpent is how long a mark is kept if the lifetime of what it marks is unknown.
 	unknownSpent = 365 * 24 * time.Hour
 )
 
 // own matches the names of the cache's own files.
-var own = lazily(`^(` + entryPrefix + `|` + markPrefix + `)[0-9a-f]{32}\.(token|rejected|mark|lock|new)$`)
+var own = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(` + entryPrefix + `|` + markPrefix + `)[0-9a-f]{32}\.(token|rejected|mark|lock|new)$`)
+})
 
-// Cache is a directory in which the processes of one user share tokens. A request has an entry for its token, another
-// for its rejection, and one lock. A process holds the lock while it reads the entries, sends the request and stores the
-// result. Entries are encrypted: see entry.go. A refresh token that was sent has a mark, which is a file of its own.
+// Directory is a directory in which the processes of one user share entries. A Name has an entry of each Part, and one lock.
+// A process holds the lock while it reads the entries, finds out what they shall hold, and stores that. What may be done
+// only once has a mark, which is a file of its own.
 //
 // All files are opened through a handle of the directory. If another directory takes its place, this process continues
 // with the one that it has checked.
-type Cache struct {
+type Directory struct {
 	dir  string
 	root *os.Root
-	// uncertain is why refresh tokens are neither stored nor sent; nil: they are. If another user can replace the
-	// directory by an old copy, a mark is lost, and its refresh token would be sent again.
+	// uncertain is why a mark may get lost; nil: it lasts. If another user can replace the directory by an old copy, a mark
+	// is gone.
 	uncertain error
 }
 
-// OpenCache returns the cache in dir, and creates dir if it is missing. It refuses a directory in which other users
-// could put files. The entries are encrypted, but a lock that other users can take protects nothing. Its errors do not
-// contain dir.
-func OpenCache(dir string) (*Cache, error) {
+// Open returns the store in dir, and creates dir if it is missing. It refuses a directory in which other users could put
+// files. The entries are encrypted, but a lock that other users can take protects nothing. Its errors do not contain dir.
+func Open(dir string) (*Directory, error) {
 	dir = filepath.Clean(dir) // a slash at the end would make Lstat follow a link
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("it cannot be made (%w)", reason(err))
@@ -85,8 +85,8 @@ func OpenCache(dir string) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("it cannot be read (%w)", reason(err))
 	}
-	k := &Cache{dir: dir, root: root}
-	if !k.inPlace() {
+	d := &Directory{dir: dir, root: root}
+	if !d.inPlace() {
 		err = errMoved
 	} else {
 		err = ownAlone(info)
@@ -95,30 +95,33 @@ func OpenCache(dir string) (*Cache, error) {
 		_ = root.Close()
 		return nil, err
 	}
-	k.uncertain = certain(dir)
-	k.sweep(time.Now())
-	return k, nil
+	d.uncertain = certain(dir)
+	d.sweep(time.Now())
+	return d, nil
 }
+
+// Close gives the handle of the directory back.
+func (d *Directory) Close() error { return d.root.Close() }
 
 // errMoved means that the directory is no longer at its path.
 var errMoved = errors.New("it was moved or replaced in the meantime")
 
 // inPlace reports whether the directory is still at its path.
-func (k *Cache) inPlace() bool {
-	held, err := k.root.Stat(".")
+func (d *Directory) inPlace() bool {
+	held, err := d.root.Stat(".")
 	if err != nil {
 		return false
 	}
-	there, err := os.Lstat(k.dir)
+	there, err := os.Lstat(d.dir)
 	return err == nil && os.SameFile(held, there)
 }
 
-// keepsMarks returns why a mark in the directory would not last; nil: it lasts.
-func (k *Cache) keepsMarks() error {
-	if !k.inPlace() {
+// KeepsMarks returns why a mark in the directory would not last; nil: it lasts.
+func (d *Directory) KeepsMarks() error {
+	if !d.inPlace() {
 		return errMoved
 	}
-	return k.uncertain
+	return d.uncertain
 }
 
 // certain returns why another user could put another directory in the place of dir; nil: no other user can.
@@ -145,10 +148,10 @@ func reason(err error) error {
 	return err
 }
 
-// lock waits for a lock until ctx ends. release gives the lock back.
-func (k *Cache) lock(ctx context.Context, name string) (release func(), err error) {
+// Lock waits for a lock until ctx ends. release gives the lock back.
+func (d *Directory) Lock(ctx context.Context, name Name) (release func(), err error) {
 	for pause := lockPoll; ; pause = min(2*pause, lockPollMax) {
-		release, err := k.tryLock(name)
+		release, err := d.tryLock(name)
 		if release != nil || err != nil {
 			return release, err
 		}
@@ -161,8 +164,9 @@ func (k *Cache) lock(ctx context.Context, name string) (release func(), err erro
 }
 
 // tryLock takes a lock without waiting. release gives the lock back; nil: another process has the lock.
-func (k *Cache) tryLock(name string) (release func(), err error) {
-	file, err := k.open(name+lockSuffix, os.O_CREATE|os.O_RDWR)
+func (d *Directory) tryLock(name Name) (release func(), err error) {
+	path := string(name) + lockSuffix
+	file, err := d.open(path, os.O_CREATE|os.O_RDWR)
 	if err != nil {
 		return nil, reason(err)
 	}
@@ -174,7 +178,7 @@ func (k *Cache) tryLock(name string) (release func(), err error) {
 	case !held:
 		_ = file.Close()
 		return nil, nil
-	case !k.isAt(name+lockSuffix, file): // a sweep removed the file between open and lock, so other processes do not see this lock
+	case !d.isAt(path, file): // a sweep removed the file between open and lock, so other processes do not see this lock
 		release()
 		return nil, nil
 	}
@@ -182,12 +186,12 @@ func (k *Cache) tryLock(name string) (release func(), err error) {
 }
 
 // isAt reports whether file is the one with the name.
-func (k *Cache) isAt(name string, file *os.File) bool {
+func (d *Directory) isAt(name string, file *os.File) bool {
 	held, err := file.Stat()
 	if err != nil {
 		return false
 	}
-	there, err := k.root.Lstat(name)
+	there, err := d.root.Lstat(name)
 	return err == nil && os.SameFile(held, there)
 }
 
@@ -195,17 +199,17 @@ func (k *Cache) isAt(name string, file *os.File) bool {
 var errUnfit = errors.New("not a regular file of a fitting size")
 
 // open opens a file. It does not follow links, and does not wait for pipes.
-func (k *Cache) open(name string, flags int) (*os.File, error) {
-	info, err := k.root.Lstat(name)
+func (d *Directory) open(name string, flags int) (*os.File, error) {
+	info, err := d.root.Lstat(name)
 	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxEntrySize) {
 		return nil, errUnfit
 	}
-	return k.root.OpenFile(name, flags|noWait, 0o600)
+	return d.root.OpenFile(name, flags|noWait, 0o600)
 }
 
 // read returns at most the given number of bytes from the start of a file.
-func (k *Cache) read(name string, most int64) ([]byte, error) {
-	file, err := k.open(name, os.O_RDONLY)
+func (d *Directory) read(name string, most int64) ([]byte, error) {
+	file, err := d.open(name, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
@@ -213,31 +217,32 @@ func (k *Cache) read(name string, most int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(file, most))
 }
 
-// write replaces the file name+suffix. The caller holds the lock of name, so no other process uses the temporary file.
-func (k *Cache) write(name, suffix string, data []byte) error {
-	err := k.create(name+writeSuffix, data)
+// replace puts data into the place of an entry. The caller holds the lock of name, so no other process uses the temporary file.
+func (d *Directory) replace(name Name, part Part, data []byte) error {
+	temporary := string(name) + writeSuffix
+	err := d.create(temporary, data)
 	if err == nil {
-		err = replace(k.root, name+writeSuffix, name+suffix)
+		err = replace(d.root, temporary, name.file(part))
 	}
 	if err != nil {
-		_ = k.root.Remove(name + writeSuffix)
+		_ = d.root.Remove(temporary)
 		return reason(err)
 	}
 	return nil
 }
 
 // create writes a new file, or replaces an old one. The data is on the disk when it returns.
-func (k *Cache) create(name string, data []byte) error {
-	if err := k.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func (d *Directory) create(name string, data []byte) error {
+	if err := d.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return k.createOnce(name, data)
+	return d.createOnce(name, data)
 }
 
 // createOnce writes a new file. Its error is fs.ErrExist if there is something with this name. The data is on the disk
 // when it returns.
-func (k *Cache) createOnce(name string, data []byte) error {
-	file, err := k.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+func (d *Directory) createOnce(name string, data []byte) error {
+	file, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -245,53 +250,53 @@ func (k *Cache) createOnce(name string, data []byte) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// mark marks what has the name as spent until end, before it is sent; zero: its end is not known. mark returns false if
-// it was marked before. The mark is on the disk when mark returns.
-func (k *Cache) mark(name string, end time.Time) (first bool, err error) {
+// Mark marks what has the name as spent until end, before it is used; zero: its end is not known. Mark returns false if it
+// was marked before. The mark is on the disk when Mark returns.
+func (d *Directory) Mark(name Name, end time.Time) (first bool, err error) {
 	if end.IsZero() {
 		end = time.Now().Add(unknownSpent)
 	}
-	name += markSuffix
-	err = k.createOnce(name, strconv.AppendInt(nil, end.Unix(), 10))
+	path := string(name) + markSuffix
+	err = d.createOnce(path, strconv.AppendInt(nil, end.Unix(), 10))
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return false, nil
 	case err == nil:
-		err = syncDirectory(k.root)
+		err = syncDirectory(d.root)
 	}
 	if err != nil {
-		_ = k.root.Remove(name)
+		_ = d.root.Remove(path)
 		return false, reason(err)
 	}
 	return true, nil
 }
 
-// unmark removes a mark. If it cannot be removed, what it marks is not sent again: that costs a login.
-func (k *Cache) unmark(name string) { _ = k.root.Remove(name + markSuffix) }
+// Unmark removes a mark. If it cannot be removed, what it marks is not used again: that costs a login.
+func (d *Directory) Unmark(name Name) { _ = d.root.Remove(string(name) + markSuffix) }
 
 // sweep removes what is no longer useful: expired entries and marks, and temporary files of processes that were killed.
 // It needs no key. It does not wait for locks, so it skips what is in use.
-func (k *Cache) sweep(now time.Time) {
-	names, err := k.names()
+func (d *Directory) sweep(now time.Time) {
+	names, err := d.names()
 	if err != nil {
 		return
 	}
 	for _, name := range names {
-		release, err := k.tryLock(name)
+		release, err := d.tryLock(name)
 		if release == nil || err != nil {
 			continue
 		}
-		_ = k.root.Remove(name + writeSuffix)
+		_ = d.root.Remove(string(name) + writeSuffix)
 		empty := true
-		for _, suffix := range []string{entrySuffix, rejectionSuffix, markSuffix} {
-			if k.expired(name+suffix, now) {
-				_ = k.root.Remove(name + suffix)
+		for _, path := range []string{name.file(Token), name.file(Rejection), string(name) + markSuffix} {
+			if d.expired(path, now) {
+				_ = d.root.Remove(path)
 			} else {
 				empty = false
 			}
 		}
 		if empty {
-			removeLock(k.root, name+lockSuffix, release)
+			removeLock(d.root, string(name)+lockSuffix, release)
 		} else {
 			release()
 		}
@@ -299,25 +304,25 @@ func (k *Cache) sweep(now time.Time) {
 }
 
 // names returns the names of the cache's own files, without what follows the dot.
-func (k *Cache) names() ([]string, error) {
-	files, err := fs.ReadDir(k.root.FS(), ".")
-	var names []string
+func (d *Directory) names() ([]Name, error) {
+	files, err := fs.ReadDir(d.root.FS(), ".")
+	var names []Name
 	for _, file := range files {
 		if own().MatchString(file.Name()) { // the directory may also hold other files
-			names = append(names, strings.TrimSuffix(file.Name(), filepath.Ext(file.Name())))
+			names = append(names, Name(strings.TrimSuffix(file.Name(), filepath.Ext(file.Name()))))
 		}
 	}
 	return slices.Compact(names), err // they are sorted
 }
 
 // expired reports whether a file is missing or no longer useful. A file that cannot be read is kept. So is any other file
-// in its place, for as long as it could be useful: load reports it, and save replaces it.
-func (k *Cache) expired(name string, now time.Time) bool {
+// in its place, for as long as it could be useful: Look reports it, and Store replaces it.
+func (d *Directory) expired(name string, now time.Time) bool {
 	longest, usefulUntil := unknownLife, entryUsefulUntil
 	if strings.HasSuffix(name, markSuffix) {
 		longest, usefulUntil = unknownSpent, markUsefulUntil
 	}
-	head, err := k.read(name, int64(headerSize))
+	head, err := d.read(name, int64(headerSize))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return true
@@ -327,7 +332,7 @@ func (k *Cache) expired(name string, now time.Time) bool {
 	if until, ok := usefulUntil(head); ok {
 		return now.After(until)
 	}
-	info, err := k.root.Lstat(name)
+	info, err := d.root.Lstat(name)
 	return err == nil && now.After(info.ModTime().Add(longest))
 }
 

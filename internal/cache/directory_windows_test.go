@@ -1,7 +1,7 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-package clients
+package cache
 
 import (
 	"os"
@@ -36,22 +36,22 @@ func TestAnEntryThatIsBeingReadIsReplaced(t *testing.T) {
 
 // Windows refuses to remove a lock that is open, so it is released first. One that another process has opened meanwhile stays.
 func TestALockInUseIsNotRemoved(t *testing.T) {
-	k := opened(t, t.TempDir())
-	release, err := k.tryLock("x")
+	d := opened(t, t.TempDir())
+	release, err := d.tryLock("x")
 	must(t, err)
-	removeLock(k.root, "x"+lockSuffix, release)
-	if _, err := k.root.Lstat("x" + lockSuffix); err == nil {
+	removeLock(d.root, "x"+lockSuffix, release)
+	if _, err := d.root.Lstat("x" + lockSuffix); err == nil {
 		t.Error("a free lock was not removed")
 	}
 	var other func()
-	release, err = k.tryLock("x")
+	release, err = d.tryLock("x")
 	must(t, err)
-	removeLock(k.root, "x"+lockSuffix, func() {
+	removeLock(d.root, "x"+lockSuffix, func() {
 		release()
-		other, err = k.tryLock("x")
+		other, err = d.tryLock("x")
 		must(t, err)
 	})
-	if release, err := k.tryLock("x"); release != nil || err != nil {
+	if release, err := d.tryLock("x"); release != nil || err != nil {
 		t.Errorf("a lock that another holds was taken, or removed: %v", err)
 	}
 	other()

@@ -3,7 +3,7 @@
 
 //go:build unix
 
-package clients
+package cache
 
 import (
 	"errors"

@@ -1,0 +1,199 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package clients
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cache"
+)
+
+// This file holds what the cache knows about a request: how its entries are found and encrypted, and what is in them.
+
+// record is what the entries of a request hold.
+type record struct {
+	Token    Token
+	Rejected *Error    // nil: the platform has not rejected the credentials
+	Until    time.Time // when Rejected ends
+}
+
+// rejectionShared is how long other processes use a rejection from the cache. Fifty parallel jobs with an outdated
+// secret then cause one failed login. A user needs longer than that to get the secret accepted.
+const rejectionShared = 60 * time.Second
+
+// rejects reports whether the rejection still counts. A rejection with more time left than rejectionShared does not
+// count: it is from the future, which means that the clock was set back.
+func (r record) rejects(now time.Time) bool {
+	left := r.Until.Sub(now)
+	return r.Rejected != nil && left > 0 && left <= rejectionShared
+}
+
+// name returns the name of the request's entries. It contains what is no secret, and eight bits of the secrets: a name helps
+// no guess, and another secret has, but for one in 256, other files. What nobody can guess is in the name as a whole: a
+// refresh token, and in a token exchange the identity token, or GitHub's bearer token. There only this job can read the
+// entry, so jobs of one identity do not wait for each other.
+func (r *request) name() cache.Name {
+	parts := append(r.target(), r.public(), r.credential[0].Reveal(), r.refreshToken.Reveal())
+	for _, h := range r.headers {
+		parts = append(parts, h.name)
+		if h.name != "Authorization" && !slices.Contains(r.secrets, h.value) {
+			parts = append(parts, h.value.Reveal())
+		}
+	}
+	all := r.secretsDigest()
+	return cache.EntryName(sum(append(parts, string(all[:1]))...))
+}
+
+// secretsDigest returns the digest of all secrets in the request.
+func (r *request) secretsDigest() digest {
+	secrets := make([]string, len(r.secrets))
+	for i, secret := range r.secrets {
+		secrets[i] = secret.Reveal()
+	}
+	return sum(secrets...)
+}
+
+// markName returns the name of the mark on what the request may send only once.
+func (r *request) markName() cache.Name { return cache.MarkName(r.mark()) }
+
+// passwordMemory is what the derivation of a key from a user's password needs, in KiB: the second choice that RFC 9106,
+// section 4, recommends. Only tests change it.
+var passwordMemory uint32 = 64 << 10
+
+// cacheKey returns the key of the request's entries. Secrets that a platform has generated are too long to be guessed. A
+// user's password is not.
+func (r *request) cacheKey() cache.Key {
+	key := cache.Key{Name: r.name(), Bound: r.key(), Secret: r.secretsDigest()}
+	if r.personal() {
+		key.Memory = passwordMemory
+	}
+	return key
+}
+
+// key1 returns the key with which the first version keeps the mark of the request. See version1.go in cache.
+func (r *request) key1() cache.Key {
+	parts := []string{r.endpoint.String(), r.body.Reveal()}
+	for _, h := range r.headers {
+		parts = append(parts, h.name, h.value.Reveal())
+	}
+	key := r.cacheKey()
+	key.Bound = sum(parts...)
+	return key
+}
+
+// load returns what is stored about the request. Everything except a complete entry of this request is a miss, and why
+// gives the reason. damaged reports that this program cannot have written what is there, or has written it for another
+// secret.
+func (r *request) load(d *cache.Directory) (found record, why string, damaged bool) {
+	key := r.cacheKey()
+	var token storedToken
+	why, damaged = loadPart(d, key, cache.Token, &token)
+	if why == "" {
+		found.Token = token.token()
+	}
+	var rejection storedRejection
+	if missed, _ := loadPart(d, key, cache.Rejection, &rejection); missed == "" {
+		found.Rejected, found.Until = rejection.Rejected, rejection.Until
+	}
+	return found, why, damaged
+}
+
+// loadPart reads a token or a rejection into content.
+func loadPart(d *cache.Directory, key cache.Key, part cache.Part, content any) (why string, damaged bool) {
+	text, why, damaged := d.Look(key, part)
+	if why == "" && json.Unmarshal(text, content) != nil {
+		return "the entry is damaged", true
+	}
+	return why, damaged
+}
+
+// saveToken stores a token.
+func (r *request) saveToken(d *cache.Directory, token Token) error {
+	text, useful, err := token.encode(d)
+	if err != nil {
+		return err
+	}
+	return d.Store(r.cacheKey(), cache.Token, text, useful)
+}
+
+// saveRejection stores that the platform has rejected the credentials.
+func (r *request) saveRejection(d *cache.Directory, rejected *Error, until time.Time) error {
+	text, err := json.Marshal(storedRejection{rejected, until})
+	if err != nil {
+		return err
+	}
+	return d.Store(r.cacheKey(), cache.Rejection, text, until)
+}
+
+// discardToken marks the stored token as refused, if it is the one that an API has refused. On an error it stays as it is. Then
+// it is refused and discarded again.
+func (r *request) discardToken(d *cache.Directory, refused Token) {
+	d.Update(r.cacheKey(), cache.Token, func(text []byte) (changed []byte, useful time.Time, ok bool) {
+		var known storedToken
+		if json.Unmarshal(text, &known) != nil || known.AccessToken != refused.AccessToken.Reveal() {
+			return nil, time.Time{}, false
+		}
+		known.Refused = true
+		changed, useful, err := known.token().encode(d)
+		return changed, useful, err == nil
+	})
+}
+
+// encode returns the token in clear text, and when it becomes useless; zero: that is not known. A directory that another
+// user could replace gets no refresh token.
+func (t Token) encode(d *cache.Directory) (text []byte, useful time.Time, err error) {
+	if d.KeepsMarks() != nil {
+		t.RefreshToken, t.RefreshTokenExpiry = Secret{}, time.Time{}
+	}
+	useful = t.Expiry
+	switch end := t.RefreshTokenExpiry; {
+	case t.RefreshToken.IsZero():
+	case end.IsZero() || end.After(useful):
+		useful = end
+	}
+	text, err = json.Marshal(t.stored()) //nolint:gosec // the cache encrypts it
+	return text, useful, err
+}
+
+// storedToken is a token in clear text. The cache encrypts it.
+type storedToken struct {
+	AccessToken        string    `json:"access_token,omitempty"`
+	TokenType          string    `json:"token_type,omitempty"`
+	Obtained           time.Time `json:"obtained,omitzero"`
+	Expiry             time.Time `json:"expiry,omitzero"`
+	Refused            bool      `json:"refused,omitempty"`
+	Scope              string    `json:"scope,omitempty"`
+	UserName           string    `json:"user_name,omitempty"`
+	RefreshToken       string    `json:"refresh_token,omitempty"`
+	RefreshTokenExpiry time.Time `json:"refresh_token_expiry,omitzero"`
+}
+
+// storedRejection is a rejection, and when it ends.
+type storedRejection struct {
+	Rejected *Error    `json:"rejected"`
+	Until    time.Time `json:"until"`
+}
+
+// Format writes [redacted] for every verb.
+func (storedToken) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+func (t Token) stored() storedToken {
+	return storedToken{
+		AccessToken: t.AccessToken.Reveal(), TokenType: t.TokenType, Obtained: t.obtained, Expiry: t.Expiry, Refused: t.refused,
+		Scope: t.Scope, UserName: t.UserName,
+		RefreshToken: t.RefreshToken.Reveal(), RefreshTokenExpiry: t.RefreshTokenExpiry,
+	}
+}
+
+func (s storedToken) token() Token {
+	return Token{
+		AccessToken: NewSecret(s.AccessToken), TokenType: s.TokenType, obtained: s.Obtained, Expiry: s.Expiry, refused: s.Refused,
+		Scope: s.Scope, UserName: s.UserName,
+		RefreshToken: NewSecret(s.RefreshToken), RefreshTokenExpiry: s.RefreshTokenExpiry,
+	}
+}
