@@ -18,7 +18,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
 )
 
 // onTLS starts a platform with TLS, for the host names of *.example.com. The options trust its certificate.
