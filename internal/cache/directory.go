@@ -46,6 +46,10 @@ const (
 	unknownLife = 60 * 24 * time.Hour
 	// unknownSpent is how long a mark is kept if the lifetime of what it marks is unknown.
 	unknownSpent = 365 * 24 * time.Hour
+	// heldFor is how long a mark of Hold is kept. No process lasts longer.
+	heldFor = 7 * 24 * time.Hour
+
+	maxLinks = 40 // in the path of the directory, as on Linux
 )
 
 // own matches the names of the cache's own files.
@@ -95,7 +99,7 @@ func Open(dir string) (*Directory, error) {
 		_ = root.Close()
 		return nil, err
 	}
-	d.uncertain = certain(dir)
+	d.uncertain = certain(dir, maxLinks)
 	d.sweep(time.Now())
 	return d, nil
 }
@@ -124,20 +128,37 @@ func (d *Directory) KeepsMarks() error {
 	return d.uncertain
 }
 
-// certain returns why another user could put another directory in the place of dir; nil: no other user can.
-func certain(dir string) error {
-	resolved, err := filepath.EvalSymlinks(dir)
-	if err == nil {
-		resolved, err = filepath.Abs(resolved)
-	}
-	for err == nil && filepath.Dir(resolved) != resolved {
-		resolved = filepath.Dir(resolved)
+// certain returns why another user could put another directory in the place of dir; nil: no other user can. It looks at
+// every directory that the path passes, and at those that the links in it pass.
+func certain(dir string, links int) error {
+	path, err := filepath.Abs(dir)
+	for err == nil && filepath.Dir(path) != path {
+		path = filepath.Dir(path)
 		var info fs.FileInfo
-		if info, err = os.Lstat(resolved); err == nil {
+		switch info, err = os.Lstat(path); {
+		case err != nil:
+		case info.Mode()&fs.ModeSymlink == 0:
 			err = cannotBeReplaced(info)
+		case links == 0:
+			err = errors.New("there are too many links above it")
+		default:
+			var target string
+			if target, err = follow(path); err == nil {
+				err = certain(filepath.Join(target, "below"), links-1)
+			}
 		}
 	}
 	return reason(err)
+}
+
+// follow returns the target of a link.
+func follow(link string) (string, error) {
+	target, err := os.Readlink(link)
+	if err != nil || filepath.IsAbs(target) {
+		return target, err
+	}
+	above, err := filepath.EvalSymlinks(filepath.Dir(link)) // the target may begin with ".."
+	return filepath.Join(above, target), err
 }
 
 // reason returns an error of the file system without the path. The caller names the path.
@@ -250,13 +271,24 @@ func (d *Directory) createOnce(name string, data []byte) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// Mark marks what has the name as spent until end, before it is used; zero: its end is not known. Mark returns false if it
-// was marked before. The mark is on the disk when Mark returns.
-func (d *Directory) Mark(name Name, end time.Time) (first bool, err error) {
+// ErrHeld means that what has the name was used while the caller had begun already. See Hold.
+var ErrHeld = errors.New("only a later process may use it again")
+
+// Mark marks what has the name as spent until end, before it is used; zero: its end is not known. The caller has begun at
+// began, and holds the lock. Mark returns false if it was marked before. The mark is on the disk when Mark returns.
+func (d *Directory) Mark(name Name, began, end time.Time) (first bool, err error) {
 	if end.IsZero() {
 		end = time.Now().Add(unknownSpent)
 	}
 	path := string(name) + markSuffix
+	if content, err := d.read(path, int64(headerSize)); err == nil {
+		switch since, held := heldSince(content); {
+		case held && since.After(began):
+			return false, ErrHeld
+		case held:
+			d.Unmark(name)
+		}
+	}
 	err = d.createOnce(path, strconv.AppendInt(nil, end.Unix(), 10))
 	switch {
 	case errors.Is(err, fs.ErrExist):
@@ -269,6 +301,25 @@ func (d *Directory) Mark(name Name, end time.Time) (first bool, err error) {
 		return false, reason(err)
 	}
 	return true, nil
+}
+
+// Hold lets only those use what has the name again that begin after now. The caller has marked it. If the mark cannot be
+// replaced, it stays.
+func (d *Directory) Hold(name Name) {
+	path := string(name) + markSuffix
+	if d.create(string(name)+writeSuffix, strconv.AppendInt([]byte(holdPrefix), time.Now().UnixNano(), 10)) == nil {
+		_ = replace(d.root, string(name)+writeSuffix, path)
+	}
+}
+
+// holdPrefix is the start of a mark that Hold has written. The time follows, in nanoseconds since 1970.
+const holdPrefix = "held "
+
+// heldSince returns the time in a mark that Hold has written.
+func heldSince(content []byte) (since time.Time, ok bool) {
+	text, ok := strings.CutPrefix(string(content), holdPrefix)
+	nanoseconds, err := strconv.ParseInt(text, 10, 64)
+	return time.Unix(0, nanoseconds), ok && err == nil
 }
 
 // Unmark removes a mark. If it cannot be removed, what it marks is not used again: that costs a login.
@@ -336,8 +387,11 @@ func (d *Directory) expired(name string, now time.Time) bool {
 	return err == nil && now.After(info.ModTime().Add(longest))
 }
 
-// markUsefulUntil returns when what the mark with this content marks has ended.
+// markUsefulUntil returns when what the mark with this content marks has ended. No process lasts longer than heldFor.
 func markUsefulUntil(content []byte) (time.Time, bool) {
+	if since, held := heldSince(content); held {
+		return since.Add(heldFor), true
+	}
 	seconds, err := strconv.ParseInt(string(content), 10, 64)
 	return time.Unix(seconds, 0), err == nil
 }

@@ -4,6 +4,7 @@
 package cache
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -140,7 +142,7 @@ func TestEntriesOfAnotherVersionAreLeftAlone(t *testing.T) { // F18
 func TestAMarkIsSetOnce(t *testing.T) {
 	dir, name := t.TempDir(), MarkName(keyOf("a").Bound)
 	for i := range 4 {
-		first, err := opened(t, dir).Mark(name, inAnHour())
+		first, err := opened(t, dir).Mark(name, time.Now(), inAnHour())
 		if must(t, err); first != (i%2 == 0) {
 			t.Errorf("call %d is the first: %t", i, first)
 		}
@@ -159,7 +161,7 @@ func TestWhatIsListedIsCleared(t *testing.T) {
 			must(t, d.Store(keyOf(text), part, []byte("content"), inAnHour()))
 		}
 	}
-	_, err := d.Mark(MarkName(keyOf("a").Bound), inAnHour())
+	_, err := d.Mark(MarkName(keyOf("a").Bound), time.Now(), inAnHour())
 	must(t, err)
 	release := lockFor(t, d, keyOf("in use"))
 	for range 2 {
@@ -206,4 +208,39 @@ func TestMarksOutliveWhatTheyMark(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is held may be used by a process that begins later, and by no other one.
+func TestHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, name, began := opened(t, t.TempDir()), MarkName(keyOf("a").Bound), time.Now()
+		<-time.After(time.Second)
+		if first, err := d.Mark(name, began, inAnHour()); !first || err != nil {
+			t.Fatal(first, err)
+		}
+		d.Hold(name)
+		if first, err := d.Mark(name, began, inAnHour()); first || !errors.Is(err, ErrHeld) {
+			t.Errorf("a process that had begun: %t, %v", first, err)
+		}
+		<-time.After(time.Second)
+		if first, err := d.Mark(name, time.Now(), inAnHour()); !first || err != nil {
+			t.Errorf("a later process: %t, %v", first, err)
+		}
+		if first, err := d.Mark(name, time.Now(), inAnHour()); first || err != nil {
+			t.Errorf("again: %t, %v", first, err)
+		}
+		d.Unmark(name)
+		if first, err := d.Mark(name, began, inAnHour()); !first || err != nil {
+			t.Errorf("after the mark was removed: %t, %v", first, err)
+		}
+		d.Hold(name)
+		d.sweep(time.Now().Add(heldFor - time.Hour))
+		if _, err := d.Mark(name, began, inAnHour()); !errors.Is(err, ErrHeld) {
+			t.Error("it was swept too early")
+		}
+		d.sweep(time.Now().Add(heldFor + time.Hour))
+		if first, err := d.Mark(name, began, inAnHour()); !first || err != nil {
+			t.Errorf("it was not swept: %t, %v", first, err)
+		}
+	})
 }

@@ -537,6 +537,26 @@ func TestNamesHaveEightBitsOfASecret(t *testing.T) { // F20
 	}
 }
 
+// However many requests carry a secret beside others, their names together have eight bits of it.
+func TestManyNamesHaveEightBitsOfASecret(t *testing.T) { // F20
+	p := &fakePlatform{url: "http://127.0.0.1"}
+	names := func(secret string) (all string) {
+		for _, pin := range []string{"", "1", "2", "3"} {
+			grant := p.oauth2(ClientCredentials)
+			grant.ClientSecret, grant.Parameters = NewSecret(secret), Pairs(map[string]string{"pin": pin})
+			all += string(requestFor(t, grant).name())
+		}
+		return all
+	}
+	different := map[string]bool{}
+	for i := range 2000 {
+		different[names(fmt.Sprint("guess/", i))] = true
+	}
+	if len(different) > 256 {
+		t.Errorf("the names tell %d secrets apart", len(different))
+	}
+}
+
 // What is no secret is in the name, so that requests do not replace the entries of one another.
 func TestNamesTellRequestsApart(t *testing.T) {
 	p, names := &fakePlatform{url: "http://127.0.0.1"}, map[cache.Name]int{}
@@ -796,7 +816,7 @@ func TestALostRefreshCostsOneFullGrant(t *testing.T) { // S04, F11, K09
 func TestASpentMarkCountsWhenTheRequestHasEnded(t *testing.T) {
 	for name, first := range map[string]http.HandlerFunc{
 		"not rotated":       takes(10*time.Second, says(200, `{"access_token":"t-1","expires_in":1}`)),
-		"refused for now":   takes(10*time.Second, says(503, "")),
+		"out of order":      takes(10*time.Second, says(521, "")),
 		"throttled for now": takes(10*time.Second, says(429, "")),
 	} {
 		t.Run(name, func(t *testing.T) {

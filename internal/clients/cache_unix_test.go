@@ -34,6 +34,17 @@ func TestADirectoryThatOthersCanReplaceKeepsNoRefreshToken(t *testing.T) { // F0
 			must(t, os.Chmod(elsewhere, 0o777))
 			must(t, os.Symlink(elsewhere, filepath.Join(above, "parent")))
 		}, false},
+		"behind a link that others can replace": {func(t *testing.T, above string) {
+			open, safe := filepath.Join(t.TempDir(), "open"), t.TempDir()
+			must(t, os.Mkdir(open, 0o700))
+			must(t, os.Chmod(open, 0o777))
+			must(t, os.Symlink(safe, filepath.Join(open, "link")))
+			must(t, os.Symlink(filepath.Join(open, "link"), filepath.Join(above, "parent")))
+		}, false},
+		"behind a safe link": {func(t *testing.T, above string) {
+			must(t, os.Mkdir(filepath.Join(above, "elsewhere"), 0o700))
+			must(t, os.Symlink("../above/elsewhere", filepath.Join(above, "parent")))
+		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			platform, above, logged := &rotating{life: 3600}, filepath.Join(t.TempDir(), "above"), new(notes)

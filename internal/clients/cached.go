@@ -21,6 +21,7 @@ const unnoticed = 10 * time.Millisecond
 type cached struct {
 	memory *memory
 	cache  *cache.Directory // nil: there is none
+	began  time.Time        // when this process could first have sent something
 	log    logger
 	next   *gate
 }
@@ -170,15 +171,20 @@ func (s *cached) markSpent(ctx context.Context, r *request) *Error {
 	if s.cache == nil || !r.markedForAll() {
 		return nil
 	}
-	first, problem := s.cache.Mark(r.markName(), r.markEnds())
+	first, problem := s.cache.Mark(r.markName(), s.began, r.markEnds())
 	if problem == nil && first && !r.refreshToken.IsZero() {
-		first, problem = s.cache.Mark1(ctx, r.key1(), true)
+		if first, problem = s.cache.Mark1(ctx, r.key1(), true); problem != nil {
+			s.cache.Unmark(r.markName()) // nothing is sent
+		}
 	}
 	switch {
 	case problem == nil && first:
 		return nil
 	case problem == nil:
 		return r.spentError()
+	case errors.Is(problem, cache.ErrHeld):
+		s.memory.setSpent(r.mark(), false)
+		return &Error{Platform: r.platform, Kind: Unavailable, transient: true, notActedOn: true, Description: "the platform asked another process to come back later; a later run sends this again"}
 	}
 	s.log.warn(ctx, r, "the cache cannot keep others from sending this again", problem)
 	if r.refreshToken.IsZero() {
@@ -194,7 +200,7 @@ func (s *cached) settle(r *request, token Token, err *Error) Token {
 	switch {
 	case err != nil && err.keptForLater:
 		s.memory.keep(r.mark(), err)
-		s.unmarkForOthers(r)
+		s.holdForOthers(r)
 	case err != nil && err.notActedOn:
 		s.unmark(r)
 	case err == nil && r.refreshToken.IsZero():
@@ -213,14 +219,31 @@ func (s *cached) unmark(r *request) {
 	s.unmarkForOthers(r)
 }
 
+// holdForOthers lets only processes send r again that begin later. Those that wait for the lock belong to the same run.
+func (s *cached) holdForOthers(r *request) {
+	if s.cache != nil && r.markedForAll() {
+		s.cache.Hold(r.markName())
+		s.unmark1(r)
+	}
+}
+
 func (s *cached) unmarkForOthers(r *request) {
 	if s.cache == nil || !r.markedForAll() {
 		return
 	}
 	s.cache.Unmark(r.markName())
-	if !r.refreshToken.IsZero() {
-		_, _ = s.cache.Mark1(context.Background(), r.key1(), false) // without it, a process of that version logs in once more
+	s.unmark1(r)
+}
+
+// unmark1 removes the mark of the first version. If a process of that version holds its lock, the mark stays, and costs that
+// version a login.
+func (s *cached) unmark1(r *request) {
+	if r.refreshToken.IsZero() {
+		return
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_, _ = s.cache.Mark1(ctx, r.key1(), false)
 }
 
 // save stores the result of r for other processes: a token, or a rejection of the credentials for a limited time. A

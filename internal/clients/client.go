@@ -93,7 +93,7 @@ func New(options Options) *Client {
 	memory, log := newMemory(), logger{options.Logger}
 	sender := &sender{options: options, transport: transport.New(options.RootCAs)}
 	gate := newGate(sender)
-	cached := &cached{memory: memory, cache: options.Cache, log: log, next: gate}
+	cached := &cached{memory: memory, began: time.Now().Round(0), cache: options.Cache, log: log, next: gate}
 	exchanger := &exchanger{
 		memory:  memory,
 		sources: identitySources{getenv: options.Getenv, gate: gate},

@@ -131,6 +131,36 @@ func TestHowLongAMarkIsKept(t *testing.T) {
 	})
 }
 
+// After a 503 the platform may have worked, so no process of the same run sends the refresh token again. A later one does.
+func TestA503IsForALaterRun(t *testing.T) {
+	for name, given := range map[string]bool{"an automatic refresh": false, "a refresh token of the user": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, dir := inMemory(t, takes(time.Second, says(503, "")), grantsToken("t-1", `,"refresh_token":"next"`)), t.TempDir()
+				grant := p.cloudLX(RefreshToken)
+				if !given {
+					grant = p.cloudLX(ClientCredentials)
+					store(t, dir, grant, tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken))
+				}
+				clients := make([]*Client, 6)
+				for i := range clients {
+					clients[i] = p.another(dir)
+				}
+				_, errs := together(len(clients), func(i int) (string, error) { return ask(t, clients[i], grant) })
+				for _, err := range errs {
+					if fault := failed(t, err); fault.Kind != Unavailable || !fault.MayPass() {
+						t.Error(err)
+					}
+				}
+				p.sent(1, "")
+				gets(t, p.another(dir), grant, "t-1")
+				p.sent(2, "/refresh")
+				p.sent(2, "")
+			})
+		})
+	}
+}
+
 // Identity tokens.
 
 // If the outcome of an exchange stays unknown, no other process sends the identity token again. An outcome that is known is no

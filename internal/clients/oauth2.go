@@ -133,7 +133,7 @@ func (g OAuth2) authenticate(r *request, check *checks, fields map[string]string
 // both may hold a colon and characters outside ASCII. An error must not repeat the encoded secret either.
 func (r *request) authenticates(id string, secret Secret) {
 	encoded := url.QueryEscape(secret.Reveal())
-	r.secrets = append(r.secrets, NewSecret(encoded))
+	r.encoded = NewSecret(encoded)
 	r.addHeader("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(id)+":"+encoded)))
 }
 

@@ -33,7 +33,7 @@ func (r record) rejects(now time.Time) bool {
 	return r.Rejected != nil && left > 0 && left <= rejectionShared
 }
 
-// name returns the name of the request's entries. It contains what is no secret, and eight bits of the secrets: a name helps
+// name returns the name of the request's entries. It contains what is no secret, and eight bits of each secret: a name helps
 // no guess, and another secret has, but for one in 256, other files. What nobody can guess is in the name as a whole: a
 // refresh token, and in a token exchange the identity token, or GitHub's bearer token. There only this job can read the
 // entry, so jobs of one identity do not wait for each other.
@@ -45,8 +45,11 @@ func (r *request) name() cache.Name {
 			parts = append(parts, h.value.Reveal())
 		}
 	}
-	all := r.secretsDigest()
-	return cache.EntryName(sum(append(parts, string(all[:1]))...))
+	for _, secret := range r.secrets { // each for itself: with another parameter beside it, a secret gives the same bits
+		digest := sum(secret.Reveal())
+		parts = append(parts, string(digest[:1]))
+	}
+	return cache.EntryName(sum(parts...))
 }
 
 // secretsDigest returns the digest of all secrets in the request.

@@ -47,6 +47,8 @@ type request struct {
 	// secrets are the settings that an error must not repeat. The encryption key of the cache entry is derived from
 	// them.
 	secrets []Secret
+	// encoded is another form of one of the secrets, which an error must not repeat either; zero: there is none.
+	encoded Secret
 	// sendOnce forbids a retry if the platform may have seen the request.
 	sendOnce bool
 	// fallback is the grant to use if the platform no longer accepts the refresh token; nil: the request is not a

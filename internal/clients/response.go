@@ -206,7 +206,7 @@ func (r *request) mayReject(body []byte, whole bool) bool {
 
 // describe adds the platform's code and description to e. Without them, it adds what is known about the answer.
 func (r *request) describe(e *Error, said reply, a answer, problem error) {
-	scrubber := newScrubber(append(slices.Clip(r.secrets), r.identityToken)...)
+	scrubber := newScrubber(append(slices.Clip(r.secrets), r.encoded, r.identityToken)...)
 	if said.code != "" {
 		e.Code = scrubber.scrub(said.code, maxDescription)
 	}

@@ -215,9 +215,6 @@ func (p *Proxy) turnAway(w http.ResponseWriter, r *http.Request, refused *Proble
 func (p *Proxy) serve(w *responseWriter, r *http.Request, path string) {
 	sent := &sentRequest{ReadCloser: r.Body}
 	sent.at.Store(time.Now().UnixNano())
-	if r.Body != http.NoBody {
-		r.Body = sent
-	}
 	ctx, cancel := p.outlast(r.Context(), sent)
 	defer cancel()
 	select {
@@ -237,7 +234,11 @@ func (p *Proxy) serve(w *responseWriter, r *http.Request, path string) {
 	delete(r.Header, "Http2-Settings") // belongs to an offer of h2c
 	target := p.targetURL(path, r.URL)
 	w.links = &links{upstream: p.options.Upstream, requested: target, proxy: p.URL()}
-	p.forward.ServeHTTP(w, r.WithContext(context.WithValue(ctx, targetKey{}, target)))
+	out := r.WithContext(context.WithValue(ctx, targetKey{}, target)) // a copy: the server examines the body of r
+	if r.Body != http.NoBody {
+		out.Body = sent
+	}
+	p.forward.ServeHTTP(w, out)
 }
 
 // sentRequest is the body of a request, and when the caller had sent the last part of the request that was read.
