@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -58,6 +59,11 @@ func newPTY(t *testing.T) (outer, inner *os.File) {
 // ixtoken; empty: it is started directly.
 func startGuarded(t *testing.T, inTerminal bool, under ...string) *guardedApply {
 	t.Helper()
+	for _, needed := range []os.Signal{syscall.SIGINT, syscall.SIGHUP, syscall.SIGTERM} {
+		if signal.Ignored(needed) { // as below nohup; the programs of the tests inherit it
+			t.Skip("ignored here: ", needed)
+		}
+	}
 	a := &guardedApply{processFixture: newProcessFixture(t, simulator.Options{}), read: make(chan struct{})}
 	a.fifo, a.url = filepath.Join(a.notes, "fifo"), filepath.Join(a.notes, "url")
 	started := filepath.Join(a.notes, "started")
