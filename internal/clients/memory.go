@@ -13,6 +13,23 @@ import (
 // Without it, a plan of a thousand blocks would make a thousand rounds of attempts at a platform that is down.
 const failureShared = 60 * time.Second
 
+// These facts outlive a call. The key of a fact is what the fact is about.
+//
+//	fact                            kept in            key                               for                     written by
+//	the encoded request             Client.requests    the grant                         the process             Client.request
+//	the last token                  entry.token        request.key                       until there is another  entry.remember, merge
+//	that an API has refused it      Token.refused      the access token                  as long as the token    memory.discard
+//	when one was last replaced      entry.asked        request.key                       a minute                memory.mayReplace
+//	the last failure                entry.failed       request.key                       see entry.remember      entry.remember, merge
+//	a rejected identity token       entry.failed       request.exact                     the process             exchanger.obtain
+//	what is not sent again          entry.spent        request.mark                      the process             markSpent, settle
+//	what a later process may send   entry.kept         request.mark                      the process             settle
+//	the last identity token         exchanger.last     the request without one           until there is another  exchanger.obtain
+//	accepted, rejected, doubted     account            host and client; host and user    the process             gate.remember
+//	for other processes: a token    an entry           request.name, request.key         as long as the token    cached.save, discard
+//	  a rejection                   an entry           request.name, request.key         a minute                cached.save
+//	  what is not sent again        a mark             request.mark                      what it marks, a year   markSpent, settle
+
 // memory is what this process knows about each request.
 type memory struct {
 	mu      sync.Mutex
