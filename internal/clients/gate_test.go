@@ -431,15 +431,22 @@ func TestAWrongSecretIsNotSentWithEveryRefreshToken(t *testing.T) {
 	}
 }
 
-// After two refresh tokens that were rejected, a client that is accepted sends the others.
+// After two refresh tokens that were rejected, a client sends the others as soon as it is accepted.
 func TestRejectedRefreshTokensSayNothingAboutAnAcceptedClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := inMemory(t, refreshes(rejects("invalid_grant"), grantsToken("t-1")))
+		p := inMemory(t, takes(time.Second, refreshes(rejects("invalid_grant"), grantsToken("t-1"))))
 		c := p.client(Options{})
-		for i := range 5 {
+		refresh := func(i int) (string, error) {
 			grant := p.equinix(RefreshToken)
 			grant.RefreshToken = NewSecret(fmt.Sprint("refresh-", i))
-			gets(t, c, grant, "t-1")
+			return ask(t, c, grant)
+		}
+		together(5, refresh)
+		p.sent(2, "/refresh")
+		for i := range 3 {
+			if token, err := refresh(10 + i); token != "t-1" {
+				t.Error(err)
+			}
 		}
 		p.sent(5, "/refresh")
 	})
