@@ -1,8 +1,6 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package cache keeps sealed entries in a store that processes share. It does not know what they hold. The store is a
-// directory.
 package cache
 
 import (
@@ -46,7 +44,7 @@ const (
 	unknownLife = 60 * 24 * time.Hour
 	// unknownSpent is how long a mark is kept if the lifetime of what it marks is unknown.
 	unknownSpent = 365 * 24 * time.Hour
-	// heldFor is how long a mark of Hold is kept. No process lasts longer.
+	// heldFor is how long a mark of hold is kept. No process lasts longer.
 	heldFor = 7 * 24 * time.Hour
 
 	maxLinks = 40 // in the path of the directory, as on Linux
@@ -57,9 +55,9 @@ var own = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^(` + entryPrefix + `|` + markPrefix + `)[0-9a-f]{32}\.(token|rejected|mark|lock|new)$`)
 })
 
-// Directory is a directory in which the processes of one user share entries. A Name has an entry of each Part, and one lock.
-// A process holds the lock while it reads the entries, finds out what they shall hold, and stores that. What may be done
-// only once has a mark, which is a file of its own.
+// Directory is a Store for the processes of one user on this machine. A Name has an entry of each Part, and one lock. A
+// process holds the lock while it reads the entries, finds out what they shall hold, and stores that. What may be done only
+// once has a mark, which is a file of its own, with a lock of its own.
 //
 // All files are opened through a handle of the directory. If another directory takes its place, this process continues
 // with the one that it has checked.
@@ -169,8 +167,88 @@ func reason(err error) error {
 	return err
 }
 
-// Lock waits for a lock until ctx ends. release gives the lock back.
-func (d *Directory) Lock(ctx context.Context, name Name) (release func(), err error) {
+// Local reports true.
+func (d *Directory) Local() bool { return true }
+
+// Claim takes the lock of a key.
+func (d *Directory) Claim(ctx context.Context, key Key, enough func(Found) bool) (Claim, error) {
+	release, err := d.lock(ctx, key.Name)
+	if err != nil {
+		return nil, err
+	}
+	if enough(d.Look(ctx, key)) {
+		release()
+		return nil, nil
+	}
+	return &locked{d, key, release}, nil
+}
+
+// locked is a Claim of a Directory.
+type locked struct {
+	directory *Directory
+	key       Key
+	release   func()
+}
+
+func (c *locked) Store(part Part, content []byte, useful time.Time) error {
+	return c.directory.store(c.key, part, content, useful)
+}
+
+func (c *locked) Release() { c.release() }
+
+func (c *locked) Ahead() time.Duration { return 0 }
+
+// Spend takes the lock of a mark, and creates the mark.
+func (d *Directory) Spend(ctx context.Context, mark Mark) (Spending, error) {
+	release, err := d.lock(ctx, mark.Name)
+	if err != nil {
+		return nil, err
+	}
+	err = d.mark(mark)
+	if err == nil && mark.Key1 != nil {
+		if err = d.mark1(ctx, *mark.Key1, true); err != nil {
+			d.unmark(mark.Name) // nothing is sent
+		}
+	}
+	if err != nil {
+		release()
+		return nil, err
+	}
+	return &marked{d, mark, release}, nil
+}
+
+// marked is a Spending of a Directory.
+type marked struct {
+	directory *Directory
+	mark      Mark
+	release   func()
+}
+
+func (m *marked) Unmark() {
+	m.directory.unmark(m.mark.Name)
+	m.unmark1()
+}
+
+func (m *marked) Hold() {
+	m.directory.hold(m.mark.Name)
+	m.unmark1()
+}
+
+func (m *marked) Release() { m.release() }
+
+// unmark1 removes the mark of the first version. If a process of that version holds its lock, the mark stays, and costs that
+// version a login.
+func (m *marked) unmark1() {
+	if m.mark.Key1 == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = m.directory.mark1(ctx, *m.mark.Key1, false)
+}
+
+// lock waits for a lock until ctx ends. release gives the lock back.
+func (d *Directory) lock(ctx context.Context, name Name) (release func(), err error) {
 	for pause := lockPoll; ; pause = min(2*pause, lockPollMax) {
 		release, err := d.tryLock(name)
 		if release != nil || err != nil {
@@ -271,59 +349,56 @@ func (d *Directory) createOnce(name string, data []byte) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// ErrHeld means that what has the name was used while the caller had begun already. See Hold.
-var ErrHeld = errors.New("only a later process may use it again")
-
-// Mark marks what has the name as spent until end, before it is used; zero: its end is not known. The caller has begun at
-// began, and holds the lock. Mark returns false if it was marked before. The mark is on the disk when Mark returns.
-func (d *Directory) Mark(name Name, began, end time.Time) (first bool, err error) {
+// mark creates a mark. The caller holds its lock. The mark is on the disk when it returns.
+func (d *Directory) mark(mark Mark) error {
+	end := mark.Ends
 	if end.IsZero() {
 		end = time.Now().Add(unknownSpent)
 	}
-	path := string(name) + markSuffix
+	path := string(mark.Name) + markSuffix
 	if content, err := d.read(path, int64(headerSize)); err == nil {
 		switch since, held := heldSince(content); {
-		case held && since.After(began):
-			return false, ErrHeld
+		case held && since.After(mark.Began):
+			return ErrHeld
 		case held:
-			d.Unmark(name)
+			d.unmark(mark.Name)
 		}
 	}
-	err = d.createOnce(path, strconv.AppendInt(nil, end.Unix(), 10))
+	err := d.createOnce(path, strconv.AppendInt(nil, end.Unix(), 10))
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return false, nil
+		return ErrSpent
 	case err == nil:
 		err = syncDirectory(d.root)
 	}
 	if err != nil {
 		_ = d.root.Remove(path)
-		return false, reason(err)
+		return reason(err)
 	}
-	return true, nil
+	return nil
 }
 
-// Hold lets only those use what has the name again that begin after now. The caller has marked it. If the mark cannot be
+// hold lets only those use what has the name again that begin after now. The caller has marked it. If the mark cannot be
 // replaced, it stays.
-func (d *Directory) Hold(name Name) {
+func (d *Directory) hold(name Name) {
 	path := string(name) + markSuffix
 	if d.create(string(name)+writeSuffix, strconv.AppendInt([]byte(holdPrefix), time.Now().UnixNano(), 10)) == nil {
 		_ = replace(d.root, string(name)+writeSuffix, path)
 	}
 }
 
-// holdPrefix is the start of a mark that Hold has written. The time follows, in nanoseconds since 1970.
+// holdPrefix is the start of a mark that hold has written. The time follows, in nanoseconds since 1970.
 const holdPrefix = "held "
 
-// heldSince returns the time in a mark that Hold has written.
+// heldSince returns the time in a mark that hold has written.
 func heldSince(content []byte) (since time.Time, ok bool) {
 	text, ok := strings.CutPrefix(string(content), holdPrefix)
 	nanoseconds, err := strconv.ParseInt(text, 10, 64)
 	return time.Unix(0, nanoseconds), ok && err == nil
 }
 
-// Unmark removes a mark. If it cannot be removed, what it marks is not used again: that costs a login.
-func (d *Directory) Unmark(name Name) { _ = d.root.Remove(string(name) + markSuffix) }
+// unmark removes a mark. If it cannot be removed, what it marks is not used again: that costs a login.
+func (d *Directory) unmark(name Name) { _ = d.root.Remove(string(name) + markSuffix) }
 
 // sweep removes what is no longer useful: expired entries and marks, and temporary files of processes that were killed.
 // It needs no key. It does not wait for locks, so it skips what is in use.
@@ -367,7 +442,7 @@ func (d *Directory) names() ([]Name, error) {
 }
 
 // expired reports whether a file is missing or no longer useful. A file that cannot be read is kept. So is any other file
-// in its place, for as long as it could be useful: Look reports it, and Store replaces it.
+// in its place, for as long as it could be useful: Look reports it, and store replaces it.
 func (d *Directory) expired(name string, now time.Time) bool {
 	longest, usefulUntil := unknownLife, entryUsefulUntil
 	if strings.HasSuffix(name, markSuffix) {

@@ -25,13 +25,13 @@ func TestSweep(t *testing.T) {
 	for text, useful := range map[string]time.Time{
 		"live": now.Add(time.Hour), "over": now.Add(-time.Hour), "rejected": now.Add(-time.Hour), "held": now.Add(-time.Hour), "orphan": now.Add(-time.Hour),
 	} {
-		must(t, d.Store(keyOf(text), Token, []byte("content"), useful))
+		must(t, d.store(keyOf(text), Token, []byte("content"), useful))
 		write(t, path(text, writeSuffix), []byte("half"))
 		if text != "orphan" {
 			locks[text] = lockFor(t, d, keyOf(text))
 		}
 	}
-	must(t, d.Store(keyOf("rejected"), Rejection, []byte("content"), now.Add(time.Minute)))
+	must(t, d.store(keyOf("rejected"), Rejection, []byte("content"), now.Add(time.Minute)))
 	locks["killed"] = lockFor(t, d, keyOf("killed"))
 	write(t, path("killed", writeSuffix), []byte("half"))
 	for text, release := range locks {
@@ -68,7 +68,7 @@ func TestSweep(t *testing.T) {
 func TestWhatIsNoEntryIsSweptLater(t *testing.T) {
 	dir := t.TempDir()
 	d, now := opened(t, dir), time.Now()
-	must(t, d.Store(keyOf("without an end"), Token, []byte("content"), time.Time{}))
+	must(t, d.store(keyOf("without an end"), Token, []byte("content"), time.Time{}))
 	write(t, filepath.Join(dir, keyOf("damaged").Name.file(Token)), []byte("damaged"))
 	must(t, os.Mkdir(filepath.Join(dir, keyOf("directory").Name.file(Token)), 0o700))
 	d.sweep(now.Add(unknownLife - time.Hour))
@@ -126,9 +126,9 @@ func TestEntriesOfAnotherVersionAreLeftAlone(t *testing.T) { // F18
 		write(t, filepath.Join(dir, other), []byte("of others"))
 	}
 	d := opened(t, dir)
-	must(t, d.Store(key, Token, []byte("content"), inAnHour()))
+	must(t, d.store(key, Token, []byte("content"), inAnHour()))
 	d.sweep(time.Now().Add(100 * 365 * 24 * time.Hour))
-	if _, _, err := d.Clear(); err != nil {
+	if _, _, err := d.Clear(t.Context()); err != nil {
 		t.Error(err)
 	}
 	for _, other := range others {
@@ -142,12 +142,12 @@ func TestEntriesOfAnotherVersionAreLeftAlone(t *testing.T) { // F18
 func TestAMarkIsSetOnce(t *testing.T) {
 	dir, name := t.TempDir(), MarkName(keyOf("a").Bound)
 	for i := range 4 {
-		first, err := opened(t, dir).Mark(name, time.Now(), inAnHour())
-		if must(t, err); first != (i%2 == 0) {
-			t.Errorf("call %d is the first: %t", i, first)
+		err := opened(t, dir).mark(Mark{Name: name, Began: time.Now(), Ends: inAnHour()})
+		if first := err == nil; first != (i%2 == 0) || !first && !errors.Is(err, ErrSpent) {
+			t.Errorf("call %d: %v", i, err)
 		}
 		if i%2 == 1 {
-			opened(t, dir).Unmark(name)
+			opened(t, dir).unmark(name)
 		}
 	}
 }
@@ -158,22 +158,22 @@ func TestWhatIsListedIsCleared(t *testing.T) {
 	d := opened(t, dir)
 	for text, parts := range map[string][]Part{"token": {Token}, "rejection": {Rejection}, "both": {Token, Rejection}, "in use": {Token}} {
 		for _, part := range parts {
-			must(t, d.Store(keyOf(text), part, []byte("content"), inAnHour()))
+			must(t, d.store(keyOf(text), part, []byte("content"), inAnHour()))
 		}
 	}
-	_, err := d.Mark(MarkName(keyOf("a").Bound), time.Now(), inAnHour())
+	err := d.mark(Mark{Name: MarkName(keyOf("a").Bound), Ends: inAnHour()})
 	must(t, err)
 	release := lockFor(t, d, keyOf("in use"))
 	for range 2 {
-		listed, err := d.Entries()
+		listed, err := d.Entries(t.Context())
 		must(t, err)
-		removed, inUse, err := d.Clear()
+		removed, inUse, err := d.Clear(t.Context())
 		if must(t, err); removed+inUse != len(listed) || inUse != 1 {
 			t.Errorf("%d entries removed and %d in use of %d", removed, inUse, len(listed))
 		}
 	}
 	release()
-	if removed, inUse, err := d.Clear(); removed != 1 || inUse != 0 || err != nil {
+	if removed, inUse, err := d.Clear(t.Context()); removed != 1 || inUse != 0 || err != nil {
 		t.Errorf("%d entries removed and %d in use: %v", removed, inUse, err)
 	}
 	if names := filesIn(t, dir, ""); len(names) != 1 || !strings.HasSuffix(names[0], markSuffix) {
@@ -215,32 +215,32 @@ func TestHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, name, began := opened(t, t.TempDir()), MarkName(keyOf("a").Bound), time.Now()
 		<-time.After(time.Second)
-		if first, err := d.Mark(name, began, inAnHour()); !first || err != nil {
-			t.Fatal(first, err)
+		if err := d.mark(Mark{Name: name, Began: began, Ends: inAnHour()}); err != nil {
+			t.Fatal(err)
 		}
-		d.Hold(name)
-		if first, err := d.Mark(name, began, inAnHour()); first || !errors.Is(err, ErrHeld) {
-			t.Errorf("a process that had begun: %t, %v", first, err)
+		d.hold(name)
+		if err := d.mark(Mark{Name: name, Began: began, Ends: inAnHour()}); !errors.Is(err, ErrHeld) {
+			t.Errorf("a process that had begun: %v", err)
 		}
 		<-time.After(time.Second)
-		if first, err := d.Mark(name, time.Now(), inAnHour()); !first || err != nil {
-			t.Errorf("a later process: %t, %v", first, err)
+		if err := d.mark(Mark{Name: name, Began: time.Now(), Ends: inAnHour()}); err != nil {
+			t.Errorf("a later process: %v", err)
 		}
-		if first, err := d.Mark(name, time.Now(), inAnHour()); first || err != nil {
-			t.Errorf("again: %t, %v", first, err)
+		if err := d.mark(Mark{Name: name, Began: time.Now(), Ends: inAnHour()}); !errors.Is(err, ErrSpent) {
+			t.Errorf("again: %v", err)
 		}
-		d.Unmark(name)
-		if first, err := d.Mark(name, began, inAnHour()); !first || err != nil {
-			t.Errorf("after the mark was removed: %t, %v", first, err)
+		d.unmark(name)
+		if err := d.mark(Mark{Name: name, Began: began, Ends: inAnHour()}); err != nil {
+			t.Errorf("after the mark was removed: %v", err)
 		}
-		d.Hold(name)
+		d.hold(name)
 		d.sweep(time.Now().Add(heldFor - time.Hour))
-		if _, err := d.Mark(name, began, inAnHour()); !errors.Is(err, ErrHeld) {
+		if err := d.mark(Mark{Name: name, Began: began, Ends: inAnHour()}); !errors.Is(err, ErrHeld) {
 			t.Error("it was swept too early")
 		}
 		d.sweep(time.Now().Add(heldFor + time.Hour))
-		if first, err := d.Mark(name, began, inAnHour()); !first || err != nil {
-			t.Errorf("it was not swept: %t, %v", first, err)
+		if err := d.mark(Mark{Name: name, Began: began, Ends: inAnHour()}); err != nil {
+			t.Errorf("it was not swept: %v", err)
 		}
 	})
 }

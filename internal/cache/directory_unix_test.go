@@ -116,26 +116,26 @@ func TestHostileFiles(t *testing.T) { // F04, F05, F07, F19
 func useWithTheLock(t *testing.T, d *Directory, key Key) (found, damaged bool, err error) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	release, err := d.Lock(ctx, key.Name)
+	release, err := d.lock(ctx, key.Name)
 	if err != nil {
 		return false, false, err
 	}
 	defer release()
-	_, why, damaged := d.Look(key, Token)
+	_, why, damaged := d.look(key, Token)
 	if why == "" {
 		return true, damaged, nil
 	}
-	return false, damaged, d.Store(key, Token, []byte("content"), inAnHour())
+	return false, damaged, d.store(key, Token, []byte("content"), inAnHour())
 }
 
 func TestWhatCannotBeReadIsNotSwept(t *testing.T) {
 	dir, key := t.TempDir(), keyOf("a")
 	path, elsewhere := filepath.Join(dir, key.Name.file(Token)), filepath.Join(t.TempDir(), "entry")
-	must(t, opened(t, dir).Store(key, Token, []byte("content"), inAnHour()))
+	must(t, opened(t, dir).store(key, Token, []byte("content"), inAnHour()))
 	lockFor(t, opened(t, dir), key)()
 	must(t, os.Rename(path, elsewhere))
 	must(t, os.Symlink(elsewhere, path)) // causes an error even for root
-	if _, why, damaged := opened(t, dir).Look(key, Token); !strings.Contains(why, "not a regular file") || !damaged {
+	if _, why, damaged := opened(t, dir).look(key, Token); !strings.Contains(why, "not a regular file") || !damaged {
 		t.Errorf("a link was followed: %q", why)
 	}
 	must(t, os.Remove(path))
@@ -206,13 +206,13 @@ func TestADirectoryThatIsReplacedChangesNothing(t *testing.T) { // F06
 	base, key := t.TempDir(), keyOf("a")
 	dir := filepath.Join(base, "cache")
 	d := opened(t, dir)
-	must(t, opened(t, filepath.Join(base, "planted")).Store(key, Token, []byte("planted"), inAnHour()))
+	must(t, opened(t, filepath.Join(base, "planted")).store(key, Token, []byte("planted"), inAnHour()))
 	must(t, os.Rename(dir, filepath.Join(base, "away")))
 	must(t, os.Rename(filepath.Join(base, "planted"), dir))
-	if found, why, _ := d.Look(key, Token); why != "there is no entry" {
+	if found, why, _ := d.look(key, Token); why != "there is no entry" {
 		t.Errorf("%q, %s", found, why)
 	}
-	must(t, d.Store(key, Token, []byte("content"), inAnHour()))
+	must(t, d.store(key, Token, []byte("content"), inAnHour()))
 	wantContent(t, d, key, "content")
 	wantContent(t, opened(t, filepath.Join(base, "away")), key, "content")
 	wantContent(t, opened(t, dir), key, "planted")

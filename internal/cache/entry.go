@@ -4,6 +4,7 @@
 package cache
 
 import (
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -22,8 +23,8 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// This file holds the entries: their names, and how they are encrypted. The file of an entry is useless without the secrets
-// from which its key is derived.
+// This file holds the entries: their names, and how they are encrypted. An entry is useless without the secrets from which
+// its key is derived.
 
 const (
 	// entryMagic is the start of every entry, and names the format. An entry of another format is a miss.
@@ -68,28 +69,47 @@ type Key struct {
 	// Memory is what the derivation of the encryption key needs, in KiB. It makes each guess expensive. Zero: nobody can
 	// guess the secrets, so a fast derivation is enough.
 	Memory uint32
+	// Marked says that a mark lets only one process find out what the entries shall hold. A store in which a claim costs
+	// requests then makes none, and stores only what is not stored yet.
+	Marked bool
 }
 
 // Format writes the name for every verb. With the digest of a secret, the secret could be guessed.
 func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, string(k.Name)) }
 
-// Look returns what is stored under the key. Everything except a complete entry of this key is a miss, and why gives the
-// reason. damaged reports that this program cannot have written what is there, or has written it for another secret.
-func (d *Directory) Look(key Key, part Part) (content []byte, why string, damaged bool) {
+// Look reads the files of the entries of a key.
+func (d *Directory) Look(_ context.Context, key Key) (found Found) {
+	found.Token, found.Miss, found.Damaged = d.look(key, Token)
+	found.Rejection, _, _ = d.look(key, Rejection)
+	return found
+}
+
+// look returns what is stored in one file. If it is nil, why gives the reason.
+func (d *Directory) look(key Key, part Part) (content []byte, why string, damaged bool) {
 	data, err := d.read(key.Name.file(part), maxEntrySize)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, "there is no entry", false
+		return nil, noEntry, false
 	case errors.Is(err, errUnfit):
 		return nil, "the entry is " + err.Error(), true
 	case err != nil:
 		return nil, "the entry cannot be read (" + reason(err).Error() + ")", false
+	}
+	return key.unseal(data, part)
+}
+
+// noEntry is why there is no token where nothing is stored.
+const noEntry = "there is no entry"
+
+// unseal decrypts an entry. If content is nil, why gives the reason.
+func (k Key) unseal(data []byte, part Part) (content []byte, why string, damaged bool) {
+	switch {
 	case otherVersion(data):
 		return nil, "the entry is of another version", false
 	case len(data) < headerSize || string(data[:len(entryMagic)]) != entryMagic:
 		return nil, "the entry is damaged or foreign", true
 	}
-	content, err = key.open(data, part)
+	content, err := k.open(data, part)
 	if err != nil {
 		return nil, "the entry is damaged, or of another secret", true
 	}
@@ -102,9 +122,9 @@ func otherVersion(data []byte) bool {
 	return len(data) >= len(entryMagic) && string(data[:program]) == entryMagic[:program] && data[program] != entryMagic[program]
 }
 
-// Store replaces what is stored under the key, and keeps it until useful; zero: its end is not known. The caller holds the
+// store replaces what is stored under the key, and keeps it until useful; zero: its end is not known. The caller holds the
 // lock.
-func (d *Directory) Store(key Key, part Part, content []byte, useful time.Time) error {
+func (d *Directory) store(key Key, part Part, content []byte, useful time.Time) error {
 	data, err := key.seal(entryMagic, part, content, useful)
 	if err != nil {
 		return err
@@ -112,20 +132,19 @@ func (d *Directory) Store(key Key, part Part, content []byte, useful time.Time) 
 	return d.replace(key.Name, part, data)
 }
 
-// Update replaces what is stored under the key by the result of change. It does nothing if there is no entry, if change
-// returns false, or if another process holds the lock. It does not wait for the lock.
-func (d *Directory) Update(key Key, part Part, change func(content []byte) (changed []byte, useful time.Time, ok bool)) {
+// Update replaces the stored token if it can take the lock at once.
+func (d *Directory) Update(ctx context.Context, key Key, change func(found Found) (changed []byte, useful time.Time, ok bool)) {
 	release, err := d.tryLock(key.Name)
 	if release == nil || err != nil {
 		return
 	}
 	defer release()
-	content, miss, _ := d.Look(key, part)
-	if miss != "" {
+	found := d.Look(ctx, key)
+	if found.Miss != "" {
 		return
 	}
-	if changed, useful, ok := change(content); ok {
-		_ = d.Store(key, part, changed, useful) // on an error the old entry stays
+	if changed, useful, ok := change(found); ok {
+		_ = d.store(key, Token, changed, useful) // on an error the old entry stays
 	}
 }
 

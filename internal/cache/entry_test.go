@@ -15,11 +15,11 @@ import (
 func TestDamagedEntriesAreMissed(t *testing.T) { // F01, F02
 	dir, key := t.TempDir(), keyOf("a")
 	d, path := opened(t, dir), filepath.Join(dir, key.Name.file(Token))
-	must(t, d.Store(key, Token, []byte("content"), inAnHour()))
+	must(t, d.store(key, Token, []byte("content"), inAnHour()))
 	whole := read(t, path)
 	missed := func(what string, at int, data []byte) {
 		write(t, path, data)
-		found, why, damaged := d.Look(key, Token)
+		found, why, damaged := d.look(key, Token)
 		if why == "" || found != nil {
 			t.Fatalf("%s at %d of %d: not missed", what, at, len(whole))
 		}
@@ -37,13 +37,13 @@ func TestDamagedEntriesAreMissed(t *testing.T) { // F01, F02
 	}
 	missed("more", len(whole), append(slices.Clone(whole), 0))
 	write(t, path, make([]byte, maxEntrySize+1))
-	if _, why, damaged := d.Look(key, Token); !strings.Contains(why, "of a fitting size") || !damaged {
+	if _, why, damaged := d.look(key, Token); !strings.Contains(why, "of a fitting size") || !damaged {
 		t.Errorf("a huge file is missed because %s, damaged: %t", why, damaged)
 	}
 	for i, at := range []int{0, 1, headerSize - 1, headerSize, headerSize + nonceSize - 1, headerSize + nonceSize, len(whole) - 1} {
 		write(t, path, whole[:at])
 		want := fmt.Sprint("content ", i)
-		must(t, d.Store(key, Token, []byte(want), inAnHour()))
+		must(t, d.store(key, Token, []byte(want), inAnHour()))
 		wantContent(t, d, key, want)
 	}
 }
@@ -78,10 +78,10 @@ func TestPlantedEntriesAreMissed(t *testing.T) { // F09, F18, F20
 			dir := t.TempDir()
 			d := opened(t, dir) // opened now, because opening later would sweep some entries
 			write(t, filepath.Join(dir, key.Name.file(Token)), row.data)
-			if found, why, damaged := d.Look(key, Token); found != nil || !strings.Contains(why, row.why) || damaged == (name == "another format") {
+			if found, why, damaged := d.look(key, Token); found != nil || !strings.Contains(why, row.why) || damaged == (name == "another format") {
 				t.Errorf("%q, missed because %s, damaged: %t", found, why, damaged)
 			}
-			must(t, d.Store(key, Token, []byte("right"), inAnHour()))
+			must(t, d.store(key, Token, []byte("right"), inAnHour()))
 			wantContent(t, d, key, "right")
 		})
 	}
@@ -125,16 +125,16 @@ func TestUpdate(t *testing.T) {
 	d, key := opened(t, t.TempDir()), keyOf("a")
 	calls := 0
 	update := func(ok bool) {
-		d.Update(key, Token, func(content []byte) ([]byte, time.Time, bool) {
+		d.Update(t.Context(), key, func(found Found) ([]byte, time.Time, bool) {
 			calls++
-			return append(slices.Clone(content), '+'), inAnHour(), ok
+			return append(slices.Clone(found.Token), '+'), inAnHour(), ok
 		})
 	}
 	update(true)
-	if _, why, _ := d.Look(key, Token); calls != 0 || why != "there is no entry" {
+	if _, why, _ := d.look(key, Token); calls != 0 || why != "there is no entry" {
 		t.Errorf("%d calls without an entry; then %q", calls, why)
 	}
-	must(t, d.Store(key, Token, []byte("content"), inAnHour()))
+	must(t, d.store(key, Token, []byte("content"), inAnHour()))
 	release := lockFor(t, d, key)
 	update(true)
 	release()

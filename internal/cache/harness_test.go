@@ -28,7 +28,7 @@ func keyOf(text string) Key {
 // lockFor takes the lock of a key.
 func lockFor(t testing.TB, d *Directory, key Key) (release func()) {
 	t.Helper()
-	release, err := d.Lock(t.Context(), key.Name)
+	release, err := d.lock(t.Context(), key.Name)
 	must(t, err)
 	return release
 }
@@ -36,7 +36,7 @@ func lockFor(t testing.TB, d *Directory, key Key) (release func()) {
 // wantContent fails the test unless content is stored under the key.
 func wantContent(t testing.TB, d *Directory, key Key, content string) {
 	t.Helper()
-	if found, why, damaged := d.Look(key, Token); string(found) != content || why != "" || damaged {
+	if found, why, damaged := d.look(key, Token); string(found) != content || why != "" || damaged {
 		t.Errorf("%q is stored, want %q; missed because %q, damaged: %t", found, content, why, damaged)
 	}
 }

@@ -4,6 +4,7 @@
 package cache
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"slices"
@@ -21,7 +22,7 @@ type Entry struct {
 
 // Entries returns the entries that Clear would remove, by the time when they were written. A token and a rejection of one name
 // are one entry.
-func (d *Directory) Entries() ([]Entry, error) {
+func (d *Directory) Entries(context.Context) ([]Entry, error) {
 	names, err := d.names()
 	if err != nil {
 		return nil, reason(err)
@@ -52,7 +53,7 @@ func (d *Directory) entry(name Name, part Part) (Entry, bool) {
 }
 
 // Clear removes all entries but those whose lock another process holds. It keeps the marks: what was used stays spent.
-func (d *Directory) Clear() (removed, inUse int, err error) {
+func (d *Directory) Clear(context.Context) (removed, inUse int, err error) {
 	names, err := d.names()
 	if err != nil {
 		return 0, 0, reason(err)

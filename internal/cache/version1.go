@@ -20,16 +20,16 @@ const (
 	magic1  = "ixtoken\x01" // as long as entryMagic
 )
 
-// Mark1 sets or removes the mark of the first version, if processes of that version use the directory. It returns false
+// mark1 sets or removes the mark of the first version, if processes of that version use the directory. Its error is ErrSpent
 // if one of them has set the mark before. The name follows from key.Bound, which is the digest in that version.
-func (d *Directory) Mark1(ctx context.Context, key Key, spent bool) (first bool, err error) {
+func (d *Directory) mark1(ctx context.Context, key Key, spent bool) error {
 	if used, err := fs.Glob(d.root.FS(), prefix1+"*"+lockSuffix); err != nil || used == nil {
-		return true, err
+		return err
 	}
 	name := Name(prefix1 + hex.EncodeToString(key.Bound[:16]))
-	release, err := d.Lock(ctx, name) // a process of the first version holds it while it sends the request
+	release, err := d.lock(ctx, name) // a process of the first version holds it while it sends the request
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer release()
 	content := map[string]any{}
@@ -39,16 +39,16 @@ func (d *Directory) Mark1(ctx context.Context, key Key, spent bool) (first bool,
 		}
 	}
 	if content["spent"] == true && spent {
-		return false, nil
+		return ErrSpent
 	}
 	content["spent"] = spent
 	text, err := json.Marshal(content)
 	if err != nil {
-		return false, fmt.Errorf("the mark for another version: %w", err)
+		return fmt.Errorf("the mark for another version: %w", err)
 	}
 	data, err := key.seal(magic1, "", text, time.Time{})
 	if err == nil {
 		err = d.replace(name, Token, data)
 	}
-	return err == nil, err
+	return err
 }

@@ -82,7 +82,29 @@ func markOf(t testing.TB, dir string, grant Grant) string {
 // store writes a token to the cache.
 func store(t testing.TB, dir string, grant Grant, token Token) {
 	t.Helper()
-	must(t, requestFor(t, grant).saveToken(opened(t, dir), token))
+	claim := claimFor(t, opened(t, dir), grant)
+	must(t, storeToken(claim, token))
+	claim.Release()
+}
+
+// claimFor claims the entry of a grant.
+func claimFor(t testing.TB, d cache.Store, grant Grant) cache.Claim {
+	t.Helper()
+	return claimKey(t, d, requestFor(t, grant).cacheKey(d))
+}
+
+func claimKey(t testing.TB, d cache.Store, key cache.Key) cache.Claim {
+	t.Helper()
+	claim, err := d.Claim(t.Context(), key, func(cache.Found) bool { return false })
+	must(t, err)
+	return claim
+}
+
+// stored returns what the store holds about a grant.
+func stored(t testing.TB, d cache.Store, grant Grant) (found record, why string) {
+	t.Helper()
+	found, why, _ = recordOf(d.Look(t.Context(), requestFor(t, grant).cacheKey(d)))
+	return found, why
 }
 
 // tokenOf returns a token that was obtained before ago and ends in after.
@@ -319,7 +341,7 @@ func TestWhateverChangesTheRequestHasItsOwnEntry(t *testing.T) { // F10, F20, K1
 		data := read(t, entryOf(t, dir, owner))
 		for j, other := range grants {
 			write(t, entryOf(t, dir, other), data)
-			found, why, _ := requestFor(t, other).load(d)
+			found, why := stored(t, d, other)
 			if (i == j) != (why == "") || (i == j) == found.Token.AccessToken.IsZero() {
 				t.Errorf("an entry of grant %d, in the place of that of grant %d: %q", i, j, why)
 			}
@@ -354,7 +376,7 @@ func TestProcessesShareARejectionForAMinute(t *testing.T) {
 			if asked != 1 {
 				t.Errorf("%d of 50 say that they have asked", asked)
 			}
-			known, _, _ := requestFor(t, p.interxion("")).load(opened(t, dir))
+			known, _ := stored(t, opened(t, dir), p.interxion(""))
 			pass(time.Until(known.Until) - time.Millisecond)
 			_, err := ask(t, p.another(dir), p.interxion(""))
 			failed(t, err)
@@ -418,7 +440,9 @@ func TestEntriesFromTheFutureAreMissed(t *testing.T) { // K15
 		p.sent(0, "/refresh")
 
 		p, dir = inMemory(t, grantsToken("t-1")), t.TempDir()
-		must(t, requestFor(t, p.interxion("")).saveRejection(opened(t, dir), &Error{Kind: CredentialsRejected}, time.Now().Round(0).Add(time.Hour+rejectionShared)))
+		claim := claimFor(t, opened(t, dir), p.interxion(""))
+		must(t, storeRejection(claim, &Error{Kind: CredentialsRejected}, time.Now().Round(0).Add(time.Hour+rejectionShared)))
+		claim.Release()
 		gets(t, p.another(dir), p.interxion(""), "t-1")
 	})
 }
@@ -476,7 +500,7 @@ func TestOnlyTheSecretsMakeTheKey(t *testing.T) { // F20
 		"password":      {requestFor(t, p.equinix(Password)), requestFor(t, password)},
 		"argon2":        {requestFor(t, p.equinix(Password)), fast},
 	} {
-		if right, wrong := row[0].cacheKey(), row[1].cacheKey(); right.Secret == wrong.Secret && right.Memory == wrong.Memory {
+		if right, wrong := row[0].cacheKey(opened(t, t.TempDir())), row[1].cacheKey(opened(t, t.TempDir())); right.Secret == wrong.Secret && right.Memory == wrong.Memory {
 			t.Errorf("%s: the encryption key does not depend on it", name)
 		}
 	}
@@ -584,13 +608,9 @@ func TestAPasswordIsPersonal(t *testing.T) { // F20
 
 // Locks and leftovers.
 
-func lockFor(t testing.TB, d *cache.Directory, grant Grant) func() {
+func lockFor(t testing.TB, d cache.Store, grant Grant) (release func()) {
 	t.Helper()
-	release, err := d.Lock(t.Context(), requestFor(t, grant).name())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return release
+	return claimFor(t, d, grant).Release
 }
 
 // nothingOpen fails the test if this process has a file in dir open. Only Linux can tell.
@@ -627,8 +647,7 @@ func TestWaitForALockIsBounded(t *testing.T) { // K18, K20
 				if row.held != nil {
 					name = requestFor(t, row.held(p)).name()
 				}
-				release, err := opened(t, dir).Lock(t.Context(), name)
-				must(t, err)
+				release := claimKey(t, opened(t, dir), cache.Key{Name: name}).Release
 				token, err := p.logging(dir, logged.handler()).Token(t.Context(), row.grant(p), time.Minute)
 				if err != nil || token.AccessToken.Reveal() != "t-1" || (token.Fallback != nil) != row.fallback {
 					t.Errorf("%v, %v", err, token.Fallback)
@@ -943,7 +962,9 @@ func TestARefreshTokenThatCannotBeMarkedIsNotSent(t *testing.T) { // F12, K19
 func TestWithoutTheLockNothingIsRefreshed(t *testing.T) { // K19
 	p, dir := onLoopback(t, counted()), t.TempDir()
 	store(t, dir, p.cloudLX(ClientCredentials), tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken))
-	must(t, os.Mkdir(lockOf(t, dir, p.cloudLX(ClientCredentials)), 0o700))
+	lock := lockOf(t, dir, p.cloudLX(ClientCredentials))
+	must(t, os.Remove(lock))
+	must(t, os.Mkdir(lock, 0o700))
 	gets(t, p.another(dir), p.cloudLX(ClientCredentials), "t-1")
 	p.sent(0, "/refresh")
 }
@@ -1111,7 +1132,7 @@ func TestAThrottledRefreshLosesNothing(t *testing.T) {
 			dir := t.TempDir()
 			var p *fakePlatform
 			wantKept := func(when string) {
-				found, why, _ := requestFor(t, p.cloudLX(RefreshToken)).load(opened(t, dir))
+				found, why := stored(t, opened(t, dir), p.cloudLX(RefreshToken))
 				if found.Token.AccessToken.Reveal() != "t-1" || found.Token.RefreshToken.Reveal() != next {
 					t.Errorf("%q, %s: access token %t, refresh token %t; %s", next, when, !found.Token.AccessToken.IsZero(), !found.Token.RefreshToken.IsZero(), why)
 				}

@@ -54,7 +54,7 @@ func TestADirectoryThatOthersCanReplaceKeepsNoRefreshToken(t *testing.T) { // F0
 			dir := filepath.Join(above, "parent", "cache")
 			gets(t, p.another(dir), p.cloudLX(ClientCredentials), "t-1")
 			gets(t, p.another(dir), p.cloudLX(ClientCredentials), "t-1") // shared all the same
-			found, why, _ := requestFor(t, p.cloudLX(ClientCredentials)).load(opened(t, dir))
+			found, why := stored(t, opened(t, dir), p.cloudLX(ClientCredentials))
 			if stored := !found.Token.RefreshToken.IsZero(); stored != row.certain {
 				t.Errorf("the refresh token is stored: %t; %s", stored, why)
 			}

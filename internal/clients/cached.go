@@ -17,21 +17,31 @@ import (
 const unnoticed = 10 * time.Millisecond
 
 // cached lets one caller at a time send a request, in all processes, and shares the result with the others. Without a
-// cache, it does so only in this process.
+// store, it does so only in this process.
 type cached struct {
 	memory *memory
-	cache  *cache.Directory // nil: there is none
-	began  time.Time        // when this process could first have sent something
+	store  cache.Store // nil: there is none
+	began  time.Time   // when this process could first have sent something
 	log    logger
 	next   *gate
 }
 
+// storeOf returns the store that holds the result of r; nil: only this process has it. In a token exchange, only the job
+// itself could read an entry in a bucket. Other jobs would wait for it all the same.
+func (s *cached) storeOf(r *request) cache.Store {
+	if s.store == nil || r.exchange != nil && !s.store.Local() {
+		return nil
+	}
+	return s.store
+}
+
 // lookUp returns the result that another process has stored.
 func (s *cached) lookUp(ctx context.Context, r *request, minValidity time.Duration) (token Token, err *Error, ok bool) {
-	if s.cache == nil {
+	store := s.storeOf(r)
+	if store == nil {
 		return Token{}, nil, false
 	}
-	miss := s.loadIntoMemory(ctx, r, false)
+	miss := s.merge(ctx, r, store.Look(ctx, r.cacheKey(store)), false)
 	token, err, ok = s.memory.recall(r.key(), minValidity)
 	switch {
 	case !ok:
@@ -45,107 +55,115 @@ func (s *cached) lookUp(ctx context.Context, r *request, minValidity time.Durati
 }
 
 // exclusive takes the exclusive right to send r, calls do, and shares the result. It does not call do if another caller
-// has sent r in the meantime. alone tells do whether all other processes are kept out. It is false if the lock of the
-// cache entry could not be taken.
+// has sent r in the meantime. alone tells do whether all other processes are kept out. It is false if the store could not
+// be claimed.
 func (s *cached) exclusive(ctx context.Context, r *request, minValidity time.Duration, do func(ctx context.Context, alone bool) (Token, *Error)) (Token, *Error) {
+	leave := s.memory.take(ctx, r.key())
+	if leave == nil {
+		return Token{}, ended(ctx, r)
+	}
+	defer leave()
 	if token, err, ok := s.memory.recall(r.key(), minValidity); ok {
 		return token, err
 	}
-	alone, release, err := s.lock(ctx, r, r.key(), r.name)
+	claim, err := s.claim(ctx, r, minValidity)
 	if err != nil {
 		return Token{}, err
 	}
-	defer release()
-	s.loadIntoMemory(ctx, r, true)
+	if claim != nil {
+		defer claim.Release()
+	}
 	if token, err, ok := s.memory.recall(r.key(), minValidity); ok {
 		return token, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
-	token, err := do(ctx, alone)
+	token, err := do(ctx, claim != nil || s.storeOf(r) == nil)
 	if err == nil {
 		s.memory.remember(r.key(), token, nil) // for the next caller that takes the right
 	}
-	if alone {
-		s.save(ctx, r, token, err)
+	if claim != nil {
+		s.save(ctx, r, claim, token, err)
 	}
 	return token, err
 }
 
-// send sends r. If r carries what may be sent only once, send marks that first. alone reports whether the caller holds the
-// lock of r. Without it, the new refresh token could not be stored for others.
+// claim takes the exclusive right to send r, in all processes that share the store. It returns nil if there is no store, if
+// the store cannot be used, or if another process has stored a result that lasts for minValidity.
+func (s *cached) claim(ctx context.Context, r *request, minValidity time.Duration) (cache.Claim, *Error) {
+	store := s.storeOf(r)
+	if store == nil {
+		return nil, nil
+	}
+	limit, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	began := time.Now()
+	claim, problem := store.Claim(limit, r.cacheKey(store), func(found cache.Found) bool {
+		s.merge(ctx, r, found, true)
+		_, _, ok := s.memory.recall(r.key(), minValidity)
+		return ok
+	})
+	switch {
+	case problem == nil:
+		s.logWait(ctx, r, began)
+		return claim, nil
+	case ctx.Err() != nil:
+		return nil, ended(ctx, r)
+	}
+	s.log.warn(ctx, r, "going on without the cache: its lock cannot be had", problem)
+	return nil, nil
+}
+
+func (s *cached) logWait(ctx context.Context, r *request, began time.Time) {
+	if waited := time.Since(began); waited > unnoticed {
+		s.log.debug(ctx, r, "cache wait: another process was asking", slog.Duration("waited", waited))
+	}
+}
+
+// send sends r. If r carries what may be sent only once, send marks that first. alone reports whether the caller has claimed
+// r. Without that, the new refresh token could not be stored for others.
 func (s *cached) send(ctx context.Context, r *request, alone bool) (Token, *Error) {
 	switch {
 	case !r.sendOnce:
 		return s.next.admit(ctx, r)
 	case !r.refreshToken.IsZero() && !alone:
 		return Token{}, r.unmarkable()
-	case !r.refreshToken.IsZero():
-		release, err := s.lockRefreshToken(ctx, r)
-		if err != nil {
-			return Token{}, err
-		}
-		defer release()
 	}
-	if err := s.markSpent(ctx, r); err != nil {
+	spent, err := s.spend(ctx, r)
+	if err != nil {
 		return Token{}, err
 	}
+	defer spent.release()
 	token, err := s.next.admit(ctx, r)
-	return s.settle(r, token, err), err
+	return s.settle(r, spent, token, err), err
 }
 
-// loadIntoMemory copies the cache entry of r into memory. miss says why there is nothing to copy. A damaged entry is reported
-// only if the caller holds the lock. After each miss, the entry is read again with the lock, so it is reported once.
-func (s *cached) loadIntoMemory(ctx context.Context, r *request, locked bool) (miss string) {
-	if s.cache == nil {
-		return ""
+// merge copies what is stored about r into memory. miss says why there is no token to copy. A damaged entry is reported only
+// if the caller claims the entry. After each miss, the entry is read again with a claim, so it is reported once.
+func (s *cached) merge(ctx context.Context, r *request, found cache.Found, claiming bool) (miss string) {
+	stored, miss, damaged := recordOf(found)
+	if claiming && !s.store.Local() {
+		s.memory.keepRefreshToken(r.key(), stored.Token.RefreshToken)
 	}
-	stored, miss, damaged := r.load(s.cache)
-	if damaged && locked {
+	if damaged && claiming {
 		s.log.warn(ctx, r, "the cache entry is not used: something else has changed it", errors.New(miss))
 	}
 	s.memory.merge(r.key(), stored)
 	return miss
 }
 
-// lock takes the exclusive right to send what key is about, in this process and in others. name returns the name of the
-// lock in the cache. If that lock cannot be taken, alone is false.
-func (s *cached) lock(ctx context.Context, r *request, key digest, name func() cache.Name) (alone bool, release func(), err *Error) {
-	leave := s.memory.take(ctx, key)
-	switch {
-	case leave == nil:
-		return false, nil, ended(ctx, r)
-	case s.cache == nil:
-		return true, leave, nil
-	}
-	limit, cancel := context.WithTimeout(ctx, lockWait)
-	defer cancel()
-	began := time.Now()
-	unlock, problem := s.cache.Lock(limit, name())
-	switch {
-	case problem == nil:
-		if waited := time.Since(began); waited > unnoticed {
-			s.log.debug(ctx, r, "cache wait: another process was asking", slog.Duration("waited", waited))
-		}
-		return true, func() { unlock(); leave() }, nil
-	case ctx.Err() != nil:
-		leave()
-		return false, nil, ended(ctx, r)
-	}
-	s.log.warn(ctx, r, "going on without the cache: its lock cannot be had", problem)
-	return false, leave, nil
-}
-
 // save stores the result of r for other processes: a token, or a rejection of the credentials for a limited time. A
-// token without a lifetime may end at any time, so it is not stored.
-func (s *cached) save(ctx context.Context, r *request, token Token, err *Error) {
+// token without a lifetime may end at any time, so it is not stored. A store that does not keep marks gets no refresh token.
+func (s *cached) save(ctx context.Context, r *request, claim cache.Claim, token Token, err *Error) {
 	var problem error
 	switch {
-	case s.cache == nil:
 	case err == nil && !token.Expiry.IsZero():
-		problem = r.saveToken(s.cache, token)
+		if s.store.KeepsMarks() != nil {
+			token.RefreshToken, token.RefreshTokenExpiry = Secret{}, time.Time{}
+		}
+		problem = storeToken(claim, token)
 	case err != nil && err.Kind.rejectsCredentials():
-		problem = r.saveRejection(s.cache, err, time.Now().Round(0).Add(rejectionShared))
+		problem = storeRejection(claim, err, time.Now().Round(0).Add(rejectionShared))
 	}
 	if problem != nil {
 		s.log.warn(ctx, r, "what the platform answered is not in the cache", problem)
@@ -153,15 +171,15 @@ func (s *cached) save(ctx context.Context, r *request, token Token, err *Error) 
 }
 
 // discard marks a token that an API has refused, in this process and in the cache entry of r. It skips the entry if
-// another process holds the lock, because that process is about to replace the token. Fresh tokens are replaced at most
+// another process has claimed it, because that process is about to replace the token. Fresh tokens are replaced at most
 // once a minute.
 func (s *cached) discard(refused Token, r *request) {
 	if !s.memory.mayReplace(r.key(), refused) {
 		return
 	}
 	s.memory.discard(refused)
-	if s.cache != nil {
-		r.discardToken(s.cache, refused)
+	if store := s.storeOf(r); store != nil {
+		r.discardToken(store, refused)
 	}
 }
 

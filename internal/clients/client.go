@@ -56,7 +56,7 @@ type Options struct {
 	// Getenv returns the value of an environment variable; nil: os.Getenv. Identity tokens are read from variables.
 	Getenv func(string) string
 	// Cache shares tokens with other processes; nil: tokens stay in memory.
-	Cache *cache.Directory
+	Cache cache.Store
 	// Logger receives debug messages about where tokens come from, and warnings about the cache; nil: nothing is logged.
 	Logger *slog.Logger
 }
@@ -93,7 +93,7 @@ func New(options Options) *Client {
 	memory, log := newMemory(), logger{options.Logger}
 	sender := &sender{options: options, transport: transport.New(options.RootCAs)}
 	gate := newGate(sender)
-	cached := &cached{memory: memory, began: time.Now().Round(0), cache: options.Cache, log: log, next: gate}
+	cached := &cached{memory: memory, began: time.Now().Round(0), store: options.Cache, log: log, next: gate}
 	exchanger := &exchanger{
 		memory:  memory,
 		sources: identitySources{getenv: options.Getenv, gate: gate},

@@ -99,7 +99,7 @@ func TestClearKeepsMarks(t *testing.T) {
 	platform, dir := &rotating{life: 3600}, t.TempDir()
 	p := onLoopback(t, platform.ServeHTTP)
 	gets(t, p.another(dir), p.cloudLX(RefreshToken), "t-1")
-	removed, inUse, err := opened(t, dir).Clear()
+	removed, inUse, err := opened(t, dir).Clear(t.Context())
 	if err != nil || removed != 1 || inUse != 0 || len(filesIn(t, dir, entrySuffix)) != 0 {
 		t.Errorf("%d entries removed, %d in use: %v", removed, inUse, err)
 	}

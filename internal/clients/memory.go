@@ -7,6 +7,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cache"
 )
 
 // failureShared is how long a temporary failure is answered from memory, unless the platform asked for a longer pause.
@@ -22,13 +24,13 @@ const failureShared = 60 * time.Second
 //	when one was last replaced      entry.asked        request.key                       a minute                memory.mayReplace
 //	the last failure                entry.failed       request.key                       see entry.remember      entry.remember, merge
 //	a rejected identity token       entry.failed       request.exact                     the process             exchanger.obtain
-//	what is not sent again          entry.spent        request.mark                      the process             markSpent, settle
+//	what is not sent again          entry.spent        request.mark                      the process             spend, settle
 //	what a later process may send   entry.kept         request.mark                      the process             settle
 //	the last identity token         exchanger.last     the request without one           until there is another  exchanger.obtain
 //	accepted, rejected, doubted     account            host and client; host and user    the process             gate.remember
 //	for other processes: a token    an entry           request.name, request.key         as long as the token    cached.save, discard
 //	  a rejection                   an entry           request.name, request.key         a minute                cached.save
-//	  what is not sent again        a mark             request.mark                      what it marks, a year   markSpent, settle
+//	  what is not sent again        a mark             request.mark                      what it marks, a year   spend, settle
 
 // memory is what this process knows about each request.
 type memory struct {
@@ -131,13 +133,23 @@ func (m *memory) merge(key digest, stored record) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e, now := m.entry(key), time.Now()
-	if obtained := stored.Token.obtained; obtained.After(e.token.obtained) && !obtained.After(now) { // otherwise the clock was set back
+	if obtained := stored.Token.obtained; obtained.After(e.token.obtained) && !obtained.After(now.Add(cache.ClockNoise)) { // otherwise the clock was set back
 		e.token = stored.Token
 	}
 	if stored.rejects(now) {
 		rejected := *stored.Rejected
 		rejected.CachedUntil = stored.Until
 		e.failed, e.until = &rejected, stored.Until
+	}
+}
+
+// keepRefreshToken removes the last refresh token of a key unless it is the one that is stored. If a bucket was emptied, or
+// an old copy restored, the mark on the refresh token may be gone.
+func (m *memory) keepRefreshToken(key digest, stored Secret) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e := m.entry(key); e.token.RefreshToken != stored {
+		e.token.RefreshToken, e.token.RefreshTokenExpiry = Secret{}, time.Time{}
 	}
 }
 

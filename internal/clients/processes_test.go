@@ -116,7 +116,7 @@ func (c child) run() {
 	network := c.trouble(open)
 	switch {
 	case c.Hold:
-		_, err = d.Lock(context.Background(), request.name())
+		_, err = d.Claim(context.Background(), request.cacheKey(d), never)
 		check(err)
 	case c.Save:
 		c.save(d)
@@ -125,7 +125,7 @@ func (c child) run() {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	result := c.ask(d, network)
 	if d != nil {
-		_, result.Old, _ = request.load(d)
+		_, result.Old, _ = recordOf(d.Look(context.Background(), request.cacheKey(d)))
 		names, _ := os.ReadDir(c.Dir)
 		for _, name := range names {
 			result.Files = append(result.Files, name.Name())
@@ -138,7 +138,11 @@ func (c child) ask(d *cache.Directory, network *pipes) (result told) {
 	logged := new(notes)
 	var mu sync.Mutex
 	for range max(c.Rounds, 1) {
-		client := New(Options{Cache: d, Logger: slog.New(logged.handler())})
+		options := Options{Logger: slog.New(logged.handler())}
+		if d != nil {
+			options.Cache = d
+		}
+		client := New(options)
 		if network != nil {
 			client.sender().transport.DialContext = network.dial
 		}
@@ -164,6 +168,9 @@ func (c child) ask(d *cache.Directory, network *pipes) (result told) {
 	return result
 }
 
+// never is never content with what is stored.
+func never(cache.Found) bool { return false }
+
 // save writes entries of different sizes until the child is killed.
 func (c child) save(d *cache.Directory) {
 	_, _ = fmt.Fprintln(os.Stdout, "ready")
@@ -171,11 +178,11 @@ func (c child) save(d *cache.Directory) {
 		c.Grant = fmt.Sprint("interxion ", i%3)
 		request, err := c.grant().request()
 		check(err)
-		release, err := d.Lock(context.Background(), request.name())
+		claim, err := d.Claim(context.Background(), request.cacheKey(d), never)
 		check(err)
 		token := NewSecret(fmt.Sprint("of-", i%3, strings.Repeat("x", 1000*(i%7))))
-		check(request.saveToken(d, Token{AccessToken: token, Expiry: time.Now().Add(time.Hour)}))
-		release()
+		check(storeToken(claim, Token{AccessToken: token, Expiry: time.Now().Add(time.Hour)}))
+		claim.Release()
 	}
 }
 
@@ -548,7 +555,7 @@ func TestKilledAtAnyMomentOfAWrite(t *testing.T) { // H17, X05, X06
 		}
 		for i := range 3 {
 			grant := p.interxion(fmt.Sprint(i))
-			found, why, _ := requestFor(t, grant).load(d)
+			found, why := stored(t, d, grant)
 			if why != "" && why != "there is no entry" {
 				t.Fatal(why)
 			}

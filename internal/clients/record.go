@@ -4,6 +4,7 @@
 package clients
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -30,7 +31,7 @@ const rejectionShared = 60 * time.Second
 // count: it is from the future, which means that the clock was set back.
 func (r record) rejects(now time.Time) bool {
 	left := r.Until.Sub(now)
-	return r.Rejected != nil && left > 0 && left <= rejectionShared
+	return r.Rejected != nil && left > 0 && left <= rejectionShared+cache.ClockNoise
 }
 
 // name returns the name of the request's entries. It contains what is no secret, and eight bits of each secret: a name helps
@@ -69,90 +70,97 @@ func (r *request) markName() cache.Name { return cache.MarkName(r.mark()) }
 var passwordMemory uint32 = 64 << 10
 
 // cacheKey returns the key of the request's entries. Secrets that a platform has generated are too long to be guessed. A
-// user's password is not.
-func (r *request) cacheKey() cache.Key {
-	key := cache.Key{Name: r.name(), Bound: r.key(), Secret: r.secretsDigest()}
-	if r.personal() {
+// user's password is not, and in a store that other people can read, neither is any secret that a person may have chosen.
+func (r *request) cacheKey(store cache.Store) cache.Key {
+	key := cache.Key{Name: r.name(), Bound: r.key(), Secret: r.secretsDigest(), Marked: r.automatic}
+	if r.personal() || r.chosen && !store.Local() {
 		key.Memory = passwordMemory
 	}
 	return key
 }
 
-// key1 returns the key with which the first version keeps the mark of the request. See version1.go in cache.
-func (r *request) key1() cache.Key {
+// key1 returns the key with which the first version keeps the mark of the request; nil: it keeps none. See version1.go in
+// cache.
+func (r *request) key1(store cache.Store) *cache.Key {
+	if r.refreshToken.IsZero() {
+		return nil
+	}
 	parts := []string{r.endpoint.String(), r.body.Reveal()}
 	for _, h := range r.headers {
 		parts = append(parts, h.name, h.value.Reveal())
 	}
-	key := r.cacheKey()
+	key := r.cacheKey(store)
 	key.Bound = sum(parts...)
-	return key
+	return &key
 }
 
-// load returns what is stored about the request. Everything except a complete entry of this request is a miss, and why
-// gives the reason. damaged reports that this program cannot have written what is there, or has written it for another
-// secret.
-func (r *request) load(d *cache.Directory) (found record, why string, damaged bool) {
-	key := r.cacheKey()
+// recordOf returns what is stored about a request, in the time of this machine. why says why there is no token.
+func recordOf(found cache.Found) (stored record, why string, damaged bool) {
+	why, damaged = found.Miss, found.Damaged
 	var token storedToken
-	why, damaged = loadPart(d, key, cache.Token, &token)
-	if why == "" {
-		found.Token = token.token()
+	switch {
+	case why != "":
+	case json.Unmarshal(found.Token, &token) != nil:
+		why, damaged = "the entry is damaged", true
+	default:
+		stored.Token = token.token().shifted(-found.Ahead)
 	}
 	var rejection storedRejection
-	if missed, _ := loadPart(d, key, cache.Rejection, &rejection); missed == "" {
-		found.Rejected, found.Until = rejection.Rejected, rejection.Until
+	if json.Unmarshal(found.Rejection, &rejection) == nil {
+		stored.Rejected, stored.Until = rejection.Rejected, rejection.Until.Add(-found.Ahead)
 	}
-	return found, why, damaged
+	return stored, why, damaged
 }
 
-// loadPart reads a token or a rejection into content.
-func loadPart(d *cache.Directory, key cache.Key, part cache.Part, content any) (why string, damaged bool) {
-	text, why, damaged := d.Look(key, part)
-	if why == "" && json.Unmarshal(text, content) != nil {
-		return "the entry is damaged", true
-	}
-	return why, damaged
-}
-
-// saveToken stores a token.
-func (r *request) saveToken(d *cache.Directory, token Token) error {
-	text, useful, err := token.encode(d)
+// storeToken stores a token.
+func storeToken(claim cache.Claim, token Token) error {
+	text, useful, err := token.encode(claim.Ahead())
 	if err != nil {
 		return err
 	}
-	return d.Store(r.cacheKey(), cache.Token, text, useful)
+	return claim.Store(cache.Token, text, useful)
 }
 
-// saveRejection stores that the platform has rejected the credentials.
-func (r *request) saveRejection(d *cache.Directory, rejected *Error, until time.Time) error {
+// storeRejection stores that the platform has rejected the credentials.
+func storeRejection(claim cache.Claim, rejected *Error, until time.Time) error {
+	until = until.Add(claim.Ahead())
 	text, err := json.Marshal(storedRejection{rejected, until})
 	if err != nil {
 		return err
 	}
-	return d.Store(r.cacheKey(), cache.Rejection, text, until)
+	return claim.Store(cache.Rejection, text, until)
 }
 
 // discardToken marks the stored token as refused, if it is the one that an API has refused. On an error it stays as it is. Then
 // it is refused and discarded again.
-func (r *request) discardToken(d *cache.Directory, refused Token) {
-	d.Update(r.cacheKey(), cache.Token, func(text []byte) (changed []byte, useful time.Time, ok bool) {
+func (r *request) discardToken(store cache.Store, refused Token) {
+	store.Update(context.Background(), r.cacheKey(store), func(found cache.Found) (changed []byte, useful time.Time, ok bool) {
 		var known storedToken
-		if json.Unmarshal(text, &known) != nil || known.AccessToken != refused.AccessToken.Reveal() {
+		if json.Unmarshal(found.Token, &known) != nil || known.AccessToken != refused.AccessToken.Reveal() {
 			return nil, time.Time{}, false
 		}
 		known.Refused = true
-		changed, useful, err := known.token().encode(d)
+		changed, useful, err := known.token().encode(0)
 		return changed, useful, err == nil
 	})
 }
 
-// encode returns the token in clear text, and when it becomes useless; zero: that is not known. A directory that another
-// user could replace gets no refresh token.
-func (t Token) encode(d *cache.Directory) (text []byte, useful time.Time, err error) {
-	if d.KeepsMarks() != nil {
-		t.RefreshToken, t.RefreshTokenExpiry = Secret{}, time.Time{}
+// shifted returns the token with other times.
+func (t Token) shifted(by time.Duration) Token {
+	if by == 0 {
+		return t
 	}
+	for _, moment := range []*time.Time{&t.obtained, &t.Expiry, &t.RefreshTokenExpiry} {
+		if !moment.IsZero() {
+			*moment = moment.Add(by)
+		}
+	}
+	return t
+}
+
+// encode returns the token in clear text, in the time of the store, and when it becomes useless; zero: that is not known.
+func (t Token) encode(ahead time.Duration) (text []byte, useful time.Time, err error) {
+	t = t.shifted(ahead)
 	useful = t.Expiry
 	switch end := t.RefreshTokenExpiry; {
 	case t.RefreshToken.IsZero():

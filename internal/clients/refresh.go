@@ -64,6 +64,6 @@ func (r *request) successor(last Token) (next *request, due bool) {
 	if err != nil {
 		return nil, false
 	}
-	next.refreshEnds = last.RefreshTokenExpiry
+	next.refreshEnds, next.automatic = last.RefreshTokenExpiry, true
 	return next, true
 }

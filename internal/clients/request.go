@@ -60,6 +60,11 @@ type request struct {
 	refreshToken Secret
 	// refreshEnds is when refreshToken ends; zero: it is not known.
 	refreshEnds time.Time
+	// automatic says that no caller has asked for the refresh. It runs while the caller holds the claim of the request itself.
+	automatic bool
+	// chosen says that a person may have chosen the secrets, so that they may be guessed. A platform that generates its
+	// secrets sets it to false.
+	chosen bool
 	// public returns the body without its secrets.
 	public func() string
 	// exchange is set for a token exchange; nil: the request is not one. Until exchanger has read the identity token, the

@@ -13,114 +13,128 @@ import (
 
 // This file holds the marks of the step cached: what must not be sent again if its outcome stays unknown.
 
-// lockRefreshToken lets all other requests that carry the refresh token wait: this process may find out that the refresh
-// token is still in force. The lock is always taken after that of the request. Without it, the refresh token is not sent,
-// because another process may be sending it.
-func (s *cached) lockRefreshToken(ctx context.Context, r *request) (release func(), err *Error) {
-	if s.cache != nil {
-		if problem := s.cache.KeepsMarks(); problem != nil {
-			s.log.warn(ctx, r, "the refresh token is not used: the cache cannot keep it from others", problem)
-			return nil, r.unmarkable()
-		}
-	}
-	alone, release, err := s.lock(ctx, r, r.mark(), r.markName)
-	switch {
-	case err != nil:
-		return nil, err
-	case !alone:
-		release()
-		return nil, r.unmarkable()
-	}
-	return release, nil
+// spending is what this process has marked as spent.
+type spending struct {
+	mark  cache.Spending // nil: only this process has the mark
+	leave func()         // lets other callers in this process go on that wait for the mark
 }
 
-// markSpent marks what must not be sent again if the outcome stays unknown. A platform may count a second login as a
+// release lets all others go on that wait for the mark. The mark stays.
+func (s spending) release() {
+	if s.mark != nil {
+		s.mark.Release()
+	}
+	s.leave()
+}
+
+// spend marks what must not be sent again if the outcome stays unknown. A platform may count a second login as a
 // failed login. It may answer a second use of a refresh token by revoking every token that came from it (RFC 6819,
 // section 5.2.2.3). The mark is set before the request is sent, so that it holds even if this process is killed. An
 // error means that the request must not be sent.
-func (s *cached) markSpent(ctx context.Context, r *request) *Error {
-	if kept := s.memory.kept(r.mark()); kept != nil {
-		return kept
-	}
-	if s.memory.setSpent(r.mark(), true) {
-		return r.spentError()
-	}
-	if s.cache == nil || !r.markedForAll() {
-		return nil
-	}
-	first, problem := s.cache.Mark(r.markName(), s.began, r.markEnds())
-	if problem == nil && first && !r.refreshToken.IsZero() {
-		if first, problem = s.cache.Mark1(ctx, r.key1(), true); problem != nil {
-			s.cache.Unmark(r.markName()) // nothing is sent
+//
+// All other requests that carry the same refresh token wait until release: this process may find out that the refresh token
+// is still in force. The mark is always taken after the claim of the request.
+func (s *cached) spend(ctx context.Context, r *request) (spending, *Error) {
+	leave := func() {}
+	if !r.refreshToken.IsZero() {
+		if leave = s.memory.take(ctx, r.mark()); leave == nil {
+			return spending{}, ended(ctx, r)
 		}
 	}
+	mark, err := s.spendHere(ctx, r)
+	if err != nil {
+		leave()
+		return spending{}, err
+	}
+	return spending{mark, leave}, nil
+}
+
+// spendHere marks r in this process, and then in the store.
+func (s *cached) spendHere(ctx context.Context, r *request) (cache.Spending, *Error) {
+	if kept := s.memory.kept(r.mark()); kept != nil {
+		return nil, kept
+	}
+	if s.memory.setSpent(r.mark(), true) {
+		return nil, r.spentError()
+	}
+	store := s.storeOf(r)
+	if store == nil || !r.markedForAll() {
+		return nil, nil
+	}
+	mark, problem := s.spendForAll(ctx, r, store)
 	switch {
-	case problem == nil && first:
-		return nil
 	case problem == nil:
-		return r.spentError()
+		return mark, nil
+	case errors.Is(problem, cache.ErrSpent):
+		return nil, r.spentError()
+	case r.refreshToken.IsZero() && ctx.Err() == nil && !errors.Is(problem, cache.ErrHeld):
+		return nil, nil // an identity token that is sent twice costs an error, and no other token
+	}
+	s.memory.setSpent(r.mark(), false) // nothing is sent
+	switch {
+	case ctx.Err() != nil:
+		return nil, ended(ctx, r)
 	case errors.Is(problem, cache.ErrHeld):
-		s.memory.setSpent(r.mark(), false)
-		return &Error{Platform: r.platform, Kind: Unavailable, transient: true, notActedOn: true, Description: "the platform asked another process to come back later; a later run sends this again"}
+		return nil, &Error{Platform: r.platform, Kind: Unavailable, transient: true, notActedOn: true, Description: "the platform asked another process to come back later; a later run sends this again"}
 	}
-	s.log.warn(ctx, r, "the cache cannot keep others from sending this again", problem)
-	if r.refreshToken.IsZero() {
-		return nil // an identity token that is sent twice costs an error, and no other token
+	return nil, r.unmarkable()
+}
+
+// spendForAll marks r in the store. It waits for other processes that have marked it.
+func (s *cached) spendForAll(ctx context.Context, r *request, store cache.Store) (mark cache.Spending, problem error) {
+	if !r.refreshToken.IsZero() {
+		problem = store.KeepsMarks()
 	}
-	s.memory.setSpent(r.mark(), false)
-	return r.unmarkable()
+	if problem == nil {
+		limit, cancel := context.WithTimeout(ctx, lockWait)
+		defer cancel()
+		began := time.Now()
+		mark, problem = store.Spend(limit, cache.Mark{Name: r.markName(), Began: s.began, Ends: r.markEnds(), Key1: r.key1(store)})
+		s.logWait(ctx, r, began)
+	}
+	switch {
+	case problem == nil || ctx.Err() != nil || errors.Is(problem, cache.ErrSpent) || errors.Is(problem, cache.ErrHeld):
+	case r.refreshToken.IsZero():
+		s.log.warn(ctx, r, "the cache cannot keep others from sending this again", problem)
+	default:
+		s.log.warn(ctx, r, "the refresh token is not used: the cache cannot keep it from others", problem)
+	}
+	return mark, problem
 }
 
 // settle removes the mark if the outcome allows r to be sent again. If only a later process may send r again, the mark
 // stays in memory.
-func (s *cached) settle(r *request, token Token, err *Error) Token {
+func (s *cached) settle(r *request, spent spending, token Token, err *Error) Token {
 	switch {
 	case err != nil && err.keptForLater:
 		s.memory.keep(r.mark(), err)
-		s.holdForOthers(r)
+		if spent.mark != nil {
+			spent.mark.Hold()
+		}
 	case err != nil && err.notActedOn:
-		s.unmark(r)
+		s.unmark(r, spent)
 	case err == nil && r.refreshToken.IsZero():
-		s.unmark(r) // a login that was accepted can be repeated
+		s.unmark(r, spent) // a login that was accepted can be repeated
 	case err != nil && err.Status/100 == 4 && r.refreshToken.IsZero():
-		s.unmarkForOthers(r) // the outcome is known; other processes learn of a rejection in another way
+		spent.unmark() // the outcome is known; other processes learn of a rejection in another way
 	case err == nil && (token.RefreshToken.IsZero() || token.RefreshToken == r.refreshToken):
-		s.unmark(r) // the old refresh token is still in force (RFC 6749, section 6)
+		s.unmark(r, spent) // the old refresh token is still in force (RFC 6749, section 6)
 		token.RefreshToken = r.refreshToken
 	}
 	return token
 }
 
-func (s *cached) unmark(r *request) {
+// unmark lets r be sent again.
+func (s *cached) unmark(r *request, spent spending) {
 	s.memory.setSpent(r.mark(), false)
-	s.unmarkForOthers(r)
+	spent.unmark()
 }
 
-// holdForOthers lets only processes send r again that begin later. Those that wait for the lock belong to the same run.
-func (s *cached) holdForOthers(r *request) {
-	if s.cache != nil && r.markedForAll() {
-		s.cache.Hold(r.markName())
-		s.unmark1(r)
+// unmark lets other processes send again what is marked.
+func (s spending) unmark() {
+	if s.mark != nil {
+		s.mark.Unmark()
 	}
-}
-
-func (s *cached) unmarkForOthers(r *request) {
-	if s.cache == nil || !r.markedForAll() {
-		return
-	}
-	s.cache.Unmark(r.markName())
-	s.unmark1(r)
-}
-
-// unmark1 removes the mark of the first version. If a process of that version holds its lock, the mark stays, and costs that
-// version a login.
-func (s *cached) unmark1(r *request) {
-	if r.refreshToken.IsZero() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	_, _ = s.cache.Mark1(ctx, r.key1(), false)
 }
 
 // markedForAll reports whether other processes must not send the same thing again either.

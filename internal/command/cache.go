@@ -4,6 +4,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -68,7 +69,7 @@ func (c *invocation) listCache(dir string, directory *cache.Directory) error {
 	var entries []cache.Entry
 	if directory != nil {
 		var err error
-		if entries, err = directory.Entries(); err != nil {
+		if entries, err = directory.Entries(context.TODO()); err != nil {
 			return newFailure(statusFailed, sectionCache, "The token cache could not be read", cause(err)+".")
 		}
 	}
@@ -89,7 +90,7 @@ func (c *invocation) clearCache(dir string, directory *cache.Directory) error {
 	removed, left := 0, 0
 	if directory != nil {
 		var err error
-		if removed, left, err = directory.Clear(); err != nil {
+		if removed, left, err = directory.Clear(context.TODO()); err != nil {
 			return newFailure(statusFailed, sectionCache, "The token cache could not be cleared", cause(err)+".")
 		}
 	}

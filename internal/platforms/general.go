@@ -76,7 +76,7 @@ func Configure(options *clients.Options, sources ...Source) (unknown []Input, me
 }
 
 // openCache opens the cache in dir. It returns nil if dir is empty, or nil and a message if the cache cannot be used.
-func openCache(dir clients.Secret) (*cache.Directory, *Message) {
+func openCache(dir clients.Secret) (cache.Store, *Message) {
 	if dir.IsZero() {
 		return nil, nil
 	}
