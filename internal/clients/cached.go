@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/cache"
@@ -19,11 +20,16 @@ const unnoticed = 10 * time.Millisecond
 // cached lets one caller at a time send a request, in all processes, and shares the result with the others. Without a
 // store, it does so only in this process.
 type cached struct {
-	memory *memory
-	store  cache.Store // nil: there is none
-	began  time.Time   // when this process could first have sent something
-	log    logger
-	next   *gate
+	memory  *memory
+	store   cache.Store // nil: there is none
+	began   time.Time   // when this process could first have sent something
+	tallies *tallies
+	log     logger
+	next    *gate
+
+	mu       sync.Mutex
+	reported map[string]bool // the problems of a bucket that were logged
+	trouble  error           // the last of them that Client.Unshared has not returned; nil: none
 }
 
 // storeOf returns the store that holds the result of r; nil: only this process has it. In a token exchange, only the job
@@ -41,15 +47,21 @@ func (s *cached) lookUp(ctx context.Context, r *request, minValidity time.Durati
 	if store == nil {
 		return Token{}, nil, false
 	}
-	miss := s.merge(ctx, r, store.Look(ctx, r.cacheKey(store)), false)
+	found := store.Look(ctx, r.cacheKey(store))
+	if found.Problem != nil {
+		s.warn(ctx, r, "the cache cannot be read", found.Problem)
+	}
+	miss := s.merge(ctx, r, found, false)
 	token, err, ok = s.memory.recall(r.key(), minValidity)
 	switch {
 	case !ok:
 		s.log.debug(ctx, r, "cache miss", slog.String("reason", cmp.Or(miss, "the token has less than min_validity left, or an API has refused it")))
 	case err == nil:
 		s.log.debug(ctx, r, "cache hit", slog.Time("expires_at", token.Expiry))
+		s.tallies.count(r.platform, func(t *Tally) { t.Hits++ })
 	default:
 		s.log.debug(ctx, r, "cache hit: the platform has rejected this request", slog.Time("asked_again_after", err.CachedUntil))
+		s.tallies.count(r.platform, func(t *Tally) { t.Hits++ })
 	}
 	return token, err, ok
 }
@@ -97,25 +109,33 @@ func (s *cached) claim(ctx context.Context, r *request, minValidity time.Duratio
 	}
 	limit, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
-	began := time.Now()
+	began, looks := time.Now(), 0
 	claim, problem := store.Claim(limit, r.cacheKey(store), func(found cache.Found) bool {
+		looks++
 		s.merge(ctx, r, found, true)
 		_, _, ok := s.memory.recall(r.key(), minValidity)
 		return ok
 	})
 	switch {
 	case problem == nil:
-		s.logWait(ctx, r, began)
+		if store.Local() || looks > 1 {
+			s.noteWait(ctx, r, began)
+		}
+		if claim == nil {
+			s.tallies.count(r.platform, func(t *Tally) { t.Hits++ })
+		}
 		return claim, nil
 	case ctx.Err() != nil:
 		return nil, ended(ctx, r)
 	}
-	s.log.warn(ctx, r, "going on without the cache: its lock cannot be had", problem)
+	s.warn(ctx, r, "going on without the cache: its lock cannot be had", problem)
 	return nil, nil
 }
 
-func (s *cached) logWait(ctx context.Context, r *request, began time.Time) {
+// noteWait logs and counts a wait for another process.
+func (s *cached) noteWait(ctx context.Context, r *request, began time.Time) {
 	if waited := time.Since(began); waited > unnoticed {
+		s.tallies.count(r.platform, func(t *Tally) { t.Waits++ })
 		s.log.debug(ctx, r, "cache wait: another process was asking", slog.Duration("waited", waited))
 	}
 }
@@ -166,7 +186,7 @@ func (s *cached) save(ctx context.Context, r *request, claim cache.Claim, token 
 		problem = storeRejection(claim, err, time.Now().Round(0).Add(rejectionShared))
 	}
 	if problem != nil {
-		s.log.warn(ctx, r, "what the platform answered is not in the cache", problem)
+		s.warn(ctx, r, "what the platform answered is not in the cache", problem)
 	}
 }
 
@@ -181,6 +201,34 @@ func (s *cached) discard(refused Token, r *request) {
 	if store := s.storeOf(r); store != nil {
 		r.discardToken(store, refused)
 	}
+}
+
+// notShared is the message about a bucket that cannot be used.
+const notShared = "tokens are not shared with other machines"
+
+// warn says that the store could not be used. A bucket is used by many requests, so each of its problems is said once.
+func (s *cached) warn(ctx context.Context, r *request, message string, problem error) {
+	if s.store.Local() {
+		s.log.warn(ctx, r, message, problem)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if errors.Is(problem, cache.ErrOut) || s.reported[problem.Error()] {
+		s.log.debug(ctx, r, message, slog.String("reason", problem.Error()))
+		return
+	}
+	s.log.warn(ctx, r, notShared, problem)
+	s.reported[problem.Error()], s.trouble = true, problem
+}
+
+// takeTrouble returns the last problem of a bucket, once.
+func (s *cached) takeTrouble() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	problem := s.trouble
+	s.trouble = nil
+	return problem
 }
 
 // logger writes where tokens come from, and why.

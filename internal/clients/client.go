@@ -91,9 +91,10 @@ func New(options Options) *Client {
 		patience += lockWait
 	}
 	memory, log := newMemory(), logger{options.Logger}
-	sender := &sender{options: options, transport: transport.New(options.RootCAs)}
+	tallies := new(tallies)
+	sender := &sender{options: options, transport: transport.New(options.RootCAs), tallies: tallies}
 	gate := newGate(sender)
-	cached := &cached{memory: memory, began: time.Now().Round(0), store: options.Cache, log: log, next: gate}
+	cached := &cached{memory: memory, began: time.Now().Round(0), store: options.Cache, tallies: tallies, log: log, next: gate, reported: map[string]bool{}}
 	exchanger := &exchanger{
 		memory:  memory,
 		sources: identitySources{getenv: options.Getenv, gate: gate},
@@ -155,6 +156,9 @@ func (c *Client) Discard(grant Grant, token Token) (replaceable bool) {
 	c.cached.discard(token, c.exchange.lastOf(r))
 	return true
 }
+
+// Unshared returns why tokens could not be shared with other machines; nil: they could, or the reason was returned before.
+func (c *Client) Unshared() error { return c.cached.takeTrouble() }
 
 // Endpoint checks the settings in grant, and returns the host and path that Token would ask. It sends nothing.
 func (c *Client) Endpoint(grant Grant) (string, error) {

@@ -66,6 +66,7 @@ func (g OAuth2) request() (*request, error) {
 	check.value("headers", g.Headers, CheckHeaders)
 	r := &request{
 		platform: "OAuth2",
+		chosen:   true,
 		endpoint: check.url("token_url", g.TokenURL),
 		secrets:  slices.Concat(values(g.Parameters), values(g.Headers)),
 	}

@@ -33,6 +33,7 @@ var holders = map[string]any{
 	"Secret":         Secret{},
 	"Token":          Token{},
 	"Options":        Options{},
+	"Tally":          Tally{},
 	"Client":         Client{},
 	"Error":          Error{},
 	"Interxion":      Interxion{},

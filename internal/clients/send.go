@@ -26,6 +26,7 @@ const (
 type sender struct {
 	options   Options
 	transport *http.Transport
+	tallies   *tallies
 }
 
 // send sends r until there is a token, a failure that will not pass, or no time left.
@@ -120,6 +121,9 @@ func (s *sender) attempt(ctx context.Context, r *request) (Token, *Error) {
 	// reading; see Token.lasts.
 	start := time.Now().Round(0)
 	response, err := s.transport.RoundTrip(post)
+	if err == nil || progress.Arrived() {
+		s.tallies.count(r.platform, func(t *Tally) { t.Logins++ })
+	}
 	if err != nil {
 		s.transport.CloseIdleConnections() // ends dialling, which net/http otherwise continues for later requests
 		failure.notActedOn = !progress.Arrived()

@@ -90,14 +90,16 @@ func (s *cached) spendForAll(ctx context.Context, r *request, store cache.Store)
 		defer cancel()
 		began := time.Now()
 		mark, problem = store.Spend(limit, cache.Mark{Name: r.markName(), Began: s.began, Ends: r.markEnds(), Key1: r.key1(store)})
-		s.logWait(ctx, r, began)
+		if store.Local() { // nobody waits for a mark in a bucket
+			s.noteWait(ctx, r, began)
+		}
 	}
 	switch {
 	case problem == nil || ctx.Err() != nil || errors.Is(problem, cache.ErrSpent) || errors.Is(problem, cache.ErrHeld):
 	case r.refreshToken.IsZero():
-		s.log.warn(ctx, r, "the cache cannot keep others from sending this again", problem)
+		s.warn(ctx, r, "the cache cannot keep others from sending this again", problem)
 	default:
-		s.log.warn(ctx, r, "the refresh token is not used: the cache cannot keep it from others", problem)
+		s.warn(ctx, r, "the refresh token is not used: the cache cannot keep it from others", problem)
 	}
 	return mark, problem
 }

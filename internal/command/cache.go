@@ -22,7 +22,7 @@ import (
 func (c *invocation) cacheCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "cache COMMAND", Short: "Lists or removes the entries of the token cache", Args: cobra.ArbitraryArgs,
-		Long:        "Lists or removes the entries of the token cache.",
+		Long:        "Lists or removes the entries of the token cache: a directory, or a bucket.",
 		RunE:        func(cmd *cobra.Command, _ []string) error { return unknownName(cmd, "command") },
 		Annotations: map[string]string{"below": "commands"},
 	}
@@ -30,51 +30,72 @@ func (c *invocation) cacheCommand() *cobra.Command {
 		c.cacheSubcommand("list", "Lists the entries, without secrets",
 			"Lists the entries of the token cache. Each entry is encrypted with the secrets of its token request, so the list cannot\nname the platform or the client.", c.listCache),
 		c.cacheSubcommand("clear", "Removes the entries",
-			"Removes the entries of the token cache. The tokens stay valid at the platforms. An entry that another process is using\nis not removed.", c.clearCache))
+			"Removes the entries of the token cache. The tokens stay valid at the platforms. An entry that another process is using\nis not removed.", c.clearCache),
+		c.policyCommand())
 	return cmd
 }
 
 // cacheSubcommand returns a subcommand of cache. If the directory does not exist, do gets nil, and the directory is
 // not created.
-func (c *invocation) cacheSubcommand(name, short, long string, do func(dir string, directory *cache.Directory) error) *cobra.Command {
+func (c *invocation) cacheSubcommand(name, short, long string, do func(ctx context.Context, place string, store cache.Store) error) *cobra.Command {
 	cmd := &cobra.Command{Use: name + " [flags]", Short: short, Long: long, Args: noArguments, DisableFlagsInUseLine: true}
 	f := &flags{}
-	f.add(cmd, "Cache options", "", []platforms.Input{platforms.TokenCacheDir})
+	f.add(cmd, "Cache options", "", []platforms.Input{platforms.TokenCacheDir, platforms.TokenCacheURL, platforms.CACertPEM})
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := f.load(cmd.Context(), c); err != nil {
 			return err
 		}
-		found, _ := platforms.LookUp(platforms.TokenCacheDir, f.sources(c, 0)...)
-		dir := found.Value.Reveal()
-		switch text := platforms.TokenCacheDir.Wrong(platforms.Value{Secret: found.Value}); {
-		case dir == "":
-			return usageError(cmd, "No cache is configured: set "+terms("").Input(platforms.TokenCacheDir))
-		case text != "":
-			return usageError(cmd, terms("").Input(platforms.TokenCacheDir)+" "+text)
-		}
-		if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
-			return do(dir, nil)
-		}
-		directory, err := cache.Open(dir)
+		place, store, err := c.openStore(cmd, f.sources(c, 0))
 		if err != nil {
-			return newFailure(statusUsage, sectionCache, "The token cache cannot be used", platforms.Sentence(fmt.Sprintf("The directory %q: %v", dir, err)))
+			return err
 		}
-		defer func() { _ = directory.Close() }()
-		return do(dir, directory)
+		if store != nil {
+			defer func() { _ = store.Close() }()
+		}
+		return do(cmd.Context(), place, store)
 	}
 	return cmd
 }
 
-func (c *invocation) listCache(dir string, directory *cache.Directory) error {
+// openStore opens the directory or the bucket that is configured. place names it. If the directory does not exist, store is
+// nil.
+func (c *invocation) openStore(cmd *cobra.Command, sources []platforms.Source) (place string, store cache.Store, err error) {
+	in, found, _ := platforms.LookUpCache(sources...)
+	wrong := in.Wrong(platforms.Value{Secret: found.Value})
+	for _, invalid := range platforms.CheckCache(sources...) {
+		in, wrong = invalid.Input, invalid.Text
+	}
+	switch {
+	case found.Value.IsZero():
+		return "", nil, usageError(cmd, "No cache is configured: set "+terms("").Input(platforms.TokenCacheDir)+", or "+terms("").Input(platforms.TokenCacheURL))
+	case wrong != "":
+		return "", nil, usageError(cmd, terms("").Input(in)+" "+wrong)
+	case in.Name == platforms.TokenCacheURL.Name:
+		authorities, _ := platforms.LookUp(platforms.CACertPEM, sources...)
+		bucket, _ := platforms.OpenBucket(found.Value, platforms.Trusted(authorities.Value))
+		return bucket.String(), bucket, nil
+	}
+	dir := found.Value.Reveal()
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		return dir, nil, nil
+	}
+	directory, err := cache.Open(dir)
+	if err != nil {
+		return "", nil, newFailure(statusUsage, sectionCache, "The token cache cannot be used", platforms.Sentence(fmt.Sprintf("The directory %q: %v", dir, err)))
+	}
+	return dir, directory, nil
+}
+
+func (c *invocation) listCache(ctx context.Context, place string, store cache.Store) error {
 	var entries []cache.Entry
-	if directory != nil {
+	if store != nil {
 		var err error
-		if entries, err = directory.Entries(context.TODO()); err != nil {
-			return newFailure(statusFailed, sectionCache, "The token cache could not be read", cause(err)+".")
+		if entries, err = store.Entries(ctx); err != nil {
+			return newFailure(statusFailed, sectionCache, "The token cache could not be read", platforms.Sentence(cause(err)))
 		}
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s in %s\n", countEntries(len(entries)), printable(dir))
+	fmt.Fprintf(&text, "%s in %s\n", countEntries(len(entries)), printable(place))
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for i, e := range entries {
 		if i == 0 {
@@ -86,19 +107,43 @@ func (c *invocation) listCache(dir string, directory *cache.Directory) error {
 	return c.printResult(text.String())
 }
 
-func (c *invocation) clearCache(dir string, directory *cache.Directory) error {
+func (c *invocation) clearCache(ctx context.Context, place string, store cache.Store) error {
 	removed, left := 0, 0
-	if directory != nil {
+	if store != nil {
 		var err error
-		if removed, left, err = directory.Clear(context.TODO()); err != nil {
-			return newFailure(statusFailed, sectionCache, "The token cache could not be cleared", cause(err)+".")
+		if removed, left, err = store.Clear(ctx); err != nil {
+			return newFailure(statusFailed, sectionCache, "The token cache could not be cleared", platforms.Sentence(cause(err)))
 		}
 	}
-	text := fmt.Sprintf("%s removed from %s\n", countEntries(removed), printable(dir))
+	text := fmt.Sprintf("%s removed from %s\n", countEntries(removed), printable(place))
 	if left > 0 {
 		text += fmt.Sprintf("%s not removed: in use by another process\n", countEntries(left))
 	}
 	return c.printResult(text)
+}
+
+func (c *invocation) policyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "policy [flags]", Short: "Prints what a role needs for a bucket", Args: noArguments, DisableFlagsInUseLine: true,
+		Long: "Prints the statements of a policy (AWS IAM) that let a role share tokens in the bucket, and no more. Nothing is sent.",
+	}
+	f := &flags{}
+	f.add(cmd, "Cache options", "", []platforms.Input{platforms.TokenCacheURL})
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := f.load(cmd.Context(), c); err != nil {
+			return err
+		}
+		found, _ := platforms.LookUp(platforms.TokenCacheURL, f.sources(c, 0)...)
+		if found.Value.IsZero() {
+			return usageError(cmd, "No bucket is configured: set "+terms("").Input(platforms.TokenCacheURL))
+		}
+		location, err := cache.ParseLocation(found.Value.Reveal())
+		if err != nil {
+			return usageError(cmd, terms("").Input(platforms.TokenCacheURL)+" "+err.Error())
+		}
+		return c.printResult(location.Policy())
+	}
+	return cmd
 }
 
 func countEntries(entries int) string {

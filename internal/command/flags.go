@@ -359,7 +359,7 @@ func (f *flags) sources(c *invocation, own int) []platforms.Source {
 }
 
 // invalidGeneral checks the general settings on the command line. Platform.Resolve checks only the platform's own inputs.
-func (f *flags) invalidGeneral() []platforms.Invalid {
+func (f *flags) invalidGeneral(sources []platforms.Source) []platforms.Invalid {
 	g := f.groups[len(f.groups)-1]
 	var found []platforms.Invalid
 	for _, in := range g.inputs {
@@ -372,7 +372,7 @@ func (f *flags) invalidGeneral() []platforms.Invalid {
 			found = append(found, platforms.Invalid{Input: in, From: value.From, Text: text})
 		}
 	}
-	return found
+	return append(found, platforms.CheckCache(sources...)...)
 }
 
 // rejectSecrets returns an error if a secret was given as an argument.

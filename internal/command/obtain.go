@@ -67,7 +67,7 @@ func (c *invocation) resolve(ctx context.Context, f *flags, all []platforms.Plat
 		_, invalid, _ := p.Validate(f.flagSource(i))
 		invalid = slices.Concat(bad.Invalid, invalid)
 		if i == 0 {
-			invalid = append(invalid, f.invalidGeneral()...)
+			invalid = append(invalid, f.invalidGeneral(t.sources)...)
 		}
 		invalid = firstPerInput(invalid)
 		if len(bad.Missing) > 0 {

@@ -4,6 +4,7 @@
 package platforms
 
 import (
+	"context"
 	"crypto/x509"
 	"regexp"
 	"runtime"
@@ -42,6 +43,12 @@ var (
 		Environment: "IXTOKEN_CACHE_DIR",
 		Check:       checkDirectory,
 	}
+	TokenCacheURL = Input{
+		Name:        "token_cache_url",
+		Description: "A bucket in which the processes of many machines share tokens, encrypted: `s3://BUCKET/PREFIX`, at AWS or any S3-compatible storage with conditional writes. Use it in place of `token_cache_dir`. Parameters: `region`, `endpoint`, `addressing` (`path` or `virtual`), `sse`, `kms_key_id`. Credentials are found as AWS's own tools find them. See the guide on many machines.",
+		Environment: "IXTOKEN_CACHE_URL",
+		Check:       checkBucket,
+	}
 	// MinValidity is an input of every platform, and also a general setting.
 	MinValidity = Input{
 		Name:        "min_validity",
@@ -51,7 +58,7 @@ var (
 		Optional:    true,
 		Check:       checkDuration(0, 24*time.Hour, "5m"),
 	}
-	General = []Input{RequestTimeout, MaxRetries, MinValidity, CACertPEM, TokenCacheDir}
+	General = []Input{RequestTimeout, MaxRetries, MinValidity, CACertPEM, TokenCacheDir, TokenCacheURL}
 )
 
 // Configure sets the options that follow from the general settings. It checks only values from the environment: the front
@@ -67,33 +74,106 @@ func Configure(options *clients.Options, sources ...Source) (unknown []Input, me
 	options.RequestTimeout, _ = time.ParseDuration(look(RequestTimeout).Reveal())
 	retries, _ := strconv.Atoi(look(MaxRetries).Reveal())
 	options.MaxAttempts = 1 + retries
-	options.RootCAs = trusted(look(CACertPEM))
+	options.RootCAs = Trusted(look(CACertPEM))
+	setting, found, later := LookUpCache(sources...)
+	if later {
+		unknown = append(unknown, setting)
+	}
 	var message *Message
-	if options.Cache, message = openCache(look(TokenCacheDir)); message != nil {
+	if options.Cache, message = openCache(setting, found.Value, options.RootCAs); message != nil {
 		messages = append(messages, *message)
 	}
 	return unknown, messages
 }
 
-// openCache opens the cache in dir. It returns nil if dir is empty, or nil and a message if the cache cannot be used.
-func openCache(dir clients.Secret) (cache.Store, *Message) {
-	if dir.IsZero() {
+// LookUpCache returns the setting that says where tokens are shared. The first source that sets a directory or a bucket
+// decides.
+func LookUpCache(sources ...Source) (in Input, found Setting, unknown bool) {
+	for _, source := range sources {
+		for _, in := range []Input{TokenCacheURL, TokenCacheDir} {
+			if found, unknown := LookUp(in, source); unknown || !found.Value.IsZero() {
+				return in, found, unknown
+			}
+		}
+	}
+	return TokenCacheDir, Setting{}, false
+}
+
+// BesideCacheDir is what is wrong with a bucket where a directory is set too.
+const BesideCacheDir = "is set beside token_cache_dir: leave out one of the two"
+
+// CheckCache returns what is wrong with where tokens are shared: a directory and a bucket in one source, or a bucket that
+// cannot be asked with these settings. It sends nothing. A directory that cannot be used costs a warning only.
+func CheckCache(sources ...Source) []Invalid {
+	for _, source := range sources {
+		bucket := source.Value(TokenCacheURL)
+		hasDir, hasBucket := source.Sets(TokenCacheDir), source.Sets(TokenCacheURL)
+		switch {
+		case hasDir && hasBucket:
+			return []Invalid{{TokenCacheURL, source.Origin, BesideCacheDir}}
+		case hasBucket && !bucket.Unknown:
+			if _, text := OpenBucket(bucket.Secret, nil); text != "" {
+				return []Invalid{{TokenCacheURL, source.Origin, text}}
+			}
+			return nil
+		case hasBucket || hasDir:
+			return nil
+		}
+	}
+	return nil
+}
+
+// OpenBucket returns the bucket with this URL. Otherwise wrong says what is wrong with the URL, or with the settings of AWS's
+// tools.
+func OpenBucket(location clients.Secret, rootCAs *x509.CertPool) (bucket *cache.Bucket, wrong string) {
+	if wrong := checkBucket(location); wrong != "" {
+		return nil, wrong
+	}
+	parsed, _ := cache.ParseLocation(location.Reveal())
+	bucket, err := cache.OpenBucket(context.Background(), parsed, cache.Network{RootCAs: rootCAs})
+	if err != nil {
+		return nil, "cannot be used: " + err.Error()
+	}
+	return bucket, ""
+}
+
+// checkBucket refuses what is not the URL of a bucket.
+func checkBucket(value clients.Secret) string {
+	if unexpanded().MatchString(value.Reveal()) {
+		return "has a placeholder in it, which nothing has replaced: write the name of the bucket itself"
+	}
+	if _, err := cache.ParseLocation(value.Reveal()); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// openCache opens what a setting names. It returns nil if the setting has no value, or nil and a message if the cache cannot
+// be used. CheckCache reports a bucket that cannot be opened.
+func openCache(in Input, value clients.Secret, rootCAs *x509.CertPool) (cache.Store, *Message) {
+	switch {
+	case value.IsZero():
+		return nil, nil
+	case in.is(TokenCacheURL):
+		if bucket, wrong := OpenBucket(value, rootCAs); wrong == "" {
+			return bucket, nil
+		}
 		return nil, nil
 	}
-	if text := checkDirectory(dir); text != "" { // it comes from the environment; other sources are checked before
+	if text := checkDirectory(value); text != "" { // it comes from the environment; other sources are checked before
 		message := notShared(TokenCacheDir.Name + " (" + TokenCacheDir.Environment + ") " + text)
 		return nil, &message
 	}
-	directory, err := cache.Open(dir.Reveal())
+	directory, err := cache.Open(value.Reveal())
 	if err != nil {
-		message := noCache(dir.Reveal(), err)
+		message := noCache(value.Reveal(), err)
 		return nil, &message
 	}
 	return directory, nil
 }
 
-// trusted returns the system's authorities and those in pem; nil: pem is empty, so only the system's count.
-func trusted(pem clients.Secret) *x509.CertPool {
+// Trusted returns the system's authorities and those in pem; nil: pem is empty, so only the system's count.
+func Trusted(pem clients.Secret) *x509.CertPool {
 	if pem.IsZero() {
 		return nil
 	}

@@ -144,6 +144,11 @@ func notShared(why string) Message {
 		Sentence(why)+" Set "+TokenCacheDir.Name+" ("+TokenCacheDir.Environment+") to a directory in which only you can write.")
 }
 
+// RemarkOnSharing returns the warning about a bucket that could not be used.
+func RemarkOnSharing(problem error) Message {
+	return warn("", "Tokens are not shared with other machines", Sentence("The token was obtained without the bucket: "+problem.Error())+" Until the bucket works, each machine logs in by itself, and no refresh token is used.")
+}
+
 // ExplainMissing returns the error about required inputs that are not set.
 func (p Platform) ExplainMissing(missing []Input, terms Terms) Message {
 	const why = "settings are missing"

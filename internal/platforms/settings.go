@@ -114,8 +114,8 @@ func LookUp(in Input, sources ...Source) (found Setting, unknown bool) {
 	return Setting{}, false
 }
 
-// decides reports whether the source sets the input, to a value that is known or not known yet.
-func (s Source) decides(in Input) bool {
+// Sets reports whether the source sets the input, to a value that is known or not known yet.
+func (s Source) Sets(in Input) bool {
 	value := s.Value(in)
 	return value.Unknown || !value.Secret.IsZero()
 }
@@ -124,7 +124,7 @@ func (s Source) decides(in Input) bool {
 func (p Platform) lookUp(in Input, sources []Source) (found Setting, unknown bool) {
 	group := append(p.rivals(in), in)
 	for _, source := range sources {
-		if slices.ContainsFunc(group, source.decides) {
+		if slices.ContainsFunc(group, source.Sets) {
 			return LookUp(in, source)
 		}
 	}
@@ -158,12 +158,12 @@ func (p Platform) inferGrantType(found Settings, sources []Source) {
 	}
 	for _, source := range sources {
 		for _, in := range p.Inputs {
-			if in.impliesGrant() && source.decides(in) {
+			if in.impliesGrant() && source.Sets(in) {
 				found["grant_type"] = Setting{clients.NewSecret(in.Grant), FromOthers}
 				return
 			}
 		}
-		if slices.ContainsFunc(p.Inputs, func(in Input) bool { return in.Secret && in.Except != "" && source.decides(in) }) {
+		if slices.ContainsFunc(p.Inputs, func(in Input) bool { return in.Secret && in.Except != "" && source.Sets(in) }) {
 			break
 		}
 	}

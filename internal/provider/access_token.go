@@ -65,6 +65,9 @@ func (a *accessToken) obtain(ctx context.Context, block types.Object) (platforms
 	} else {
 		diags.Append(diagnostics(a.RemarksOnToken(found, token)...)...)
 	}
+	if problem := a.provider.client.Unshared(); problem != nil {
+		diags.Append(diagnostics(platforms.RemarkOnSharing(problem))...)
+	}
 	return found, token, diags
 }
 

@@ -104,6 +104,9 @@ func (p *ixtoken) ValidateConfig(ctx context.Context, req framework.ValidateConf
 	for _, in := range platforms.General {
 		check(in.Name, in, config)
 	}
+	if config.source(fromProviderBlock).Sets(platforms.TokenCacheDir) && config.source(fromProviderBlock).Sets(platforms.TokenCacheURL) {
+		resp.Diagnostics.Append(explainSetting(platforms.TokenCacheURL.Name, platforms.BesideCacheDir))
+	}
 	for _, platform := range platforms.All {
 		object, _ := config[platform.Name].(types.Object)
 		for _, in := range platform.Inputs {
@@ -132,8 +135,12 @@ func (p *ixtoken) configure(block values) (*providerData, diag.Diagnostics) {
 		Logger:      slog.New(logHandler{}),
 	}
 	var messages []platforms.Message
-	data.unknown, messages = platforms.Configure(&options, block.source(fromProviderBlock), platforms.Environment(os.Getenv), platforms.Defaults())
+	sources := []platforms.Source{block.source(fromProviderBlock), platforms.Environment(os.Getenv), platforms.Defaults()}
+	data.unknown, messages = platforms.Configure(&options, sources...)
 	options.UserAgent, data.blockError = userAgent(p.options.Version, p.options.Commit)
+	for _, wrong := range platforms.CheckCache(sources...) {
+		data.blockError = explainSetting(inputName(wrong.Input), wrong.Text)
+	}
 	for _, platform := range platforms.All {
 		data.blocks[platform.Name] = platformSettings(platform, block)
 	}

@@ -103,7 +103,7 @@ const typeA, typeAAAA = 1, 28
 func dials(roots *x509.CertPool, change func(*net.Dialer)) *http.Transport {
 	through, dialer := New(roots), newDialer()
 	change(&dialer.Dialer)
-	through.DialContext = keepsLoopback(dialer.DialContext)
+	through.DialContext = KeepsLoopback(dialer.DialContext)
 	return through
 }
 

@@ -41,7 +41,7 @@ func New(roots *x509.CertPool) *http.Transport {
 	protocols.SetHTTP1(true)
 	return &http.Transport{
 		Proxy:                  proxyFromEnvironment(),
-		DialContext:            keepsLoopback(newDialer().DialContext),
+		DialContext:            KeepsLoopback(newDialer().DialContext),
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, RootCAs: roots},
 		TLSHandshakeTimeout:    handshakeTimeout,
 		MaxResponseHeaderBytes: maxHeader,
@@ -66,8 +66,8 @@ func Loopback(host string) bool {
 	return err == nil && address.IsLoopback()
 }
 
-// keepsLoopback returns a DialContext that refuses another machine as the peer of a Loopback host.
-func keepsLoopback(dial func(ctx context.Context, network, address string) (net.Conn, error)) func(ctx context.Context, network, address string) (net.Conn, error) {
+// KeepsLoopback returns a DialContext that refuses another machine as the peer of a Loopback host.
+func KeepsLoopback(dial func(ctx context.Context, network, address string) (net.Conn, error)) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		connection, err := dial(ctx, network, address)
 		if host, _, _ := net.SplitHostPort(address); err != nil || !Loopback(host) {

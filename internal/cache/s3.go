@@ -1,0 +1,195 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package cache
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/transport"
+)
+
+// Description says where a bucket is, and with whose credentials it is asked.
+type Description struct {
+	Location
+	// Credentials is where the credentials come from, as the library names it; empty: they were not looked up yet.
+	Credentials string
+}
+
+// Network is how a bucket is reached.
+type Network struct {
+	// RootCAs are the certificate authorities to trust; nil: the system's. AWS_CA_BUNDLE replaces them.
+	RootCAs *x509.CertPool
+	// Transport sends the requests; nil: as net/http does.
+	Transport http.RoundTripper
+}
+
+// OpenBucket returns the store in a bucket. It sends nothing. Its errors say what to set.
+func OpenBucket(ctx context.Context, location Location, network Network) (*Bucket, error) {
+	loaded, err := config.LoadDefaultConfig(ctx,
+		config.WithHTTPClient(network.client()),
+		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }), // a write whose answer was lost must not be repeated
+	)
+	if err != nil {
+		return nil, errors.New("the settings of AWS's tools cannot be read: " + lastCause(err))
+	}
+	loaded.Region = cmp.Or(location.Region, loaded.Region)
+	client := s3.NewFromConfig(loaded, location.configure)
+	options := client.Options()
+	location.Endpoint, location.Region = aws.ToString(options.BaseEndpoint), options.Region
+	switch {
+	case location.Endpoint != "" && CheckEndpoint(location.Endpoint) != nil:
+		return nil, errors.New("the endpoint in AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL or the profile " + CheckEndpoint(location.Endpoint).Error())
+	case location.Region == "":
+		return nil, errors.New("no region is set: add ?region=REGION to the URL, or set AWS_REGION")
+	}
+	return newBucket(&s3Objects{client, location, loaded.Credentials}, Description{Location: location}), nil
+}
+
+// configure sets what differs at a server that is not AWS's.
+func (l Location) configure(options *s3.Options) {
+	if l.Endpoint != "" {
+		options.BaseEndpoint = aws.String(l.Endpoint)
+	}
+	if options.BaseEndpoint != nil {
+		options.Region = cmp.Or(options.Region, "us-east-1") // such a server has no regions, but the signature needs one
+		options.UsePathStyle = l.Addressing != "virtual"
+		// Such a server may not know the checksums of newer libraries.
+		options.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+		options.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+	}
+	if l.Addressing == "path" {
+		options.UsePathStyle = true
+	}
+}
+
+// client returns the client for the storage, and for the services that credentials come from. A name of this machine never
+// leads to another one.
+func (n Network) client() config.HTTPClient {
+	if n.Transport != nil {
+		return &http.Client{Transport: n.Transport}
+	}
+	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		t.DialContext = transport.KeepsLoopback(t.DialContext)
+		if n.RootCAs != nil {
+			if t.TLSClientConfig == nil {
+				t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+			}
+			t.TLSClientConfig.RootCAs = n.RootCAs
+		}
+	})
+}
+
+// Describe says where the bucket is, and looks up the credentials. That may ask the services that issue them.
+func (b *Bucket) Describe(ctx context.Context) (Description, error) {
+	about := b.about
+	storage, ok := b.objects.(*s3Objects)
+	if !ok {
+		return about, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, firstTime)
+	defer cancel()
+	found, err := storage.credentials.Retrieve(ctx)
+	if err != nil {
+		return about, errNoCredentials(err)
+	}
+	about.Credentials = found.Source
+	return about, nil
+}
+
+// Check reports whether the bucket answers, and honours both conditions.
+func (b *Bucket) Check(ctx context.Context) error {
+	if found := b.Look(ctx, Key{Name: EntryName(sum("check"))}); found.Problem != nil {
+		return found.Problem
+	}
+	return b.probe(ctx)
+}
+
+func errNoCredentials(err error) *StorageError {
+	return &StorageError{Reason: "was not asked, because there are no credentials for it: " + lastCause(err)}
+}
+
+// s3Objects is a bucket of AWS's S3, or of a server with the same interface.
+type s3Objects struct {
+	client      *s3.Client
+	location    Location
+	credentials aws.CredentialsProvider
+}
+
+func (o *s3Objects) key(name string) *string { return aws.String(o.location.Prefix + name) }
+
+func (o *s3Objects) get(ctx context.Context, name string) (object, error) {
+	out, err := o.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &o.location.Bucket, Key: o.key(name)})
+	if err != nil {
+		return object{date: dateOf(err)}, explain(err, "GetObject", false)
+	}
+	defer func() { _ = out.Body.Close() }()
+	data, err := io.ReadAll(io.LimitReader(out.Body, 4*maxEntrySize))
+	if err != nil {
+		return object{}, explain(err, "GetObject", false)
+	}
+	return object{data, aws.ToString(out.ETag), dateIn(out.ResultMetadata)}, nil
+}
+
+func (o *s3Objects) put(ctx context.Context, name string, data []byte, tag string) (object, error) {
+	in := &s3.PutObjectInput{Bucket: &o.location.Bucket, Key: o.key(name), Body: bytes.NewReader(data)}
+	if tag == "" {
+		in.IfNoneMatch = aws.String("*")
+	} else {
+		in.IfMatch = &tag
+	}
+	if o.location.Encryption != "" {
+		in.ServerSideEncryption = types.ServerSideEncryption(o.location.Encryption)
+	}
+	if o.location.KMSKey != "" {
+		in.SSEKMSKeyId = &o.location.KMSKey
+	}
+	out, err := o.client.PutObject(ctx, in)
+	if err != nil {
+		return object{date: dateOf(err)}, explain(err, "PutObject", tag != "")
+	}
+	return object{tag: aws.ToString(out.ETag), date: dateIn(out.ResultMetadata)}, nil
+}
+
+func (o *s3Objects) delete(ctx context.Context, name string) error {
+	_, err := o.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &o.location.Bucket, Key: o.key(name)})
+	if err != nil {
+		return explain(err, "DeleteObject", false)
+	}
+	return nil
+}
+
+func (o *s3Objects) list(ctx context.Context) ([]string, error) {
+	var names []string
+	pages := s3.NewListObjectsV2Paginator(o.client, &s3.ListObjectsV2Input{Bucket: &o.location.Bucket, Prefix: &o.location.Prefix})
+	for pages.HasMorePages() {
+		limit, cancel := context.WithTimeout(ctx, firstTime)
+		page, err := pages.NextPage(limit)
+		cancel()
+		if err != nil {
+			return nil, explain(err, "ListObjectsV2", false)
+		}
+		for _, object := range page.Contents {
+			names = append(names, strings.TrimPrefix(aws.ToString(object.Key), o.location.Prefix))
+		}
+	}
+	return names, nil
+}
+
+// sum hashes texts.
+func sum(parts ...string) [sha256.Size]byte { return sha256.Sum256([]byte(strings.Join(parts, "\n"))) }
