@@ -75,11 +75,13 @@ func run(args []string) int {
 }
 
 func serve(options provider.Options, more ...tf6server.ServeOpt) {
+	options.Record = new(provider.Record)
 	err := tf6server.Serve("ixtoken/ixtoken", func() tfprotov6.ProviderServer { return provider.NewServer(options) }, more...)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "terraform-provider-ixtoken:", err)
 		os.Exit(1)
 	}
+	options.Record.Log()
 }
 
 // protocolDump is an environment variable. If it is set, the plugin library writes every request and response to disk,

@@ -22,9 +22,12 @@ func (logHandler) Handle(ctx context.Context, record slog.Record) error {
 		fields[attribute.Key] = attribute.Value.Resolve().String()
 		return true
 	})
-	if record.Level >= slog.LevelWarn {
+	switch {
+	case record.Level >= slog.LevelWarn:
 		tflog.Warn(ctx, record.Message, fields)
-	} else {
+	case record.Level >= slog.LevelInfo:
+		tflog.Info(ctx, record.Message, fields)
+	default:
 		tflog.Debug(ctx, record.Message, fields)
 	}
 	return nil

@@ -32,6 +32,8 @@ type Options struct {
 	Interrupted <-chan struct{}
 	// Ignored is an environment variable that was set and that main has unset; empty: none. Configure warns about it.
 	Ignored string
+	// Record takes note of what the provider does; nil: nothing does.
+	Record *Record
 }
 
 // New returns the provider.
@@ -145,6 +147,7 @@ func (p *ixtoken) configure(block values) (*providerData, diag.Diagnostics) {
 		data.blocks[platform.Name] = platformSettings(platform, block)
 	}
 	data.client, data.rootCAs = clients.New(options), options.RootCAs
+	p.options.Record.add(data.client)
 	return data, diagnostics(messages...)
 }
 

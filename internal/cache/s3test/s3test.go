@@ -56,7 +56,21 @@ func New(t testing.TB) *Storage {
 	for name, value := range Environment() {
 		t.Setenv(name, value)
 	}
-	s := &Storage{handler: gofakes3.New(s3mem.New(), gofakes3.WithTimeSkewLimit(0), gofakes3.WithLogger(gofakes3.StdLog(log.New(io.Discard, "", 0)))).Server()}
+	return newStorage()
+}
+
+// Start returns a storage with an empty bucket that listens on loopback until the test ends, and the URL of the bucket.
+func Start(t testing.TB) (s *Storage, bucket string) {
+	t.Helper()
+	s = newStorage()
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	return s, "s3://" + Name + "/tokens?endpoint=" + server.URL
+}
+
+func newStorage() *Storage {
+	quiet := gofakes3.StdLog(log.New(io.Discard, "", 0))
+	s := &Storage{handler: gofakes3.New(s3mem.New(), gofakes3.WithTimeSkewLimit(0), gofakes3.WithLogger(quiet)).Server()}
 	s.handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPut, "/"+Name, nil))
 	return s
 }
