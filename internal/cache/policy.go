@@ -8,6 +8,12 @@ import (
 	"strings"
 )
 
+// policy is an IAM policy.
+type policy struct {
+	Version   string      `json:"Version"`
+	Statement []statement `json:"Statement"`
+}
+
 // statement is a statement of an IAM policy.
 type statement struct {
 	ID        string   `json:"Sid"`
@@ -32,7 +38,7 @@ func (l Location) Policy() string {
 	if strings.HasPrefix(l.KMSKey, "arn:") {
 		statements = append(statements, statement{ID: "SealTokens", Effect: "Allow", Action: []string{"kms:GenerateDataKey", "kms:Decrypt"}, Resource: l.KMSKey})
 	}
-	text, _ := json.MarshalIndent(map[string]any{"Version": "2012-10-17", "Statement": statements}, "", "  ") // it has no value that JSON does not know
+	text, _ := json.MarshalIndent(policy{"2012-10-17", statements}, "", "  ") // it has no value that JSON does not know
 	return string(text) + "\n"
 }
 

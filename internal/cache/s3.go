@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/transport"
 )
@@ -43,6 +44,7 @@ type Network struct {
 func OpenBucket(ctx context.Context, location Location, network Network) (*Bucket, error) {
 	loaded, err := config.LoadDefaultConfig(ctx,
 		config.WithHTTPClient(network.client()),
+		config.WithLogger(logging.Nop{}), // it writes to standard error
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }), // a write whose answer was lost must not be repeated
 	)
 	if err != nil {
@@ -95,11 +97,11 @@ func (n Network) client() config.HTTPClient {
 	})
 }
 
-// Describe says where the bucket is, and looks up the credentials. That may ask the services that issue them.
-func (b *Bucket) Describe(ctx context.Context) (Description, error) {
+// Describe says where the bucket is. With credentials, it looks them up, which may ask the services that issue them.
+func (b *Bucket) Describe(ctx context.Context, credentials bool) (Description, error) {
 	about := b.about
 	storage, ok := b.objects.(*s3Objects)
-	if !ok {
+	if !ok || !credentials {
 		return about, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, firstTime)

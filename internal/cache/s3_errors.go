@@ -23,6 +23,9 @@ import (
 
 // explain says what an error of the library means. ifMatch reports whether the request was a write with If-Match.
 func explain(err error, operation string, ifMatch bool) *StorageError {
+	if withoutCredentials(err) {
+		return errNoCredentials(err)
+	}
 	e := &StorageError{Operation: operation}
 	if response := (*smithyhttp.ResponseError)(nil); errors.As(err, &response) {
 		e.Status = response.HTTPStatusCode()
@@ -36,6 +39,13 @@ func explain(err error, operation string, ifMatch bool) *StorageError {
 		e.Reason, e.late = lastCause(err), errors.Is(err, context.DeadlineExceeded)
 	}
 	return e
+}
+
+// withoutCredentials reports whether an operation of the storage has failed in an operation of another service: one that
+// issues credentials.
+func withoutCredentials(err error) bool {
+	operation := (*smithy.OperationError)(nil)
+	return errors.As(err, &operation) && errors.As(operation.Unwrap(), &operation)
 }
 
 var plainCode = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`) })

@@ -203,8 +203,8 @@ func (s *cached) discard(refused Token, r *request) {
 	}
 }
 
-// notShared is the message about a bucket that cannot be used.
-const notShared = "tokens are not shared with other machines"
+// NotShared is the message about a bucket that cannot be used, in the log.
+const NotShared = "tokens are not shared with other machines"
 
 // warn says that the store could not be used. A bucket is used by many requests, so each of its problems is said once.
 func (s *cached) warn(ctx context.Context, r *request, message string, problem error) {
@@ -218,7 +218,7 @@ func (s *cached) warn(ctx context.Context, r *request, message string, problem e
 		s.log.debug(ctx, r, message, slog.String("reason", problem.Error()))
 		return
 	}
-	s.log.warn(ctx, r, notShared, problem)
+	s.log.warn(ctx, r, NotShared, problem)
 	s.reported[problem.Error()], s.trouble = true, problem
 }
 

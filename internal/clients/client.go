@@ -160,6 +160,12 @@ func (c *Client) Discard(grant Grant, token Token) (replaceable bool) {
 // Unshared returns why tokens could not be shared with other machines; nil: they could, or the reason was returned before.
 func (c *Client) Unshared() error { return c.cached.takeTrouble() }
 
+// Shares reports whether other processes that share the Cache can use a token that grant yields.
+func (c *Client) Shares(grant Grant) bool {
+	r, err := c.request(grant)
+	return err == nil && c.cached.storeOf(r) != nil
+}
+
 // Endpoint checks the settings in grant, and returns the host and path that Token would ask. It sends nothing.
 func (c *Client) Endpoint(grant Grant) (string, error) {
 	r, err := c.request(grant)

@@ -91,7 +91,7 @@ func (c *invocation) listCache(ctx context.Context, place string, store cache.St
 	if store != nil {
 		var err error
 		if entries, err = store.Entries(ctx); err != nil {
-			return newFailure(statusFailed, sectionCache, "The token cache could not be read", platforms.Sentence(cause(err)))
+			return newFailure(statusFailed, sectionCache, "The token cache could not be read", platforms.Sentence(storeProblem(err)))
 		}
 	}
 	var text strings.Builder
@@ -112,7 +112,7 @@ func (c *invocation) clearCache(ctx context.Context, place string, store cache.S
 	if store != nil {
 		var err error
 		if removed, left, err = store.Clear(ctx); err != nil {
-			return newFailure(statusFailed, sectionCache, "The token cache could not be cleared", platforms.Sentence(cause(err)))
+			return newFailure(statusFailed, sectionCache, "The token cache could not be cleared", platforms.Sentence(storeProblem(err)))
 		}
 	}
 	text := fmt.Sprintf("%s removed from %s\n", countEntries(removed), printable(place))
@@ -151,4 +151,12 @@ func countEntries(entries int) string {
 		return "1 entry"
 	}
 	return fmt.Sprintf("%d entries", entries)
+}
+
+// storeProblem returns the cause of an error of a store.
+func storeProblem(err error) string {
+	if storage := (*cache.StorageError)(nil); errors.As(err, &storage) {
+		return storage.Error()
+	}
+	return cause(err)
 }

@@ -67,6 +67,7 @@ func (c *invocation) checkToken(ctx context.Context, t target, offline, strict b
 	if err != nil {
 		return &failure{statusOf(err), []platforms.Message{t.Explain(err, t.found, t.terms)}}
 	}
+	report.WriteString(bucketReport(ctx, t, client, offline))
 	if offline {
 		c.printMessages(t.RemarksOnSettings(t.found, t.terms)...)
 		fmt.Fprintf(report, "\nNo error was found in the settings. Nothing was sent. The token endpoint is %s.\n", endpoint)

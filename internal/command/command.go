@@ -135,9 +135,12 @@ func (l logger) Handle(_ context.Context, r slog.Record) error {
 		}
 		return true
 	})
+	section := "Tokens are not shared with other processes"
+	if r.Message == clients.NotShared {
+		section = "Tokens are not shared with other machines"
+	}
 	l.call.printMessages(platforms.Message{
-		Warning: true, Summary: strings.ToUpper(text[:1]) + text[1:],
-		Detail: strings.TrimSpace(platforms.More("Tokens are not shared with other processes")),
+		Warning: true, Summary: strings.ToUpper(text[:1]) + text[1:], Detail: strings.TrimSpace(platforms.More(section)),
 	})
 	return nil
 }

@@ -1,0 +1,58 @@
+// Copyright (c) The ixtoken authors
+// SPDX-License-Identifier: MPL-2.0
+
+package command
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
+)
+
+// bucketReport says which bucket shares tokens with other machines, with whose credentials it is asked, whether it answers,
+// and what it shares. It is empty if there is no bucket. Offline, nothing is sent.
+func bucketReport(ctx context.Context, t target, client *clients.Client, offline bool) string {
+	in, found, _ := platforms.LookUpCache(t.sources...)
+	if in.Name != platforms.TokenCacheURL.Name || found.Value.IsZero() {
+		return ""
+	}
+	authorities, _ := platforms.LookUp(platforms.CACertPEM, t.sources...)
+	bucket, wrong := platforms.OpenBucket(found.Value, platforms.Trusted(authorities.Value))
+	if wrong != "" { // the settings report says so
+		return ""
+	}
+	var text strings.Builder
+	fmt.Fprintln(&text, "\nBucket of the token cache")
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	row := func(name, value string) { fmt.Fprintf(table, "  %s\t%s\n", name, printable(value)) }
+	about, err := bucket.Describe(ctx, !offline)
+	row("bucket", bucket.String())
+	row("region", about.Region)
+	if about.Endpoint != "" {
+		row("endpoint", about.Endpoint)
+	}
+	switch {
+	case offline:
+		row("answers", "was not asked")
+	case err != nil:
+		row("credentials", err.Error())
+	default:
+		row("credentials", "from "+about.Credentials)
+		if err := bucket.Check(ctx); err != nil {
+			row("answers", "no: "+err.Error())
+		} else {
+			row("answers", "yes, and refuses writes whose condition is not met")
+		}
+	}
+	if client.Shares(t.grant) {
+		row("shares", "this token, with all machines that have the same settings")
+	} else {
+		row("shares", "nothing: only the job that has the identity token could use it")
+	}
+	_ = table.Flush()
+	return text.String()
+}
