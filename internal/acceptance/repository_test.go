@@ -4,6 +4,7 @@
 package acceptance
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,6 +19,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/leak"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
 const repository = "../.."
@@ -224,8 +226,7 @@ func TestEveryAssumptionAboutASystemIsShown(t *testing.T) {
 			dependent = append(dependent, path)
 		}
 	}
-	_, list, _ := strings.Cut(read(t, "CONTRIBUTING.md"), "\n## Windows and macOS\n")
-	list, _, _ = strings.Cut(list, "\n## ")
+	list := read(t, "internal/SYSTEMS.md")
 	quoted := regexp.MustCompile("`([^`]+)`")
 	rows := regexp.MustCompile(`(?m)^\| (?:both|Windows|macOS) \| (.*) \| (.*) \| (.*) \|$`).FindAllStringSubmatch(list, -1)
 	named := map[string]bool{}
@@ -253,5 +254,74 @@ func TestEveryAssumptionAboutASystemIsShown(t *testing.T) {
 	}
 	if len(rows) < 20 || len(dependent) < 10 {
 		t.Errorf("%d assumptions, %d files that depend on the system", len(rows), len(dependent))
+	}
+}
+
+// TestDependabotKnowsEveryModule holds Dependabot's configuration against the tree: each module and each tool in it is named,
+// and each kind of update waits some days.
+func TestDependabotKnowsEveryModule(t *testing.T) {
+	t.Parallel()
+	settings := read(t, ".github/dependabot.yml")
+	named := map[string]bool{}
+	for _, item := range regexp.MustCompile(`(?m)^ +(?:- |# Not )?(?:dependency-name: |directory: )?(/?[\w./-]+)`).FindAllStringSubmatch(settings, -1) {
+		named[item[1]] = true
+	}
+	tool := regexp.MustCompile(`(?m)^tool (\S+)$`)
+	modules := 0
+	for _, path := range files(t) {
+		dir := strings.TrimSuffix("/"+filepath.ToSlash(filepath.Dir(path)), "/.")
+		switch filepath.Base(path) {
+		case "go.mod":
+			modules++
+			for _, found := range tool.FindAllStringSubmatch(read(t, path), -1) {
+				if module, _, _ := strings.Cut(found[1], "/cmd/"); !named[module] {
+					t.Errorf("the tool %s of %s is not named", module, path)
+				}
+			}
+		case "package.json":
+		default:
+			continue
+		}
+		if !named[cmp.Or(dir, "/")] {
+			t.Errorf("%s is not named", path)
+		}
+	}
+	if modules < 10 {
+		t.Errorf("found %d modules", modules)
+	}
+	if kinds, waits := strings.Count(settings, "package-ecosystem:"), strings.Count(settings, "cooldown:"); kinds != 3 || waits != kinds {
+		t.Errorf("%d kinds of updates, and %d of them wait", kinds, waits)
+	}
+}
+
+// The actions of the workflows are pinned to commits, with the version beside them: a tag can move.
+func TestActionsArePinned(t *testing.T) {
+	t.Parallel()
+	pinned := regexp.MustCompile(`^[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+(\.\d+){2}$`)
+	found := 0
+	for _, path := range files(t) {
+		if !strings.HasPrefix(path, ".github/workflows/") {
+			continue
+		}
+		for _, uses := range regexp.MustCompile(`(?m)^\s*(?:- )?uses: (.*)$`).FindAllStringSubmatch(read(t, path), -1) {
+			found++
+			if !pinned.MatchString(uses[1]) && !strings.HasPrefix(uses[1], "./") {
+				t.Errorf("%s uses %s", path, uses[1])
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("found %d actions", found)
+	}
+}
+
+// A report about a platform names it, so the form offers each one.
+func TestTheFormOffersEveryPlatform(t *testing.T) {
+	t.Parallel()
+	form := read(t, ".github/ISSUE_TEMPLATE/platform.yml")
+	for _, platform := range platforms.All {
+		if !regexp.MustCompile(`(?m)^ +- ` + regexp.QuoteMeta(platform.Title) + `( \(.*\))?$`).MatchString(form) {
+			t.Errorf("%s is missing", platform.Title)
+		}
 	}
 }
