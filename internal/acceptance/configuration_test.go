@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -38,12 +39,7 @@ func megaportBlock(body string) string {
 func TestBadConfigurationIsRefused(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 1<<20)
-	tests := []struct {
-		name   string
-		config string
-		env    []string
-		want   []string // texts in the only diagnostic
-	}{
+	tests := []refusal{
 		{
 			name:   "C02 nothing is set",
 			config: `ephemeral "interxion_access_token" "t" { provider = ixtoken }`,
@@ -76,6 +72,7 @@ func TestBadConfigurationIsRefused(t *testing.T) {
 		{
 			name:   "C04 the refresh token grant lacks its token",
 			config: equinixBlock(`grant_type = "refresh_token"`),
+			alone:  true,
 			want:   []string{"previous_refresh_token (only in this block)"},
 		},
 		{name: "C07 no scheme", config: equinixBlock(`base_url = "api.equinix.com"`), want: []string{"invalid base_url", "https://"}},
@@ -127,7 +124,7 @@ password_encoding = "rot13"`), want: []string{"password_encoding", "md5-b64"}},
 		{name: "C13 a password that is not encoded", config: equinixBlock(`grant_type = "password"
 user_name = "u"
 user_password = "` + canary + `"
-password_encoding = "md5-b64"`), want: []string{"user_password", "md5_b64"}},
+password_encoding = "md5-b64"`), alone: true, want: []string{"user_password", "md5_b64"}},
 		{name: "C15 a line break in the client id", config: equinixBlock(`client_id = "a\r\nX-Injected: b"`), want: []string{"client_id", "line break"}},
 		{name: "C15 a line break in the version", config: `ephemeral "cloudlx_access_token" "t" {
   provider    = ixtoken
@@ -144,32 +141,88 @@ password_encoding = "md5-b64"`), want: []string{"user_password", "md5_b64"}},
   oauth2 = { headers = { Host = "` + canary + `" } }
 }`, want: []string{"oauth2.headers", `"Host"`}},
 		{name: "C15 a line break in the user agent", config: equinixBlock(""), env: []string{"TF_APPEND_USER_AGENT=a\nb"}, want: []string{"TF_APPEND_USER_AGENT"}},
-		{name: "C17 a huge client id", config: equinixBlock(`client_id = "` + long + `"`), want: []string{"client_id", "longer than"}},
-		{name: "C10 a huge secret", config: equinixBlock(`client_secret = "` + canary + long + `"`), want: []string{"client_secret", "longer than"}},
+		{name: "C17 a huge client id", config: equinixBlock(`client_id = "` + long + `"`), alone: true, want: []string{"client_id", "longer than"}},
+		{name: "C10 a huge secret", config: equinixBlock(`client_secret = "` + canary + long + `"`), alone: true, want: []string{"client_secret", "longer than"}},
 	}
+	var together []refusal
 	for _, test := range tests {
+		if test.env == nil && !test.alone {
+			together = append(together, test)
+			continue
+		}
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newFixture(t)
-			s.Env = append(s.Env, test.env...)
-			s.configure(test.config)
-			r := s.report("plan")
-			s.wantRequests(0, 0, 0)
-			if r.Status == 0 || len(r.errors) != 1 {
-				t.Fatalf("status %d and %d errors, want one: %.2000v", r.Status, len(r.errors), r.errors)
-			}
-			for _, want := range test.want {
-				if !strings.Contains(r.errors[0].text(), want) {
-					t.Errorf("the error does not say %q:\n%s", want, r.errors[0].text())
-				}
-			}
-			human := s.run("plan", "-no-color")
-			for _, output := range []string{r.Stdout, r.Stderr, human.Stdout, human.Stderr} {
-				if strings.Contains(output, canary) {
-					t.Error("the output shows a value that it must not")
-				}
-			}
+			wantRefused(t, []refusal{test})
 		})
+	}
+	t.Run("together", func(t *testing.T) {
+		t.Parallel()
+		wantRefused(t, together)
+	})
+}
+
+// refusal is a configuration with one block "t", which is refused.
+type refusal struct {
+	name   string
+	config string
+	env    []string // "NAME=value"; a test that sets a variable runs alone
+	alone  bool     // whether the test runs alone: it fails later than the others, or a huge line makes each of their errors slow
+	want   []string // texts in the only diagnostic
+}
+
+var usesTheProvider = regexp.MustCompile(`(provider +)= ixtoken\b`)
+
+// named returns the configuration with another name for its block, and for its provider block if there is one.
+func (r refusal) named(name string) string {
+	text := strings.ReplaceAll(r.config, `"t" {`, `"`+name+`" {`)
+	if strings.Contains(text, `provider "ixtoken" {`) {
+		text = strings.ReplaceAll(text, `provider "ixtoken" {`, "provider \"ixtoken\" {\n  alias = \""+name+`"`)
+		text = usesTheProvider.ReplaceAllString(text, "${1}= ixtoken."+name)
+	}
+	return text + "\n"
+}
+
+// wantRefused plans all configurations as one. It fails the test unless each causes the only diagnostic that it shall cause, and
+// nothing is sent or shown.
+func wantRefused(t *testing.T, refusals []refusal) {
+	t.Helper()
+	s := newFixture(t)
+	var text strings.Builder
+	for i, r := range refusals {
+		s.Env = append(s.Env, r.env...)
+		text.WriteString(r.named(fmt.Sprintf("case_%d", i)))
+	}
+	s.configure(text.String())
+	r := s.report("plan")
+	s.wantRequests(0, 0, 0)
+	if r.Status == 0 {
+		t.Error("the plan succeeds")
+	}
+	of := map[string][]diagnostic{}
+	for _, d := range r.errors {
+		name := d.Address[strings.LastIndex(d.Address, ".")+1:]
+		of[name] = append(of[name], d)
+	}
+	for i, refusal := range refusals {
+		found := of[fmt.Sprintf("case_%d", i)]
+		if len(found) != 1 {
+			t.Errorf("%s: %d errors, want one: %.2000v", refusal.name, len(found), found)
+			continue
+		}
+		for _, want := range refusal.want {
+			if !strings.Contains(found[0].text(), want) {
+				t.Errorf("%s: the error does not say %q:\n%s", refusal.name, want, found[0].text())
+			}
+		}
+	}
+	if len(r.errors) != len(refusals) {
+		t.Errorf("%d errors, want %d: %.4000v", len(r.errors), len(refusals), r.errors)
+	}
+	human := s.run("plan", "-no-color")
+	for _, output := range []string{r.Stdout, r.Stderr, human.Stdout, human.Stderr} {
+		if strings.Contains(output, canary) {
+			t.Error("the output shows a value that it must not")
+		}
 	}
 }
 
