@@ -6,12 +6,14 @@ package acceptance
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -77,9 +79,9 @@ func (s *fixture) wantJSON(file ...string) {
 	}
 }
 
-// In the shell of "make shell", a newcomer can configure another provider with a token without setting anything.
-func TestTheShellIsReadyForTheExamples(t *testing.T) {
-	t.Parallel()
+// runShell runs a script in the shell of "make shell". It returns the output and the exit status.
+func runShell(t *testing.T, script string, args ...string) (output string, status int) {
+	t.Helper()
 	needCLI(t)
 	root := t.TempDir() // has the layout of the repository, with the binaries of the tests
 	for link, target := range map[string]string{".bin": plugins, "examples": examples} {
@@ -91,28 +93,56 @@ func TestTheShellIsReadyForTheExamples(t *testing.T) {
 			t.Skip("no symbolic links here: ", err)
 		}
 	}
-	shell := exec.CommandContext(t.Context(), demo, "shell")
+	shell := exec.CommandContext(t.Context(), demo, append([]string{"shell"}, args...)...)
 	shell.Dir = root
 	shell.Env = append(os.Environ(), "SHELL=/bin/sh", "IXTOKEN_CACHE_DIR="+filepath.Join(root, "cache"), "TF_ACC_TERRAFORM_PATH="+cliPath, "TMPDIR="+root)
+	shell.Stdin = strings.NewReader(script)
+	text, err := shell.CombinedOutput()
+	if err != nil && !errors.As(err, new(*exec.ExitError)) {
+		t.Fatal(err)
+	}
+	for _, pattern := range []string{"ixtoken-*", "cache"} {
+		if left, err := filepath.Glob(filepath.Join(root, pattern)); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %q, %v", left, err)
+		}
+	}
+	return string(text), shell.ProcessState.ExitCode()
+}
+
+// In the shell of "make shell", a newcomer can configure another provider with a token without setting anything. A script that
+// the shell reads ends with the script's status.
+func TestTheShellIsReadyForTheExamples(t *testing.T) {
+	t.Parallel()
 	name := filepath.Base(cliPath)
-	shell.Stdin = strings.NewReader(strings.ReplaceAll("cd with-restapi-provider && CLI init -no-color && CLI apply -no-color -auto-approve &&"+
-		" CLI destroy -no-color -auto-approve\nixtoken check equinix && ixtoken token equinix --format curl | curl --silent --config - \"$EQUINIX_API_ENDPOINT/fabric/v4/ports\"\ncd ../module && CLI init -no-color && CLI apply -no-color -auto-approve\nfalse\n", "CLI", name))
-	output, err := shell.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, output)
+	output, status := runShell(t, strings.ReplaceAll(`cd with-restapi-provider && CLI init -no-color && CLI apply -no-color -auto-approve && CLI destroy -no-color -auto-approve
+ixtoken check equinix && ixtoken token equinix --format curl | curl --silent --config - "$EQUINIX_API_ENDPOINT/fabric/v4/ports"
+cd ../module && CLI init -no-color && CLI apply -no-color -auto-approve
+exit 3
+`, "CLI", name))
+	if status != 3 {
+		t.Errorf("status %d, want the script's", status)
 	}
 	for _, want := range []string{
 		"cd with-restapi-provider && " + name + " init", "Apply complete! Resources: 1 added", "Destroy complete! Resources: 1 destroyed",
 		"calls of its API: 3\n", "Equinix has seen: requests for a token: 4, calls of its API: 2\n",
 		"Settings of Equinix\n",
 	} {
-		if !strings.Contains(string(output), want) {
+		if !strings.Contains(output, want) {
 			t.Errorf("the shell does not say %q:\n%s", want, output)
 		}
 	}
-	for _, pattern := range []string{"ixtoken-*", "cache"} {
-		if left, err := filepath.Glob(filepath.Join(root, pattern)); err != nil || len(left) > 0 {
-			t.Errorf("left behind: %q, %v", left, err)
+}
+
+// With a short lifetime, a newcomer sees within ten seconds that a token ends, and that the proxy renews it.
+func TestTheShellShowsARenewal(t *testing.T) {
+	t.Parallel()
+	output, status := runShell(t, "set -e\nsh renewal.sh\n", "-lifetime", "4s")
+	if status != 0 {
+		t.Errorf("status %d", status)
+	}
+	for _, want := range []string{`with one token {5}200  (200  )*(401  )+\n`, `through the proxy  (200  ){10}\n`} {
+		if !regexp.MustCompile(want).MatchString(output) {
+			t.Errorf("the shell does not say %q:\n%s", want, output)
 		}
 	}
 }

@@ -38,7 +38,7 @@ func demonstrateCommand(ctx context.Context, dir string, platforms *simulator.Si
 	if err := linkCommand(dir); err != nil {
 		return err
 	}
-	fmt.Println("\nThe same binary is a command for shells and pipelines, called ixtoken.")
+	fmt.Println("\n2. The same binary is a command for shells and pipelines, called ixtoken.")
 	environment := append(os.Environ(), platforms.Environment()...)
 	environment = append(environment, "IXTOKEN_CACHE_DIR=", "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1")
 	show := func(line string, input io.Reader, program string, args ...string) (string, error) {
@@ -58,7 +58,7 @@ func demonstrateCommand(ctx context.Context, dir string, platforms *simulator.Si
 	}
 	fmt.Print(said)
 
-	line := "ixtoken token equinix --format curl | curl --config - " + platforms.Equinix.APIURL()
+	line := "ixtoken token equinix --format curl |\n    curl --config - " + platforms.Equinix.APIURL()
 	curl, err := exec.LookPath("curl")
 	if errors.Is(err, exec.ErrNotFound) {
 		fmt.Printf("\nThere is no curl here, so this was not run:\n  %s\n", line)
@@ -74,6 +74,6 @@ func demonstrateCommand(ctx context.Context, dir string, platforms *simulator.Si
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s\n", strings.TrimSpace(said))
+	fmt.Printf("%.76s…\n", strings.TrimSpace(said))
 	return nil
 }

@@ -9,10 +9,10 @@
 //
 // Then it runs the binary as a command. It uses the providers in .bin and the CLI in TF_ACC_TERRAFORM_PATH.
 //
-//	demo                runs the demonstration
-//	demo shell          starts the simulator, and a shell in which every example works
-//	demo call PLATFORM  calls API_URL with the header AUTHORIZATION; the demo's configuration runs it
-//	demo calls NAME     does the same several times
+//	demo                      runs the demonstration
+//	demo shell [-lifetime D]  starts the simulator, and a shell in which every example works
+//	demo call PLATFORM        calls API_URL with the header AUTHORIZATION; the demo's configuration runs it
+//	demo calls NAME           does the same several times
 package main
 
 import (
@@ -26,8 +26,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
-	"time"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/leak"
@@ -45,12 +43,15 @@ func main() {
 		err = call(ctx, os.Args[2])
 	case len(os.Args) == 3 && os.Args[1] == "calls":
 		err = callRepeatedly(ctx, os.Args[2])
-	case len(os.Args) == 2 && os.Args[1] == "shell":
-		err = shell()
+	case len(os.Args) > 1 && os.Args[1] == "shell":
+		err = shell(os.Args[2:])
 	default:
 		err = run(ctx)
 	}
 	stop()
+	if status := exitStatus(0); errors.As(err, &status) {
+		os.Exit(int(status))
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
@@ -103,14 +104,54 @@ func run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
 	all := platforms.Platforms()
+	fmt.Printf("A simulator of %d platforms listens on this machine. You need no account.\n", len(all))
+	if err := demonstrateApply(ctx, dir, platforms); err != nil {
+		return err
+	}
+	if err := demonstrateCommand(ctx, filepath.Join(dir, "bin"), platforms); err != nil {
+		return err
+	}
+	if err := demonstrateLongApply(ctx, filepath.Join(dir, "long"), platforms); err != nil {
+		return err
+	}
+	if err := scanForSecrets(dir, all); err != nil {
+		return err
+	}
+	fmt.Println("\nNext: make shell. In that shell, you use the simulator's tokens yourself.")
+	return nil
+}
+
+// demonstrateApply obtains a token of each platform in one apply, and prints what the platforms have seen.
+func demonstrateApply(ctx context.Context, dir string, platforms *simulator.Simulator) error {
 	workspace, err := prepare(dir, platforms)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("A simulator of %d platforms listens on loopback.\n", len(all))
-	fmt.Println("Running apply: an ephemeral resource of each, a command of each that calls an API with the token, and another")
-	fmt.Println("provider (a stand-in for Mastercard/restapi) that is configured with one of them.")
-	began := time.Now()
+	fmt.Print(`
+1. One apply obtains a token of each platform, and calls each API with it.
+   Another provider is configured with a token. This takes some seconds.
+
+`)
+	if err := apply(ctx, workspace); err != nil {
+		return err
+	}
+	fmt.Printf(row, "platform", "token request", "requests", "lasts", "its API")
+	for _, platform := range platforms.Platforms() {
+		if err := report(workspace, platform); err != nil {
+			return err
+		}
+	}
+	fmt.Println("\n   Plan and apply are processes of their own, so each asks once.")
+	for _, request := range platforms.Interxion.Requests() {
+		if request.Method == http.MethodPost && request.Grant == "" {
+			fmt.Printf("   The other provider is a stand-in: %s %s was answered %d.\n", request.Method, request.Path, request.Status)
+		}
+	}
+	return nil
+}
+
+// apply runs an apply. A failed one is an error with the CLI's output.
+func apply(ctx context.Context, workspace *cli.Workspace) error {
 	result, err := workspace.Run(ctx, "apply", "-auto-approve", "-no-color")
 	if err != nil {
 		return err
@@ -118,19 +159,7 @@ func run(ctx context.Context) (err error) {
 	if result.Status != 0 {
 		return fmt.Errorf("apply ended with status %d:\n%s%s", result.Status, result.Stdout, result.Stderr)
 	}
-	fmt.Printf("Applied in %.1f s.\n", time.Since(began).Seconds())
-	for _, platform := range all {
-		if err := report(workspace, platform); err != nil {
-			return err
-		}
-	}
-	if err := demonstrateLongApply(ctx, filepath.Join(dir, "long"), platforms); err != nil {
-		return err
-	}
-	if err := demonstrateCommand(ctx, filepath.Join(dir, "bin"), platforms); err != nil {
-		return err
-	}
-	return scanForSecrets(dir, all)
+	return nil
 }
 
 // prepare writes the configuration and sets the environment variables that a user would set.
@@ -156,7 +185,10 @@ func prepare(dir string, platforms *simulator.Simulator) (*cli.Workspace, error)
 	return workspace, workspace.Write("main.tf", configuration)
 }
 
-// report prints the requests that one platform has received, and the answer of its API.
+// row is a line of the table of platforms, at most 80 columns wide.
+const row = "   %-14s  %-29s  %8v  %6s  %s\n"
+
+// report prints the row of one platform: its token requests, and the answer of its API.
 func report(workspace *cli.Workspace, platform *simulator.Platform) error {
 	left, err := os.ReadFile(filepath.Join(workspace.Dir, apiAnswer{}.file(platform.Name())))
 	if err != nil {
@@ -166,22 +198,18 @@ func report(workspace *cli.Workspace, platform *simulator.Platform) error {
 	if err := json.Unmarshal(left, &got); err != nil {
 		return err
 	}
-	fmt.Printf("\n%s\n", platform.Name())
-	tokens := 0
+	tokens, path := 0, ""
 	for _, request := range platform.Requests() {
-		if request.Grant != "" {
-			tokens++
-			fmt.Printf("  %s %s, grant_type %s: answered %d\n", request.Method, request.Path, request.Grant, request.Status)
+		if request.Grant == "" {
+			continue
 		}
-	}
-	fmt.Printf("  %d token requests: plan and apply are processes of their own, and each asks once.\n", tokens)
-	fmt.Printf("  The token had %s seconds to live when it was handed out.\n", got.ExpiresIn)
-	fmt.Printf("  A command called the protected API with it: answered %s, %s\n", got.Status, strings.TrimSpace(string(got.Body)))
-	for _, request := range platform.Requests() {
-		if request.Method == http.MethodPost && request.Grant == "" {
-			fmt.Printf("  Another provider used it too: %s %s, answered %d.\n", request.Method, request.Path, request.Status)
+		if request.Rejected {
+			return fmt.Errorf("%s has rejected %s %s", platform.Name(), request.Method, request.Path)
 		}
+		tokens++
+		path = request.Method + " " + request.Path
 	}
+	fmt.Printf(row, platform.Name(), path, tokens, got.ExpiresIn+" s", got.Status)
 	return nil
 }
 
@@ -205,6 +233,6 @@ func scanForSecrets(dir string, all []*simulator.Platform) error {
 	if len(found) > 0 {
 		return fmt.Errorf("a secret has leaked: %v", found)
 	}
-	fmt.Printf("\nNone of the %d secrets and tokens is in any file of the run, the state included, in any common encoding.\n", len(secrets))
+	fmt.Printf("\nNone of the %d secrets and tokens is in any file of these runs, also not in the\nstate, in any common encoding.\n", len(secrets))
 	return nil
 }

@@ -46,8 +46,9 @@ type Simulator struct {
 
 // Options are the settings of Start. The zero value is valid.
 type Options struct {
-	TLS bool             // serve https, with certificates of an authority of this Simulator's own
-	Now func() time.Time // the platforms' clock; nil: time.Now
+	TLS      bool             // serve https, with certificates of an authority of this Simulator's own
+	Now      func() time.Time // the platforms' clock; nil: time.Now
+	Lifetime time.Duration    // of the access tokens; 0: what each platform's documentation says
 }
 
 // Start listens on free ports of 127.0.0.1.
@@ -78,6 +79,9 @@ func Start(options Options) (*Simulator, error) {
 	}
 	issuer.server.serve(issuer)
 	for _, p := range all {
+		if options.Lifetime > 0 {
+			p.ledger.accessLifetime = options.Lifetime
+		}
 		p.trust = trust{issuer, authority.client()}
 		if p.server, err = listen(authority.server); err != nil {
 			return nil, errors.Join(err, s.Close())
