@@ -4,8 +4,11 @@
 package acceptance
 
 import (
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
 // section returns the part of a page below a heading.
@@ -134,5 +137,42 @@ resource "terraform_data" "use" {
 	s.must("init")
 	if r := s.must("test", "-no-color"); !strings.Contains(r.Stdout, "1 passed, 0 failed") {
 		t.Error(r.Stdout)
+	}
+}
+
+// The pages repeat some defaults in their texts. Each is that of the setting.
+func TestThePagesKnowTheDefaults(t *testing.T) {
+	t.Parallel()
+	validity, proxy := platforms.MinValidity.Default, ""
+	for _, in := range platforms.Equinix.Proxy().Inputs {
+		if in.Name == platforms.MinValidity.Name {
+			proxy = in.Default
+		}
+	}
+	for said, want := range map[string]string{
+		"default `min_validity` of `([^`]+)`":                     validity,
+		"never meets the default, which is `([^`]+)`":             validity,
+		"`min_validity`, which is `([^`]+)` if you do not set it": validity,
+		"The default of `min_validity` is now `([^`]+)`":          proxy,
+		"`min_validity`, which is `([^`]+)` here":                 proxy,
+		"`request_timeout` \\(`([^`]+)` by default\\)":            platforms.RequestTimeout.Default,
+		"It tries (\\d+) more times \\(`max_retries`\\)":          platforms.MaxRetries.Default,
+	} {
+		found := 0
+		for _, path := range files(t) {
+			if !strings.HasPrefix(path, "docs/") {
+				continue
+			}
+			text := strings.Join(strings.Fields(read(t, path)), " ")
+			for _, value := range regexp.MustCompile(said).FindAllStringSubmatch(text, -1) {
+				found++
+				if value[1] != want {
+					t.Errorf("%s says that a default is %s, and it is %s: %s", path, value[1], want, value[0])
+				}
+			}
+		}
+		if found == 0 {
+			t.Errorf("no page says %s", said)
+		}
 	}
 }

@@ -353,7 +353,7 @@ func TestEveryVerdictIsObeyed(t *testing.T) {
 					}
 					requests := 1
 					if want.repeated && (want.notActed || !refreshing && !strings.HasSuffix(name, "password") && !strings.HasSuffix(name, "exchange")) {
-						requests = defaultMaxAttempts
+						requests = DefaultMaxAttempts
 					}
 					if got := refreshed + others; !refreshing && got != requests {
 						t.Fatalf("%s: %d requests, want %d", about, got, requests)

@@ -30,8 +30,10 @@ import (
 )
 
 const (
-	defaultRequestTimeout = 30 * time.Second
-	defaultMaxAttempts    = 4
+	// DefaultRequestTimeout is the RequestTimeout of Options that have none.
+	DefaultRequestTimeout = 30 * time.Second
+	// DefaultMaxAttempts is the MaxAttempts of Options that have none.
+	DefaultMaxAttempts = 4
 
 	// budget bounds all requests for one token: attempts, pauses, and a refresh with its fallback. It does not include
 	// the wait for other processes at the cache, which lockWait bounds. A request for an identity token has its own.
@@ -43,9 +45,9 @@ const (
 
 // Options are a Client's settings.
 type Options struct {
-	// RequestTimeout bounds one attempt, from dialling to the last byte of the answer; zero: 30 seconds.
+	// RequestTimeout bounds one attempt, from dialling to the last byte of the answer; zero: DefaultRequestTimeout.
 	RequestTimeout time.Duration
-	// MaxAttempts bounds how often a request is sent if its failures may be temporary; zero: 4.
+	// MaxAttempts bounds how often a request is sent if its failures may be temporary; zero: DefaultMaxAttempts.
 	MaxAttempts int
 	// RootCAs are the certificate authorities to trust; nil: the system's.
 	RootCAs *x509.CertPool
@@ -75,10 +77,10 @@ type Client struct {
 // New returns a Client with the given settings.
 func New(options Options) *Client {
 	if options.RequestTimeout <= 0 {
-		options.RequestTimeout = defaultRequestTimeout
+		options.RequestTimeout = DefaultRequestTimeout
 	}
 	if options.MaxAttempts <= 0 {
-		options.MaxAttempts = defaultMaxAttempts
+		options.MaxAttempts = DefaultMaxAttempts
 	}
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)

@@ -233,7 +233,7 @@ func TestAttemptsEnd(t *testing.T) {
 		{"S14 any number of attempts", Options{MaxAttempts: 1000}, says(500, htmlPage), -1, budget, "answered 500"},
 		{"T04 silence", Options{}, hangs, 4, budget, "gave no answer, after 4 attempts: no whole answer within"},
 		{"T04 silence, one attempt", Options{MaxAttempts: 1, RequestTimeout: 7 * time.Second}, hangs, 1, 7 * time.Second, "no whole answer within 7s (request_timeout)"},
-		{"T07 a byte a second", Options{MaxAttempts: 1}, drips, 1, defaultRequestTimeout, "answered 200 OK: no whole answer within 30s"},
+		{"T07 a byte a second", Options{MaxAttempts: 1}, drips, 1, DefaultRequestTimeout, "answered 200 OK: no whole answer within 30s"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -11,11 +11,11 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-func checkDuration(least, most time.Duration, example string) func(clients.Secret) string {
+func checkDuration(least, most, example time.Duration) func(clients.Secret) string {
 	return func(value clients.Secret) string {
 		duration, err := time.ParseDuration(value.Reveal())
 		if err != nil || duration < least || duration > most {
-			return fmt.Sprintf("must be a duration from %s to %s with its unit, such as %q", Brief(least), Brief(most), example)
+			return fmt.Sprintf("must be a duration from %s to %s with its unit, such as %q", Brief(least), Brief(most), Brief(example))
 		}
 		return ""
 	}

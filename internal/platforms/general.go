@@ -17,18 +17,24 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
+// The defaults of min_validity, for a token and for a proxy.
+const (
+	defaultMinValidity      = 5 * time.Minute
+	defaultMinValidityProxy = time.Minute
+)
+
 // The settings that belong to no platform.
 var (
 	RequestTimeout = Input{
 		Name:        "request_timeout",
 		Description: "The time for one attempt, from dialling to the last byte of the answer: `1s` to `2m`.",
-		Default:     "30s",
-		Check:       checkDuration(time.Second, 2*time.Minute, "30s"),
+		Default:     Brief(clients.DefaultRequestTimeout),
+		Check:       checkDuration(time.Second, 2*time.Minute, clients.DefaultRequestTimeout),
 	}
 	MaxRetries = Input{
 		Name:        "max_retries",
 		Description: "How often the provider repeats a request after a fault that may pass: 0 to 10. It does not repeat rejected credentials.",
-		Default:     "3",
+		Default:     strconv.Itoa(clients.DefaultMaxAttempts - 1),
 		Number:      true,
 		Check:       checkNumber(0, 10),
 	}
@@ -52,11 +58,11 @@ var (
 	// MinValidity is an input of every platform, and also a general setting.
 	MinValidity = Input{
 		Name:        "min_validity",
-		Description: "The least time that the token must still be valid when the provider returns it, such as `5m` or `1h30m`; at most `24h`. If the platform grants less, a warning says how much is left.",
-		Default:     "5m",
+		Description: "The least time that the token must still be valid when the provider returns it, such as `" + Brief(defaultMinValidity) + "` or `1h30m`; at most `24h`. If the platform grants less, a warning says how much is left.",
+		Default:     Brief(defaultMinValidity),
 		OneToken:    true,
 		Optional:    true,
-		Check:       checkDuration(0, 24*time.Hour, "5m"),
+		Check:       checkDuration(0, 24*time.Hour, defaultMinValidity),
 	}
 	General = []Input{RequestTimeout, MaxRetries, MinValidity, CACertPEM, TokenCacheDir, TokenCacheURL}
 )

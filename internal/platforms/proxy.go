@@ -34,8 +34,8 @@ func (p Platform) Proxy() Platform {
 	p.Inputs = append([]Input{upstream}, slices.Clone(p.Inputs)...)
 	for i, in := range p.Inputs {
 		if in.is(MinValidity) {
-			p.Inputs[i].Default = "1m"
-			p.Inputs[i].Description = "The least time that the token on a request must still be valid, such as `1m`; at most `24h`. If the platform grants less, the proxy uses each token for nine tenths of its lifetime."
+			p.Inputs[i].Default = Brief(defaultMinValidityProxy)
+			p.Inputs[i].Description = "The least time that the token on a request must still be valid, such as `" + Brief(defaultMinValidityProxy) + "`; at most `24h`. If the platform grants less, the proxy uses each token for nine tenths of its lifetime."
 		}
 	}
 	p.Outputs, p.thing = nil, "API proxy"
