@@ -35,20 +35,20 @@ var (
 	installer, demo string // the paths of these programs of the repository
 )
 
+// programDir is where the tests build the programs, below the root of the repository. They stay there, because Go does not
+// link what has not changed.
+const programDir = ".bin/acceptance"
+
 func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "ixtoken-acceptance-")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(dir)
-		if err := prepare(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return m.Run()
-	}())
+	dir, err := filepath.Abs(filepath.Join(repository, programDir))
+	if err == nil {
+		err = prepare(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
 }
 
 // prepare finds the CLI as make does, if TF_ACC is set, and builds the provider, the stand-ins and the programs.
@@ -62,7 +62,7 @@ func prepare(dir string) error {
 	}
 	plugins = filepath.Join(dir, ".bin")
 	installer, demo = filepath.Join(dir, "install"+cli.Suffix), filepath.Join(dir, "demo"+cli.Suffix)
-	if err := os.Mkdir(plugins, 0o700); err != nil {
+	if err := os.MkdirAll(plugins, 0o700); err != nil {
 		return err
 	}
 	for _, args := range [][]string{

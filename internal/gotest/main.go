@@ -30,6 +30,7 @@ func main() {
 			failed = true
 		}
 		used += took
+		fmt.Printf("      %.0f s of processor time\n", took.Seconds())
 	}
 	fmt.Printf("%.0f s of processor time (user and system) in %s\n", used.Seconds(), time.Since(began).Round(time.Second))
 	if failed {
