@@ -154,6 +154,11 @@ func newFixture(t *testing.T) *fixture {
 	return newFixtureWith(t, simulator.Options{})
 }
 
+// pluginTLS is a variable of the CLIs. If it is not empty, CLI and provider speak in clear on their socket. They need half of
+// their processor time in a short run for the keys of that connection. The tests that look for secrets, or at processes, leave it
+// empty, as users do.
+const pluginTLS = "TF_DISABLE_PLUGIN_TLS"
+
 func newFixtureWith(t *testing.T, options simulator.Options) *fixture {
 	t.Helper()
 	needCLI(t)
@@ -171,7 +176,8 @@ func newFixtureWith(t *testing.T, options simulator.Options) *fixture {
 		t.Fatal(err)
 	}
 	s := &fixture{workspace, platforms, t}
-	s.Env = append(platforms.Environment(), "GOGC=400") // a tenth of the processor time of short processes is garbage collection
+	s.Env = append(platforms.Environment(), pluginTLS+"=off",
+		"GOGC=400") // a tenth of the processor time of short processes is garbage collection
 	return s
 }
 

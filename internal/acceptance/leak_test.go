@@ -57,6 +57,7 @@ func newLeakFixture(t *testing.T, options simulator.Options) *leakFixture {
 	t.Cleanup(func() { os.RemoveAll(temporary) })
 	s := &leakFixture{fixture: newFixtureWith(t, options), temporary: temporary, secrets: map[string]string{}}
 	s.setenv("TMPDIR", temporary)
+	s.setenv(pluginTLS, "")
 	user := s.Equinix.Credentials()
 	s.setenv("EQUINIX_USER_NAME", user.UserName)
 	s.setenv("EQUINIX_USER_PASSWORD", user.UserPassword)
