@@ -82,8 +82,11 @@ func (a *accessToken) settings(block types.Object) (platforms.Settings, diag.Dia
 	return found, diags
 }
 
-// validateBlock checks what a block sets, as far as the values are known.
+// validateBlock checks what a block sets, as far as the values are known. It does not check a block that is disabled.
 func (a *accessToken) validateBlock(block types.Object) diag.Diagnostics {
+	if disabled(block) {
+		return nil
+	}
 	set, faults, decided := a.Validate(values(block.Attributes()).source(fromBlock))
 	if a.stored && decided && len(faults) == 0 {
 		for _, in := range a.Inputs {
@@ -135,8 +138,8 @@ const expiryKey = "expires_at"
 
 // Open obtains the token. There is no Renew, because Terraform cannot take a new token from it.
 func (e *ephemeralToken) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephemeral.OpenResponse) {
-	var block types.Object
-	if resp.Diagnostics.Append(req.Config.Get(ctx, &block)...); resp.Diagnostics.HasError() {
+	block, proceed := e.toOpen(ctx, req, resp)
+	if !proceed {
 		return
 	}
 	result, token, diags := e.open(ctx, block)
@@ -148,6 +151,22 @@ func (e *ephemeralToken) Open(ctx context.Context, req ephemeral.OpenRequest, re
 		expiry, _ := json.Marshal(token.Expiry) // a time with a year of four digits always marshals
 		resp.Diagnostics.Append(resp.Private.SetKey(ctx, expiryKey, expiry)...)
 	}
+}
+
+// toOpen returns the block to open. proceed is false if there is nothing more to do: the block is disabled, or an error is in
+// resp. The result of a disabled block is its configuration, in which every output is null.
+func (e *ephemeralToken) toOpen(ctx context.Context, req ephemeral.OpenRequest, resp *ephemeral.OpenResponse) (block types.Object, proceed bool) {
+	resp.Diagnostics.Append(req.Config.Get(ctx, &block)...)
+	switch {
+	case resp.Diagnostics.HasError():
+	case enabled(block).IsUnknown():
+		resp.Diagnostics.Append(e.explainUnknownEnabled())
+	case disabled(block):
+		resp.Diagnostics.Append(resp.Result.Set(ctx, block)...)
+	default:
+		return block, true
+	}
+	return block, false
 }
 
 // Close warns if the token ended while it was in use. It does not revoke the token, which other blocks share.

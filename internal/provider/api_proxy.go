@@ -70,6 +70,8 @@ func (a *apiProxy) Metadata(_ context.Context, _ ephemeral.MetadataRequest, resp
 
 func (a *apiProxy) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ephemeral.SchemaResponse) {
 	attributes := map[string]schema.Attribute{
+		enabledName: enabledAttribute(),
+
 		"url": schema.StringAttribute{Computed: true, Sensitive: true, MarkdownDescription: platforms.ProxyURL},
 	}
 	for _, in := range a.Inputs {
@@ -88,8 +90,8 @@ const proxyKey = "proxy"
 
 // Open obtains the first token and starts the proxy. It listens in this process until Close.
 func (a *apiProxy) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephemeral.OpenResponse) {
-	var block types.Object
-	if resp.Diagnostics.Append(req.Config.Get(ctx, &block)...); resp.Diagnostics.HasError() {
+	block, proceed := a.toOpen(ctx, req, resp)
+	if !proceed {
 		return
 	}
 	found, token, diags := a.obtain(ctx, block)

@@ -85,14 +85,22 @@ func (a *accessToken) explainProblems(bad platforms.Problems) diag.Diagnostics {
 		diags.Append(a.provider.blockError)
 	}
 	if len(a.provider.unknown)+len(bad.Unknown) > 0 {
-		const why = "a setting is not known yet"
-		diags.AddError(a.None(why), a.unknownDetail(a.provider.unknown, bad.Unknown)+platforms.More(why))
+		diags.AddError(a.None(notKnown), a.unknownDetail(a.provider.unknown, bad.Unknown)+platforms.More(notKnown))
 	}
 	if len(bad.Missing) > 0 {
 		diags.Append(diagnostics(a.ExplainMissing(bad.Missing, a.terms()))...)
 	}
 	diags.Append(diagnostics(a.ExplainInvalid(bad.Invalid, a.terms())...)...)
 	return diags
+}
+
+// notKnown is why a block with a setting that is not known yet has no result.
+const notKnown = "a setting is not known yet"
+
+// explainUnknownEnabled returns the error of a block that may be disabled or not.
+func (a *accessToken) explainUnknownEnabled() diag.Diagnostic {
+	return diag.NewAttributeErrorDiagnostic(path.Root(enabledName), a.None(notKnown),
+		"In this block, enabled is known only after apply, and it decides whether anything is sent. Nothing was sent. Set enabled to a value that is known when Terraform opens the block, such as terraform.applying."+platforms.More(notKnown))
 }
 
 // unknownDetail words the error for settings in the provider block that are not known yet: general settings, and own

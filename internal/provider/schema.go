@@ -54,9 +54,12 @@ func outputs(p platforms.Platform, stored bool) []platforms.Output {
 }
 
 // blockAttributes returns the attributes of the ephemeral resource. If stored is set, it returns those of the data source,
-// which has no secret inputs.
+// which has no secret inputs and cannot be disabled.
 func blockAttributes(p platforms.Platform, stored bool) map[string]schema.Attribute {
 	attributes := map[string]schema.Attribute{}
+	if !stored {
+		attributes[enabledName] = enabledAttribute()
+	}
 	for _, in := range p.Inputs {
 		if stored {
 			in.RefreshNote = ""
