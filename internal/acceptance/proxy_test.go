@@ -335,3 +335,41 @@ func TestAProxyLeavesNoSecretAnywhere(t *testing.T) {
 	}
 	s.wantNoLeak()
 }
+
+// Steps that together send more than the API allows all succeed through a proxy that knows the limit or may hold requests, and
+// fail without it. The CLI says once how many requests were held.
+func TestAProxyKeepsTheLimitOfTheAPI(t *testing.T) {
+	t.Parallel()
+	const limit, steps, each = 20, 4, 15
+	for arguments, held := range map[string]bool{
+		"":                     false,
+		`throttle_wait = "1m"`: true,
+		`throttle_wait = "1m"` + "\n  max_requests_per_second = 19.5": false,
+	} {
+		t.Run(arguments, func(t *testing.T) {
+			t.Parallel()
+			s := newFixture(t)
+			quota := &simulator.Quota{Requests: limit, Window: time.Second, Sliding: true, RetryAfter: time.Second}
+			s.Equinix.LimitAPI(quota)
+			text := "ephemeral \"equinix_api_proxy\" \"p\" {\n  provider = ixtoken\n  " + arguments + "\n}\n"
+			for i := range steps {
+				text += consumer(s.Equinix, fmt.Sprint("c", i), fmt.Sprintf(`for i in $(seq %d); do echo "url = \"$PROXY$API\""; echo 'output = "/dev/null"'; done | curl -sf --config -`, each))
+			}
+			s.configure(text)
+			r := s.report("apply", "-auto-approve")
+			if failed := r.Status != 0; failed != (arguments == "") {
+				t.Errorf("ended with status %d: %v", r.Status, r.errors)
+			}
+			said := 0
+			for _, d := range r.warnings {
+				if d.Summary == "The Equinix API asked for fewer requests" && strings.Contains(d.Detail, "Number of requests that the proxy held: ") {
+					said++
+				}
+			}
+			t.Logf("%d requests, %d refused; %d warnings", len(s.Equinix.Requests()), quota.Refused(), said)
+			if held && (said == 0 || said > 1 && !openTofu111(t)) || arguments == "" && said > 0 {
+				t.Errorf("%d warnings: %v", said, r.warnings)
+			}
+		})
+	}
+}

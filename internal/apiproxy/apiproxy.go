@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,6 +36,8 @@ type Options struct {
 	// Reload returns the settings as they are now, after the platform has rejected the credentials; false: they cannot be
 	// read. It is not called twice at the same time. Nil: the settings stay the same.
 	Reload func(context.Context) (platforms.Settings, bool)
+	// Paces has the limits that the proxies of the process share; nil: the proxy shares its limit with none.
+	Paces *Paces
 	// Logger receives a debug message for each request; nil: nothing is logged.
 	Logger *slog.Logger
 }
@@ -46,18 +49,54 @@ func Start(ctx context.Context, options Options) (*proxy.Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
+	perSecond, throttleWait := options.Settings.Limits()
 	source := &source{Options: options, grant: description.Grant(options.Settings)}
 	return proxy.Start(ctx, proxy.Options{
-		Upstream:    upstream,
-		First:       options.First,
-		Token:       source.token,
-		Discard:     func(refused clients.Token) bool { return options.Client.Discard(source.current(), refused) },
-		MinValidity: options.Settings.MinValidity(),
-		Explain:     options.problem,
-		RootCAs:     options.RootCAs,
-		Logger:      options.Logger,
-		Name:        description.Name,
+		Upstream:     upstream,
+		First:        options.First,
+		Token:        source.token,
+		Discard:      func(refused clients.Token) bool { return options.Client.Discard(source.current(), refused) },
+		MinValidity:  options.Settings.MinValidity(),
+		Explain:      options.problem,
+		Pace:         options.Paces.share(upstream.String(), options.Platform.ClientID(options.Settings), perSecond, throttleWait),
+		ThrottleWait: throttleWait,
+		RootCAs:      options.RootCAs,
+		Logger:       options.Logger,
+		Name:         description.Name,
 	})
+}
+
+// Paces are the paces of a process. Proxies with the same upstream, client and limit share one. The zero value is valid. It is
+// safe for concurrent use.
+type Paces struct {
+	mu  sync.Mutex
+	all map[pace]*proxy.Pace
+}
+
+// pace says which proxies share a Pace.
+type pace struct {
+	upstream, client string
+	perSecond        float64
+}
+
+// share returns the Pace for a proxy; nil: it has no limit, and holds no request.
+func (p *Paces) share(upstream, client string, perSecond float64, throttleWait time.Duration) *proxy.Pace {
+	switch {
+	case perSecond == 0 && throttleWait == 0:
+		return nil
+	case p == nil:
+		return proxy.NewPace(perSecond)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := pace{strings.TrimRight(upstream, "/"), client, perSecond}
+	if p.all == nil {
+		p.all = map[pace]*proxy.Pace{}
+	}
+	if p.all[key] == nil {
+		p.all[key] = proxy.NewPace(perSecond)
+	}
+	return p.all[key]
 }
 
 // source obtains the tokens of a proxy.

@@ -169,6 +169,12 @@ func retryAfter(header http.Header, now time.Time) (time.Duration, bool) {
 	return min(wait, longestPause), true
 }
 
+// RequestedPause returns how long the answer of an API asks to wait before the next request; zero: it does not say. It reads
+// the headers as those of a token endpoint.
+func RequestedPause(status int, header http.Header) time.Duration {
+	return pauseOf(status, header, serverTime(header, time.Now()))
+}
+
 // pauseOf returns how long an answer asks to wait; zero: it does not say. The headers of a rate limit count with status 429
 // alone, because many servers send them with every answer.
 func pauseOf(status int, header http.Header, now time.Time) time.Duration {

@@ -82,8 +82,9 @@ func (c *invocation) serve(ctx context.Context, r *proxyRun, use func(url string
 		return err
 	}
 	err = use(started.URL().Reveal(), secrets)
-	refusals := started.Close()
-	c.printMessages(r.platform.RemarksOnRefusals(refusals.Fresh, refusals.Kept)...)
+	summary := started.Close()
+	c.printMessages(r.platform.RemarksOnRefusals(summary.Fresh, summary.Kept)...)
+	c.printMessages(r.platform.RemarksOnHolds(summary.Held, summary.LongestHold)...)
 	return err
 }
 

@@ -30,3 +30,12 @@ func checkNumber(least, most int) func(clients.Secret) string {
 		return ""
 	}
 }
+
+// checkRate refuses what is no number of requests in a second.
+func checkRate(value clients.Secret) string {
+	number, err := strconv.ParseFloat(value.Reveal(), 64)
+	if err != nil || !(number > 0 && number <= 1e6) {
+		return "must be a number above 0, and at most 1000000"
+	}
+	return ""
+}

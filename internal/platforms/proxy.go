@@ -6,15 +6,38 @@ package platforms
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// This file describes API proxies: the platform's inputs and one more, one output, and their own messages.
+// This file describes API proxies: the platform's inputs and some more, their outputs, and their own messages.
 
 // ProxyURL is the description of a proxy's output.
 const ProxyURL = "The URL to use instead of the API's, such as `http://127.0.0.1:41234/<secret>`. It works on this machine while the block is open."
+
+// The inputs of every API proxy that limit what it sends. Both are off unless they are set.
+var (
+	MaxRequestsPerSecond = Input{
+		Name: "max_requests_per_second",
+		Description: "How many requests the proxy sends to the API in a second at most, such as `10` or `0.5`. It spaces them evenly, in the order in which they come. " +
+			"Proxies of one process with the same `upstream`, client and limit share it. If it is not set, there is no limit.",
+		Number:   true,
+		OneToken: true,
+		Optional: true,
+		Check:    checkRate,
+	}
+	ThrottleWait = Input{
+		Name: "throttle_wait",
+		Description: "How long the proxy may hold a request in all if the API answers 429, such as `2m`; at most `24h`. It sends the request again after the pause that the API asks for. " +
+			"If it is not set, the 429 goes to the caller at once.",
+		OneToken: true,
+		Optional: true,
+		Check:    checkDuration(0, 24*time.Hour, "2m"),
+	}
+)
 
 // Proxy returns the description of the platform's API proxy.
 func (p Platform) Proxy() Platform {
@@ -38,6 +61,7 @@ func (p Platform) Proxy() Platform {
 			p.Inputs[i].Description = "The least time that the token on a request must still be valid, such as `" + Brief(defaultMinValidityProxy) + "`; at most `24h`. If the platform grants less, the proxy uses each token for nine tenths of its lifetime."
 		}
 	}
+	p.Inputs = append(p.Inputs, MaxRequestsPerSecond, ThrottleWait)
 	p.Outputs, p.thing = nil, "API proxy"
 	return p
 }
@@ -48,6 +72,23 @@ func (p Platform) UpstreamURL(found Settings) string {
 		return found.Text("upstream")
 	}
 	return found.Text(p.Upstream)
+}
+
+// Limits returns the limits of a proxy with these settings; zero: it has none.
+func (s Settings) Limits() (perSecond float64, throttleWait time.Duration) {
+	perSecond, _ = strconv.ParseFloat(s.Text(MaxRequestsPerSecond.Name), 64)
+	throttleWait, _ = time.ParseDuration(s.Text(ThrottleWait.Name))
+	return perSecond, throttleWait
+}
+
+// ClientID returns what identifies the client at the platform; empty: the grant needs no client.
+func (p Platform) ClientID(found Settings) string {
+	for _, in := range p.credentials(found.GrantType()) {
+		if !in.Secret {
+			return found.Text(in.Name)
+		}
+	}
+	return ""
 }
 
 // ExplainNoListener returns the error of a proxy that cannot listen.
@@ -67,6 +108,15 @@ func (p Platform) ExplainNoAnswer(cause string, terms Terms) Message {
 		Summary: p.Title + " API proxy: " + why,
 		Detail:  Sentence(cause) + " Check " + strings.Join(places, " or ") + ", the network, and whether a proxy is needed (HTTPS_PROXY, NO_PROXY). For an authority of your own, set " + terms.Setting(CACertPEM) + "." + More(why),
 	}
+}
+
+// RemarksOnHolds returns the warning about an API that has answered 429 to a number of requests. longest is how long one of
+// them was held at most.
+func (p Platform) RemarksOnHolds(held int, longest time.Duration) []Message {
+	if held == 0 {
+		return nil
+	}
+	return []Message{warn("The "+p.Title+" API", "asked for fewer requests", fmt.Sprintf("Number of requests that the proxy held: %d. It held one of them for %s, and no other one for longer. Set %s to what the API allows.", held, Brief(longest.Round(time.Second)), MaxRequestsPerSecond.Name))}
 }
 
 // RemarksOnRefusals returns the warnings about an API that has answered 401: fresh times to a token that was less than a

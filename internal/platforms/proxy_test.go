@@ -17,12 +17,12 @@ func ofMap(values map[string]string) Source {
 	return Source{here, func(in Input) Value { return Text(values[in.Name], false) }}
 }
 
-// A proxy has the inputs of an access token, and the input upstream, which has a default if the API's URL is known.
+// A proxy has the inputs of an access token, those that limit it, and the input upstream, which has a default if the API's URL is known.
 func TestEveryPlatformHasAProxy(t *testing.T) {
 	for _, platform := range All {
 		before := len(platform.Inputs)
 		proxy := platform.Proxy()
-		if len(platform.Inputs) != before || len(proxy.Inputs) != before+1 {
+		if len(platform.Inputs) != before || len(proxy.Inputs) != before+3 {
 			t.Errorf("%s: %d inputs, %d of the proxy", platform.Name, before, len(proxy.Inputs))
 		}
 		if platform.Input("min_validity").Default != "5m" || proxy.Input("min_validity").Default != "1m" {

@@ -21,6 +21,8 @@ import (
 
 // proxies holds the open proxies of this process. It is safe for concurrent use.
 type proxies struct {
+	paces apiproxy.Paces
+
 	mu   sync.Mutex
 	last int
 	open map[int]*proxy.Proxy
@@ -100,7 +102,7 @@ func (a *apiProxy) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ep
 	}
 	started, err := apiproxy.Start(detach(ctx), apiproxy.Options{
 		Platform: a.token, Settings: found, Terms: a.terms(), Client: a.provider.client, First: token,
-		RootCAs: a.provider.rootCAs, Logger: slog.New(logHandler{}),
+		RootCAs: a.provider.rootCAs, Paces: &a.provider.proxies.paces, Logger: slog.New(logHandler{}),
 	})
 	if err != nil {
 		resp.Diagnostics.Append(diagnostics(a.ExplainNoListener(err))...)
@@ -118,7 +120,7 @@ func (a *apiProxy) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ep
 	}
 }
 
-// Close closes the proxy, and warns if the API refused fresh tokens.
+// Close closes the proxy, and warns if the API refused fresh tokens or asked for fewer requests.
 func (a *apiProxy) Close(ctx context.Context, req ephemeral.CloseRequest, resp *ephemeral.CloseResponse) {
 	stored, diags := req.Private.GetKey(ctx, proxyKey)
 	resp.Diagnostics.Append(diags...)
@@ -130,6 +132,7 @@ func (a *apiProxy) Close(ctx context.Context, req ephemeral.CloseRequest, resp *
 	if open == nil {
 		return
 	}
-	refusals := open.Close()
-	resp.Diagnostics.Append(diagnostics(a.RemarksOnRefusals(refusals.Fresh, refusals.Kept)...)...)
+	summary := open.Close()
+	resp.Diagnostics.Append(diagnostics(a.RemarksOnRefusals(summary.Fresh, summary.Kept)...)...)
+	resp.Diagnostics.Append(diagnostics(a.RemarksOnHolds(summary.Held, summary.LongestHold)...)...)
 }

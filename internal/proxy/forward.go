@@ -4,6 +4,7 @@
 package proxy
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httputil"
@@ -15,9 +16,6 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/transport"
 )
-
-// targetKey is the context key of the URL to which a request is forwarded.
-type targetKey struct{}
 
 // targetURL returns the upstream's URL with path appended and the query of requested. It does not change any escapes.
 func (p *Proxy) targetURL(path string, requested *url.URL) *url.URL {
@@ -31,8 +29,7 @@ func (p *Proxy) targetURL(path string, requested *url.URL) *url.URL {
 // rewrite changes the request before it is forwarded. ReverseProxy calls it after it has removed the hop-by-hop headers, so
 // a caller cannot remove what rewrite sets by naming it in the Connection header.
 func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
-	target, _ := r.In.Context().Value(targetKey{}).(*url.URL)
-	r.Out.URL, r.Out.Host = target, ""
+	r.Out.URL, r.Out.Host = passageOf(r.In.Context()).target, ""
 	header := r.Out.Header
 	delete(header, "Cookie")
 	for name, values := range header { // ReverseProxy has removed Forwarded
@@ -62,20 +59,43 @@ func (p *Proxy) hideIn(values []string) {
 	}
 }
 
-// forwarder is a transport that adds a token to each request.
+// forwarder is a transport that sends each request in its turn, with a token.
 type forwarder struct {
 	tokens *tokens
 	next   http.RoundTripper
 }
 
-// RoundTrip adds a token to the request and sends it. If the API answers 401, it sends a GET or HEAD without a body once more
-// with another token.
+// RoundTrip sends the request. While the API answers that it gets too many requests, the request is held and sent again. If the
+// proxy is closed or the caller leaves in that time, it returns the last answer.
 func (f forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
-	token, err := f.tokens.current(r.Context())
+	way := passageOf(r.Context())
+	if way.proxy.options.ThrottleWait > 0 && r.Body != nil {
+		way.body = newSpool(r.Body)
+	}
+	answer, err := f.authorized(r, way)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := f.sendOnce(r, token)
+	for {
+		pause, hold := way.pauseAfter(r, answer)
+		if !hold || !way.hold(answer, pause) {
+			return answer, nil
+		}
+		again, err := f.authorized(r, way)
+		if errors.Is(err, errClosing) || err != nil && way.caller.Err() != nil {
+			return answer, nil //nolint:nilerr // it was not sent again
+		}
+		if err != nil {
+			return nil, err
+		}
+		answer = again
+	}
+}
+
+// authorized sends the request with a token, when it is its turn. If the API answers 401, it sends a GET or HEAD without a body
+// once more with another token.
+func (f forwarder) authorized(r *http.Request, way *passage) (*http.Response, error) {
+	answer, token, err := f.sendOnce(r, way)
 	if err != nil || answer.StatusCode != http.StatusUnauthorized || !transport.Repeatable(r) {
 		return answer, err
 	}
@@ -88,20 +108,39 @@ func (f forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.sendOnce(r, another)
+	answer, _, err = f.sendOnce(r, way)
+	return answer, err
 }
 
-// sendOnce sends the request once, and notes an answer 401 as a refusal of the token.
-func (f forwarder) sendOnce(r *http.Request, token clients.Token) (*http.Response, error) {
+// sendOnce sends the request once, when it is its turn, and notes an answer 401 as a refusal of the token.
+func (f forwarder) sendOnce(r *http.Request, way *passage) (*http.Response, clients.Token, error) {
+	token, err := f.tokens.current(r.Context())
+	if err != nil {
+		return nil, token, err
+	}
+	waited, err := way.turn()
+	if err != nil {
+		return nil, token, err
+	}
+	var wrote func()
+	if waited {
+		wrote = func() { way.proxy.options.Pace.wrote(way.number) }
+		defer wrote() // it may never be written
+		if token, err = f.tokens.current(r.Context()); err != nil {
+			return nil, token, err
+		}
+	}
 	r.Header.Set("Authorization", token.Authorization().Reveal())
-	answer, err := f.next.RoundTrip(r)
+	answer, err := f.next.RoundTrip(way.attempt(r, wrote))
 	switch {
 	case err != nil:
-		return nil, &NoAnswer{Host: r.URL.Host, Cause: transport.Describe(err)}
+		return nil, token, &NoAnswer{Host: r.URL.Host, Cause: transport.Describe(err)}
 	case answer.StatusCode == http.StatusUnauthorized:
 		f.tokens.noteRefusal(token)
+	case answer.StatusCode != http.StatusTooManyRequests && way.number != 0:
+		way.proxy.options.Pace.answered(way.number, 0)
 	}
-	return answer, nil
+	return answer, token, nil
 }
 
 // buffers is a pool of buffers for copying the bodies of answers.

@@ -563,7 +563,7 @@ func TestForbiddenDoesNotDiscardTheToken(t *testing.T) {
 	}
 	s.wantAPIRequests(3)
 	s.wantTokenRequests(1)
-	if got := s.Close(); got != (Refusals{}) {
+	if got := s.Close(); got.Refusals != (Refusals{}) {
 		t.Errorf("%d refusals", got)
 	}
 }

@@ -71,6 +71,9 @@ func writeJSON(w http.ResponseWriter, kind string, status int, content any) {
 func (p *Proxy) answerError(w http.ResponseWriter, r *http.Request, err error) {
 	var failure *clients.Error
 	switch {
+	case errors.Is(err, errClosing):
+		newProblem(http.StatusServiceUnavailable, "The API proxy is closing.").write(w)
+		return
 	case r.Context().Err() != nil: // see outlast
 		newProblem(http.StatusGatewayTimeout, "The caller closed the connection, and the API has not answered in time.").write(w)
 		return

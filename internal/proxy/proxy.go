@@ -9,6 +9,9 @@
 //	strangers.go  limits the connections of programs that do not know the secret
 //	guard.go      rejects requests that must not be forwarded
 //	forward.go    forwards a request, and repeats it after a 401
+//	pace.go       decides when requests are sent: their order, the limit, pauses
+//	throttle.go   holds a request that the API has not accepted yet
+//	spool.go      keeps the body of a request that may be sent again
 //	tokens.go     chooses the token for a request
 //	links.go      rewrites the links in an answer
 //	problem.go    writes the answers of the proxy itself
@@ -65,6 +68,10 @@ type Options struct {
 	MinValidity time.Duration
 	// Explain words an error of Token, or a *NoAnswer, for the program that sent the request.
 	Explain func(error) Problem
+	// Pace decides when requests are sent; nil: at once. Proxies for the same limit share one.
+	Pace *Pace
+	// ThrottleWait is how long a request may be held in all where the API answers that it gets too many; zero: it is not held.
+	ThrottleWait time.Duration
 	// RootCAs are the certificate authorities to trust; nil: the system's.
 	RootCAs *x509.CertPool
 	// Logger receives a debug message for each request; nil: nothing is logged.
@@ -84,7 +91,9 @@ type Proxy struct {
 	strangers *strangers
 	listener  net.Listener
 	server    *http.Server
-	slots     chan struct{} // holds one element for each request in progress
+	slots     chan struct{} // holds one element for each request that was sent and has no complete answer yet
+	requests  requests
+	holds     holds
 	closing   chan struct{}
 	base      context.Context    // of all connections
 	cancel    context.CancelFunc // ends base
@@ -97,6 +106,9 @@ type Proxy struct {
 func Start(ctx context.Context, options Options) (*Proxy, error) {
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
+	}
+	if options.ThrottleWait > 0 && options.Pace == nil {
+		options.Pace = NewPace(0)
 	}
 	p := &Proxy{
 		options:   options,
@@ -140,12 +152,16 @@ func Start(ctx context.Context, options Options) (*Proxy, error) {
 	return p, nil
 }
 
-// countConnection counts the open connections, so that Close can wait for their goroutines.
+// countConnection counts the open connections, so that Close can wait for their goroutines. An answer is complete only when
+// its connection is idle or closed: net/http writes the end of it after ServeHTTP.
 func (p *Proxy) countConnection(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		p.working.Add(1)
+	case http.StateIdle:
+		p.requests.end(c)
 	case http.StateClosed, http.StateHijacked:
+		p.requests.end(c)
 		p.strangers.leave(c)
 		p.working.Done()
 	}
@@ -155,11 +171,22 @@ func (p *Proxy) countConnection(c net.Conn, state http.ConnState) {
 // the API.
 func (p *Proxy) URL() clients.Secret { return clients.NewSecret("http://" + p.host + "/" + p.secret) }
 
-// Close stops listening, waits up to five seconds for requests in progress, and cancels the rest. It returns how often the
-// API refused a token.
-func (p *Proxy) Close() Refusals {
+// Summary says what a proxy's user should know when it is closed.
+type Summary struct {
+	Refusals
+	// Held is how many requests were held because the API answered that it got too many.
+	Held int
+	// LongestHold is how long one of them was held at most, in all.
+	LongestHold time.Duration
+}
+
+// Close stops listening, waits up to five seconds for requests in progress, and cancels the rest. A request that is held gets
+// the answer that the API has given.
+func (p *Proxy) Close() Summary {
 	p.close()
-	return p.tokens.refused()
+	p.holds.mu.Lock()
+	defer p.holds.mu.Unlock()
+	return Summary{p.tokens.refused(), p.holds.number, p.holds.longest}
 }
 
 func (p *Proxy) shutDown() {
@@ -168,19 +195,60 @@ func (p *Proxy) shutDown() {
 	p.server.SetKeepAlivesEnabled(false)
 	limit := time.NewTimer(closeTimeout)
 	defer limit.Stop()
-	// Each request in progress holds a slot. When this loop has taken all slots, no request is left.
-	for range cap(p.slots) {
-		select {
-		case p.slots <- struct{}{}:
-			continue
-		case <-limit.C:
-		}
-		break
+	select {
+	case <-p.requests.allEnd():
+	case <-limit.C:
 	}
 	_ = p.server.Close()
 	p.cancel()
 	p.working.Wait()
 	p.transport.CloseIdleConnections()
+}
+
+// requests are the connections on which a request is in progress. The zero value is valid.
+type requests struct {
+	mu       sync.Mutex
+	on       map[net.Conn]struct{}
+	finished chan struct{} // is closed when there is none; nil: nobody waits for that
+}
+
+// begin notes that a request is in progress.
+func (r *requests) begin(ctx context.Context) {
+	one, ok := ctx.Value(strangerKey{}).(*stranger)
+	if !ok {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.on == nil {
+		r.on = map[net.Conn]struct{}{}
+	}
+	r.on[one.Conn] = struct{}{}
+}
+
+// end notes that no request is in progress on a connection.
+func (r *requests) end(c net.Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.on, c)
+	r.finish()
+}
+
+// allEnd returns a channel that is closed when no request is in progress. It is called once.
+func (r *requests) allEnd() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.finished = make(chan struct{})
+	finished := r.finished
+	r.finish()
+	return finished
+}
+
+func (r *requests) finish() {
+	if r.finished != nil && len(r.on) == 0 {
+		close(r.finished)
+		r.finished = nil
+	}
 }
 
 // ServeHTTP answers one request.
@@ -211,30 +279,23 @@ func (p *Proxy) turnAway(w http.ResponseWriter, r *http.Request, refused *Proble
 	p.strangers.dismiss(r.Context())
 }
 
-// serve waits for a free slot, and forwards the request.
+// serve forwards the request.
 func (p *Proxy) serve(w *responseWriter, r *http.Request, path string) {
+	p.requests.begin(r.Context())
 	sent := &sentRequest{ReadCloser: r.Body}
 	sent.at.Store(time.Now().UnixNano())
 	ctx, cancel := p.outlast(r.Context(), sent)
 	defer cancel()
-	select {
-	case <-p.closing:
-		newProblem(http.StatusServiceUnavailable, "The API proxy is closing.").write(w)
-		return
-	case <-ctx.Done():
-		p.answerError(w, r.WithContext(ctx), ctx.Err())
-		return
-	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
-	}
+	target := p.targetURL(path, r.URL)
+	way := p.newPassage(ctx, r, target)
+	defer way.end()
 	if r.Body != http.NoBody && r.Header.Get("Expect") == "" {
 		defer enableFullDuplex(w, r)()
 	}
 	delete(r.Header, "Upgrade")        // ReverseProxy would forward it
 	delete(r.Header, "Http2-Settings") // belongs to an offer of h2c
-	target := p.targetURL(path, r.URL)
 	w.links = &links{upstream: p.options.Upstream, requested: target, proxy: p.URL()}
-	out := r.WithContext(context.WithValue(ctx, targetKey{}, target)) // a copy: the server examines the body of r
+	out := r.WithContext(context.WithValue(ctx, passageKey{}, way)) // a copy: the server examines the body of r
 	if r.Body != http.NoBody {
 		out.Body = sent
 	}

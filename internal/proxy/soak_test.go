@@ -64,8 +64,8 @@ func fetch(t testing.TB, url string) {
 	}
 }
 
-// rate measures the answers per second on a number of connections.
-func rate(t testing.TB, url string, connections int, span time.Duration) float64 {
+// throughput measures the answers per second on a number of connections.
+func throughput(t testing.TB, url string, connections int, span time.Duration) float64 {
 	var count atomic.Int64
 	var all sync.WaitGroup
 	began := time.Now()
@@ -102,8 +102,8 @@ func TestThroughputAtSixtyFourConnections(t *testing.T) {
 	other := plainProxy(t, s)
 	var ratios, ours, theirs []float64
 	for range 9 { // in turns, so that other load on the machine affects both
-		a := rate(t, s.url("/accounts"), 64, time.Second)
-		b := rate(t, other.URL+"/accounts", 64, time.Second)
+		a := throughput(t, s.url("/accounts"), 64, time.Second)
+		b := throughput(t, other.URL+"/accounts", 64, time.Second)
 		ours, theirs, ratios = append(ours, a), append(theirs, b), append(ratios, a/b)
 	}
 	t.Logf("requests a second: %.0f, bare %.0f, ratio %.2f (%.2f to %.2f)", median(ours), median(theirs), median(ratios), ratios[0], ratios[8])
