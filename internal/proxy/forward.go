@@ -69,8 +69,9 @@ type forwarder struct {
 // proxy is closed or the caller leaves in that time, it returns the last answer.
 func (f forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
 	way := passageOf(r.Context())
-	if way.proxy.options.ThrottleWait > 0 && r.Body != nil {
-		way.body = newSpool(r.Body)
+	way.source = r.Body
+	if way.proxy.options.ThrottleWait > 0 {
+		way.spool()
 	}
 	answer, err := f.authorized(r, way)
 	if err != nil {

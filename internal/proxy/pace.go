@@ -14,25 +14,31 @@ import (
 )
 
 const (
-	// burstShare is the part of a second whose requests may be sent at once after a time without requests.
-	burstShare = 0.1
-	// windowMargin makes the window of a limit longer than the API's. On its way, a request may fall behind the next one by
-	// the difference, and the API still counts no more than it allows.
+	// burstTime is how much of a second's requests may be sent at once after a time without requests. lateTime is the same
+	// while requests wait: it makes up for a timer that is late.
+	burstTime = 100 * time.Millisecond
+	lateTime  = 20 * time.Millisecond
+	// windowMargin makes the window longer than the API's. On their way, its first and its last request may come nearer to each
+	// other by the difference, and the API still counts no more than it allows.
 	windowMargin = 1.02
+	// slowness makes the proxy slower than the limit, by a little more: then a request that is late does not make all that
+	// follow it late.
+	slowness = 1.03
 	// maxWindow is how many requests a window has at most. A greater limit has a window of less than a second.
 	maxWindow = 1000
 	// trialTime is how long the request that ends a pause is alone, if the API does not answer it.
 	trialTime = time.Second
 	// handoverTime is how long the next request waits until the last one was written to its connection.
-	handoverTime = 10 * time.Millisecond
+	handoverTime = 100 * time.Millisecond
 )
 
 // Pace decides when requests to an API are sent: in the order in which they came, no faster than a limit, and not while the
 // API has asked for a pause. After a pause, one request is sent alone, and the others follow if the API accepts it. Several
 // proxies can share a Pace. It is safe for concurrent use.
 type Pace struct {
-	bucket *rate.Limiter // spaces the requests; nil: there is no limit
-	recent window        // of the requests that were sent
+	bucket      *rate.Limiter // spaces the requests; nil: there is no limit
+	burst, late int           // the bucket's bursts
+	recent      window        // of the requests that were sent
 
 	mu      sync.Mutex
 	last    uint64    // the number of the last request that came
@@ -56,8 +62,10 @@ type waiter struct {
 func NewPace(perSecond float64) *Pace {
 	p := &Pace{}
 	if perSecond > 0 {
-		p.bucket = rate.NewLimiter(rate.Limit(perSecond), max(1, int(min(perSecond*burstShare, math.MaxInt32))))
 		p.recent = newWindow(perSecond)
+		within := func(span time.Duration) int { return max(1, min(int(perSecond*span.Seconds()), len(p.recent.sent))) }
+		p.burst, p.late = within(burstTime), 1+within(lateTime) // with 1, the time that a timer is late would be lost
+		p.bucket = rate.NewLimiter(rate.Limit(perSecond/slowness), p.burst)
 	}
 	return p
 }
@@ -83,6 +91,7 @@ func (p *Pace) enter(number uint64, budget time.Duration) *waiter {
 		return int(int64(other.number - number)) //nolint:gosec // numbers are far below 2^63
 	})
 	p.waiting = slices.Insert(p.waiting, at, w)
+	p.setBurst(now, p.late)
 	p.advance(now)
 	return w
 }
@@ -153,6 +162,7 @@ func (p *Pace) advance(now time.Time) {
 	}
 	switch {
 	case len(p.waiting) == 0:
+		p.setBurst(now, p.burst)
 	case p.timer == nil:
 		p.timer = time.AfterFunc(next, func() {
 			p.mu.Lock()
@@ -161,6 +171,12 @@ func (p *Pace) advance(now time.Time) {
 		})
 	default:
 		p.timer.Reset(next)
+	}
+}
+
+func (p *Pace) setBurst(now time.Time, burst int) {
+	if p.bucket != nil {
+		p.bucket.SetBurstAt(now, burst)
 	}
 }
 
@@ -180,7 +196,7 @@ func (p *Pace) delay(w *waiter, now time.Time) time.Duration {
 
 // pass lets a request be sent.
 func (p *Pace) pass(w *waiter, now time.Time) {
-	w.held = p.pause.total(now) - w.before
+	w.held = min(w.budget, p.pause.total(now)-w.before) // beyond its budget, it waited for its turn only
 	p.pause.try(w.number, now)
 	p.handing, p.handed = w.number, now
 	close(w.ready)

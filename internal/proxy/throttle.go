@@ -35,9 +35,10 @@ type passage struct {
 	// waiting ends when nobody waits for the answer. That may be later than caller: see outlast. A request that was held is
 	// not sent again for a caller that may have left.
 	waiting context.Context
-	number uint64          // in the order of arrival; 0: the proxy has no Pace
-	slot   bool            // it has one of the proxy's slots
-	body   *spool          // nil: it has no body, or is never held
+	number  uint64    // in the order of arrival; 0: the proxy has no Pace
+	slot    bool      // it has one of the proxy's slots
+	source  io.Reader // the body; nil: it has none
+	body    *spool    // keeps what is read of source; nil: nothing is kept
 
 	method  string // for the log
 	expects bool   // the caller sends the body only after the API has asked for it
@@ -122,8 +123,15 @@ func (way *passage) beginWaiting(ctx context.Context, reason string) {
 		way.waits = true
 		p.options.Logger.DebugContext(ctx, "API request waits", "proxy", p.options.Name, "method", way.method, "reason", reason)
 	}
-	if way.body != nil && !way.expects {
+	if way.spool(); way.body != nil && !way.expects {
 		go way.body.fill()
+	}
+}
+
+// spool keeps what is read of the body from now on.
+func (way *passage) spool() {
+	if way.body == nil && way.source != nil {
+		way.body = newSpool(way.source)
 	}
 }
 

@@ -4,9 +4,15 @@
 package proxy
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -81,4 +87,372 @@ func (s *fixture) callAtOnce(requests, callers int) int64 {
 	}
 	all.Wait()
 	return failed.Load()
+}
+
+// retryAfter answers with a status and the header Retry-After, which may be empty.
+func retryAfter(w http.ResponseWriter, status int, after string) {
+	if after != "" {
+		w.Header().Set("Retry-After", after)
+	}
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, "refused")
+}
+
+// framed is a way in which a caller frames a body.
+type framed struct {
+	name string
+	body func(string) io.Reader // nil: there is no body
+	head []string
+}
+
+var framings = []framed{
+	{name: "no body"},
+	{name: "with a length", body: func(text string) io.Reader { return strings.NewReader(text) }},
+	{name: "in chunks", body: func(text string) io.Reader { return io.MultiReader(strings.NewReader(text)) }},
+	{name: "expecting 100", body: func(text string) io.Reader { return strings.NewReader(text) }, head: []string{"Expect", "100-continue"}},
+	{name: "in parts", body: func(text string) io.Reader {
+		return io.MultiReader(strings.NewReader(text[:len(text)/2]), delay(50*time.Millisecond), strings.NewReader(text[len(text)/2:]))
+	}},
+}
+
+// delay is an empty reader that takes some time.
+type delay time.Duration
+
+func (d delay) Read([]byte) (int, error) {
+	<-time.After(time.Duration(d))
+	return 0, io.EOF
+}
+
+// holdTest is an answer, and whether the request is sent again after it.
+type holdTest struct {
+	status int
+	after  string
+	key    bool // the request has an Idempotency-Key
+	size   int
+	again  func(method string, framing framed) bool
+}
+
+var (
+	always  = func(string, framed) bool { return true }
+	never   = func(string, framed) bool { return false }
+	reading = func(method string, _ framed) bool { return method == "GET" || method == "HEAD" || method == "OPTIONS" }
+	empty   = func(_ string, framing framed) bool { return framing.body == nil }
+)
+
+var holdTests = []holdTest{
+	{429, "1", false, 3000, always},
+	{429, "", false, 3000, always}, // one second
+	{429, "0", false, 3000, always},
+	{429, "1", false, maxReplay, always},
+	{429, "1", false, maxReplay + 1, empty},
+	{429, "9", false, 3000, never}, // longer than the proxy may hold it
+	{503, "1", false, 3000, reading},
+	{503, "1", true, 3000, always},
+	{503, "", true, 3000, never}, // the API names no pause
+	{503, "9", true, 3000, never},
+	{500, "1", true, 3000, never},
+	{502, "1", true, 3000, never},
+	{403, "1", true, 3000, never},
+	{302, "1", true, 3000, never},
+	{200, "1", true, 3000, never},
+}
+
+// Whether a request is sent again depends on status, method, pause and size, and on nothing else: not on how its body is framed, and
+// not on whether the API has read the body before it answered. The API gets the same bytes again.
+func TestWhatIsHeldAndSentAgain(t *testing.T) {
+	t.Parallel()
+	platform := newPlatform(t)
+	running := make(chan struct{}, 100)
+	var all sync.WaitGroup
+	for _, method := range []string{"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PROPFIND"} {
+		for i, framing := range framings {
+			for _, early := range []bool{false, true} {
+				if i > 1 && method != "POST" && method != "DELETE" {
+					continue
+				}
+				for _, test := range holdTests {
+					running <- struct{}{}
+					all.Go(func() {
+						defer func() { <-running }()
+						testHold(platform, test, method, framing, early)
+					})
+				}
+			}
+		}
+	}
+	all.Wait()
+}
+
+// testHold sends one request through a proxy of its own. early lets the API answer before it reads the body.
+func testHold(s *fixture, test holdTest, method string, framing framed, early bool) {
+	var mu sync.Mutex
+	var bodies []string
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		n := len(bodies)
+		bodies = append(bodies, "")
+		mu.Unlock()
+		if n > 0 || !early {
+			text, _ := io.ReadAll(r.Body)
+			mu.Lock()
+			bodies[n] = string(text)
+			mu.Unlock()
+		}
+		if n == 0 {
+			retryAfter(w, test.status, test.after)
+		}
+	}))
+	defer api.Close()
+	options := s.options(api.URL)
+	options.ThrottleWait, options.Logger = 6*time.Second, nil
+	p, err := Start(s.t.Context(), options)
+	if err != nil {
+		s.t.Error(err)
+		return
+	}
+	defer p.Close()
+	own := &fixture{Proxy: p, t: s.t}
+	var body io.Reader
+	want, head := "", slices.Clone(framing.head)
+	if framing.body != nil {
+		want = strings.Repeat("x", test.size-1) + "."
+		body = framing.body(want)
+	}
+	if test.key {
+		head = append(head, "Idempotency-Key", "k")
+	}
+	began := time.Now()
+	answer, text := own.do(method, "/x", body, head...)
+	took := time.Since(began)
+	mu.Lock()
+	defer mu.Unlock()
+	again := test.again(method, framing)
+	about := fmt.Sprintf("%s %s, early %t, %d %q of %d bytes: answered %d (%q) after %s, sent %d times", method, framing.name, early, test.status, test.after, test.size, answer.StatusCode, text, took, len(bodies))
+	switch {
+	case again && (answer.StatusCode != http.StatusOK || len(bodies) != 2 || bodies[1] != want || took < time.Second):
+		s.t.Error(about)
+	case !again && (answer.StatusCode != test.status || len(bodies) != 1 || took > 6*time.Second || answer.Header.Get("Retry-After") != test.after || method != "HEAD" && text != "refused"):
+		s.t.Error(about)
+	case !early && bodies[0] != want:
+		s.t.Errorf("%s; at first, %d bytes have arrived", about, len(bodies[0]))
+	}
+}
+
+// Without throttle_wait, every answer goes to the caller at once.
+func TestNothingIsHeldUnlessAsked(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t, func(w http.ResponseWriter, _ *http.Request) { retryAfter(w, 429, "1") }, func(o *Options) { o.Pace = NewPace(1000) })
+	began := time.Now()
+	for _, method := range []string{"GET", "POST"} {
+		if answer, _ := s.do(method, "/x", strings.NewReader("x")); answer.StatusCode != http.StatusTooManyRequests {
+			t.Errorf("%s was answered %d", method, answer.StatusCode)
+		}
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("took %s", took)
+	}
+	s.wantAPIRequests(2)
+	if got := s.Close(); got.Held != 0 {
+		t.Errorf("%d were held", got.Held)
+	}
+}
+
+// An API that names no pause is asked again after one second, then two. What goes beyond the time that is left goes to the
+// caller at once. The proxy says how many requests were held and for how long, and logs one line.
+func TestTheTimeOfAllPausesIsLimited(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t, func(w http.ResponseWriter, _ *http.Request) { retryAfter(w, 429, "") }, func(o *Options) { o.ThrottleWait = 4 * time.Second })
+	began := time.Now()
+	answer, text := s.do(http.MethodPost, "/x", strings.NewReader("x"))
+	if took := time.Since(began); answer.StatusCode != http.StatusTooManyRequests || text != "refused" || took < 3*time.Second || took > 4*time.Second {
+		t.Errorf("answered %d (%q) after %s", answer.StatusCode, text, took)
+	}
+	s.wantAPIRequests(3)
+	got := s.Close()
+	if got.Held != 1 || got.LongestHold < 3*time.Second || got.LongestHold > 4*time.Second {
+		t.Errorf("%+v", got)
+	}
+	if lines := strings.Count(s.log.String(), "API request waits"); lines != 1 {
+		t.Errorf("%d lines:\n%s", lines, s.log.String())
+	}
+}
+
+// A request whose caller leaves is not sent again, and one that waits for its turn is not sent at all. The next one takes
+// its turn.
+func TestACallerThatLeavesLeavesTheQueue(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(*Options)
+		status int
+		sent   int // by the callers that leave
+	}{
+		"held after 429":       {func(o *Options) { o.ThrottleWait = time.Minute }, 429, 1}, // the others wait behind it
+		"held after 503":       {func(o *Options) { o.ThrottleWait = time.Minute }, 503, 3},
+		"waits for its turn":   {func(o *Options) { o.Pace = NewPace(0.3) }, 200, 1},
+		"waits, may be held":   {func(o *Options) { o.ThrottleWait, o.Pace = time.Minute, NewPace(0.3) }, 200, 1},
+		"waits behind a pause": {func(o *Options) { o.ThrottleWait = time.Minute }, -429, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var calls atomic.Int64
+			s := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
+				switch n := calls.Add(1); {
+				case r.URL.Path == "/api/v2/last":
+				case test.status < 0 && n == 1:
+					retryAfter(w, -test.status, "3")
+				case test.status > 200:
+					retryAfter(w, test.status, "3")
+				}
+			}, test.change)
+			for i, method := range []string{"PUT", "GET", "POST"} {
+				ctx, leave := context.WithCancel(t.Context())
+				body, head := io.Reader(nil), ""
+				if method != "GET" {
+					body, head = strings.NewReader("body"), "k"
+				}
+				r, err := http.NewRequestWithContext(ctx, method, s.url("/x"), body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Header.Set("Idempotency-Key", head)
+				gone := make(chan struct{})
+				go func() {
+					if answer, err := plainTransport.RoundTrip(r); err == nil {
+						answer.Body.Close()
+					}
+					close(gone)
+				}()
+				<-time.After(closedWithRequest + 100*time.Millisecond) // a caller that leaves earlier may only have closed its side
+				if i > 0 || test.status > 200 {
+					leave()
+					<-gone
+				} else {
+					t.Cleanup(leave)
+				}
+			}
+			began := time.Now()
+			if answer, _ := s.do(http.MethodGet, "/last", nil); answer.StatusCode != http.StatusOK || time.Since(began) > 5*time.Second {
+				t.Errorf("the last caller was answered %d after %s", answer.StatusCode, time.Since(began))
+			}
+			sent := 0
+			for _, r := range s.requests() {
+				if r.URL.Path == "/api/v2/x" {
+					sent++
+				}
+			}
+			if test.status < 0 {
+				sent-- // the one that waits is sent twice
+			}
+			if sent != test.sent {
+				t.Errorf("the requests of callers that have left were sent %d times, want %d", sent, test.sent)
+			}
+		})
+	}
+}
+
+// Close answers held requests with the API's answer, and says no to those that wait for their turn. Neither takes a slot of
+// the others.
+func TestCloseAnswersWhatIsHeld(t *testing.T) {
+	t.Parallel()
+	const number = maxRequests + 44
+	s := newFixture(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Own", "kept")
+		retryAfter(w, 429, "60")
+	}, func(o *Options) { o.ThrottleWait, o.Logger = 2*time.Minute, nil })
+	answers := map[int]int{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for range number {
+		all.Go(func() {
+			answer, text := s.do(http.MethodPost, "/x", strings.NewReader("x"))
+			mu.Lock()
+			defer mu.Unlock()
+			answers[answer.StatusCode]++
+			if answer.StatusCode == http.StatusTooManyRequests && (text != "refused" || answer.Header.Get("X-Own") != "kept" || answer.Header.Get("Retry-After") != "60") {
+				t.Errorf("the answer is %v: %q", answer.Header, text)
+			}
+		})
+	}
+	waiting := func() int {
+		s.Proxy.options.Pace.mu.Lock()
+		defer s.Proxy.options.Pace.mu.Unlock()
+		return -len(s.Proxy.options.Pace.waiting)
+	}
+	if got := -waitForCount(t, waiting, -number); got != number || len(s.slots) != 0 {
+		t.Errorf("%d wait, and %d have slots", got, len(s.slots))
+	}
+	began := time.Now()
+	s.Close()
+	took := time.Since(began)
+	all.Wait()
+	sent := len(s.requests())
+	if took > 2*time.Second || answers[429] != sent || answers[503] != number-sent || sent == 0 {
+		t.Errorf("closed in %s, %d sent, answers %v", took, sent, answers)
+	}
+}
+
+// inOrder is a transport that records when a request was written to a connection.
+type inOrder struct {
+	next http.RoundTripper
+
+	mu      sync.Mutex
+	queries []string
+}
+
+func (o *inOrder) RoundTrip(r *http.Request) (*http.Response, error) {
+	return o.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.queries = append(o.queries, r.URL.RawQuery)
+	}})))
+}
+
+// Two hundred requests that wait are sent as they came.
+func TestRequestsAreSentAsTheyCame(t *testing.T) {
+	t.Parallel()
+	const number, atOnce = 220, 20 // the first ones do not have to wait
+	for name, change := range map[string]func(*Options){
+		"behind a limit": func(o *Options) { o.Pace = NewPace(100) },
+		"behind a pause": func(o *Options) { o.ThrottleWait = time.Minute },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var first atomic.Bool
+			s := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.RawQuery == "0" && name == "behind a pause" && first.CompareAndSwap(false, true) {
+					retryAfter(w, 429, "2")
+				}
+			}, change, func(o *Options) { o.Logger = nil })
+			record := &inOrder{next: s.transport}
+			s.forward.Transport = forwarder{s.tokens, record}
+			var all sync.WaitGroup
+			for n := range number {
+				all.Go(func() { s.get(fmt.Sprint("/x?", n), 200) })
+				for s.came() <= n { // the order of arrival is that in which the proxy sees them
+					<-time.After(100 * time.Microsecond)
+				}
+				if n == 0 { // the one that is held
+					waitForCount(t, func() int { return -len(s.requests()) }, -1)
+					<-time.After(5 * time.Millisecond)
+				}
+			}
+			all.Wait()
+			var got []int
+			for _, query := range record.queries {
+				if n, _ := strconv.Atoi(query); n >= atOnce {
+					got = append(got, n)
+				}
+			}
+			if len(got) != number-atOnce || !slices.IsSorted(got) {
+				t.Errorf("they were sent as %v", got)
+			}
+		})
+	}
+}
+
+// came returns how many requests have come to the proxy.
+func (s *fixture) came() int {
+	s.Proxy.options.Pace.mu.Lock()
+	defer s.Proxy.options.Pace.mu.Unlock()
+	return int(s.Proxy.options.Pace.last)
 }
