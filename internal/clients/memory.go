@@ -153,9 +153,9 @@ func (m *memory) keepRefreshToken(key digest, stored Secret) {
 	}
 }
 
-// replaceInterval is the least time between two replacements of fresh tokens that an API has refused. An API may refuse
+// ReplaceInterval is the least time between two replacements of fresh tokens that an API has refused. An API may refuse
 // every token, and several API proxies may share one.
-const replaceInterval = time.Minute
+const ReplaceInterval = time.Minute
 
 // mayReplace reports whether a token of key that an API has refused may be replaced now. A token that is not fresh may have
 // been revoked.
@@ -166,8 +166,8 @@ func (m *memory) mayReplace(key digest, refused Token) bool {
 	if e.token.refused || e.token.AccessToken != refused.AccessToken { // it is being replaced, or was replaced already
 		return true
 	}
-	fresh, since := now.Sub(refused.obtained) < replaceInterval, now.Sub(e.asked)
-	if fresh && since >= 0 && since < replaceInterval {
+	fresh, since := now.Sub(refused.obtained) < ReplaceInterval, now.Sub(e.asked)
+	if fresh && since >= 0 && since < ReplaceInterval {
 		return false
 	}
 	e.asked = now

@@ -141,6 +141,8 @@ func (s *inputFlag) Type() string {
 		return "NAME=VALUE"
 	case takesFile(s.in):
 		return "FILE"
+	case s.in.Number:
+		return "NUMBER"
 	}
 	return strings.ToUpper(s.in.Name[strings.LastIndex(s.in.Name, "_")+1:])
 }

@@ -63,3 +63,50 @@ func TestAProxysErrorsNameIt(t *testing.T) {
 		t.Error(m.Detail)
 	}
 }
+
+// Both limits are off unless they are set, and refuse what is none.
+func TestTheLimitsOfAProxyAreChecked(t *testing.T) {
+	for _, test := range []struct {
+		rate, wait string
+		wrong      int
+		perSecond  float64
+		held       time.Duration
+	}{
+		{"", "", 0, 0, 0},
+		{"10", "2m", 0, 10, 2 * time.Minute},
+		{"0.5", "0s", 0, 0.5, 0},
+		{"2.5e+00", "1h30m", 0, 2.5, 90 * time.Minute}, // as Terraform's numbers may look
+		{"1e-3", "24h", 0, 0.001, 24 * time.Hour},
+		{"1000000", "1ms", 0, 1e6, time.Millisecond},
+		{"0", "-1s", 2, 0, 0},
+		{"-1", "25h", 2, 0, 0},
+		{"1000001", "2", 2, 0, 0},
+		{"NaN", "soon", 2, 0, 0},
+		{"Inf", "2 m", 2, 0, 0},
+		{"ten", "1d", 2, 0, 0},
+	} {
+		found, bad := Equinix.Proxy().Resolve(ofMap(map[string]string{"max_requests_per_second": test.rate, "throttle_wait": test.wait}), Defaults())
+		if len(bad.Invalid) != test.wrong {
+			t.Errorf("%q, %q: %v", test.rate, test.wait, bad.Invalid)
+		}
+		if perSecond, held := found.Limits(); test.wrong == 0 && (perSecond != test.perSecond || held != test.held) {
+			t.Errorf("%q, %q became %v, %s", test.rate, test.wait, perSecond, held)
+		}
+	}
+	for _, platform := range All {
+		if _, unwanted := LookUp(platform.Input(MaxRequestsPerSecond.Name), ofMap(nil)); platform.Input(ThrottleWait.Name).Name != "" || unwanted {
+			t.Errorf("%s: the token has the limits of the proxy", platform.Name)
+		}
+	}
+}
+
+// What identifies the client is not secret, and does not depend on what the token is for.
+func TestTheClientOfAProxyIsKnown(t *testing.T) {
+	for _, platform := range All {
+		values := map[string]string{"client_id": "a", "access_key": "a", "api_key": "a", "client_secret": "s", "secret_key": "s", "api_secret": "s", "scopes": "read"}
+		found, _ := platform.Proxy().Resolve(ofMap(values), Defaults())
+		if got := platform.ClientID(found); got != "a" {
+			t.Errorf("%s: the client is %q", platform.Name, got)
+		}
+	}
+}

@@ -12,10 +12,10 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
-// replaceInterval is the minimum time between two replacements of fresh tokens that the API refused. Without it, an API that
-// refuses every token would cause a token request for each of its answers. So would a platform that issues the refused
-// token again.
-const replaceInterval = time.Minute
+// replaceInterval is the minimum time between two replacements of fresh tokens that the API refused. The client keeps to it,
+// too, for all proxies that share a token. But it does not know a token without a lifetime, or one that the platform has
+// issued before. An API that refuses every token would then cause a token request for each of its answers.
+const replaceInterval = clients.ReplaceInterval
 
 // tokens chooses the token for each request.
 type tokens struct {

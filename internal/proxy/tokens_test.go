@@ -254,3 +254,20 @@ func TestATokenOfAUserIsNotReplaced(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// So does one whose tokens have no lifetime, which the client does not share.
+func TestRefusedTokensWithoutALifetimeAreReplacedOnceAMinute(t *testing.T) {
+	t.Parallel()
+	inVirtualTime(t, time.Hour, time.Minute, func(t *testing.T, s *fixture, all *tokens) {
+		s.platform.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = fmt.Fprintf(w, `{"access_token":"token-%d"}`, len(s.platform.Requests()))
+			return true
+		})
+		for range 600 { // ten minutes
+			all.noteRefusal(currentToken(t, all))
+			elapse(time.Second)
+		}
+		s.wantTokenRequests(11)
+	})
+}
