@@ -12,66 +12,41 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
 
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/build"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/command"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/process"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/provider"
-)
-
-// Set by the linker.
-var (
-	version = "dev"
-	commit  = "unknown"
 )
 
 // cookie is an environment variable that Terraform and OpenTofu set for their plugins.
 const cookie = "TF_PLUGIN_MAGIC_COOKIE"
 
 func main() {
+	program := command.Program{Name: "terraform-provider-ixtoken", Plugin: true}
+	this := build.Read()
+	options := provider.Options{Version: this.Version, UserAgent: this.UserAgent(program.Name)}
 	switch args := os.Args[1:]; {
-	case isFlag(args, "version"):
-		fmt.Println(build())
 	case isFlag(args, "debug"): // a debugger must be able to inspect the process
-		serve(provider.Options{Version: version, Commit: commit, Ignored: forbidDumps()}, tf6server.WithManagedDebug())
-	case isFlag(args, "help"):
-		os.Exit(run([]string{"help"}))
-	case len(args) > 0: // tested before the cookie: a program that a plugin starts inherits the cookie
-		os.Exit(run(args))
-	case os.Getenv(cookie) == "":
-		os.Exit(run([]string{"help"}))
+		options.Ignored = forbidDumps()
+		serve(options, tf6server.WithManagedDebug())
+	case len(args) > 0, os.Getenv(cookie) == "": // a program that a plugin starts inherits the cookie
+		os.Exit(command.Main(program, os.Args))
 	default:
 		// A terminal sends Ctrl-C to the plugin too. The plugin must react itself: Terraform before 1.16 and OpenTofu do not
 		// cancel a hanging call during the plan that an apply starts with.
 		interrupted, _ := signal.NotifyContext(context.Background(), os.Interrupt)
-		serve(provider.Options{Version: version, Commit: commit, Interrupted: interrupted.Done(), Ignored: protect()})
+		options.Interrupted, options.Ignored = interrupted.Done(), protect()
+		serve(options)
 	}
 }
 
 // isFlag reports whether args is the single flag name, with one dash or two.
 func isFlag(args []string, name string) bool {
 	return len(args) == 1 && (args[0] == "-"+name || args[0] == "--"+name)
-}
-
-func build() string { return fmt.Sprintf("terraform-provider-ixtoken %s (%s)", version, commit) }
-
-// run runs a command and returns its exit status.
-func run(args []string) int {
-	log.SetOutput(io.Discard)
-	allowCoreDumps := process.ForbidCoreDumps()
-	ctx, release := process.Interrupts()
-	return command.Run(ctx, command.System{
-		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Environ:   os.Environ(),
-		HandOver:  func() { release(); allowCoreDumps(); process.KeepIgnored() },
-		Name:      strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe"),
-		Version:   build(),
-		UserAgent: "terraform-provider-ixtoken/" + version + " (" + commit + ")",
-	}, args)
 }
 
 func serve(options provider.Options, more ...tf6server.ServeOpt) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -188,7 +189,7 @@ func TestTheRequestNamesTheProviderAndNoSecret(t *testing.T) {
 	s.setenv("TF_APPEND_USER_AGENT", "ours/1.0")
 	s.configure(`ephemeral "cloudlx_access_token" "t" { provider = ixtoken }`)
 	s.must("plan")
-	if !strings.HasPrefix(seen, "terraform-provider-ixtoken/dev (unknown) ours/1.0 /api/oauth2/access-token ") {
+	if !regexp.MustCompile(`^terraform-provider-ixtoken/\S+( \([0-9a-f]{7}\))? ours/1\.0 /api/oauth2/access-token `).MatchString(seen) {
 		t.Errorf("the platform saw %s", seen)
 	}
 	c := s.CloudLX.Credentials()

@@ -521,7 +521,7 @@ func TestStartedByHandTheProviderSaysWhatItIs(t *testing.T) {
 		stdout, stderr string
 	}{
 		{"", 0, "Terraform and OpenTofu start the same program as the provider", ""},
-		{"-version", 0, "terraform-provider-ixtoken dev (unknown)\n", ""},
+		{"-version", 0, "terraform-provider-ixtoken ", ""},
 		{"-help", 0, "Commands:\n  token", ""},
 		{"-h", 0, "Commands:\n  token", ""},
 		{"-nonsense", 2, "", "Unknown flag"},

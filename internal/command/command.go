@@ -31,6 +31,8 @@ type System struct {
 	HandOver func()
 	// Name is the name under which the program was started.
 	Name string
+	// Plugin says that Terraform and OpenTofu start the same program.
+	Plugin bool
 	// Version names the build.
 	Version string
 	// UserAgent is the value of the User-Agent header in token requests.
@@ -154,10 +156,14 @@ func (l logger) WithGroup(string) slog.Handler { return l }
 // root returns the tree of commands. args are needed because a list of platforms for exec becomes a subcommand.
 func (c *invocation) root(args []string) *cobra.Command {
 	cobra.EnableCommandSorting = false
+	long := "Obtains OAuth 2.0 access tokens of " + titles() + " for shells and pipelines."
+	if c.Plugin {
+		long += "\nTerraform and OpenTofu start the same program as the provider ixtoken/ixtoken."
+	}
 	root := &cobra.Command{
 		Use:           c.Name,
 		Short:         "Access tokens of interconnection platforms, for shells and pipelines",
-		Long:          "Obtains OAuth 2.0 access tokens of " + titles() + " for shells and pipelines.\nTerraform and OpenTofu start the same program as the provider ixtoken/ixtoken.",
+		Long:          long,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,

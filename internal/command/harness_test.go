@@ -25,7 +25,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// binary is the path of the program, with the name of the installed command.
+// binary is the path of the program cmd/ixtoken.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		binary = filepath.Join(dir, "ixtoken"+cli.Suffix)
-		build := exec.Command("go", "build", "-o", binary, "../..")
+		build := exec.Command("go", "build", "-o", binary, "../../cmd/ixtoken")
 		build.Stderr = os.Stderr
 		if err := build.Run(); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -356,11 +356,41 @@ func TestCompletionForEachShell(t *testing.T) {
 	}
 }
 
+// A link to the program may have any name. Help, messages and completions have that name, so that what they say can be typed.
+func TestTheNameUnderWhichItWasStarted(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	for _, test := range []struct{ started, name string }{
+		{"ixtoken", "ixtoken"},
+		{"/usr/local/bin/terraform-provider-ixtoken_v1.2.3", "terraform-provider-ixtoken_v1.2.3"},
+		{"-ixt", "ixt"}, // as login shells are started
+		{"", "ixtoken"},
+		{"../..", "ixtoken"},
+		{"a b\x1b[31m", "ixtoken"},
+	} {
+		for _, c := range []struct{ args, want string }{
+			{"help", "Usage:\n  NAME "},
+			{"token", "See: NAME token --help"},
+			{"token equinix --nonsense", "See: NAME token equinix --help"},
+			{"completion bash", " NAME\n"},
+			{"--version", "ixtoken "},
+		} {
+			command := s.command(strings.Fields(c.args)...)
+			command.Args[0] = test.started
+			r := s.finish(command)
+			want := strings.ReplaceAll(c.want, "NAME", test.name)
+			if said := r.stdout + r.stderr; !strings.Contains(said, want) {
+				t.Errorf("started as %q, %q does not say %q: %s", test.started, c.args, want, said)
+			}
+		}
+	}
+}
+
 func TestVersionAndHelp(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
 	for _, args := range []string{"version", "-version", "--version"} {
-		if got := s.must(args); !regexp.MustCompile(`^terraform-provider-ixtoken \S+ \(\S+\)\n$`).MatchString(got) {
+		if got := s.must(args); !regexp.MustCompile(`^ixtoken \S+( \([0-9a-f]{7}\))?\n$`).MatchString(got) {
 			t.Errorf("%s: %s", args, got)
 		}
 	}

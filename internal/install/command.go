@@ -15,7 +15,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 )
 
-// installCommand copies the binary in .bin to the directory in which Go installs programs, as ixtoken.
+// installCommand copies the command in .bin to the directory in which Go installs programs.
 func installCommand(ctx context.Context) error {
 	dir, err := programDir(ctx)
 	if err != nil {
@@ -25,7 +25,7 @@ func installCommand(ctx context.Context) error {
 		return err
 	}
 	path := filepath.Join(dir, "ixtoken"+cli.Suffix)
-	if err := cli.ReplaceProgram(filepath.Join(".bin", "terraform-provider-ixtoken"+cli.Suffix), path); err != nil {
+	if err := cli.ReplaceProgram(filepath.Join(".bin", "ixtoken"+cli.Suffix), path); err != nil {
 		return err
 	}
 	fmt.Printf("Installed %s\n", path)

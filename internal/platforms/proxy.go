@@ -35,7 +35,7 @@ var (
 			"If it is not set, the 429 goes to the caller at once.",
 		OneToken: true,
 		Optional: true,
-		Check:    checkDuration(0, 24*time.Hour, "2m"),
+		Check:    checkDuration(0, 24*time.Hour, 2*time.Minute),
 	}
 )
 

@@ -26,8 +26,10 @@ import (
 
 // Options are the settings that come from the process and not from the configuration.
 type Options struct {
-	// Version and Commit identify the build. They are in the User-Agent header.
-	Version, Commit string
+	// Version is the version of the build, for the CLI.
+	Version string
+	// UserAgent begins the value of the User-Agent header; empty: it is only what TF_APPEND_USER_AGENT says.
+	UserAgent string
 	// Interrupted ends every wait when it is closed; nil: it is never closed.
 	Interrupted <-chan struct{}
 	// Ignored is an environment variable that was set and that main has unset; empty: none. Configure warns about it.
@@ -139,7 +141,7 @@ func (p *ixtoken) configure(block values) (*providerData, diag.Diagnostics) {
 	var messages []platforms.Message
 	sources := []platforms.Source{block.source(fromProviderBlock), platforms.Environment(os.Getenv), platforms.Defaults()}
 	data.unknown, messages = platforms.Configure(&options, sources...)
-	options.UserAgent, data.blockError = userAgent(p.options.Version, p.options.Commit)
+	options.UserAgent, data.blockError = userAgent(p.options.UserAgent)
 	for _, wrong := range platforms.CheckCache(sources...) {
 		data.blockError = explainSetting(inputName(wrong.Input), wrong.Text)
 	}
@@ -166,8 +168,7 @@ func platformSettings(p platforms.Platform, block values) values {
 }
 
 // userAgent returns the value of the User-Agent header. Like Terraform, it appends TF_APPEND_USER_AGENT.
-func userAgent(version, commit string) (string, diag.Diagnostic) {
-	agent := "terraform-provider-ixtoken/" + version + " (" + commit + ")"
+func userAgent(agent string) (string, diag.Diagnostic) {
 	if more := strings.TrimSpace(os.Getenv("TF_APPEND_USER_AGENT")); more != "" {
 		agent += " " + more
 	}
