@@ -92,6 +92,9 @@ func (c *invocation) printMessages(messages ...platforms.Message) {
 	}
 }
 
+// note prints a line for a person to standard error. It is neither an error nor a warning.
+func (c *invocation) note(line string) { fmt.Fprintln(c.Stderr, line) }
+
 // printResult writes the whole result to standard output.
 func (c *invocation) printResult(text string) error {
 	if _, err := io.WriteString(c.Stdout, text); err != nil {

@@ -20,10 +20,13 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
+// writer returns a token in one of the formats.
+type writer func(p platforms.Platform, variable string, token clients.Token) string
+
 // formats write a token for standard output. Tokens are printable ASCII, but the formats escape all other characters too.
 var formats = []struct {
 	name  string
-	write func(p platforms.Platform, variable string, token clients.Token) string
+	write writer
 }{
 	{"token", func(_ platforms.Platform, _ string, t clients.Token) string { return t.AccessToken.Reveal() + "\n" }},
 	{"header", func(_ platforms.Platform, _ string, t clients.Token) string { return header(t) + "\n" }},
@@ -53,18 +56,30 @@ func formatNames() []string {
 	return names
 }
 
+// formatNamed returns the format with the name; nil: there is none.
+func formatNamed(name string) writer {
+	if i := slices.Index(formatNames(), name); i >= 0 {
+		return formats[i].write
+	}
+	return nil
+}
+
+func unknownFormat(cmd *cobra.Command) error {
+	return usageError(cmd, "Unknown --format. Choose one of: "+strings.Join(formatNames(), ", "))
+}
+
 // outputFunc returns the function that writes a token in the format. It checks the format, the variable's name and the
 // environment, so that a mistake is found before anything is sent.
 func (c *invocation) outputFunc(cmd *cobra.Command, name, variable string) (func(platforms.Platform, clients.Token) error, error) {
-	i := slices.Index(formatNames(), name)
-	if i < 0 {
-		return nil, usageError(cmd, "Unknown --format. Choose one of: "+strings.Join(formatNames(), ", "))
+	write := formatNamed(name)
+	if write == nil {
+		return nil, unknownFormat(cmd)
 	}
 	if err := checkVariable(cmd, variable); err != nil {
 		return nil, err
 	}
 	deliver := func(p platforms.Platform, t clients.Token) error {
-		return c.printToken(formats[i].write(p, variable, t))
+		return c.printToken(write(p, variable, t))
 	}
 	switch name {
 	case "github":

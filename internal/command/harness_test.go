@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -268,4 +269,61 @@ func (s *fixture) accepts(p *simulator.Platform, authorization string) {
 	if answer.StatusCode != http.StatusOK {
 		s.t.Errorf("%s's API has answered %s", p.Name(), answer.Status)
 	}
+}
+
+// running is a process that runs until terminate.
+type running struct {
+	s       *fixture
+	command *exec.Cmd
+	stdout  bytes.Buffer
+
+	mu     sync.Mutex
+	stderr bytes.Buffer
+}
+
+// Write takes what the process says on standard error.
+func (r *running) Write(text []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stderr.Write(text)
+}
+
+func (r *running) said() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stderr.String()
+}
+
+// stay starts a process that stays.
+func (s *fixture) stay(args ...string) *running {
+	s.t.Helper()
+	r := &running{s: s, command: s.command(args...)}
+	r.command.Stdout, r.command.Stderr = &r.stdout, r
+	if err := r.command.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = r.command.Process.Kill() })
+	return r
+}
+
+// waitFor waits until the process has said text on standard error.
+func (r *running) waitFor(text string) {
+	r.s.t.Helper()
+	for ends := time.Now().Add(time.Minute); !strings.Contains(r.said(), text); <-time.After(20 * time.Millisecond) {
+		if time.Now().After(ends) {
+			r.s.t.Fatalf("it does not say %q: %s", text, r.said())
+		}
+	}
+}
+
+// terminate sends SIGTERM and returns the result.
+func (r *running) terminate() result {
+	r.s.t.Helper()
+	if err := r.command.Process.Signal(syscall.SIGTERM); err != nil {
+		r.s.t.Fatal(err)
+	}
+	_ = r.command.Wait() // the status tells
+	r.s.keep(r.said())
+	r.s.wantSections(r.said())
+	return result{r.stdout.String(), r.said(), r.command.ProcessState.ExitCode()}
 }

@@ -46,6 +46,7 @@ const (
 	sectionResult  = "The result could not be written"
 	sectionStrict  = "The token was not handed out"
 	sectionCache   = "The token cache cannot be used"
+	sectionWatch   = "The file has no new token yet"
 	sectionStart   = "The program could not be started"
 
 	sectionInternal = "Internal fault"

@@ -30,3 +30,6 @@ func isNull(file *os.File) bool {
 	info, err := file.Stat()
 	return err == nil && os.SameFile(null, info)
 }
+
+// replaceFile renames a file over another. Programs that have the old file open keep it.
+func replaceFile(from, to string) error { return os.Rename(from, to) }

@@ -4,8 +4,10 @@
 package command
 
 import (
+	"errors"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/windows"
 )
@@ -21,4 +23,17 @@ func isNull(file *os.File) bool {
 	info, err := file.Stat()
 	var mode uint32
 	return err == nil && info.Mode()&os.ModeCharDevice != 0 && windows.GetConsoleMode(windows.Handle(file.Fd()), &mode) != nil
+}
+
+// replaceFile renames a file over another. That fails while another program reads the old file, so it tries again for 100 ms.
+func replaceFile(from, to string) error {
+	err := os.Rename(from, to)
+	for range 20 {
+		if !errors.Is(err, windows.ERROR_ACCESS_DENIED) && !errors.Is(err, windows.ERROR_SHARING_VIOLATION) {
+			break
+		}
+		<-time.After(5 * time.Millisecond)
+		err = os.Rename(from, to)
+	}
+	return err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
@@ -19,34 +20,92 @@ func (c *invocation) tokenCommand() *cobra.Command {
 			Use: p.Name + " [flags]", Short: p.Title, Args: noArguments,
 			Long: "Prints an access token for " + p.About + ".",
 		}
-		var format, variable string
-		var strict bool
+		r := &tokenRun{platform: p}
 		set := pflag.NewFlagSet("", pflag.ContinueOnError)
-		set.StringVar(&format, "format", "token", "The output format: `FORMAT` is one of "+strings.Join(formatNames(), ", ")+".")
-		addVariable(set, &variable, p)
-		addStrict(set, &strict)
+		set.StringVar(&r.format, "format", "token", "The output format: `FORMAT` is one of "+strings.Join(formatNames(), ", ")+".")
+		addVariable(set, &r.variable, p)
+		addOutput(set, &r.output, &r.mode)
+		set.BoolVar(&r.watch, "watch", false, "Stay, and replace the file of --output in time, until SIGTERM or Ctrl-C.")
+		addStrict(set, &r.strict)
 		cmd.Flags().AddFlagSet(set)
 		setGroup(cmd, "Output options", set)
-		f := settingsFlags(cmd, p)
+		r.flags = settingsFlags(cmd, p)
 		_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formatNames(), cobra.ShellCompDirectiveNoFileComp))
-		cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
-			deliver, err := c.outputFunc(cmd, format, variableName(variable, p))
-			if err != nil {
-				return err
-			}
-			targets, err := c.resolve(ctx, f, []platforms.Platform{p})
-			if err != nil {
-				return err
-			}
-			token, err := c.token(ctx, c.newClient(ctx, targets[0]), targets[0], strict)
-			if err != nil {
-				return err
-			}
-			return deliver(p, token)
-		}
+		_ = cmd.RegisterFlagCompletionFunc("output-mode", cobra.FixedCompletions(outputModes, cobra.ShellCompDirectiveNoFileComp))
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.runToken(cmd, r) }
 		return cmd
 	})
+}
+
+// tokenRun is what one run of token is told.
+type tokenRun struct {
+	platform                       platforms.Platform
+	flags                          *flags
+	format, variable, output, mode string
+	watch, strict                  bool
+}
+
+// runToken checks everything that can be checked before anything is sent.
+func (c *invocation) runToken(cmd *cobra.Command, r *tokenRun) error {
+	ctx, p := cmd.Context(), r.platform
+	var file *outputFile
+	var deliver func(platforms.Platform, clients.Token) error
+	var err error
+	switch {
+	case r.output != "":
+		file, deliver, err = r.fileOutput(cmd)
+	case r.watch:
+		err = usageError(cmd, "--watch needs --output FILE")
+	case cmd.Flags().Changed("output-mode"):
+		err = usageError(cmd, "--output-mode needs --output FILE")
+	default:
+		deliver, err = c.outputFunc(cmd, r.format, variableName(r.variable, p))
+	}
+	if err != nil {
+		return err
+	}
+	targets, err := c.resolve(ctx, r.flags, []platforms.Platform{p})
+	if err != nil {
+		return err
+	}
+	if r.watch {
+		return c.watchFile(ctx, r.flags, targets[0], file, r.content)
+	}
+	token, err := c.token(ctx, c.newClient(ctx, targets[0]), targets[0], r.strict)
+	if err != nil {
+		return err
+	}
+	return deliver(p, token)
+}
+
+// fileOutput returns the file of --output, and the function that writes a token to it.
+func (r *tokenRun) fileOutput(cmd *cobra.Command) (*outputFile, func(platforms.Platform, clients.Token) error, error) {
+	switch {
+	case r.watch && r.strict:
+		return nil, nil, usageError(cmd, "--strict and --watch exclude each other: --watch does not end on a token that lasts too short")
+	case r.format == "github" || r.format == "azure-devops":
+		return nil, nil, usageError(cmd, "--format "+r.format+" has its own place for the token, so it cannot be used with --output")
+	case formatNamed(r.format) == nil:
+		return nil, nil, unknownFormat(cmd)
+	}
+	if err := checkVariable(cmd, variableName(r.variable, r.platform)); err != nil {
+		return nil, nil, err
+	}
+	file, err := newOutputFile(cmd, "output", r.output, r.mode)
+	if err != nil {
+		return nil, nil, err
+	}
+	return file, func(_ platforms.Platform, token clients.Token) error {
+		if err := file.write(r.content(token)); err != nil {
+			return file.notWritten(err)
+		}
+		return nil
+	}, nil
+}
+
+// content returns what a file with the token holds.
+func (r *tokenRun) content(token clients.Token) string {
+	return formatNamed(r.format)(r.platform, variableName(r.variable, r.platform), token)
 }
 
 func addStrict(set *pflag.FlagSet, strict *bool) {
