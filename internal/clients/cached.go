@@ -110,6 +110,10 @@ func (s *cached) claim(ctx context.Context, r *request, minValidity time.Duratio
 	limit, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
 	began, looks := time.Now(), 0
+	silent := time.AfterFunc(announceAfter, func() {
+		s.log.InfoContext(ctx, "waiting for another process that asks "+r.platform+" for the same token")
+	})
+	defer silent.Stop()
 	claim, problem := store.Claim(limit, r.cacheKey(store), func(found cache.Found) bool {
 		looks++
 		s.merge(ctx, r, found, true)

@@ -6,11 +6,13 @@ package clients
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/transport"
@@ -31,7 +33,11 @@ type sender struct {
 
 // send sends r until there is a token, a failure that will not pass, or no time left.
 func (s *sender) send(ctx context.Context, r *request) (Token, *Error) {
+	var current atomic.Int32
+	quiet := s.announce(ctx, r, &current)
+	defer quiet()
 	for attempt := 1; ; attempt++ {
+		current.Store(int32(min(attempt, s.options.MaxAttempts))) //nolint:gosec // a small number
 		if stopped(ctx, s.options.Interrupted) {
 			return Token{}, endedUnsent(ctx, r)
 		}
@@ -45,6 +51,21 @@ func (s *sender) send(ctx context.Context, r *request) (Token, *Error) {
 			return Token{}, failure
 		}
 	}
+}
+
+// announceAfter is the time after which a person wants to know what takes so long.
+const announceAfter = 3 * time.Second
+
+// announce logs, after some seconds without a result, whom the process waits for. quiet ends that.
+func (s *sender) announce(ctx context.Context, r *request, attempt *atomic.Int32) (quiet func()) {
+	timer := time.AfterFunc(announceAfter, func() {
+		text := fmt.Sprintf("waiting for %s at %s, attempt %d of %d", r.platform, r.address(), attempt.Load(), s.options.MaxAttempts)
+		if deadline, ok := ctx.Deadline(); ok {
+			text += fmt.Sprintf(", for another %s at most", time.Until(deadline).Round(time.Second))
+		}
+		s.options.Logger.InfoContext(ctx, text)
+	})
+	return func() { timer.Stop() }
 }
 
 // pause waits before the next attempt. It returns false if there must be no further attempt. Without a usable
@@ -191,6 +212,9 @@ func (e *Error) unanswered(ctx context.Context, err error, progress *transport.P
 	case errors.Is(err, errBodyTooLarge):
 		e.Kind, e.Description = BadAnswer, err.Error()
 		return e
+	}
+	if record := (tls.RecordHeaderError{}); errors.As(err, &record) {
+		e.Hint = NotTLS
 	}
 	fault := progress.Explain(err)
 	e.Kind, e.Description, e.transient = kinds[fault.Kind], fault.Description, fault.Passes

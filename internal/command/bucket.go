@@ -5,9 +5,6 @@ package command
 
 import (
 	"context"
-	"fmt"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
@@ -15,7 +12,7 @@ import (
 
 // bucketReport says which bucket shares tokens with other machines, with whose credentials it is asked, whether it answers,
 // and what it shares. It is empty if there is no bucket. Offline, nothing is sent.
-func bucketReport(ctx context.Context, t target, client *clients.Client, offline bool) string {
+func (c *invocation) bucketReport(ctx context.Context, t target, client *clients.Client, offline bool) string {
 	in, found, _ := platforms.LookUpCache(t.sources...)
 	if in.Name != platforms.TokenCacheURL.Name || found.Value.IsZero() {
 		return ""
@@ -25,10 +22,8 @@ func bucketReport(ctx context.Context, t target, client *clients.Client, offline
 	if wrong != "" { // the settings report says so
 		return ""
 	}
-	var text strings.Builder
-	fmt.Fprintln(&text, "\nBucket of the token cache")
-	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	row := func(name, value string) { fmt.Fprintf(table, "  %s\t%s\n", name, printable(value)) }
+	var rows [][]string
+	row := func(name, value string) { rows = append(rows, []string{name, printable(value)}) }
 	about, err := bucket.Describe(ctx, !offline)
 	row("bucket", bucket.String())
 	row("region", about.Region)
@@ -53,6 +48,5 @@ func bucketReport(ctx context.Context, t target, client *clients.Client, offline
 	} else {
 		row("shares", "nothing: only the job that has the identity token could use it")
 	}
-	_ = table.Flush()
-	return text.String()
+	return "\nBucket of the token cache\n" + table(rows, c.width())
 }

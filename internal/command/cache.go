@@ -9,9 +9,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,13 +23,14 @@ func (c *invocation) cacheCommand() *cobra.Command {
 		Use: "cache COMMAND", Short: "Lists or removes the entries of the token cache", Args: cobra.ArbitraryArgs,
 		Long:        "Lists or removes the entries of the token cache: a directory, or a bucket.",
 		RunE:        func(cmd *cobra.Command, _ []string) error { return unknownName(cmd, "command") },
+		Example:     c.examples("cache list", "cache clear", "cache policy"),
 		Annotations: map[string]string{"below": "commands"},
 	}
 	cmd.AddCommand(
 		c.cacheSubcommand("list", "Lists the entries, without secrets",
-			"Lists the entries of the token cache. Each entry is encrypted with the secrets of its token request, so the list cannot\nname the platform or the client.", c.listCache),
+			"Lists the entries of the token cache. Each entry is encrypted with the secrets of its token request, so the list cannot name the platform or the client.", c.listCache),
 		c.cacheSubcommand("clear", "Removes the entries",
-			"Removes the entries of the token cache. The tokens stay valid at the platforms. An entry that another process is using\nis not removed.", c.clearCache),
+			"Removes the entries of the token cache. The tokens stay valid at the platforms. An entry that another process is using is not removed.", c.clearCache),
 		c.policyCommand())
 	return cmd
 }
@@ -38,7 +38,10 @@ func (c *invocation) cacheCommand() *cobra.Command {
 // cacheSubcommand returns a subcommand of cache. If the directory does not exist, do gets nil, and the directory is
 // not created.
 func (c *invocation) cacheSubcommand(name, short, long string, do func(ctx context.Context, place string, store cache.Store) error) *cobra.Command {
-	cmd := &cobra.Command{Use: name + " [flags]", Short: short, Long: long, Args: noArguments, DisableFlagsInUseLine: true}
+	cmd := &cobra.Command{
+		Use: name + " [flags]", Short: short, Long: long, Args: noArguments, DisableFlagsInUseLine: true,
+		Example: c.examples("cache " + name + " --token-cache-dir DIR"),
+	}
 	f := &flags{}
 	f.add(cmd, "Cache options", "", []platforms.Input{platforms.TokenCacheDir, platforms.TokenCacheURL, platforms.CACertPEM})
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -96,14 +99,13 @@ func (c *invocation) listCache(ctx context.Context, place string, store cache.St
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s in %s\n", countEntries(len(entries)), printable(place))
-	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	for i, e := range entries {
-		if i == 0 {
-			fmt.Fprintln(table, "entry\twritten\tuseful until\tbytes")
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\n", e.Name[:8], e.Written.UTC().Format(time.RFC3339), e.UsefulUntil.UTC().Format(time.RFC3339), e.Size)
+	rows := [][]string{{"entry", "bytes", "written", "useful until"}}
+	for _, e := range entries {
+		rows = append(rows, []string{e.Name[:8], strconv.FormatInt(e.Size, 10), moment(e.Written), moment(e.UsefulUntil)})
 	}
-	_ = table.Flush()
+	if len(entries) > 0 {
+		text.WriteString(table(rows, c.width()))
+	}
 	return c.printResult(text.String())
 }
 
@@ -125,7 +127,8 @@ func (c *invocation) clearCache(ctx context.Context, place string, store cache.S
 func (c *invocation) policyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "policy [flags]", Short: "Prints what a role needs for a bucket", Args: noArguments, DisableFlagsInUseLine: true,
-		Long: "Prints the statements of a policy (AWS IAM) that let a role share tokens in the bucket, and no more. Nothing is sent.",
+		Long:    "Prints the statements of a policy (AWS IAM) that let a role share tokens in the bucket, and no more. Nothing is sent.",
+		Example: c.examples("cache policy --token-cache-url s3://BUCKET/PREFIX"),
 	}
 	f := &flags{}
 	f.add(cmd, "Cache options", "", []platforms.Input{platforms.TokenCacheURL})

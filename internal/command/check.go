@@ -7,10 +7,10 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -22,35 +22,65 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
+// checkRun is what one run of check is told.
+type checkRun struct {
+	flags           *flags
+	offline, strict bool
+}
+
 func (c *invocation) checkCommand() *cobra.Command {
-	return c.perPlatform("check PLATFORM", "Shows where the settings come from, and obtains a token to test them",
-		"Shows where each setting comes from, obtains a token to test them, and shows the token's lifetime, scope and claims.\nThe token itself is not printed.",
+	cmd := c.perPlatform("check [PLATFORM]", "Shows where the settings come from, and obtains a token to test them",
+		"Shows where each setting comes from, obtains a token to test them, and shows the token's lifetime, scope and claims. The token itself is not printed. Without a platform, it tests all platforms that have settings in the environment.",
+		c.examples("check", "check equinix", "check equinix --offline"),
 		func(p platforms.Platform) *cobra.Command {
 			cmd := &cobra.Command{
 				Use: p.Name + " [flags]", Short: p.Title, Args: noArguments, DisableFlagsInUseLine: true,
-				Long: "Shows where each setting of " + p.Title + " comes from, obtains a token to test them, and shows the token's lifetime,\nscope and claims. The token itself is not printed.",
+				Example: c.examples("check "+p.Name, "check "+p.Name+" --offline"),
+				Long:    "Shows where each setting of " + p.Title + " comes from, obtains a token to test them, and shows the token's lifetime, scope and claims. The token itself is not printed.",
 			}
-			var offline, strict bool
-			set := pflag.NewFlagSet("", pflag.ContinueOnError)
-			set.BoolVar(&offline, "offline", false, "Check the settings only. Nothing is sent.")
-			addStrict(set, &strict)
-			cmd.Flags().AddFlagSet(set)
-			setGroup(cmd, "Check options", set)
-			f := settingsFlags(cmd, p)
-			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.check(cmd.Context(), f, p, offline, strict) }
+			r := c.addCheckFlags(cmd, p)
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.check(cmd.Context(), r, p) }
 			return cmd
 		})
+	r := c.addCheckFlags(cmd)
+	cmd.DisableFlagsInUseLine = true
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return unknownName(cmd, "platform")
+		}
+		return c.checkAll(cmd, r)
+	}
+	return cmd
 }
 
-// check writes its report to standard output if there is a token, and otherwise to standard error, before the error.
-func (c *invocation) check(ctx context.Context, f *flags, p platforms.Platform, offline, strict bool) error {
+// addCheckFlags adds the flags of check, and those of the platform; without one, the general ones alone.
+func (c *invocation) addCheckFlags(cmd *cobra.Command, only ...platforms.Platform) *checkRun {
+	r := &checkRun{}
+	set := pflag.NewFlagSet("", pflag.ContinueOnError)
+	set.BoolVar(&r.offline, "offline", false, "Check the settings only. Nothing is sent.")
+	addStrict(set, &r.strict)
+	cmd.Flags().AddFlagSet(set)
+	setGroup(cmd, "Check options", set)
+	r.flags = settingsFlags(cmd, only...)
+	return r
+}
+
+// check writes its report to standard output if there is a token, and otherwise to standard error, before the error. A person
+// in front of a terminal sees the settings before the answer.
+func (c *invocation) check(ctx context.Context, r *checkRun, p platforms.Platform) error {
 	var report strings.Builder
-	targets, err := c.resolve(ctx, f, []platforms.Platform{p})
+	targets, err := c.resolve(ctx, r.flags, []platforms.Platform{p})
 	if len(targets) == 1 {
-		report.WriteString(targets[0].settingsReport(f))
+		report.WriteString(targets[0].settingsReport(r.flags, c.width()))
+	}
+	if c.Terminal.Interactive {
+		if err := c.printResult(report.String()); err != nil {
+			return err
+		}
+		report.Reset()
 	}
 	if err == nil {
-		err = c.checkToken(ctx, targets[0], offline, strict, &report)
+		err = c.checkToken(ctx, targets[0], r, &report)
 	}
 	if err != nil {
 		if report.Len() > 0 {
@@ -61,60 +91,135 @@ func (c *invocation) check(ctx context.Context, f *flags, p platforms.Platform, 
 	return c.printResult(report.String())
 }
 
-func (c *invocation) checkToken(ctx context.Context, t target, offline, strict bool, report *strings.Builder) error {
+func (c *invocation) checkToken(ctx context.Context, t target, r *checkRun, report *strings.Builder) error {
 	client := c.newClient(ctx, t)
 	endpoint, err := client.Endpoint(t.grant)
 	if err != nil {
 		return &failure{statusOf(err), []platforms.Message{t.Explain(err, t.found, t.terms)}}
 	}
-	report.WriteString(bucketReport(ctx, t, client, offline))
-	if offline {
+	report.WriteString(c.bucketReport(ctx, t, client, r.offline))
+	if r.offline {
 		c.printMessages(t.RemarksOnSettings(t.found, t.terms)...)
-		fmt.Fprintf(report, "\nNo error was found in the settings. Nothing was sent. The token endpoint is %s.\n", endpoint)
+		report.WriteString(wrap("\nNo error was found in the settings. Nothing was sent. The token endpoint is "+endpoint+".", c.width()) + "\n")
 		return nil
 	}
 	began := time.Now()
-	token, err := c.token(ctx, client, t, strict)
+	token, err := c.token(ctx, client, t, r.strict)
 	if err != nil {
 		return err
 	}
 	took := time.Since(began)
-	fmt.Fprintf(report, "\nToken of %s\n", t.Title)
-	table := tabwriter.NewWriter(report, 0, 0, 2, ' ', 0)
+	rows := [][]string{{"from", endpoint + ", after " + took.Round(time.Millisecond).String()}, {"valid", validity(token)}}
 	if token.Obtained().Before(began) {
-		fmt.Fprintf(table, "  from\tthe cache, obtained %s ago from %s\n", platforms.Brief(time.Since(token.Obtained()).Round(time.Second)), endpoint)
-	} else {
-		fmt.Fprintf(table, "  from\t%s, after %s\n", endpoint, took.Round(time.Millisecond))
-	}
-	if token.Expiry.IsZero() {
-		fmt.Fprintf(table, "  valid\tfor an unknown time: the platform names no lifetime\n")
-	} else {
-		fmt.Fprintf(table, "  valid\tfor %s, until %s\n", platforms.Brief(time.Until(token.Expiry).Truncate(time.Second)), token.Expiry.UTC().Format(time.RFC3339))
+		rows[0][1] = "the cache, obtained " + inWords(time.Since(token.Obtained())) + " ago from " + endpoint
 	}
 	for _, claim := range append([]claim{{"scope", token.Scope}}, claimsOf(token)...) {
 		if claim.text != "" {
-			fmt.Fprintf(table, "  %s\t%s\n", claim.name, printable(claim.text))
+			rows = append(rows, []string{claim.name, printable(claim.text)})
 		}
 	}
-	return table.Flush()
+	fmt.Fprintf(report, "\nToken of %s\n%s", t.Title, table(rows, c.width()))
+	return nil
 }
 
-// settingsReport lists the settings and where each comes from. It shows neither secrets nor invalid values.
-func (t target) settingsReport(f *flags) string {
-	var text strings.Builder
-	fmt.Fprintf(&text, "Settings of %s\n", t.Title)
-	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	for _, in := range slices.Concat(f.groups[0].inputs, f.groups[1].inputs) {
-		set := t.found[in.Name]
-		if isGeneral(in) {
-			set, _ = platforms.LookUp(in, t.sources...)
+// validity says how long a token is valid.
+func validity(token clients.Token) string {
+	if token.Expiry.IsZero() {
+		return "for an unknown time: the platform names no lifetime"
+	}
+	return "for " + inWords(time.Until(token.Expiry)) + ", until " + token.Expiry.UTC().Format(time.RFC3339)
+}
+
+// checkAll checks all platforms that have settings in the environment, and reports on each in one line. The exit status is
+// that of the first platform that has no token.
+func (c *invocation) checkAll(cmd *cobra.Command, r *checkRun) error {
+	var rows [][]string
+	var failed *failure
+	general := r.flags.groups[0]
+	for _, p := range platforms.All {
+		if !c.hasSettings(p) {
+			continue
 		}
-		if !set.Value.IsZero() {
-			fmt.Fprintf(table, "  %s\t%s\tfrom %s\n", in.Name, t.displayed(in, set), t.origin(in, set))
+		own := slices.DeleteFunc(slices.Clone(p.Inputs), isGeneral)
+		r.flags.groups = []*group{{title: p.Title, inputs: own}, general}
+		row, err := c.checkLine(cmd.Context(), r, p)
+		rows = append(rows, append([]string{p.Title}, row...))
+		if known := (*failure)(nil); errors.As(err, &known) {
+			if known.status == statusInterrupted {
+				return err
+			}
+			failed = joined(failed, known)
 		}
 	}
-	_ = table.Flush()
-	return text.String()
+	switch report := table(rows, c.width()); {
+	case len(rows) == 0:
+		return usageError(cmd, "No platform has settings in the environment. Name one, as in: "+c.Name+" check equinix")
+	case failed != nil:
+		fmt.Fprintln(c.Stderr, report)
+		return failed
+	default:
+		return c.printResult(report)
+	}
+}
+
+// joined returns a failure with the status of the first one and the messages of both.
+func joined(first, second *failure) *failure {
+	if first == nil {
+		return second
+	}
+	return &failure{first.status, append(first.messages, second.messages...)}
+}
+
+// hasSettings reports whether the environment has a setting that belongs to this platform.
+func (c *invocation) hasSettings(p platforms.Platform) bool {
+	return slices.ContainsFunc(p.Inputs, func(in platforms.Input) bool {
+		return !isGeneral(in) && in.Environment != "" && c.getenv(in.Environment) != ""
+	})
+}
+
+// checkLine checks one platform and returns what is to say about it.
+func (c *invocation) checkLine(ctx context.Context, r *checkRun, p platforms.Platform) (row []string, err error) {
+	targets, err := c.resolve(ctx, r.flags, []platforms.Platform{p})
+	if err != nil {
+		return []string{"wrong settings", "nothing was sent, see below"}, err
+	}
+	t := targets[0]
+	client := c.newClient(ctx, t)
+	endpoint, err := client.Endpoint(t.grant)
+	switch {
+	case err != nil:
+		return []string{"wrong settings", "nothing was sent, see below"}, &failure{statusOf(err), []platforms.Message{t.Explain(err, t.found, t.terms)}}
+	case r.offline:
+		return []string{"settings complete", "nothing was sent"}, nil
+	}
+	token, err := c.token(ctx, client, t, r.strict)
+	if err != nil {
+		return []string{"no token", endpoint + ", see below"}, err
+	}
+	return []string{"token", "valid " + validity(token)}, nil
+}
+
+// settingsReport lists all settings that the grant type uses, and where each comes from. It shows neither secrets nor invalid
+// values.
+func (t target) settingsReport(f *flags, width int) string {
+	var rows [][]string
+	for _, in := range slices.Concat(f.groups[0].inputs, f.groups[1].inputs) {
+		set, used := t.found[in.Name]
+		if isGeneral(in) {
+			set, _ = platforms.LookUp(in, t.sources...)
+			used = true
+		}
+		switch {
+		case !used:
+		case !set.Value.IsZero():
+			rows = append(rows, []string{in.Name, t.displayed(in, set), "from " + t.origin(in, set)})
+		case slices.ContainsFunc(t.missing, func(missing platforms.Input) bool { return missing.Name == in.Name }):
+			rows = append(rows, []string{in.Name, "MISSING", "set " + t.terms.Input(in)})
+		default:
+			rows = append(rows, []string{in.Name, "not set", t.terms.Input(in)})
+		}
+	}
+	return "Settings of " + t.Title + "\n" + table(rows, width)
 }
 
 // displayed returns what a log may show of a setting. Of a required setting that is not secret, such as a client id, it
@@ -127,7 +232,7 @@ func (t target) displayed(in platforms.Input, set platforms.Setting) string {
 	case in.Secret || takesFile(in):
 		return "set"
 	case needed && !isGeneral(in):
-		return fmt.Sprintf("set, %d characters", utf8.RuneCountInString(set.Value.Reveal()))
+		return "set, " + count(int64(utf8.RuneCountInString(set.Value.Reveal())), "character")
 	default:
 		return printable(set.Value.Reveal())
 	}

@@ -31,7 +31,7 @@ func TestCheckSaysWhereSettingsComeFrom(t *testing.T) {
 		if s.sent() != before+1 {
 			t.Errorf("%s: %d requests", p.Name(), s.sent()-before)
 		}
-		for _, want := range []string{p.URL(), "from the environment (" + strings.Replace(strings.ToUpper(platformName(p)), "IXAPI", "IX_API", 1) + "_", "from the default", "for 59m5", "/"} {
+		for _, want := range []string{p.URL(), "from the environment (" + strings.Replace(strings.ToUpper(platformName(p)), "IXAPI", "IX_API", 1) + "_", "from the default", "for 59 minutes 5", "/"} {
 			if !strings.Contains(first, want) {
 				t.Errorf("%s does not say %q: %s", p.Name(), want, first)
 			}
@@ -127,7 +127,7 @@ func TestTheCacheIsListedAndCleared(t *testing.T) {
 		t.Fatal(err)
 	}
 	listed, entries := s.must("cache", "list"), len(s.Platforms())+1
-	if !strings.HasPrefix(listed, fmt.Sprintf("%d entries in %s\nentry ", entries, dir)) || strings.Count(listed, "\n") != entries+2 {
+	if !strings.HasPrefix(listed, fmt.Sprintf("%d entries in %s\n  entry ", entries, dir)) || strings.Count(listed, "\n") != entries+2 {
 		t.Error(listed)
 	}
 	s.keep(listed)
@@ -208,5 +208,73 @@ func TestTheLockOfAKilledProcessIsReleased(t *testing.T) {
 	s.Equinix.Intercept(nil)
 	if r := s.run("token", "equinix"); r.status != 0 || r.stderr != "" {
 		t.Errorf("status %d: %s", r.status, r.stderr)
+	}
+}
+
+// Without a platform, check tests those that have settings in the environment, each in one line. The status is that of the
+// first one without a token.
+func TestCheckWithoutAPlatform(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	lines := strings.Split(strings.TrimSpace(s.must("check")), "\n")
+	if len(lines) != len(s.Platforms()) || s.sent() != len(s.Platforms()) {
+		t.Errorf("%d requests: %q", s.sent(), lines)
+	}
+	for i, p := range s.Platforms() {
+		if !regexp.MustCompile(`^ *` + p.Name() + ` +token +valid for .*, until \S+Z$`).MatchString(lines[i]) {
+			t.Errorf("%s: %q", p.Name(), lines[i])
+		}
+	}
+	s.setenv("COLUMNS", "")
+	wantWidth(t, "the table", s.must("check"), 80)
+	before := s.sent()
+	if said := s.must("check", "--offline"); s.sent() != before || strings.Count(said, "settings complete") != len(lines) {
+		t.Errorf("%d requests: %s", s.sent()-before, said)
+	}
+	s.setenv("COLUMNS", "1000")
+	for _, name := range []string{"INTERXION_LOGIN_URL", "INTERXION_CLIENT_ID", "INTERXION_CLIENT_SECRET"} {
+		s.setenv(name, "")
+	}
+	s.setenv("EQUINIX_API_CLIENTSECRET", "wrong")
+	s.setenv("CLOUDLX_CLIENT_SECRET", "")
+	r := s.refused(3, []string{"Equinix         no token", "CloudLX         wrong settings", "Megaport        token ", "Error: No Equinix access token", "Error: No CloudLX access token: settings are missing"}, "check")
+	if strings.Contains(r.stderr, "Interxion") {
+		t.Errorf("it speaks of a platform without settings: %s", r.stderr)
+	}
+	_, said, status := inProcess(Terminal{Width: 200}, "check")
+	if status != statusUsage || !strings.Contains(said, "No platform has settings in the environment. Name one") {
+		t.Errorf("status %d: %s", status, said)
+	}
+}
+
+// The table has every setting that the grant type uses, also those that are missing or not set. A message says only what
+// applies: no variable sets upstream.
+func TestWhatIsMissingIsShown(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	s.setenv("EQUINIX_API_CLIENTSECRET", "")
+	r := s.refused(2, []string{"Set with a flag, or in the environment:"}, "check", "equinix")
+	for _, line := range []string{`client_secret +MISSING +set --client-secret-file \(EQUINIX_API_CLIENTSECRET\)`, `token_cache_dir +not set +--token-cache-dir \(IXTOKEN_CACHE_DIR\)`} {
+		if !regexp.MustCompile(line).MatchString(r.stderr) {
+			t.Errorf("no line %q: %s", line, r.stderr)
+		}
+	}
+	if strings.Contains(r.stderr, "user_password") {
+		t.Errorf("it shows a setting of another grant type: %s", r.stderr)
+	}
+	r = s.refused(2, []string{"Set with a flag:\n  - upstream (--upstream)"}, "proxy", "interxion")
+	if strings.Contains(r.stderr, "environment") {
+		t.Errorf("no variable sets it: %s", r.stderr)
+	}
+}
+
+// A server that speaks http gets a remedy of its own: certificates are not the cause.
+func TestAServerWithoutTLSHasItsOwnRemedy(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	s.setenv("EQUINIX_API_ENDPOINT", strings.Replace(s.Equinix.URL(), "http:", "https:", 1))
+	r := s.refused(3, []string{"Nothing speaks TLS at this port. Check the port in --base-url (EQUINIX_API_ENDPOINT)"}, "token", "equinix")
+	if strings.Contains(r.stderr, "certificate") {
+		t.Errorf("it speaks of certificates: %s", r.stderr)
 	}
 }

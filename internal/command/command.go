@@ -12,7 +12,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +26,8 @@ import (
 type System struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
+	// Terminal is the screen that shows both.
+	Terminal Terminal
 	// Environ is the environment, as "NAME=value".
 	Environ []string
 	// HandOver undoes what the process has set up for itself, before a program takes its place: signals and limits. If a
@@ -43,6 +47,8 @@ type System struct {
 type invocation struct {
 	System
 	args []string // as they were given
+	// settled says that the first token is there. Then nobody waits in front of the screen any more.
+	settled atomic.Bool
 }
 
 // Run runs one command and returns its exit status. When ctx ends, nothing more is sent. A panic becomes a message without
@@ -80,20 +86,24 @@ func (c *invocation) finish(err error) int {
 // printMessages prints messages to standard error. Standard output is reserved for results.
 func (c *invocation) printMessages(messages ...platforms.Message) {
 	for _, m := range messages {
-		kind := "Error"
+		kind, colour := "Error:", red
 		if m.Warning {
-			kind = "Warning"
+			kind, colour = "Warning:", yellow
 		}
-		text := kind + ": " + m.Summary
+		text := kind + " " + m.Summary
 		if m.Detail != "" {
 			text += "\n" + m.Detail
 		}
-		fmt.Fprintln(c.Stderr, text)
+		text = wrap(text, c.width())
+		fmt.Fprintln(c.Stderr, c.Terminal.label(kind, colour)+strings.TrimPrefix(text, kind))
 	}
 }
 
 // note prints a line for a person to standard error. It is neither an error nor a warning.
-func (c *invocation) note(line string) { fmt.Fprintln(c.Stderr, line) }
+func (c *invocation) note(line string) { fmt.Fprintln(c.Stderr, wrap(line, c.width())) }
+
+// width returns the number of characters in a line of the screen.
+func (c *invocation) width() int { return c.Terminal.width() }
 
 // printResult writes the whole result to standard output.
 func (c *invocation) printResult(text string) error {
@@ -125,15 +135,21 @@ func (c *invocation) getenv(name string) string {
 	return ""
 }
 
-// logger prints the client's warnings. It drops all other log records.
+// logger prints the client's warnings, and whom it waits for. It drops all other log records.
 type logger struct{ call *invocation }
 
 // Enabled reports whether records of the level are printed.
-func (logger) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
+func (l logger) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn || level == slog.LevelInfo && !l.call.settled.Load()
+}
 
-// Handle prints one record as a warning.
+// Handle prints one record: as a line that says what is waited for, or as a warning.
 func (l logger) Handle(_ context.Context, r slog.Record) error {
 	text := r.Message
+	if r.Level == slog.LevelInfo {
+		l.call.note(strings.ToUpper(text[:1]) + text[1:] + ".")
+		return nil
+	}
 	r.Attrs(func(a slog.Attr) bool {
 		if a.Key == "reason" {
 			text += " (" + a.Value.String() + ")"
@@ -170,12 +186,15 @@ func (c *invocation) root(args []string) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return unknownName(cmd, "command") },
+		Example:       c.examples("token equinix", "exec equinix -- ./deploy.sh", "proxy equinix -- terraform apply", "check equinix"),
+		RunE:          func(cmd *cobra.Command, args []string) error { return c.unknownCommand(cmd, args) },
 	}
-	root.SetFlagErrorFunc(flagError)
-	root.SetUsageFunc(usage)
-	root.SetHelpCommand(helpCommand(root))
-	root.AddCommand(c.tokenCommand(), c.execCommand(args), c.proxyCommand(), c.checkCommand(), c.cacheCommand(), c.versionCommand())
+	root.CompletionOptions.DisableDefaultCmd = true // it has its own words
+	root.SetFlagErrorFunc(c.flagError)
+	root.SetUsageFunc(c.usage)
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { c.help(cmd) })
+	root.SetHelpCommand(c.helpCommand(root))
+	root.AddCommand(c.tokenCommand(), c.execCommand(args), c.proxyCommand(), c.checkCommand(), c.cacheCommand(), c.versionCommand(), c.completionCommand())
 	root.AddCommand(c.systemCommands()...)
 	return root
 }
@@ -189,9 +208,9 @@ func titles() string {
 }
 
 // perPlatform returns a command with one subcommand for each platform.
-func (c *invocation) perPlatform(use, short, long string, below func(platforms.Platform) *cobra.Command) *cobra.Command {
+func (c *invocation) perPlatform(use, short, long, example string, below func(platforms.Platform) *cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: use, Short: short, Long: long,
+		Use: use, Short: short, Long: long, Example: example,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return unknownName(cmd, "platform") },
 	}
@@ -213,13 +232,27 @@ func unknownName(cmd *cobra.Command, what string) error {
 	text := "The " + what + " is missing"
 	if cmd.Flags().NArg() > 0 {
 		text = "Unknown " + what
+		cmd.SuggestionsMinimumDistance = 2 // letters
+		if close := cmd.SuggestionsFor(cmd.Flags().Arg(0)); len(close) > 0 {
+			text += ". Did you mean " + close[0] + "?"
+			return usageError(cmd, text)
+		}
 	}
 	return usageError(cmd, text+". Choose one of: "+strings.Join(known, ", "))
 }
 
-func helpCommand(root *cobra.Command) *cobra.Command {
+// unknownCommand returns the error for a command line that begins with no command. Many begin it with a platform.
+func (c *invocation) unknownCommand(root *cobra.Command, args []string) error {
+	if len(args) > 0 && slices.ContainsFunc(platforms.All, func(p platforms.Platform) bool { return p.Name == args[0] }) {
+		return newFailure(statusUsage, sectionUsage, "The command is missing before the platform",
+			"Nothing was sent. Type one of:\n"+c.examples("token "+args[0], "check "+args[0], "exec "+args[0]+" -- COMMAND", "proxy "+args[0]+" -- COMMAND"))
+	}
+	return unknownName(root, "command")
+}
+
+func (c *invocation) helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
-		Use: "help [COMMAND…]", Short: "Explains a command",
+		Use: "help [COMMAND…]", Short: "Explains a command", Example: c.examples("help token equinix"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			cmd, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {
@@ -233,7 +266,7 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 
 func (c *invocation) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Prints the version", Args: noArguments,
+		Use: "version", Short: "Prints the version", Args: noArguments, Example: c.examples("version"),
 		RunE: func(*cobra.Command, []string) error { return c.printResult(c.Version + "\n") },
 	}
 }

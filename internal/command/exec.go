@@ -17,6 +17,7 @@ import (
 func (c *invocation) execCommand(args []string) *cobra.Command {
 	cmd := c.perPlatform("exec PLATFORM[,PLATFORM…] [flags] -- COMMAND…", "Runs a command with tokens in its environment",
 		"Runs a command with access tokens in its environment, and ends with its exit status.",
+		c.examples("exec equinix -- ./deploy.sh", "exec equinix,cloudlx -- ./deploy.sh"),
 		func(p platforms.Platform) *cobra.Command { return c.execSubcommand(p.Name, p.Title, p) })
 	if several := severalPlatforms(args); several != nil {
 		cmd.AddCommand(c.execSubcommand(args[1], "Several", several...))
@@ -43,7 +44,8 @@ func severalPlatforms(args []string) []platforms.Platform {
 func (c *invocation) execSubcommand(name, title string, all ...platforms.Platform) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: name + " [flags] -- COMMAND…", Short: title, DisableFlagsInUseLine: true,
-		Long: "Runs a command with an access token in its environment, and ends with its exit status.\n\nSets " + variableNames(all) + ", and removes the variables that hold the platform's secrets or an identity token.",
+		Example: c.examples("exec " + name + " -- ./deploy.sh"),
+		Long:    "Runs a command with an access token in its environment, and ends with its exit status.\n\nSets " + variableNames(all) + ", and removes the variables that hold the platform's secrets or an identity token.",
 	}
 	var variable string
 	var strict, keep bool

@@ -403,11 +403,13 @@ func secretPlaces(in platforms.Input, prefix string) string {
 var secretLike = regexp.MustCompile(`(?i)secret|pass|token|cred|key|auth|bearer`)
 
 // flagError replaces the messages of the flag library, which repeat values that may be secrets.
-func flagError(cmd *cobra.Command, err error) error {
+func (c *invocation) flagError(cmd *cobra.Command, err error) error {
 	missing, valueless, wrong := (*pflag.NotExistError)(nil), (*pflag.ValueRequiredError)(nil), (*pflag.InvalidValueError)(nil)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
 		return err
+	case !cmd.HasParent() && len(c.args) > 0 && !strings.HasPrefix(c.args[0], "-"):
+		return c.unknownCommand(cmd, c.args)
 	case errors.As(err, &missing) && secretLike.MatchString(missing.GetSpecifiedName()):
 		return newFailure(statusUsage, sectionSecrets, "Unknown flag --"+missing.GetSpecifiedName(), noSecrets+
 			" Put secrets into the environment or into files. "+cmd.CommandPath()+" --help lists the variables and the flags for files.")

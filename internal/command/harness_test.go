@@ -86,7 +86,8 @@ func newFixtureWith(t *testing.T, options simulator.Options) *fixture {
 		t.Fatal(err)
 	}
 	s := &fixture{Simulator: platforms, t: t, dir: t.TempDir(), more: map[string]string{}}
-	s.env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "SystemRoot=" + os.Getenv("SystemRoot")}, platforms.Environment()...)
+	// The lines of messages are as long as they are, so that tests find their words. Tests of the width set it.
+	s.env = append([]string{"COLUMNS=1000", "PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "SystemRoot=" + os.Getenv("SystemRoot")}, platforms.Environment()...)
 	t.Cleanup(func() {
 		s.searchForSecrets()
 		if err := platforms.Close(); err != nil {

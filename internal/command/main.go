@@ -31,6 +31,7 @@ func Main(program Program, args []string) (status int) {
 	this := build.Read()
 	return Run(ctx, System{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Terminal:  terminalOf(os.Stdout, os.Stderr, os.Getenv),
 		Environ:   os.Environ(),
 		HandOver:  func() { release(); allowCoreDumps(); process.KeepIgnored() },
 		Name:      startedAs(program, args),

@@ -32,7 +32,12 @@ func terms(prefix string) platforms.Terms {
 			return name(in) + " (" + in.Environment + ")"
 		},
 		Setting: name,
-		Places:  func(platforms.Platform) string { return "with a flag, or in the environment" },
+		Places: func(_ platforms.Platform, also platforms.Places) string {
+			if also.Environment {
+				return "with a flag, or in the environment"
+			}
+			return "with a flag"
+		},
 		Notes: func(in platforms.Input) []string {
 			return slices.DeleteFunc([]string{name(in), in.Environment}, func(s string) bool { return s == "" })
 		},
@@ -47,6 +52,7 @@ type target struct {
 	terms   platforms.Terms
 	sources []platforms.Source
 	found   platforms.Settings
+	missing []platforms.Input
 	grant   clients.Grant // nil if the settings are not valid
 }
 
@@ -64,6 +70,7 @@ func (c *invocation) resolve(ctx context.Context, f *flags, all []platforms.Plat
 		t := target{Platform: p, terms: terms(f.groups[i].prefix), sources: f.sources(c, i)}
 		var bad platforms.Problems
 		t.found, bad = p.Resolve(t.sources...)
+		t.missing = bad.Missing
 		_, invalid, _ := p.Validate(f.flagSource(i))
 		invalid = slices.Concat(bad.Invalid, invalid)
 		if i == 0 {

@@ -30,12 +30,14 @@ type proxyRun struct {
 
 func (c *invocation) proxyCommand() *cobra.Command {
 	return c.perPlatform("proxy PLATFORM [flags] [-- COMMAND…]", "Forwards requests to an API, each with a valid token",
-		"Listens on this machine, forwards requests to an API, and adds a valid access token to each request.\nA command that runs for hours then needs no token of its own.",
+		"Listens on this machine, forwards requests to an API, and adds a valid access token to each request. A command that runs for hours then needs no token of its own.",
+		c.examples("proxy equinix -- terraform apply", "proxy equinix"),
 		func(p platforms.Platform) *cobra.Command {
 			cmd := &cobra.Command{
 				Use: p.Name + " [flags] [-- COMMAND…]", Short: p.Title, DisableFlagsInUseLine: true,
+				Example: c.examples("proxy "+p.Name+" -- ./deploy.sh", "proxy "+p.Name),
 				Long: "Listens on this machine, forwards requests to an API of " + p.Title + ", and adds a valid access token to each request.\n\n" +
-					"With a command, " + urlName("", p) + " holds the proxy's URL for it, and the proxy ends with the command. Without a\ncommand, the proxy prints its URL and runs until you interrupt it. The URL is a secret: every program of this machine\nthat knows it can use the API.",
+					"With a command, " + urlName("", p) + " holds the proxy's URL for it, and the proxy ends with the command. Without a command, the proxy prints its URL and runs until you interrupt it. The URL is a secret: every program of this machine that knows it can use the API.",
 			}
 			r := &proxyRun{platform: p}
 			set := pflag.NewFlagSet("", pflag.ContinueOnError)
@@ -110,6 +112,7 @@ func (c *invocation) startProxy(ctx context.Context, r *proxyRun) (started *prox
 		return nil, nil, err
 	}
 	t.terms.Once = false // the proxy stays
+	c.settled.Store(true)
 	started, err = apiproxy.Start(context.WithoutCancel(ctx), apiproxy.Options{
 		Platform: p, Settings: t.found, Terms: t.terms, Client: client, First: first, RootCAs: options.RootCAs,
 		Reload: func(ctx context.Context) (platforms.Settings, bool) { return c.reload(ctx, r.flags, p.Proxy()) },

@@ -37,3 +37,9 @@ func replaceFile(from, to string) error {
 	}
 	return err
 }
+
+// showsColours reports whether a console understands escape sequences.
+func showsColours(console *os.File) bool {
+	var mode uint32
+	return windows.GetConsoleMode(windows.Handle(console.Fd()), &mode) == nil && mode&windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING != 0
+}

@@ -15,26 +15,28 @@ import (
 )
 
 func (c *invocation) tokenCommand() *cobra.Command {
-	return c.perPlatform("token PLATFORM", "Prints an access token", "Prints an access token, in one of several formats.", func(p platforms.Platform) *cobra.Command {
-		cmd := &cobra.Command{
-			Use: p.Name + " [flags]", Short: p.Title, Args: noArguments,
-			Long: "Prints an access token for " + p.About + ".",
-		}
-		r := &tokenRun{platform: p}
-		set := pflag.NewFlagSet("", pflag.ContinueOnError)
-		set.StringVar(&r.format, "format", "token", "The output format: `FORMAT` is one of "+strings.Join(formatNames(), ", ")+".")
-		addVariable(set, &r.variable, p)
-		addOutput(set, &r.output, &r.mode)
-		set.BoolVar(&r.watch, "watch", false, "Stay, and replace the file of --output in time, until SIGTERM or Ctrl-C.")
-		addStrict(set, &r.strict)
-		cmd.Flags().AddFlagSet(set)
-		setGroup(cmd, "Output options", set)
-		r.flags = settingsFlags(cmd, p)
-		_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formatNames(), cobra.ShellCompDirectiveNoFileComp))
-		_ = cmd.RegisterFlagCompletionFunc("output-mode", cobra.FixedCompletions(outputModes, cobra.ShellCompDirectiveNoFileComp))
-		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.runToken(cmd, r) }
-		return cmd
-	})
+	return c.perPlatform("token PLATFORM", "Prints an access token", "Prints an access token, in one of several formats, or writes it to a file.",
+		c.examples("token equinix", "token equinix --format json"), func(p platforms.Platform) *cobra.Command {
+			cmd := &cobra.Command{
+				Use: p.Name + " [flags]", Short: p.Title, Args: noArguments,
+				Long:    "Prints an access token for " + p.About + ".",
+				Example: c.examples("token "+p.Name, "token "+p.Name+" --format curl | curl --config - URL", "token "+p.Name+" --output FILE --watch"),
+			}
+			r := &tokenRun{platform: p}
+			set := pflag.NewFlagSet("", pflag.ContinueOnError)
+			set.StringVar(&r.format, "format", "token", "The output format: `FORMAT` is one of "+strings.Join(formatNames(), ", ")+".")
+			addVariable(set, &r.variable, p)
+			addOutput(set, &r.output, &r.mode)
+			set.BoolVar(&r.watch, "watch", false, "Stay, and replace the file of --output in time, until SIGTERM or Ctrl-C.")
+			addStrict(set, &r.strict)
+			cmd.Flags().AddFlagSet(set)
+			setGroup(cmd, "Output options", set)
+			r.flags = settingsFlags(cmd, p)
+			_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formatNames(), cobra.ShellCompDirectiveNoFileComp))
+			_ = cmd.RegisterFlagCompletionFunc("output-mode", cobra.FixedCompletions(outputModes, cobra.ShellCompDirectiveNoFileComp))
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.runToken(cmd, r) }
+			return cmd
+		})
 }
 
 // tokenRun is what one run of token is told.

@@ -227,7 +227,7 @@ func TestNoSecretIsTakenFromTheCommandLine(t *testing.T) {
 	} {
 		s.refused(2, []string{"Error: ", "Nothing was sent"}, append([]string{"token", "equinix"}, args...)...)
 	}
-	s.refused(2, []string{"Error: The command is not understood", "Nothing was sent"}, "completion", "bash", secret) // cobra's own command
+	s.refused(2, []string{"Error: This command takes no further arguments", "Nothing was sent"}, "completion", "bash", secret)
 	for _, args := range [][]string{{secret}, {"token", secret}, {"help", secret}, {"cache", secret}, {"completion", secret}, {"exec", "equinix", secret}, {"exec", "equinix," + secret, "--", binary}} {
 		if r := s.run(args...); strings.Contains(r.stdout, secret) || r.status > 2 {
 			t.Errorf("%q: status %d: %s", args, r.status, r.stdout)

@@ -183,6 +183,7 @@ func (c *invocation) watchFile(ctx context.Context, f *flags, t target, file *ou
 		minValidity: t.found.MinValidity(),
 		obtain: func(ctx context.Context, least time.Duration) (obtained, error) {
 			token, err := client.Token(ctx, t.grant, least)
+			c.settled.Store(true) // from now on, nobody waits in front of the screen
 			return obtained{token, token.Obtained()}, err
 		},
 		askAgain: func(ctx context.Context) {

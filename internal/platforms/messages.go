@@ -28,12 +28,25 @@ type Message struct {
 
 // Terms are the names and sentences that differ between front ends.
 type Terms struct {
-	Input   func(Input) string    // names an input: client_id (VARIABLE), --client-id (VARIABLE)
-	Setting func(Input) string    // names a general setting, with its place
-	Places  func(Platform) string // says where inputs can be set
-	Notes   func(Input) []string  // says where else this input can be set, and where not
-	Once    bool                  // reports whether the process ends with the message, so that only another run can send again
-	Trim    string                // says how to remove blanks and line breaks from the content of a file
+	Input   func(Input) string            // names an input: client_id (VARIABLE), --client-id (VARIABLE)
+	Setting func(Input) string            // names a general setting, with its place
+	Places  func(Platform, Places) string // says where inputs can be set
+	Notes   func(Input) []string          // says where else this input can be set, and where not
+	Once    bool                          // reports whether the process ends with the message, so that only another run can send again
+	Trim    string                        // says how to remove blanks and line breaks from the content of a file
+}
+
+// Places are the places, beside the block or the command line, in which all of some inputs can be set.
+type Places struct{ ProviderBlock, Environment bool }
+
+// placesOf returns where all of the inputs can be set.
+func placesOf(inputs []Input) Places {
+	found := Places{true, true}
+	for _, in := range inputs {
+		found.ProviderBlock = found.ProviderBlock && !in.OneToken
+		found.Environment = found.Environment && in.Environment != ""
+	}
+	return found
 }
 
 // notAgain says what a repetition would do with what was rejected.
@@ -152,7 +165,7 @@ func RemarkOnSharing(problem error) Message {
 // ExplainMissing returns the error about required inputs that are not set.
 func (p Platform) ExplainMissing(missing []Input, terms Terms) Message {
 	const why = "settings are missing"
-	detail := "Nothing was sent. Set " + terms.Places(p) + ":"
+	detail := "Nothing was sent. Set " + terms.Places(p, placesOf(missing)) + ":"
 	for _, in := range missing {
 		detail += "\n  - " + terms.noted(in)
 		for _, other := range p.rivals(in) {
@@ -222,6 +235,7 @@ var hintRemedies = map[clients.Hint]remedy{
 	clients.AccountLocked:  {"account locked", "{platform} says that the account is locked or disabled. Stop all runs that use {credentials}, and ask {platform} to unlock it. Until then, {platform} rejects the right secret too, so do not replace it.", "client_id"},
 	clients.SecretOrGrant:  {"credentials rejected", "The code has two causes: a wrong secret, or a client that may not use this grant type. Check {credentials}, and that they belong to this {url}. If they are right, ask {platform} to allow this client the grant type. This process does not send them again with this grant type. {rejected}", "client_id"},
 	clients.ClientWanted:   {"the server asks for a client", "{platform} wants a client ID and a client secret beside the identity token, and the provider sends none in a token exchange. Check {url}, and ask {platform} to accept the identity token alone.", "{url}"},
+	clients.NotTLS:         {"connection not trusted", "Nothing speaks TLS at this port. Check the port in {url}, which may be one for http, and HTTPS_PROXY. If the server is on this machine and speaks http, {url} may begin with http://.", "{url}"},
 	clients.DeniedByServer: {"access forbidden", "The code is one of OAuth 2.0, so the answer comes from {platform} and not from a firewall. Ask {platform} which right is missing.", ""},
 }
 

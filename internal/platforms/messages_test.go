@@ -20,7 +20,7 @@ import (
 var terms = Terms{
 	Input:   func(in Input) string { return in.Name + " (" + in.Environment + ")" },
 	Setting: func(in Input) string { return in.Name },
-	Places:  func(Platform) string { return "in the environment" },
+	Places:  func(Platform, Places) string { return "in the environment" },
 	Notes:   func(in Input) []string { return []string{in.Environment} },
 	Trim:    "Trim it.",
 }

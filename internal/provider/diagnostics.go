@@ -45,8 +45,18 @@ func (a *accessToken) terms() platforms.Terms {
 	return platforms.Terms{
 		Input:   inputName,
 		Setting: func(in platforms.Input) string { return in.Name + " in the provider block" },
-		Places: func(p platforms.Platform) string {
-			return "in this block, in " + p.Name + " = { … } of the provider block, or in the environment"
+		Places: func(p platforms.Platform, also platforms.Places) string {
+			places := []string{"in this block"}
+			if also.ProviderBlock {
+				places = append(places, "in "+p.Name+" = { … } of the provider block")
+			}
+			if also.Environment {
+				places = append(places, "in the environment")
+			}
+			if last := len(places) - 1; last > 0 {
+				return strings.Join(places[:last], ", ") + ", or " + places[last]
+			}
+			return places[0]
 		},
 		Notes: a.inputNotes,
 		Trim:  "If it comes from file(), use trimspace(file(…)).",
