@@ -44,7 +44,7 @@ type Network struct {
 func OpenBucket(ctx context.Context, location Location, network Network) (*Bucket, error) {
 	loaded, err := config.LoadDefaultConfig(ctx,
 		config.WithHTTPClient(network.client()),
-		config.WithLogger(logging.Nop{}), // it writes to standard error
+		config.WithLogger(logging.Nop{}),                                   // it writes to standard error
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }), // a write whose answer was lost must not be repeated
 	)
 	if err != nil {
