@@ -290,7 +290,10 @@ func TestTheCacheStoresTheWholeToken(t *testing.T) {
 		if err != nil || !second.Expiry.Equal(first.Expiry) || !second.obtained.Equal(first.obtained) || !second.RefreshTokenExpiry.Equal(first.RefreshTokenExpiry) {
 			t.Fatalf("%v; %v", err, second)
 		}
-		second.Expiry, second.obtained, second.RefreshTokenExpiry = first.Expiry, first.obtained, first.RefreshTokenExpiry
+		if first.Tally.Logins == 0 || second.Tally.Logins != 0 || second.Tally.Hits == 0 {
+			t.Errorf("%T: %+v, then %+v", grant, first.Tally, second.Tally)
+		}
+		second.Tally, second.Expiry, second.obtained, second.RefreshTokenExpiry = first.Tally, first.Expiry, first.obtained, first.RefreshTokenExpiry
 		if first != second {
 			t.Errorf("%T: what comes from the cache is another token", grant)
 		}

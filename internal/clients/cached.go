@@ -126,7 +126,10 @@ func (s *cached) claim(ctx context.Context, r *request, minValidity time.Duratio
 			s.noteWait(ctx, r, began)
 		}
 		if claim == nil {
+			s.log.debug(ctx, r, "cache hit: another process was first")
 			s.tallies.count(r.platform, func(t *Tally) { t.Hits++ })
+		} else {
+			s.log.debug(ctx, r, "cache entry claimed")
 		}
 		return claim, nil
 	case ctx.Err() != nil:
@@ -188,10 +191,14 @@ func (s *cached) save(ctx context.Context, r *request, claim cache.Claim, token 
 		problem = storeToken(claim, token)
 	case err != nil && err.Kind.rejectsCredentials():
 		problem = storeRejection(claim, err, time.Now().Round(0).Add(rejectionShared))
+	default:
+		return
 	}
 	if problem != nil {
 		s.warn(ctx, r, "what the platform answered is not in the cache", problem)
+		return
 	}
+	s.log.debug(ctx, r, "cache entry stored", slog.Bool("rejected", err != nil))
 }
 
 // discard marks a token that an API has refused, in this process and in the cache entry of r. It skips the entry if

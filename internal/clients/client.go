@@ -140,6 +140,7 @@ func (c *Client) Token(ctx context.Context, grant Grant, minValidity time.Durati
 	if failed != nil {
 		return Token{}, failed
 	}
+	token.Tally = c.cached.tallies.of(r.platform)
 	return token, nil
 }
 

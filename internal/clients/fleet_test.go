@@ -316,6 +316,24 @@ func TestClocksOfAFleet(t *testing.T) {
 	}
 }
 
+// Clocks that differ by a few seconds are right. A token that was obtained "in the future" by so little is shared, and so is a
+// rejection.
+func TestClocksThatDifferALittle(t *testing.T) {
+	inFleet(t, func(t *testing.T, storage *s3test.Storage) {
+		p := inMemory(t, counted())
+		for _, ahead := range []time.Duration{-4 * time.Second, 4 * time.Second} {
+			claim := claimFor(t, storage.Bucket(t), p.cloudLX(ClientCredentials))
+			must(t, storeToken(claim, tokenOf("t-0", -ahead, time.Hour+ahead, "")))
+			gets(t, p.machine(storage), p.cloudLX(ClientCredentials), "t-0")
+			claim = claimFor(t, storage.Bucket(t), p.interxion(""))
+			must(t, storeRejection(claim, &Error{Kind: CredentialsRejected}, time.Now().Round(0).Add(rejectionShared+ahead)))
+			_, err := ask(t, p.machine(storage), p.interxion(""))
+			failed(t, err)
+		}
+		p.sent(0, "")
+	})
+}
+
 // After a bucket was emptied, no refresh token is sent again that another machine may have used meanwhile.
 func TestABucketThatIsEmptied(t *testing.T) {
 	inFleet(t, func(t *testing.T, storage *s3test.Storage) {

@@ -95,7 +95,9 @@ func (s *cached) spendForAll(ctx context.Context, r *request, store cache.Store)
 		}
 	}
 	switch {
-	case problem == nil || ctx.Err() != nil || errors.Is(problem, cache.ErrSpent) || errors.Is(problem, cache.ErrHeld):
+	case problem == nil:
+		s.log.debug(ctx, r, "marked in the cache: it is sent once")
+	case ctx.Err() != nil || errors.Is(problem, cache.ErrSpent) || errors.Is(problem, cache.ErrHeld):
 	case r.refreshToken.IsZero():
 		s.warn(ctx, r, "the cache cannot keep others from sending this again", problem)
 	default:

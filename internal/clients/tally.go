@@ -11,10 +11,10 @@ import (
 
 // Tally says what a Client has done for one platform.
 type Tally struct {
-	Platform string
-	Logins   int // token requests that were sent to the platform, each attempt
-	Hits     int // results of other processes that were used in their place
-	Waits    int // waits for other processes that were asking
+	Platform string `json:"-"`
+	Logins   int    `json:"logins"` // token requests that were sent to the platform, each attempt
+	Hits     int    `json:"hits"`   // results of other processes that were used in their place
+	Waits    int    `json:"waits"`  // waits for other processes that were asking
 }
 
 // tallies counts for each platform.
@@ -34,6 +34,16 @@ func (t *tallies) count(platform string, change func(*Tally)) {
 		t.counts[platform] = &Tally{Platform: platform}
 	}
 	change(t.counts[platform])
+}
+
+// of returns what was counted for a platform.
+func (t *tallies) of(platform string) Tally {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if tally := t.counts[platform]; tally != nil {
+		return *tally
+	}
+	return Tally{Platform: platform}
 }
 
 // Tallies returns what the client has done, by platform. Platforms that it did not ask for are not among them.

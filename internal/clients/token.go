@@ -3,7 +3,11 @@
 
 package clients
 
-import "time"
+import (
+	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cache"
+)
 
 // hardlyLonger is the part of a token's lifetime in which it counts as new: a tenth, so 30 seconds of five minutes.
 const hardlyLonger = 10
@@ -27,6 +31,8 @@ type Token struct {
 	RefreshTokenExpiry time.Time
 	// Fallback is the *Error of the refresh, if the token came from the client credentials instead; nil: there was none.
 	Fallback error
+	// Tally is what the Client had done for the platform when it returned the token.
+	Tally Tally
 
 	// obtained is when the request was sent.
 	obtained time.Time
@@ -38,8 +44,8 @@ type Token struct {
 func (t Token) Authorization() Secret { return NewSecret("Bearer " + t.AccessToken.Reveal()) }
 
 // lasts reports whether the token may be returned again. A token without a lifetime may not: its Expiry is zero, which
-// is long past. Nor may a token that was obtained in the future, which means that the clock was set back. Expiry and
-// obtained have no monotonic reading, so the wall clock decides. The monotonic clock stands still while a machine
+// is long past. Nor may a token that was obtained in the future by more than clocks differ, which means that the clock was set
+// back. Expiry and obtained have no monotonic reading, so the wall clock decides. The monotonic clock stands still while a machine
 // sleeps.
 //
 // No token of this platform meets minValidity if this one never did. Then it is returned while a new one would last hardly
@@ -47,7 +53,7 @@ func (t Token) Authorization() Secret { return NewSecret("Bearer " + t.AccessTok
 func (t Token) lasts(now time.Time, minValidity time.Duration) bool {
 	left, granted := t.Expiry.Sub(now), t.Expiry.Sub(t.obtained)
 	enough := left >= minValidity || granted <= minValidity && left >= granted-granted/hardlyLonger
-	return !t.refused && !now.Before(t.obtained) && left > 0 && enough
+	return !t.refused && !now.Add(cache.ClockNoise).Before(t.obtained) && left > 0 && enough
 }
 
 // Obtained is when the token was asked for.

@@ -170,7 +170,8 @@ func lacksNewline(file *os.File) bool {
 
 func header(t clients.Token) string { return "Authorization: " + t.Authorization().Reveal() }
 
-// jsonOutputs returns the outputs as one JSON object, with the names and in the order of the provider's attributes.
+// jsonOutputs returns the outputs as one JSON object, with the names and in the order of the provider's attributes. The last
+// member says how many token requests this process has sent, and how many other processes have saved it.
 func jsonOutputs(p platforms.Platform, t clients.Token) string {
 	var text bytes.Buffer
 	text.WriteString("{")
@@ -181,7 +182,7 @@ func jsonOutputs(p platforms.Platform, t clients.Token) string {
 		fmt.Fprintf(&text, "\n  %q: ", name)
 		encoder := json.NewEncoder(&text)
 		encoder.SetEscapeHTML(false)
-		_ = encoder.Encode(value) // a text, a number or null
+		_ = encoder.Encode(value) // a text, a number, null or a tally
 		text.Truncate(text.Len() - 1)
 	}
 	for _, out := range p.AllOutputs() {
@@ -192,6 +193,7 @@ func jsonOutputs(p platforms.Platform, t clients.Token) string {
 			add(in.Name, in.Output(t))
 		}
 	}
+	add("token_requests", t.Tally)
 	text.WriteString("\n}\n")
 	return text.String()
 }
