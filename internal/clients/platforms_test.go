@@ -314,7 +314,7 @@ func TestRecordedExchanges(t *testing.T) {
 				}
 				wantExpiry(t, before, token.Expiry, test.lifetime)
 				wantExpiry(t, before, token.RefreshTokenExpiry, test.refresh)
-				ignored := cmpopts.IgnoreFields(clients.Token{}, "Expiry", "RefreshTokenExpiry")
+				ignored := cmpopts.IgnoreFields(clients.Token{}, "Expiry", "RefreshTokenExpiry", "Tally")
 				if diff := cmp.Diff(test.want, token, ignored, cmpopts.IgnoreUnexported(clients.Token{}), cmpopts.EquateComparable(clients.Secret{})); diff != "" {
 					t.Errorf("token (-want +got):\n%s", diff)
 				}
