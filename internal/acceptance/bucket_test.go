@@ -75,7 +75,7 @@ func TestABucketThatCannotBeUsed(t *testing.T) {
 		"a server that is down": {change: func(s *fixture, _ *s3test.Storage) {
 			s.setenv("IXTOKEN_CACHE_URL", "s3://fleet?endpoint=http://127.0.0.1:9")
 		}, warning: "gave no answer to GetObject: connection refused"},
-		"no credentials": {change: func(s *fixture, _ *s3test.Storage) { s.setenv("AWS_ACCESS_KEY_ID", "") }, warning: "no answer to GetObject"},
+		"no credentials": {change: func(s *fixture, _ *s3test.Storage) { s.setenv("AWS_ACCESS_KEY_ID", "") }, warning: "was not asked, because there are no credentials for it"},
 		"no right to write": {change: func(_ *fixture, storage *s3test.Storage) {
 			storage.Fault = denyWrites
 		}, warning: "answered 403 to PutObject, code AccessDenied"},

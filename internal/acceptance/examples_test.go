@@ -147,6 +147,20 @@ func TestTheShellShowsARenewal(t *testing.T) {
 	}
 }
 
+// Two machines, each with a home of its own, share one login through a bucket.
+func TestTheShellShowsAFleet(t *testing.T) {
+	t.Parallel()
+	output, status := runShell(t, "set -e\nsh fleet.sh\n")
+	if status != 0 {
+		t.Errorf("status %d", status)
+	}
+	for _, want := range []string{"machine one:   from   127.0.0.1", "machine two:   from   the cache, obtained", "1 entry in s3://fleet/tokens\n", "Equinix has seen: requests for a token: 1, "} {
+		if !strings.Contains(output, want) {
+			t.Errorf("the shell does not say %q:\n%s", want, output)
+		}
+	}
+}
+
 // Another provider uses the token to create, read and delete an object.
 func TestAnotherProviderUsesTheToken(t *testing.T) {
 	t.Parallel()

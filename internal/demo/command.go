@@ -40,7 +40,7 @@ func demonstrateCommand(ctx context.Context, dir string, platforms *simulator.Si
 	}
 	fmt.Println("\n2. The same binary is a command for shells and pipelines, called ixtoken.")
 	environment := append(os.Environ(), platforms.Environment()...)
-	environment = append(environment, "IXTOKEN_CACHE_DIR=", "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1")
+	environment = append(environment, "IXTOKEN_CACHE_DIR=", "IXTOKEN_CACHE_URL=", "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1")
 	show := func(line string, input io.Reader, program string, args ...string) (string, error) {
 		fmt.Printf("\n$ %s\n", line)
 		command := exec.CommandContext(ctx, program, args...)

@@ -48,6 +48,10 @@ To see the API proxy renew a token within ten seconds, start this shell with
 
   sh renewal.sh
 
+To let two machines share one login through a bucket:
+
+  sh fleet.sh
+
 "exit" ends the shell and the simulator, and removes the directory.
 
 `
@@ -110,7 +114,7 @@ func examples(ctx context.Context, dir, path string, ground *playground.Playgrou
 	}
 	workspace.Env = append(ground.Environment(),
 		"PATH="+strings.Join([]string{bin, filepath.Dir(path), os.Getenv("PATH")}, string(filepath.ListSeparator)),
-		"IXTOKEN_CACHE_DIR=", // keeps the simulator's tokens out of the user's cache
+		"IXTOKEN_CACHE_DIR=", "IXTOKEN_CACHE_URL=", // keeps the simulator's tokens out of the user's cache
 		"NO_PROXY=127.0.0.1,localhost,"+os.Getenv("NO_PROXY"), "no_proxy=127.0.0.1,localhost,"+os.Getenv("no_proxy"))
 	return workspace, nil
 }

@@ -2,10 +2,11 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package playground provides everything that the examples need without an account: the platforms of the simulator, a Vault
-// server, and the environment variables that the examples read.
+// server, a bucket, and the environment variables that the examples read.
 package playground
 
 import (
+	"net/http/httptest"
 	"time"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
@@ -14,10 +15,11 @@ import (
 // Playground is the servers that the examples use, on loopback.
 type Playground struct {
 	*simulator.Simulator
-	Vault *Vault
+	Vault   *Vault
+	storage *httptest.Server // S3-compatible
 }
 
-// Start starts the platforms, and a Vault server with the secret that one example expects.
+// Start starts the platforms, a Vault server with the secret that one example expects, and a storage with a bucket.
 func Start(options simulator.Options) (*Playground, error) {
 	platforms, err := simulator.Start(options)
 	if err != nil {
@@ -25,12 +27,13 @@ func Start(options simulator.Options) (*Playground, error) {
 	}
 	vault := startVault()
 	vault.put("secret", "cloudlx", map[string]any{"refresh_token": ""})
-	return &Playground{platforms, vault}, nil
+	return &Playground{platforms, vault, startStorage()}, nil
 }
 
 // Close stops all servers.
 func (p *Playground) Close() error {
 	p.Vault.server.Close()
+	p.storage.Close()
 	return p.Simulator.Close()
 }
 
@@ -53,5 +56,7 @@ func (p *Playground) Environment() []string {
 		"TF_VAR_lab_client_secret="+lab.ClientSecret,
 		"EQUINIX_ID_TOKEN="+idToken, // as in a pipeline whose identity the platforms trust
 		"OAUTH2_ID_TOKEN="+idToken,
+		"FLEET_BUCKET=s3://"+bucketName+"/tokens?endpoint="+p.storage.URL,
+		"AWS_ACCESS_KEY_ID=simulator", "AWS_SECRET_ACCESS_KEY=simulator", "AWS_SESSION_TOKEN=", "AWS_PROFILE=",
 	)
 }
