@@ -52,15 +52,16 @@ type Bucket struct {
 	broken time.Time            // until when the storage is not asked; zero: it works
 	why    error                // the last failure
 
-	probing sync.Mutex
-	probed  bool // the storage has refused both conditions
+	probing chan struct{} // holds one element while a caller probes the storage
+	probed  bool          // this process may use the storage; guarded by probing
+	matched bool          // the storage has refused If-Match with a wrong tag; guarded by probing
 }
 
 // ErrOut means that a bucket has failed, and is not asked again for a minute. The failure itself was returned before.
 var ErrOut = errors.New("the bucket is not used at the moment")
 
 func newBucket(objects objects, about Description) *Bucket {
-	return &Bucket{objects: objects, about: about, clock: new(clock), seen: map[Name]entryObject{}}
+	return &Bucket{objects: objects, about: about, clock: new(clock), seen: map[Name]entryObject{}, probing: make(chan struct{}, 1)}
 }
 
 // String returns the URL of the bucket, without parameters.
@@ -105,7 +106,7 @@ func (b *Bucket) Claim(ctx context.Context, key Key, enough func(Found) bool) (C
 	if key.Marked {
 		return &claimed{bucket: b, key: key}, nil
 	}
-	wait := waiting{}
+	wait, own := waiting{}, nonce()
 	found, known := b.lastSeen(key.Name)
 	for refusals := 0; ; {
 		if !known {
@@ -114,14 +115,24 @@ func (b *Bucket) Claim(ctx context.Context, key Key, enough func(Found) bool) (C
 				return nil, b.failed(ctx, err)
 			}
 		}
-		if enough(found.open(key, b.clock)) {
+		mine := &claimed{bucket: b, key: key, entryObject: found}
+		isMine := bytes.Equal(found.content.Nonce, own) // an earlier write was done after the storage was asked for it
+		switch done := enough(found.open(key, b.clock)); {
+		case done && isMine:
+			mine.Release()
 			return nil, nil
+		case done:
+			return nil, nil
+		case isMine:
+			return mine, nil
 		}
 		if !found.isClaimed(b.clock.now()) {
-			claim, now, err := b.claim(ctx, key, found)
+			now, written, err := b.claim(ctx, key, found, own)
 			switch {
-			case claim != nil || err != nil:
-				return claim, err
+			case err != nil:
+				return nil, err
+			case written:
+				return &claimed{bucket: b, key: key, entryObject: now}, nil
 			case now.tag != found.tag: // another process was first
 				found, known = now, true
 				continue
@@ -137,24 +148,20 @@ func (b *Bucket) Claim(ctx context.Context, key Key, enough func(Found) bool) (C
 	}
 }
 
-// claim tries to write a claim over what was found. It returns nil if that is not there any more; now is what is there.
-func (b *Bucket) claim(ctx context.Context, key Key, found entryObject) (claim *claimed, now entryObject, err error) {
-	next := found.content.with(nonce(), b.clock.now().Add(lease))
-	now, written, err := b.writeEntry(ctx, key.Name, next, found.tag)
-	if err == nil && written {
-		return &claimed{bucket: b, key: key, entryObject: now}, now, nil
+// claim tries to write a claim over what was found. If that is not there any more, it writes nothing; now is what is there.
+func (b *Bucket) claim(ctx context.Context, key Key, found entryObject, own []byte) (now entryObject, written bool, err error) {
+	next := found.content.with(own, b.clock.now().Add(lease))
+	now, written, err = b.writeEntry(ctx, key.Name, next, found.tag)
+	switch {
+	case err == nil && written:
+		return now, true, nil
+	case ctx.Err() != nil: // the write may have been done all the same
+		b.withdraw(string(key.Name)+entrySuffix, next.encode(), found.content.with(nonce(), time.Time{}).encode())
+		return now, false, ctx.Err()
+	case err != nil:
+		return now, false, b.failed(ctx, err)
 	}
-	if ctx.Err() != nil { // the write may have been done all the same
-		b.withdraw(string(key.Name)+entrySuffix, next.encode(), func(ctx context.Context, tag string) error {
-			_, err := b.objects.put(ctx, string(key.Name)+entrySuffix, found.content.encode(), tag)
-			return err
-		})
-		return nil, now, ctx.Err()
-	}
-	if err != nil {
-		return nil, now, b.failed(ctx, err)
-	}
-	return nil, now, nil
+	return now, false, nil
 }
 
 // unstable is the error of a storage that refuses a write without a reason. tag is that of what is there; "": nothing is.
@@ -229,6 +236,8 @@ func (b *Bucket) atLast(send func(context.Context) error) {
 
 // Update replaces the stored token if no other machine has claimed it.
 func (b *Bucket) Update(ctx context.Context, key Key, change func(found Found) (changed []byte, useful time.Time, ok bool)) {
+	ctx, cancel := context.WithTimeout(ctx, firstTime)
+	defer cancel()
 	if b.probe(ctx) != nil {
 		return
 	}
@@ -292,6 +301,8 @@ func (b *Bucket) write(ctx context.Context, name string, data []byte, tag string
 		return object{}, false, nil
 	case outcomeOf(problem) == forbidden && outcome == refused:
 		return object{}, false, errUnreadable
+	case outcomeOf(problem) == forbidden && tag == "": // nothing may be there: see Look
+		return object{}, false, nil
 	}
 	return object{}, false, err
 }
@@ -347,14 +358,14 @@ func (b *Bucket) failed(ctx context.Context, err error) error {
 	return err
 }
 
-// withdraw undoes a write whose answer nobody waits for any more: undo gets the tag of what was written.
-func (b *Bucket) withdraw(name string, data []byte, undo func(ctx context.Context, tag string) error) {
+// withdraw undoes a write whose answer nobody waits for any more: it writes what was there before.
+func (b *Bucket) withdraw(name string, data, before []byte) {
 	b.atLast(func(ctx context.Context) error {
 		found, err := b.objects.get(ctx, name)
-		if err != nil || !bytes.Equal(found.data, data) {
-			return err
+		if err == nil && bytes.Equal(found.data, data) {
+			_, err = b.objects.put(ctx, name, before, found.tag)
 		}
-		return undo(ctx, found.tag)
+		return err
 	})
 }
 

@@ -108,9 +108,12 @@ type clock struct {
 	at   time.Time // when it was named, on the monotonic clock of this process
 }
 
+// latest is the last date that a storage can name. The times in objects are later than that, and JSON ends with the year 9999.
+var latest = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // set takes the date of an answer to a request that was sent at the given moment. The storage has set the date in between.
 func (c *clock) set(date, sent time.Time) {
-	if date.IsZero() {
+	if date.IsZero() || date.After(latest) {
 		return
 	}
 	c.mu.Lock()

@@ -31,12 +31,17 @@ type Location struct {
 // scheme is the start of the URL of a bucket.
 const scheme = "s3://"
 
+// maxPrefix is the longest prefix, in bytes. The name of an object has 1024 at most
+// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html).
+const maxPrefix = 1024 - 64
+
 // shape is how the URL of a bucket is written.
 const shape = "s3://BUCKET/PREFIX?region=REGION"
 
 var (
 	bucketName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$`) })
 	prefixText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9!_.*'()/=+@:,~-]*$`) })
+	regionName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9-]*$`) })
 	plainText  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_:/.-]+$`) })
 )
 
@@ -63,6 +68,9 @@ func ParseLocation(text string) (Location, error) {
 	if !prefixText().MatchString(prefix) || prefix != "" && slices.ContainsFunc(parts, func(part string) bool { return part == "" || part == "." || part == ".." }) {
 		return Location{}, errors.New("has a prefix that not all storages accept: use letters, digits, dashes and single slashes")
 	}
+	if len(prefix) > maxPrefix {
+		return Location{}, errors.New("has a prefix that is too long for the names of objects: write a shorter one")
+	}
 	if prefix != "" {
 		prefix += "/"
 	}
@@ -84,7 +92,7 @@ func (l *Location) setParameters(query string) error {
 			return errors.New("has a parameter that ixtoken does not know; it knows region, endpoint, addressing, sse and kms_key_id")
 		case len(given) > 1:
 			return errors.New("has the parameter " + name + " twice")
-		case !plainText().MatchString(given[0]):
+		case name != "endpoint" && !plainText().MatchString(given[0]), given[0] == "":
 			return errors.New("has no usable value of the parameter " + name)
 		}
 		*target = given[0]
@@ -97,6 +105,8 @@ func (l *Location) check() error {
 	switch {
 	case l.Endpoint != "" && CheckEndpoint(l.Endpoint) != nil:
 		return errors.New("has an endpoint that " + CheckEndpoint(l.Endpoint).Error())
+	case !regionName().MatchString(l.Region):
+		return errors.New("has no valid region in it: write one such as eu-central-1")
 	case l.Addressing != "" && l.Addressing != "path" && l.Addressing != "virtual":
 		return errors.New("has another addressing than path or virtual")
 	case l.Encryption != "" && !slices.Contains([]string{"AES256", "aws:kms", "aws:kms:dsse", "aws:fsx"}, l.Encryption):
@@ -111,13 +121,11 @@ func (l *Location) check() error {
 func CheckEndpoint(text string) error {
 	parsed, err := url.Parse(text)
 	switch {
-	case err != nil || parsed.Host == "":
+	case err != nil || parsed.Hostname() == "":
 		return errors.New("is not a URL: write https://HOST")
 	case parsed.User != nil:
 		return errors.New("has credentials in it: remove them")
-	case parsed.Scheme == "http" && transport.Loopback(parsed.Hostname()):
-		return nil
-	case parsed.Scheme != "https":
+	case parsed.Scheme != "https" && (parsed.Scheme != "http" || !transport.Loopback(parsed.Hostname())):
 		return errors.New("does not begin with https: http is for loopback addresses alone")
 	case parsed.RawQuery != "" || parsed.Fragment != "":
 		return errors.New("has a query or a fragment: write https://HOST")

@@ -44,14 +44,14 @@ type Network struct {
 func OpenBucket(ctx context.Context, location Location, network Network) (*Bucket, error) {
 	loaded, err := config.LoadDefaultConfig(ctx,
 		config.WithHTTPClient(network.client()),
-		config.WithLogger(logging.Nop{}),                                   // it writes to standard error
+		config.WithLogger(logging.Nop{}),                                   // its warnings hold what a server has said
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }), // a write whose answer was lost must not be repeated
 	)
 	if err != nil {
 		return nil, errors.New("the settings of AWS's tools cannot be read: " + lastCause(err))
 	}
 	loaded.Region = cmp.Or(location.Region, loaded.Region)
-	client := s3.NewFromConfig(loaded, location.configure)
+	client := s3.NewFromConfig(loaded, location.configure, staysHere)
 	options := client.Options()
 	location.Endpoint, location.Region = aws.ToString(options.BaseEndpoint), options.Region
 	switch {
@@ -80,6 +80,19 @@ func (l Location) configure(options *s3.Options) {
 	}
 }
 
+// staysHere makes the client follow no redirect. The library's own client follows those with status 307 and 308, even to
+// where requests go in clear.
+func staysHere(options *s3.Options) {
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	switch own := options.HTTPClient.(type) {
+	case *awshttp.BuildableClient:
+		client.Transport = own.GetTransport()
+	case *http.Client:
+		client.Transport = own.Transport
+	}
+	options.HTTPClient = &client
+}
+
 // client returns the client for the storage, and for the services that credentials come from. A name of this machine never
 // leads to another one.
 func (n Network) client() config.HTTPClient {
@@ -87,6 +100,8 @@ func (n Network) client() config.HTTPClient {
 		return &http.Client{Transport: n.Transport}
 	}
 	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		own := transport.New(n.RootCAs)
+		t.Proxy, t.OnProxyConnectResponse = own.Proxy, own.OnProxyConnectResponse // its errors hold nothing of the proxy's address
 		t.DialContext = transport.KeepsLoopback(t.DialContext)
 		if n.RootCAs != nil {
 			if t.TLSClientConfig == nil {
@@ -143,9 +158,10 @@ func (o *s3Objects) get(ctx context.Context, name string) (object, error) {
 	defer func() { _ = out.Body.Close() }()
 	data, err := io.ReadAll(io.LimitReader(out.Body, 4*maxEntrySize))
 	if err != nil {
-		return object{}, explain(err, "GetObject", false)
+		return object{}, cutOff(err)
 	}
-	return object{data, aws.ToString(out.ETag), dateIn(out.ResultMetadata)}, nil
+	found := object{data, aws.ToString(out.ETag), dateIn(out.ResultMetadata)}
+	return found, found.checkTag("GetObject", failed)
 }
 
 func (o *s3Objects) put(ctx context.Context, name string, data []byte, tag string) (object, error) {
@@ -165,7 +181,8 @@ func (o *s3Objects) put(ctx context.Context, name string, data []byte, tag strin
 	if err != nil {
 		return object{date: dateOf(err)}, explain(err, "PutObject", tag != "")
 	}
-	return object{tag: aws.ToString(out.ETag), date: dateIn(out.ResultMetadata)}, nil
+	written := object{tag: aws.ToString(out.ETag), date: dateIn(out.ResultMetadata)}
+	return written, written.checkTag("PutObject", doubtful)
 }
 
 func (o *s3Objects) delete(ctx context.Context, name string) error {
@@ -178,7 +195,8 @@ func (o *s3Objects) delete(ctx context.Context, name string) error {
 
 func (o *s3Objects) list(ctx context.Context) ([]string, error) {
 	var names []string
-	pages := s3.NewListObjectsV2Paginator(o.client, &s3.ListObjectsV2Input{Bucket: &o.location.Bucket, Prefix: &o.location.Prefix})
+	pages := s3.NewListObjectsV2Paginator(o.client, &s3.ListObjectsV2Input{Bucket: &o.location.Bucket, Prefix: &o.location.Prefix},
+		func(options *s3.ListObjectsV2PaginatorOptions) { options.StopOnDuplicateToken = true }) // otherwise a faulty server would never end
 	for pages.HasMorePages() {
 		limit, cancel := context.WithTimeout(ctx, firstTime)
 		page, err := pages.NextPage(limit)

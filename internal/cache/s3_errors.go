@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,6 +49,20 @@ func withoutCredentials(err error) bool {
 	return errors.As(err, &operation) && errors.As(operation.Unwrap(), &operation)
 }
 
+// cutOff is the error of an answer that was not read to its end.
+func cutOff(err error) *StorageError {
+	return &StorageError{Operation: "GetObject", Reason: lastCause(err), outcome: doubtful, late: errors.Is(err, context.DeadlineExceeded)}
+}
+
+// checkTag returns an error if a condition cannot be about the object. If-Match never applies to a weak tag (RFC 9110,
+// section 13.1.1).
+func (o object) checkTag(operation string, outcome outcome) error {
+	if o.tag == "" || strings.HasPrefix(o.tag, "W/") {
+		return &StorageError{Operation: operation, Status: http.StatusOK, Reason: "the answer has no strong ETag, so no condition can be about the object", outcome: outcome}
+	}
+	return nil
+}
+
 var plainCode = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`) })
 
 // judge returns what the answer means.
@@ -68,7 +83,8 @@ func (e *StorageError) judge(err error, ifMatch bool) outcome {
 		return doubtful
 	case e.Status == http.StatusForbidden && reading && (e.Code == "AccessDenied" || e.Code == ""):
 		return forbidden
-	case e.Status == http.StatusConflict || e.Status == http.StatusTooManyRequests || e.Status == http.StatusRequestTimeout || e.Status >= 500:
+	case slices.Contains([]int{http.StatusConflict, http.StatusTooManyRequests, http.StatusRequestTimeout}, e.Status) || e.Status >= 500,
+		e.Code == "RequestTimeout": // AWS says it with status 400
 		return doubtful
 	}
 	return failed
@@ -121,6 +137,9 @@ func (e *StorageError) remedy() string {
 func lastCause(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "no answer in time"
+	}
+	if unknown := (*net.DNSError)(nil); errors.As(err, &unknown) { // its text has a port, another one each time
+		return "the name " + printable.Clip(printable.OneLine(unknown.Name), 100) + " cannot be looked up"
 	}
 	for errors.Unwrap(err) != nil {
 		err = errors.Unwrap(err)

@@ -36,6 +36,10 @@ type Fault struct {
 	Lost   bool   // the request is acted on, and the answer is lost
 	Hang   bool   // there is no answer, and the request is not acted on
 	Ignore string // a header that the server does not know
+	// Late is how long after the loss of its answer the request is acted on. Again is how long after it the request is acted on
+	// once more, as a proxy does that repeats it. Change changes the answer. They work without a network only.
+	Late, Again time.Duration
+	Change      func(*http.Response)
 }
 
 // Storage is an S3-compatible storage.
@@ -135,17 +139,42 @@ func (s *Storage) RoundTrip(r *http.Request) (*http.Response, error) {
 		<-r.Context().Done()
 		return nil, r.Context().Err()
 	}
-	recorder := httptest.NewRecorder()
-	s.answer(recorder, r, fault)
+	recorder, act := httptest.NewRecorder(), repeatable(r)
+	if fault.Late > 0 {
+		time.AfterFunc(fault.Late, func() { s.answer(httptest.NewRecorder(), act(), fault) })
+		return nil, errReset
+	}
+	s.answer(recorder, act(), fault)
+	if fault.Again > 0 {
+		time.AfterFunc(fault.Again, func() { s.answer(httptest.NewRecorder(), act(), fault) })
+	}
 	if err := sleep(r.Context(), s.Latency-s.Latency/2); err != nil {
 		return nil, err
 	}
 	if fault.Lost {
-		return nil, errors.New("connection reset by peer")
+		return nil, errReset
 	}
 	answer := recorder.Result()
 	answer.Request = r
+	if fault.Change != nil {
+		fault.Change(answer)
+	}
 	return answer, nil
+}
+
+var errReset = errors.New("connection reset by peer")
+
+// repeatable returns copies of a request that do not need its body.
+func repeatable(r *http.Request) func() *http.Request {
+	body := []byte(nil)
+	if r.Body != nil {
+		body, _ = io.ReadAll(r.Body)
+	}
+	return func() *http.Request {
+		again := r.Clone(context.Background())
+		again.Body = io.NopCloser(bytes.NewReader(body))
+		return again
+	}
 }
 
 // ServeHTTP answers a request over the network.
@@ -226,7 +255,7 @@ func (s *Storage) Objects(t testing.TB) map[string]string {
 
 // Put writes an object, as another program does.
 func (s *Storage) Put(name, content string) {
-	s.handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPut, "/"+Name+"/"+name, strings.NewReader(content)))
+	s.answer(httptest.NewRecorder(), httptest.NewRequest(http.MethodPut, "/"+Name+"/"+name, strings.NewReader(content)), Fault{})
 }
 
 // Remove removes an object, as another program does.
