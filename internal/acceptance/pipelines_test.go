@@ -242,7 +242,7 @@ func TestTheGuideOnPipelinesRuns(t *testing.T) {
 			r.do("ixtoken version")
 		}
 	}
-	if jobs["shell"] != 2 || jobs["yaml"] != 4 || jobs["groovy"] != 1 {
+	if jobs["shell"] != 2 || jobs["yaml"] != 5 || jobs["groovy"] != 1 {
 		t.Errorf("the page has %v", jobs)
 	}
 

@@ -51,7 +51,7 @@ var (
 	}
 	TokenCacheURL = Input{
 		Name:        "token_cache_url",
-		Description: "A bucket in which the processes of many machines share tokens, encrypted: `s3://BUCKET/PREFIX`, at AWS or any S3-compatible storage with conditional writes. Use it in place of `token_cache_dir`. Parameters: `region`, `endpoint`, `addressing` (`path` or `virtual`), `sse`, `kms_key_id`. Credentials are found as AWS's own tools find them. See the guide on many machines.",
+		Description: "A bucket in which the processes of many machines share tokens, encrypted: `s3://BUCKET/PREFIX?region=REGION`, at AWS or any S3-compatible storage with conditional writes. Set it in place of `token_cache_dir`. Further parameters: `endpoint` (the URL of a server other than AWS), `addressing` (`path` or `virtual`), `sse`, `kms_key_id`. Credentials are found as AWS's own tools find them, never in the URL. If the bucket fails, you get the token and a warning. See the guide on one token for many machines.",
 		Environment: "IXTOKEN_CACHE_URL",
 		Check:       checkBucket,
 	}

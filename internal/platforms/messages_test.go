@@ -106,14 +106,14 @@ func TestEveryRemarkHasASection(t *testing.T) {
 		Equinix.RemarksOnSettings(asked, terms), Equinix.RemarksOnToken(asked, ended), Equinix.RemarksOnToken(asked, brief),
 		[]Message{Equinix.ExplainMissing(Equinix.Inputs[:1], terms)},
 		Equinix.ExplainInvalid([]Invalid{{Equinix.Inputs[0], here, "is odd"}}, terms),
-		[]Message{noCache("dir", errors.New("it is odd"))},
+		[]Message{noCache("dir", errors.New("it is odd")), RemarkOnSharing(errors.New("it is odd"))},
 		[]Message{Equinix.Proxy().ExplainNoListener(errors.New("it is odd")), Equinix.ExplainNoAnswer("it is odd", terms)},
 		Equinix.RemarksOnRefusals(2, 3), Equinix.RemarksOnHolds(2, time.Second), Equinix.RemarksOnHolds(0, 0),
 	)
 	headings := []string{
 		"may not be the value that you meant", "retired the password grant", "did not come from the refresh token", "names no lifetime for the token",
 		"granted fewer scopes than were asked for", "valid for less than min_validity", "settings are missing", "invalid attribute",
-		"Tokens are not shared with other processes", "no port to listen on", "no answer from the API", "refused fresh tokens", "refused the token of a user", "asked for fewer requests",
+		"Tokens are not shared with other processes", "Tokens are not shared with other machines", "no port to listen on", "no answer from the API", "refused fresh tokens", "refused the token of a user", "asked for fewer requests",
 	}
 	if len(said) != len(headings) {
 		t.Fatalf("%d messages, want %d: %v", len(said), len(headings), said)
