@@ -10,9 +10,11 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -314,6 +316,43 @@ func TestTheGuideOnIdentityTokensRuns(t *testing.T) {
 		if !strings.Contains(page, "| `"+set+"` |") {
 			t.Errorf("the page does not say to set %s", set)
 		}
+	}
+}
+
+// The jobs on the page about many machines share one token in a bucket, and its policy is what the command prints.
+func TestTheGuideOnManyMachinesRuns(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t)
+	inBucket(t, r.fixture)
+	for name, script := range map[string]string{"ixtoken": "exec " + provider() + ` "$@"`, "aws": "exit 0"} {
+		put(t, filepath.Join(r.path[0], name), "#!/bin/sh\n"+script+"\n")
+		if err := os.Chmod(filepath.Join(r.path[0], name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	job := t.TempDir()
+	r.env = []string{"CI_PROJECT_DIR=" + job, "AWS_ID_TOKEN=an-identity-token", "AWS_WEB_IDENTITY_TOKEN_FILE=" + filepath.Join(job, ".aws-id-token")}
+	ran := map[string]int{}
+	for _, f := range fences(read(t, "docs/guides/many-machines.md")) {
+		for _, script := range f.scripts() {
+			r.do(script)
+			ran[f.language]++
+		}
+		if f.language != "json" {
+			continue
+		}
+		var shown, printed any
+		policy, err := os.ReadFile(filepath.Join(r.Dir, "policy.json"))
+		if err != nil || json.Unmarshal([]byte(f.text), &shown) != nil || json.Unmarshal(policy, &printed) != nil || !reflect.DeepEqual(shown, printed) {
+			t.Errorf("%v: the page shows another policy than\n%s", err, policy)
+		}
+		ran["json"]++
+	}
+	if ran["shell"] != 3 || ran["yaml"] != 6 || ran["json"] != 1 {
+		t.Errorf("the page has %v", ran)
+	}
+	if got := len(tokenRequests(r.Equinix)); got != 1 {
+		t.Errorf("the jobs made %d token requests, want 1", got)
 	}
 }
 
