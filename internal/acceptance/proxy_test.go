@@ -373,3 +373,29 @@ func TestAProxyKeepsTheLimitOfTheAPI(t *testing.T) {
 		})
 	}
 }
+
+// A program that drops the path of its base URL uses the address, and sends the secret as its token or its password.
+func TestAProgramMaySendTheSecretAsItsToken(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	path := strings.TrimPrefix(s.Equinix.APIURL(), s.Equinix.URL())
+	s.configure(`ephemeral "equinix_api_proxy" "p" { provider = ixtoken }
+resource "terraform_data" "t" {
+  provisioner "local-exec" {
+    command     = <<-EOT
+      {
+        echo "header = \"Authorization: Bearer $SECRET\""
+        echo "url = \"$ADDRESS` + path + `\""
+      } | curl -s -o /dev/null -w '%%{http_code} ' --config - >answers
+      echo "user = \"any:$SECRET\"" | curl -s -o /dev/null -w '%%{http_code} ' --config - "$ADDRESS` + path + `" >>answers
+      curl -s -o /dev/null -w '%%{http_code} ' "$ADDRESS` + path + `" >>answers
+    EOT
+    environment = { ADDRESS = ephemeral.equinix_api_proxy.p.address, SECRET = ephemeral.equinix_api_proxy.p.secret }
+  }
+}
+`)
+	s.must("apply", "-auto-approve")
+	if got, err := os.ReadFile(filepath.Join(s.Dir, "answers")); err != nil || string(got) != "200 200 404 " {
+		t.Errorf("answered %s, %v", got, err)
+	}
+}

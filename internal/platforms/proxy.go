@@ -15,8 +15,12 @@ import (
 
 // This file describes API proxies: the platform's inputs and some more, their outputs, and their own messages.
 
-// ProxyURL is the description of a proxy's output.
-const ProxyURL = "The URL to use instead of the API's, such as `http://127.0.0.1:41234/<secret>`. It works on this machine while the block is open."
+// The descriptions of a proxy's outputs.
+const (
+	ProxyURL     = "The URL to use instead of the API's, such as `http://127.0.0.1:41234/<secret>`. It works on this machine while the block is open."
+	ProxyAddress = "The same URL without the secret, such as `http://127.0.0.1:41234`, for programs that drop the path of a base URL. It works only together with `secret`."
+	ProxySecret  = "What a program sends to `address` as its bearer token, or as its password with HTTP Basic. The proxy replaces it by a valid token."
+)
 
 // The inputs of every API proxy that limit what it sends. Both are off unless they are set.
 var (

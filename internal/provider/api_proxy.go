@@ -74,7 +74,9 @@ func (a *apiProxy) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ep
 	attributes := map[string]schema.Attribute{
 		enabledName: enabledAttribute(),
 
-		"url": schema.StringAttribute{Computed: true, Sensitive: true, MarkdownDescription: platforms.ProxyURL},
+		"url":     schema.StringAttribute{Computed: true, Sensitive: true, MarkdownDescription: platforms.ProxyURL},
+		"address": schema.StringAttribute{Computed: true, MarkdownDescription: platforms.ProxyAddress},
+		"secret":  schema.StringAttribute{Computed: true, Sensitive: true, MarkdownDescription: platforms.ProxySecret},
 	}
 	for _, in := range a.Inputs {
 		in.Output, in.OutputNote = nil, ""
@@ -110,6 +112,7 @@ func (a *apiProxy) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ep
 	}
 	result := maps.Clone(block.Attributes())
 	result["url"] = types.StringValue(started.URL().Reveal())
+	result["address"], result["secret"] = types.StringValue(started.Address()), types.StringValue(started.Secret().Reveal())
 	object, problems := types.ObjectValue(block.AttributeTypes(ctx), result)
 	resp.Diagnostics.Append(problems...)
 	resp.Diagnostics.Append(resp.Result.Set(ctx, object)...)

@@ -87,6 +87,10 @@ func (s *session) opened(name string, set map[string]string) (string, []byte) {
 	if err := attributes["url"].As(&text); err != nil {
 		s.t.Fatal(err)
 	}
+	var address, secret string
+	if attributes["address"].As(&address) != nil || attributes["secret"].As(&secret) != nil || text != address+"/"+secret {
+		s.t.Errorf("the address is %s, and with the secret it is not the URL", address)
+	}
 	return text, answer.Private
 }
 
@@ -144,7 +148,7 @@ func TestEveryPlatformsProxyOpensItsAPI(t *testing.T) {
 			if first == second {
 				t.Error("two blocks have one address")
 			}
-			for _, hit := range leak.New(map[string]string{"the URL": first}).Text("the private data", private) {
+			for _, hit := range leak.New(map[string]string{"the URL": first, "the secret": first[strings.LastIndex(first, "/")+1:]}).Text("the private data", private) {
 				t.Error(hit)
 			}
 			path := strings.TrimPrefix(p.APIURL(), p.URL())

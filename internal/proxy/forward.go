@@ -17,19 +17,21 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/transport"
 )
 
-// targetURL returns the upstream's URL with path appended and the query of requested. It does not change any escapes.
+// targetURL returns the upstream's URL with path appended and the query of requested, but for the secret. It does not change any
+// escapes.
 func (p *Proxy) targetURL(path string, requested *url.URL) *url.URL {
 	u := *p.options.Upstream
 	u.RawPath = strings.TrimRight(u.EscapedPath(), "/") + path
 	u.Path, _ = url.PathUnescape(u.RawPath) // admit has checked the escapes
-	u.RawQuery, u.ForceQuery = requested.RawQuery, requested.ForceQuery
+	u.RawQuery, u.ForceQuery = strings.ReplaceAll(requested.RawQuery, p.secret, ""), requested.ForceQuery
 	return &u
 }
 
 // rewrite changes the request before it is forwarded. ReverseProxy calls it after it has removed the hop-by-hop headers, so
 // a caller cannot remove what rewrite sets by naming it in the Connection header.
 func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
-	r.Out.URL, r.Out.Host = passageOf(r.In.Context()).target, ""
+	way := passageOf(r.In.Context())
+	r.Out.URL, r.Out.Host = way.target, ""
 	header := r.Out.Header
 	delete(header, "Cookie")
 	for name, values := range header { // ReverseProxy has removed Forwarded
@@ -37,7 +39,7 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 		case strings.HasPrefix(name, "X-Forwarded-"), strings.HasPrefix(name, "Proxy-"), name == "Referer" && slices.ContainsFunc(values, p.namedIn):
 			delete(header, name)
 		default:
-			p.hideIn(values)
+			p.hideIn(values, way.base)
 		}
 	}
 }
@@ -48,14 +50,22 @@ func (p *Proxy) namedIn(referer string) bool {
 	return strings.Contains(referer, p.secret) || err == nil && u.Host == p.host
 }
 
-// hideIn puts the API's URL in the place of the proxy's URL, which programs repeat in headers such as Destination (WebDAV).
+// hideIn puts the API's URL in the place of base, the proxy's URL, which programs repeat in headers such as Destination (WebDAV).
 // The secret must not leave this machine.
-func (p *Proxy) hideIn(values []string) {
+func (p *Proxy) hideIn(values []string, base clients.Secret) {
+	api := strings.TrimRight(p.options.Upstream.String(), "/")
 	for i, value := range values {
-		if strings.Contains(value, p.secret) {
-			value = strings.ReplaceAll(value, p.URL().Reveal(), strings.TrimRight(p.options.Upstream.String(), "/"))
-			values[i] = strings.ReplaceAll(value, p.secret, "")
+		if strings.Contains(value, p.host) {
+			value = strings.ReplaceAll(value, p.URL().Reveal(), api)
+			value = strings.ReplaceAll(value, base.Reveal()+"/", api+"/") // with the slash: another port may begin like this one
+			if value == base.Reveal() {
+				value = api
+			}
 		}
+		if strings.Contains(value, p.secret) {
+			value = strings.ReplaceAll(value, p.secret, "")
+		}
+		values[i] = value
 	}
 }
 

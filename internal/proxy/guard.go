@@ -5,11 +5,14 @@ package proxy
 
 import (
 	"crypto/subtle"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 )
 
 // The paths, after the secret, that the proxy answers itself: everything below ownPath, as plain spells it.
@@ -18,21 +21,34 @@ const (
 	tokenPath = ownPath + "/token" // the token endpoint
 )
 
-// admit returns the path after the secret, with its escapes unchanged. If the request must not be forwarded, it returns the
-// reason.
-func (p *Proxy) admit(r *http.Request) (path string, refused *Problem) {
+// admit returns the path at the API, with its escapes unchanged, and the URL of the proxy to which that path was appended. If the
+// request must not be forwarded, it returns the reason.
+func (p *Proxy) admit(r *http.Request) (path string, base clients.Secret, refused *Problem) {
 	raw, _, _ := strings.Cut(r.RequestURI, "?") // not r.URL: net/url decodes %2F if another character needs an escape
 	path, secret := p.cutSecret(raw)
+	base = p.URL()
+	if !secret && p.presentsSecret(r.Header["Authorization"]) {
+		path, base, secret = raw, clients.NewSecret(p.Address()), true
+	}
 	if secret {
 		p.strangers.recognise(r.Context())
 	}
+	path, refused = p.guard(r, path, secret)
+	return path, base, refused
+}
+
+// guard returns the path to forward, or why the request must not be forwarded. secret reports whether the request has shown the
+// secret.
+func (p *Proxy) guard(r *http.Request, path string, secret bool) (forwarded string, refused *Problem) {
 	switch {
 	case r.Method == http.MethodConnect || r.Method == http.MethodTrace:
 		return "", newProblem(http.StatusMethodNotAllowed, "The API proxy does not accept the methods CONNECT and TRACE.")
 	case !strings.HasPrefix(r.RequestURI, "/"):
 		return "", newProblem(http.StatusBadRequest, "The request line must contain a path. The API proxy does not accept a whole URL there.")
 	case !secret:
-		return "", newProblem(http.StatusNotFound, "The path does not start with the secret of this API proxy.")
+		return "", newProblem(http.StatusNotFound, "The path does not start with the secret of this API proxy, and the Authorization header does not have it.")
+	case strings.Contains(path, p.secret):
+		return "", newProblem(http.StatusBadRequest, "The path contains the secret of this API proxy twice.")
 	case r.Host != p.host:
 		return "", newProblem(http.StatusForbidden, "The Host header does not name this API proxy.")
 	case fromBrowser(r.Header):
@@ -72,6 +88,27 @@ func (p *Proxy) cutSecret(path string) (rest string, ok bool) {
 		rest = "/" + rest
 	}
 	return rest, subtle.ConstantTimeCompare([]byte(first), []byte(p.secret)) == 1
+}
+
+// presentsSecret reports whether the Authorization header has the secret as a bearer token (RFC 6750, section 2.1), or as the
+// password of HTTP Basic (RFC 7617) with any user. It compares in constant time.
+func (p *Proxy) presentsSecret(headers []string) bool {
+	for _, header := range headers {
+		scheme, credentials, _ := strings.Cut(header, " ")
+		credentials = strings.TrimSpace(credentials)
+		switch strings.ToLower(scheme) {
+		case "bearer":
+		case "basic":
+			decoded, _ := base64.StdEncoding.DecodeString(credentials)
+			_, credentials, _ = strings.Cut(string(decoded), ":")
+		default:
+			continue
+		}
+		if subtle.ConstantTimeCompare([]byte(credentials), []byte(p.secret)) == 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // fromBrowser reports whether a web page in a browser has caused the request. The other Sec-Fetch headers are no evidence:

@@ -4,6 +4,8 @@
 package proxy
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -124,14 +126,129 @@ func TestGuards(t *testing.T) {
 		{"a dot segment before the secret", s.rawRequest("GET", "/.."+in+"/x"), 404},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			answer, body := s.sendRaw(test.request)
-			if answer.StatusCode != test.want {
-				t.Errorf("answered %d, want %d: %s", answer.StatusCode, test.want, body)
+			requests := []string{test.request}
+			if test.want != http.StatusNotFound { // the same request with the secret in a header
+				line, rest, _ := strings.Cut(strings.Replace(test.request, in, "", 1), "\r\n")
+				requests = append(requests, line+"\r\nAuthorization: Bearer "+s.secret+"\r\n"+rest)
 			}
-			if strings.Contains(body, s.secret) {
-				t.Error("the answer holds the secret")
+			for _, request := range requests {
+				answer, body := s.sendRaw(request)
+				if answer.StatusCode != test.want {
+					t.Errorf("answered %d, want %d: %s", answer.StatusCode, test.want, body)
+				}
+				if strings.Contains(body, s.secret) {
+					t.Error("the answer holds the secret")
+				}
 			}
 		})
+	}
+	s.wantAPIRequests(0)
+	s.wantTokenRequests(1)
+}
+
+// A program that resolves paths against its base URL loses the secret in it. It sends the secret as its token instead.
+func TestTheSecretMayBeTheToken(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", r.URL.Path+"/7")
+		w.WriteHeader(http.StatusCreated)
+	})
+	basic := func(user, password string) string {
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+	}
+	for _, test := range []struct {
+		authorization string
+		accepted      bool
+	}{
+		{"Bearer " + s.secret, true},
+		{"bearer  " + s.secret, true},
+		{basic("anybody", s.secret), true},
+		{basic("", s.secret), true},
+		{strings.Replace(basic("a", s.secret), "Basic", "BASIC", 1), true},
+		{"Bearer " + s.secret + "\r\nAuthorization: Bearer none", true},
+		{"Bearer none\r\nAuthorization: " + basic("a", s.secret), true},
+		{"Bearer " + s.secret[1:], false},
+		{"Bearer " + s.secret + "A", false},
+		{"Bearer " + strings.ToLower(s.secret), false},
+		{"Bearer", false},
+		{"Bearer ", false},
+		{"", false},
+		{s.secret, false},
+		{"Token " + s.secret, false},
+		{"Bearer Bearer " + s.secret, false},
+		{basic(s.secret, ""), false},
+		{basic(s.secret, "x"), false},
+		{basic("a", s.secret+":"), false},
+		{basic("a", "b:"+s.secret), false},
+		{"Basic " + s.secret, false},
+		{"Basic !", false},
+		{"Bearer x, Bearer " + s.secret, false},
+		{"Bearer x\r\nX-Token: " + s.secret, false},
+	} {
+		before := len(s.requests())
+		answer, body := s.sendRaw(s.rawRequest("POST", "/orders?a=%2F&key="+s.secret, "Authorization: "+test.authorization, "Content-Length: 0",
+			"X-Key: "+s.secret, "Destination: "+s.Address()+"/orders/8", "X-Base: "+s.Address(), "X-Other: "+s.Address()+"0/", "X-Url: "+s.url("/a"), "Referer: "+s.Address()+"/"))
+		sent := s.requests()[before:]
+		if !test.accepted {
+			if answer.StatusCode != http.StatusNotFound || len(sent) != 0 {
+				t.Errorf("%.12q… was answered %d: %s", test.authorization, answer.StatusCode, body)
+			}
+			continue
+		}
+		if answer.StatusCode != http.StatusCreated || len(sent) != 1 {
+			t.Errorf("%.12q… was answered %d: %s", test.authorization, answer.StatusCode, body)
+			continue
+		}
+		got, api := sent[0], s.api.URL+"/api/v2"
+		if got.RequestURI != "/api/v2/orders?a=%2F&key=" || !s.hasIssuedToken(got) || strings.Contains(fmt.Sprint(got.Header, got.RequestURI), s.secret) {
+			t.Errorf("the API has got %s with %v", got.RequestURI, got.Header)
+		}
+		for name, want := range map[string]string{"Destination": api + "/orders/8", "X-Base": api, "X-Other": s.Address() + "0/", "X-Url": api + "/a", "X-Key": "", "Referer": ""} {
+			if value := got.Header.Get(name); value != want {
+				t.Errorf("%s became %q, want %q", name, value, want)
+			}
+		}
+		if link := answer.Header.Get("Location"); link != s.Address()+"/orders/7" {
+			t.Errorf("the link is %q", link)
+		}
+	}
+}
+
+// A secret that is repeated in the path would reach the API.
+func TestTheSecretTwiceIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t, nil)
+	for _, request := range []string{
+		s.rawRequest("GET", "/"+s.secret+"/"+s.secret+"/x"),
+		s.rawRequest("GET", "/x/"+s.secret, "Authorization: Bearer "+s.secret),
+	} {
+		if answer, body := s.sendRaw(request); answer.StatusCode != http.StatusBadRequest || strings.Contains(body, s.secret) {
+			t.Errorf("answered %d: %s", answer.StatusCode, body)
+		}
+	}
+	s.wantAPIRequests(0)
+}
+
+// A program that logs in with the secret as its client secret gets the secret as its token, and can go on with the address.
+func TestALoginWithTheSecretYieldsIt(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.Address()+tokenPath, strings.NewReader("grant_type=client_credentials"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.SetBasicAuth("any", s.secret)
+	answer, err := plainTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var issued struct {
+		Token string `json:"access_token"`
+		Type  string `json:"token_type"`
+	}
+	if err := json.NewDecoder(answer.Body).Decode(&issued); err != nil || issued.Token != s.secret || issued.Type != "Bearer" {
+		t.Errorf("answered %d with a token of %d characters, %v", answer.StatusCode, len(issued.Token), err)
 	}
 	s.wantAPIRequests(0)
 	s.wantTokenRequests(1)

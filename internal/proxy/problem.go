@@ -90,20 +90,25 @@ func (p *Proxy) answerError(w http.ResponseWriter, r *http.Request, err error) {
 	problem.write(w)
 }
 
-// placeholder is the token that answerTokenRequest issues. The proxy replaces it on every request, so its text does not
-// matter.
+// placeholder is the token that answerTokenRequest issues to a program whose URL has the secret. The proxy replaces it on every
+// request, so its text does not matter.
 const placeholder = "replaced-by-the-api-proxy"
 
-// answerTokenRequest answers the token request of a program that cannot work without one. It sends nothing itself.
-func answerTokenRequest(w http.ResponseWriter, r *http.Request) {
+// answerTokenRequest answers the token request of a program that cannot work without one. It sends nothing itself. A program
+// that uses the address has shown the secret, and gets it as its token.
+func (p *Proxy) answerTokenRequest(w http.ResponseWriter, r *http.Request, base clients.Secret) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		newProblem(http.StatusMethodNotAllowed, "A token request must use POST (RFC 6749, section 3.2).").write(w)
 		return
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxHeader))
+	token := placeholder
+	if base.Reveal() == p.Address() {
+		token = p.secret
+	}
 	const year = 365 * 24 * time.Hour
 	writeJSON(w, "application/json", http.StatusOK, map[string]any{
-		"access_token": placeholder, "token_type": "Bearer", "expires_in": int(year / time.Second),
+		"access_token": token, "token_type": "Bearer", "expires_in": int(year / time.Second),
 	})
 }

@@ -83,7 +83,7 @@ type Options struct {
 // Proxy listens on 127.0.0.1 until it is closed.
 type Proxy struct {
 	options   Options
-	secret    string // the first segment of the path
+	secret    string // the first segment of the path, or the caller's token
 	host      string // the required value of the Host header
 	tokens    *tokens
 	transport *transport.API
@@ -169,7 +169,13 @@ func (p *Proxy) countConnection(c net.Conn, state http.ConnState) {
 
 // URL returns the URL to use in place of the API's URL. It is a secret: every program on this machine that knows it can use
 // the API.
-func (p *Proxy) URL() clients.Secret { return clients.NewSecret("http://" + p.host + "/" + p.secret) }
+func (p *Proxy) URL() clients.Secret { return clients.NewSecret(p.Address() + "/" + p.secret) }
+
+// Address returns the proxy's URL without the secret, for programs that send the secret as their token.
+func (p *Proxy) Address() string { return "http://" + p.host }
+
+// Secret returns the secret. A program may send it to the address as a bearer token, or as the password of HTTP Basic.
+func (p *Proxy) Secret() clients.Secret { return clients.NewSecret(p.secret) }
 
 // Summary says what a proxy's user should know when it is closed.
 type Summary struct {
@@ -260,14 +266,14 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.options.Logger.DebugContext(r.Context(), "API request through the proxy", "proxy", p.options.Name,
 			"method", knownMethod(r.Method), "status", answer.status, "took", time.Since(began).Round(time.Microsecond))
 	}()
-	path, refused := p.admit(r)
+	path, base, refused := p.admit(r)
 	switch {
 	case refused != nil:
 		p.turnAway(answer, r, refused)
 	case path == tokenPath:
-		answerTokenRequest(answer, r)
+		p.answerTokenRequest(answer, r, base)
 	default:
-		p.serve(answer, r, path)
+		p.serve(answer, r, path, base)
 	}
 }
 
@@ -279,22 +285,22 @@ func (p *Proxy) turnAway(w http.ResponseWriter, r *http.Request, refused *Proble
 	p.strangers.dismiss(r.Context())
 }
 
-// serve forwards the request.
-func (p *Proxy) serve(w *responseWriter, r *http.Request, path string) {
+// serve forwards the request, whose path was appended to base.
+func (p *Proxy) serve(w *responseWriter, r *http.Request, path string, base clients.Secret) {
 	p.requests.begin(r.Context())
 	sent := &sentRequest{ReadCloser: r.Body}
 	sent.at.Store(time.Now().UnixNano())
 	ctx, cancel := p.outlast(r.Context(), sent)
 	defer cancel()
 	target := p.targetURL(path, r.URL)
-	way := p.newPassage(ctx, r, target)
+	way := p.newPassage(ctx, r, target, base)
 	defer way.end()
 	if r.Body != http.NoBody && r.Header.Get("Expect") == "" {
 		defer enableFullDuplex(w, r)()
 	}
 	delete(r.Header, "Upgrade")        // ReverseProxy would forward it
 	delete(r.Header, "Http2-Settings") // belongs to an offer of h2c
-	w.links = &links{upstream: p.options.Upstream, requested: target, proxy: p.URL()}
+	w.links = &links{upstream: p.options.Upstream, requested: target, proxy: base}
 	out := r.WithContext(context.WithValue(ctx, passageKey{}, way)) // a copy: the server examines the body of r
 	if r.Body != http.NoBody {
 		out.Body = sent

@@ -31,6 +31,7 @@ var errClosing = errors.New("the API proxy is closing")
 type passage struct {
 	proxy  *Proxy
 	target *url.URL
+	base   clients.Secret  // the proxy's URL, as the caller has used it
 	caller context.Context // ends when the caller closes its side of the connection
 	// waiting ends when nobody waits for the answer. That may be later than caller: see outlast. A request that was held is
 	// not sent again for a caller that may have left.
@@ -57,10 +58,10 @@ func passageOf(ctx context.Context) *passage {
 	return way
 }
 
-// newPassage returns the passage of a request to target. waiting ends when nobody waits for its answer.
-func (p *Proxy) newPassage(waiting context.Context, r *http.Request, target *url.URL) *passage {
+// newPassage returns the passage of a request to target, whose path the caller has appended to base. waiting ends when nobody waits for its answer.
+func (p *Proxy) newPassage(waiting context.Context, r *http.Request, target *url.URL, base clients.Secret) *passage {
 	way := &passage{
-		proxy: p, target: target, caller: r.Context(), waiting: waiting, left: p.options.ThrottleWait,
+		proxy: p, target: target, base: base, caller: r.Context(), waiting: waiting, left: p.options.ThrottleWait,
 		method: knownMethod(r.Method), expects: r.Header.Get("Expect") != "",
 	}
 	if p.options.Pace != nil {
