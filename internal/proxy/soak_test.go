@@ -263,3 +263,41 @@ func TestManyRequestsAtOnce(t *testing.T) { // not parallel, because it counts g
 	}
 	s.wantTokenRequests(1)
 }
+
+// A limit that is never reached costs nothing that a program would notice.
+func TestTheCostOfALimitThatIsNotReached(t *testing.T) {
+	soakTest(t)
+	s := newFixtureWithoutRecord(t, smallAnswer)
+	other := &fixture{t: t, platform: s.platform, client: s.client, grant: s.grant, api: s.api}
+	other.open(func(o *Options) { o.Logger, o.Pace, o.ThrottleWait = nil, NewPace(1e6), time.Minute })
+	var ratios []float64
+	for range 15 { // in turns, so that other load on the machine affects both
+		with := throughput(t, other.url("/accounts"), 64, time.Second)
+		ratios = append(ratios, with/throughput(t, s.url("/accounts"), 64, time.Second))
+	}
+	without, with := []float64{}, []float64{}
+	for range 5000 {
+		for url, times := range map[string]*[]float64{s.url("/accounts"): &without, other.url("/accounts"): &with} {
+			began := time.Now()
+			fetch(t, url)
+			*times = append(*times, float64(time.Since(began).Nanoseconds())/1000)
+		}
+	}
+	added := median(with) - median(without)
+	t.Logf("throughput: %.3f of that without (%.2f to %.2f); median latency: %.1f µs more than %.1f µs", median(ratios), ratios[0], ratios[14], added, median(without))
+	if median(ratios) < 0.95 || added > 20 {
+		t.Error("it costs too much")
+	}
+}
+
+func BenchmarkAPaceThatDoesNotWait(b *testing.B) {
+	pace, closing := NewPace(1e9), make(chan struct{})
+	for b.Loop() {
+		number := pace.arrive()
+		if _, err := pace.wait(b.Context(), closing, number, time.Minute, func() {}); err != nil {
+			b.Fatal(err)
+		}
+		pace.answered(number, 0)
+		pace.gaveUp(number)
+	}
+}
