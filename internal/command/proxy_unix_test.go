@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
 // upstream returns the flag with the API's URL. Only two platforms have a default that is right in these tests.
@@ -64,6 +66,36 @@ func TestProxyRunsACommand(t *testing.T) {
 	if status, ok := command.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != syscall.SIGTERM {
 		t.Errorf("a command that a signal ends: %v", command.ProcessState)
 	}
+}
+
+// The proxy of a command keeps the limit of the API, too. The command gets no 429.
+func TestProxyKeepsTheLimitOfTheAPI(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip(err)
+	}
+	const script = `for i in 1 2 3 4 5 6; do printf 'url = "%s/fabric/v4/ports"\n' "$EQUINIX_API_URL" | curl --noproxy '*' --silent --output /dev/null --write-out '%{http_code} ' --config -; done`
+	for _, test := range []struct {
+		flags []string
+		want  string
+	}{
+		{nil, "200 200 429 429 429 429 "},
+		{[]string{"--throttle-wait", "30s"}, "200 200 200 200 200 200 "},
+		{[]string{"--max-requests-per-second", "1.9"}, "200 200 200 200 200 200 "},
+	} {
+		s := newFixture(t)
+		s.Equinix.LimitAPI(&simulator.Quota{Requests: 2, Window: time.Second, Sliding: true, RetryAfter: time.Second})
+		if test.flags == nil {
+			s.Equinix.LimitAPI(&simulator.Quota{Requests: 2, Window: time.Hour, Sliding: true, RetryAfter: time.Second})
+		}
+		r := s.run(append(append([]string{"proxy", "equinix"}, test.flags...), "--", "sh", "-c", script)...)
+		if r.status != 0 || r.stdout != test.want {
+			t.Errorf("%v: status %d, %q: %s", test.flags, r.status, r.stdout, r.stderr)
+		}
+	}
+	s := newFixture(t)
+	s.refused(2, []string{"max_requests_per_second", "must be a number above 0"}, "proxy", "equinix", "--max-requests-per-second", "0", "--", "true")
+	s.refused(2, []string{"throttle_wait", "must be a duration"}, "proxy", "equinix", "--throttle-wait", "2", "--", "true")
 }
 
 func TestProxyRefusesBeforeItListens(t *testing.T) {
