@@ -131,7 +131,7 @@ password_encoding = "md5-b64"`), alone: true, want: []string{"user_password", "m
   api_version = "v1\r\nX-Injected: b"
 }`, want: []string{"api_version", `"v1"`}},
 		{name: "C07 H15 a query in the token URL", config: oauth2Block(`token_url = "https://example.com/token?key=` + canary + `"`), want: []string{"invalid token_url", "query"}},
-		{name: "C08 an unknown way to authenticate", config: oauth2Block(`token_endpoint_auth_method = "private_key_jwt"`), want: []string{"invalid token_endpoint_auth_method", "client_secret_basic", "client_secret_post"}},
+		{name: "C08 an unknown way to authenticate", config: oauth2Block(`token_endpoint_auth_method = "client_secret_jwt"`), want: []string{"invalid token_endpoint_auth_method", "client_secret_basic", "client_secret_post"}},
 		{name: "C08 an unknown format", config: oauth2Block(`request_format = "xml"`), want: []string{"invalid request_format", "form", "json"}},
 		{name: "C08 a parameter that the grant sets", config: oauth2Block(`parameters = { grant_type = "` + canary + `" }`), want: []string{"invalid parameters", `"grant_type"`}},
 		{name: "C08 a second way to authenticate", config: oauth2Block(`parameters = { client_assertion = "` + canary + `" }`), want: []string{"invalid parameters", `"client_assertion"`}},

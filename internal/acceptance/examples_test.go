@@ -28,9 +28,11 @@ const examples = "../../examples"
 func newExample(t *testing.T, dir string) *fixture {
 	t.Helper()
 	s := newFixture(t)
-	if err := os.CopyFS(s.Dir, os.DirFS(filepath.Join(examples, dir))); err != nil {
+	client := filepath.Join(s.Dir, "..", "client")
+	if err := errors.Join(os.CopyFS(s.Dir, os.DirFS(filepath.Join(examples, dir))), s.WriteClient(client)); err != nil {
 		t.Fatal(err)
 	}
+	s.setenv("TF_VAR_key_file", filepath.Join(client, "key.pem"))
 	return s
 }
 
@@ -114,22 +116,27 @@ func runShell(t *testing.T, script string, args ...string) (output string, statu
 func TestTheShellIsReadyForTheExamples(t *testing.T) {
 	t.Parallel()
 	name := filepath.Base(cliPath)
+	tries := fences(section(t, "docs/guides/without-secret.md", "## Try it without an account"))[0].text
 	output, status := runShell(t, strings.ReplaceAll(`cd with-restapi-provider && CLI init -no-color && CLI apply -no-color -auto-approve && CLI destroy -no-color -auto-approve
 ixtoken check equinix && ixtoken token equinix --format curl | curl --silent --config - "$EQUINIX_API_ENDPOINT/fabric/v4/ports"
 cd ../module && CLI init -no-color && CLI apply -no-color -auto-approve
-exit 3
-`, "CLI", name))
+cd ../client-key && CLI init -no-color && CLI apply -no-color -auto-approve
+cd ..
+`, "CLI", name)+tries+"\nexit 3\n")
 	if status != 3 {
 		t.Errorf("status %d, want the script's", status)
 	}
 	for _, want := range []string{
 		"cd with-restapi-provider && " + name + " init", "Apply complete! Resources: 1 added", "Destroy complete! Resources: 1 destroyed",
 		"calls of its API: 3\n", "Equinix has seen: requests for a token: 4, calls of its API: 2\n",
-		"Settings of Equinix\n",
+		"Settings of Equinix\n", "\ntried\n",
 	} {
 		if !strings.Contains(output, want) {
 			t.Errorf("the shell does not say %q:\n%s", want, output)
 		}
+	}
+	if got := strings.Count(output, "Token of OAuth2\n"); got != 5 || strings.Contains(output, "Error: ") {
+		t.Errorf("%d of the 5 ways without a secret work:\n%s", got, output)
 	}
 }
 

@@ -7,7 +7,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/ecdsa"
 	"crypto/md5"
+	"crypto/x509"
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
@@ -74,9 +76,36 @@ func newLeakFixture(t *testing.T, options simulator.Options) *leakFixture {
 	}
 	s.setSecret("id_token", idToken)
 	delete(s.secrets, "variable id_token") // known finds it among those that were issued
+	s.setClient()
 	digest := md5.Sum([]byte(user.UserPassword))
 	s.secrets["encoded password"] = base64.StdEncoding.EncodeToString(digest[:])
 	return s
+}
+
+// setClient sets the variables of the clients of the OAuth2 server that have no secret. The certificate is no secret.
+func (s *leakFixture) setClient() {
+	s.t.Helper()
+	client := s.Client()
+	block, _ := pem.Decode([]byte(client.KeyPEM))
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	private, ok := key.(*ecdsa.PrivateKey)
+	if !ok {
+		s.t.Fatal("the key is of another kind")
+	}
+	number, err := private.Bytes()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.secrets["client key"] = string(number) // the rest of the file is the same for every key, or public
+	s.setenv("TF_VAR_client_key", client.KeyPEM)
+	s.setenv("TF_VAR_client_certificate", client.CertificatePEM)
+	s.setenv("TF_VAR_client_id", s.OAuth2.Credentials().ClientID)
+	s.setenv("TF_VAR_mutual_url", client.MutualURL)
+	s.setenv("TF_VAR_ca_cert_pem", client.CAPEM)
+	s.AcceptAssertionsAgain() // each run has the same one
 }
 
 // awkwardSecret returns a random secret that no platform accepts, with every character that needs an escape somewhere.
@@ -158,6 +187,9 @@ func (s *leakFixture) knownSecrets() map[string]string {
 	known := maps.Clone(s.secrets)
 	for i, token := range s.Issuer.Issued() {
 		known[fmt.Sprintf("identity token %d", i)] = token[strings.LastIndex(token, ".")+1:]
+	}
+	for i, assertion := range s.Asserted() {
+		known[fmt.Sprintf("client assertion %d", i)] = assertion[strings.LastIndex(assertion, ".")+1:]
 	}
 	for _, p := range s.Platforms() {
 		p.Intercept(nil) // kindOf calls the platform's API
@@ -247,6 +279,22 @@ variable "ca_cert_pem" {
   type    = string
   default = ""
 }
+variable "client_key" {
+  type      = string
+  ephemeral = true
+}
+variable "client_certificate" {
+  type      = string
+  ephemeral = true
+}
+variable "client_id" {
+  type      = string
+  ephemeral = true
+}
+variable "mutual_url" {
+  type      = string
+  ephemeral = true
+}
 provider "ixtoken" {
   interxion   = { client_secret = var.interxion_client_secret }
   max_retries = 1
@@ -313,6 +361,27 @@ ephemeral "oauth2_access_token" "refreshed" {
   token_endpoint_auth_method = "client_secret_post"
   previous_refresh_token     = ephemeral.oauth2_access_token.t.refresh_token
 }
+ephemeral "oauth2_access_token" "signed" {
+  provider                   = ixtoken
+  client_key_pem             = var.client_key
+  client_key_certificate_pem = var.client_certificate
+}
+ephemeral "oauth2_access_token" "asserted" {
+  provider         = ixtoken
+  client_assertion = var.id_token
+}
+ephemeral "oauth2_access_token" "certified" {
+  provider                   = ixtoken
+  token_url                  = var.mutual_url
+  client_certificate_pem     = var.client_certificate
+  client_certificate_key_pem = var.client_key
+}
+ephemeral "oauth2_access_token" "exchanged_by_a_client" {
+  provider                     = ixtoken
+  client_id                    = var.client_id
+  client_key_pem               = var.client_key
+  token_exchange_subject_token = var.id_token
+}
 resource "terraform_data" "use" {
   provisioner "local-exec" {
     command = "echo used"
@@ -331,13 +400,16 @@ resource "terraform_data" "use" {
       I = ephemeral.digitalrealty_access_token.t.authorization
       M = ephemeral.oauth2_access_token.t.authorization
       N = ephemeral.oauth2_access_token.refreshed.authorization
+      O = ephemeral.oauth2_access_token.signed.authorization
+      P = ephemeral.oauth2_access_token.asserted.authorization
+      Q = ephemeral.oauth2_access_token.certified.authorization
     }
   }
 }
 `
 
 // everyGrantOnce is the number of requests that a run of everyGrant makes to each platform.
-var everyGrantOnce = []int{1, 6, 3, 1, 1, 3, 3}
+var everyGrantOnce = []int{1, 6, 3, 1, 1, 3, 7}
 
 // H01, H02
 func TestEphemeralResourcesLeaveNoSecretAnywhere(t *testing.T) {
@@ -409,7 +481,7 @@ func TestAnInstalledProviderLeavesNoSecretAnywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	variables, arguments := "", ""
-	for _, name := range []string{"password", "interxion_client_secret", "equinix_spent", "cloudlx_spent", "ixapi_spent", "oauth2_parameter", "oauth2_header", "id_token"} {
+	for _, name := range []string{"password", "interxion_client_secret", "equinix_spent", "cloudlx_spent", "ixapi_spent", "oauth2_parameter", "oauth2_header", "id_token", "client_key", "client_certificate", "mutual_url", "client_id", "ca_cert_pem"} {
 		variables += "variable \"" + name + "\" {\n  type      = string\n  ephemeral = true\n}\n"
 		arguments += "  " + name + " = var." + name + "\n"
 	}

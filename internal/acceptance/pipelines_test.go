@@ -283,7 +283,7 @@ func TestTheGuideOnIdentityTokensRuns(t *testing.T) {
 		issued, asked int
 		configuration string
 	}{
-		{job: "id-token: write", env: append(r.Issuer.Environment(), "IXTOKEN_CACHE_DIR="+filepath.Join(r.Dir, ".ixtoken")), issued: 1, asked: 3, configuration: blocks[0].text},
+		{job: "id-token: write", env: append(r.Issuer.Environment(), "IXTOKEN_CACHE_DIR="+filepath.Join(r.Dir, ".ixtoken")), issued: 1, asked: 3, configuration: fenced.FindStringSubmatch(page)[1] + "\n"},
 		{job: "id_tokens:", env: []string{"EQUINIX_TOKEN_EXCHANGE_SUBJECT_TOKEN_ENV_VAR=EQUINIX_ID_TOKEN", "IXTOKEN_CACHE_DIR="}, issued: 3, configuration: `ephemeral "equinix_access_token" "main" { provider = ixtoken }` + "\n"},
 	} {
 		i := slices.IndexFunc(blocks, func(f fence) bool { return f.language == "yaml" && strings.Contains(f.text, want.job) })

@@ -325,3 +325,35 @@ func TestTheFormOffersEveryPlatform(t *testing.T) {
 		}
 	}
 }
+
+// Each row of the tables of servers that says what was run has a test: the recorded example, or the server itself.
+func TestEachServerThatWasRunHasATest(t *testing.T) {
+	t.Parallel()
+	servers := read(t, "tools/oauth2servers/go.mod") + read(t, "tools/oauth2servers/npm/package.json")
+	rows, run := 0, 0
+	for _, line := range strings.Split(read(t, "docs/guides/any-oauth2-server.md"), "\n") {
+		cells := strings.Split(strings.Trim(line, "| "), " | ")
+		if len(cells) != 4 || cells[3] == "was run" || strings.HasPrefix(cells[0], "--") {
+			continue
+		}
+		rows++
+		name, what := strings.ToLower(strings.Fields(cells[0])[0]), cells[3]
+		if what == "no" {
+			continue
+		}
+		run++
+		if what == "example from the documentation" {
+			if _, err := os.Stat(filepath.Join(repository, "internal/clients/testdata/oauth2", name+".http")); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		server := regexp.MustCompile("at `(.+)`$").FindStringSubmatch(what)
+		if server == nil || !strings.Contains(servers, server[1]) {
+			t.Errorf("%s: no test runs %q", name, what)
+		}
+	}
+	if rows < 18 || run < 7 {
+		t.Errorf("%d rows were read, %d of them say what was run", rows, run)
+	}
+}

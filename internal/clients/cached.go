@@ -30,12 +30,15 @@ type cached struct {
 	mu       sync.Mutex
 	reported map[string]bool // the problems of a bucket that were logged
 	trouble  error           // the last of them that Client.Unshared has not returned; nil: none
+
+	asserted sync.Map // the digests of the assertions that this process has sent; see markOfAssertion
 }
 
-// storeOf returns the store that holds the result of r; nil: only this process has it. In a token exchange, only the job
-// itself could read an entry in a bucket. Other jobs would wait for it all the same.
+// storeOf returns the store that holds the result of r; nil: only this process has it. In a token exchange, and with an
+// assertion that was made elsewhere, only the job itself could read an entry in a bucket. Other jobs would wait for it all
+// the same.
 func (s *cached) storeOf(r *request) cache.Store {
-	if s.store == nil || r.exchange != nil && !s.store.Local() {
+	if s.store == nil || (r.exchange != nil || r.asserts()) && !s.store.Local() {
 		return nil
 	}
 	return s.store
@@ -147,11 +150,11 @@ func (s *cached) noteWait(ctx context.Context, r *request, began time.Time) {
 	}
 }
 
-// send sends r. If r carries what may be sent only once, send marks that first. alone reports whether the caller has claimed
-// r. Without that, the new refresh token could not be stored for others.
-func (s *cached) send(ctx context.Context, r *request, alone bool) (Token, *Error) {
+// sendMarked sends r. If r carries what may be sent only once, sendMarked marks that first. alone reports whether the caller
+// has claimed r. Without that, the new refresh token could not be stored for others.
+func (s *cached) sendMarked(ctx context.Context, r *request, alone bool) (Token, *Error) {
 	switch {
-	case !r.sendOnce:
+	case !r.sendOnce || r.onlyAsserts():
 		return s.next.admit(ctx, r)
 	case !r.refreshToken.IsZero() && !alone:
 		return Token{}, r.unmarkable()

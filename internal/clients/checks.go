@@ -5,6 +5,7 @@ package clients
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -93,19 +94,65 @@ func (c *checks) url(name, value string) *url.URL {
 	return u
 }
 
-// identity checks the source of an identity token.
+// identity checks the source of the identity token of a token exchange.
 func (c *checks) identity(source IdentitySource) {
+	c.one("identity token", source.settings("token_exchange_subject_token", "token_exchange_audience"))
+}
+
+// assertion checks where the client's assertion comes from: it was made elsewhere, or a key signs it.
+func (c *checks) assertion(source IdentitySource, key ClientKey) {
+	c.one("client assertion or key", append(source.settings("client_assertion", "client_assertion_github_audience"),
+		setting{"client_key_pem", key.PEM, CheckPrivateKey}, setting{"client_key_file", NewSecret(key.File), CheckText}))
+	sayings := key.sayings()
+	for _, name := range slices.Sorted(maps.Keys(sayings)) {
+		if sayings[name] != "" && !source.IsZero() {
+			c.fault(name + " is for a key that signs here, and the client assertion was made elsewhere")
+		}
+	}
+	if key.Algorithm != "" {
+		c.value("client_signing_alg", NewSecret(key.Algorithm), CheckOneOf(SigningAlgorithms...))
+	}
+	c.value("client_key_id", NewSecret(key.ID), CheckText)
+	c.value("client_signing_audience", NewSecret(key.Audience), CheckText)
+	if !key.CertificatePEM.IsZero() {
+		c.value("client_key_certificate_pem", key.CertificatePEM, CheckCertificate)
+	}
+	c.value("client_key_certificate_file", NewSecret(key.CertificateFile), CheckText)
+	if !key.CertificatePEM.IsZero() && key.CertificateFile != "" {
+		c.fault("more than one certificate of the client key is set")
+	}
+}
+
+// certificate checks the certificate of the connection, and its key.
+func (c *checks) certificate(certificate ClientCertificate) {
+	if certificate.IsZero() {
+		return
+	}
+	c.one("client certificate", []setting{{"client_certificate_pem", certificate.PEM, CheckCertificate}, {"client_certificate_file", NewSecret(certificate.File), CheckText}})
+	c.one("client certificate key", []setting{{"client_certificate_key_pem", certificate.KeyPEM, CheckPrivateKey}, {"client_certificate_key_file", NewSecret(certificate.KeyFile), CheckText}})
+}
+
+// setting is one of several settings of which exactly one must be set.
+type setting struct {
+	name  string
+	value Secret
+	check func(Secret) string
+}
+
+// settings returns the settings of a source. name is that of the identity token itself.
+func (i IdentitySource) settings(name, audience string) []setting {
+	return []setting{
+		{name, i.Token, CheckIdentityToken},
+		{name + "_env_var", NewSecret(i.Variable), CheckVariable},
+		{name + "_file", NewSecret(i.File), CheckText},
+		{audience, NewSecret(i.Audience), CheckText},
+	}
+}
+
+// one checks that exactly one of the settings is set, and its value.
+func (c *checks) one(what string, settings []setting) {
 	set := 0
-	for _, one := range []struct {
-		name  string
-		value Secret
-		check func(Secret) string
-	}{
-		{"token_exchange_subject_token", source.Token, CheckIdentityToken},
-		{"token_exchange_subject_token_env_var", NewSecret(source.Variable), CheckVariable},
-		{"token_exchange_subject_token_file", NewSecret(source.File), CheckText},
-		{"token_exchange_audience", NewSecret(source.Audience), CheckText},
-	} {
+	for _, one := range settings {
 		if !one.value.IsZero() {
 			c.value(one.name, one.value, one.check)
 			set++
@@ -113,15 +160,17 @@ func (c *checks) identity(source IdentitySource) {
 	}
 	switch {
 	case set == 0:
-		c.faults = append(c.faults, "no identity token is set")
+		c.fault("no " + what + " is set")
 	case set > 1:
-		c.faults = append(c.faults, "more than one identity token is set")
+		c.fault("more than one " + what + " is set")
 	}
 }
 
+func (c *checks) fault(text string) { c.faults = append(c.faults, text) }
+
 func (c *checks) required(name string, value Secret, check func(Secret) string) {
 	if value.IsZero() {
-		c.faults = append(c.faults, name+" is not set")
+		c.fault(name + " is not set")
 		return
 	}
 	c.value(name, value, check)
@@ -130,7 +179,7 @@ func (c *checks) required(name string, value Secret, check func(Secret) string) 
 // value checks a setting with the given check.
 func (c *checks) value(name string, value Secret, check func(Secret) string) {
 	if fault := check(value); fault != "" {
-		c.faults = append(c.faults, name+" "+fault)
+		c.fault(name + " " + fault)
 	}
 }
 

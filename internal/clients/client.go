@@ -8,7 +8,7 @@
 //
 //	Client     encodes the grant
 //	flights    answers from memory, or lets all callers wait for one run
-//	exchanger  reads the identity token, if the grant is a token exchange
+//	exchanger  reads what the request needs from outside: an identity token, an assertion, a key, a certificate
 //	refresher  uses the result of another process, or refreshes the last token, or sends the request itself
 //	cached     lets one caller send, and shares the result with the others, in other processes too if there is a cache
 //	gate       lets unproven credentials through one at a time
@@ -169,11 +169,16 @@ func (c *Client) Shares(grant Grant) bool {
 	return err == nil && c.cached.storeOf(r) != nil
 }
 
-// Endpoint checks the settings in grant, and returns the host and path that Token would ask. It sends nothing.
+// Endpoint checks the settings in grant, and the keys and certificates in the files that they name. It returns the host and
+// path that Token would ask. It sends nothing.
 func (c *Client) Endpoint(grant Grant) (string, error) {
 	r, err := c.request(grant)
 	if err != nil {
 		return "", err
+	}
+	complete := *r
+	if fault := complete.loadKeys(); fault != nil {
+		return "", fault
 	}
 	return r.address(), nil
 }

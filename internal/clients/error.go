@@ -37,6 +37,9 @@ const (
 	TimedOut                           // no answer within the time allowed
 	Cancelled                          // the caller left, or the process was interrupted
 	NoIdentityToken                    // there is no identity token for a token exchange, or it has expired; the exchange was not sent
+	NoAssertion                        // there is no client assertion, or it has expired; the request was not sent
+	NoClientKey                        // the client's key or certificate cannot be read, or they do not fit; the request was not sent
+	AssertionUsed                      // the platform has not accepted a client assertion that was sent before
 	Internal                           // a fault of this program
 )
 
@@ -65,9 +68,12 @@ type Error struct {
 	// Description is the platform's text, scrubbed and in quotation marks, or another description of the failure; it
 	// may be empty.
 	Description string
-	// Identity says when the identity token of a token exchange expires, and names its iss, aud and sub; empty: the
-	// request has no identity token.
+	// Identity says when the identity token of a token exchange and the client assertion expire, and names their iss, aud
+	// and sub; empty: the request has neither.
 	Identity string
+	// Client says how a rejected client has authenticated; empty: the platform has only one way, or it is not the client
+	// that was rejected.
+	Client string
 	// Hint is what Code or Description says about the remedy.
 	Hint Hint
 	// Attempts is how often the request was sent, or a connection for it was tried.
@@ -117,8 +123,10 @@ func (e *Error) Error() string {
 	if e.Description != "" {
 		text.WriteString(": " + e.Description)
 	}
-	if e.Identity != "" {
-		text.WriteString("; " + e.Identity)
+	for _, more := range []string{e.Client, e.Identity} {
+		if more != "" {
+			text.WriteString("; " + more)
+		}
 	}
 	if !e.CachedUntil.IsZero() {
 		text.WriteString(" (to another process; asked again after " + e.CachedUntil.UTC().Format("15:04:05 UTC") + ")")
@@ -126,10 +134,22 @@ func (e *Error) Error() string {
 	return text.String()
 }
 
-// MayPass reports whether asking again later may help. If there was no identity token to send, its source may have one
-// then, unless the settings hold the identity token itself.
+// MayPass reports whether asking again later may help. If there was no identity token or assertion to send, its source may
+// have one then, unless the settings hold it themselves.
 func (e *Error) MayPass() bool {
-	return e.transient || e.Kind == NoIdentityToken && e.Endpoint == "" && !e.given
+	return e.transient || (e.Kind == NoIdentityToken || e.Kind == NoAssertion) && e.Endpoint == "" && !e.given
+}
+
+// Unsent reports whether nothing was sent because of the settings, or of the files and variables that they name.
+func (e *Error) Unsent() bool {
+	switch e.Kind {
+	case InvalidInput, NoClientKey:
+		return true
+	case NoIdentityToken, NoAssertion:
+		return e.Endpoint == ""
+	default:
+		return false
+	}
 }
 
 // rejectsCredentials reports whether the credentials must not be sent again.
@@ -142,7 +162,7 @@ func (k Kind) rejectsCredentials() bool {
 // not sent again in any grant.
 func (e *Error) refreshLost() bool {
 	switch e.Kind {
-	case CredentialsRejected, Cancelled, Internal, InvalidInput:
+	case CredentialsRejected, Cancelled, Internal, InvalidInput, NoAssertion, NoClientKey, AssertionUsed:
 		return false
 	case RefreshTokenRejected:
 		return true

@@ -6,8 +6,8 @@ package clients
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -21,30 +21,47 @@ const (
 	idTokenType       = "urn:ietf:params:oauth:token-type:id_token"
 )
 
-// exchange is what a request for a token exchange has instead of credentials.
-type exchange struct {
-	source IdentitySource
-	// body returns the encoded body with the given subject token.
-	body func(subjectToken string) Secret
-}
-
 // exchanges makes r a token exchange with these fields, and with the identity token that is read when r is sent. A
 // platform may accept an identity token once only, so r is sent once if its outcome stays unknown.
 func (r *request) exchanges(source IdentitySource, fields map[string]string, encode encoding) {
 	fields["grant_type"] = exchangeGrantType
 	fields["subject_token_type"] = cmp.Or(fields["subject_token_type"], idTokenType)
 	r.sendOnce = true
-	r.exchange = &exchange{source, func(subjectToken string) Secret {
-		complete := maps.Clone(fields)
-		complete["subject_token"] = subjectToken
-		_, body := encode(complete)
-		return body
-	}}
+	r.exchange = &source
 	fields["subject_token"] = source.key() + "\n" + source.Token.Reveal()
 	r.sends(encode, fields)
 }
 
-// exchanger reads the identity token of a token exchange.
+// presented is an identity token in a request.
+type presented struct {
+	subjectToken
+	purpose purpose
+	source  IdentitySource
+}
+
+// text returns the identity token; empty: there is none.
+func (p *presented) text() string {
+	if p == nil {
+		return ""
+	}
+	return p.token.Reveal()
+}
+
+// lasting returns what is the same in all tokens of the identity; empty: there is none. An identity token that is given
+// directly is its own identity: it cannot be read again, and two of them may differ in other claims.
+func (p *presented) lasting() string {
+	if p == nil {
+		return ""
+	}
+	return p.source.key() + " " + cmp.Or(p.source.Token.Reveal(), p.key)
+}
+
+func (p *presented) describe() string {
+	return p.source.named(p.purpose) + " " + p.subjectToken.describe(time.Now())
+}
+
+// exchanger reads what a request needs from outside: the identity token of a token exchange, and what the client
+// authenticates with if that is no secret.
 type exchanger struct {
 	memory  *memory
 	sources identitySources
@@ -54,10 +71,10 @@ type exchanger struct {
 	last map[digest]*request // the last complete request, by the key of the request without an identity token
 }
 
-// obtain reads the identity token if r needs one. The identity token is read anew for each flight, because it may last
-// for only five minutes.
+// obtain reads what r needs from outside. It is read anew for each flight: an identity token may last for only five minutes,
+// and a key may be replaced.
 func (s *exchanger) obtain(ctx context.Context, r *request, minValidity time.Duration) (Token, *Error) {
-	if r.exchange == nil {
+	if r.exchange == nil && r.proof.isZero() {
 		return s.next.obtain(ctx, r, minValidity)
 	}
 	complete, err := s.complete(ctx, r)
@@ -68,7 +85,7 @@ func (s *exchanger) obtain(ctx context.Context, r *request, minValidity time.Dur
 	s.last[r.key()] = complete
 	s.mu.Unlock()
 	exact := complete.exact()
-	if _, rejected, ok := s.memory.recall(exact, 0); ok { // exact has never a token
+	if _, rejected, ok := s.memory.recall(exact, 0); ok && rejected != nil {
 		return Token{}, rejected
 	}
 	token, err := s.next.obtain(ctx, complete, minValidity)
@@ -78,10 +95,14 @@ func (s *exchanger) obtain(ctx context.Context, r *request, minValidity time.Dur
 	return token, err
 }
 
-// replaceable reports whether err is the rejection of an identity token in the place of which its source may hold another
-// one. The identity token is not sent again, and the source is read again. The bearer token of GitHub stays the same.
+// replaceable reports whether err is the rejection of something in the place of which its source may hold another thing: an
+// identity token, an assertion, a key or a certificate. It is not sent again, and the source is read again. The bearer token
+// of GitHub stays the same.
 func (r *request) replaceable(err *Error) bool {
-	return r.exchange != nil && r.exchange.source.Audience == "" && err != nil && (err.Kind.rejectsCredentials() || err.Kind == RequestRejected)
+	if err == nil || r.exchange == nil && r.proof.isZero() || r.proof.assertion.Audience != "" || r.exchange != nil && r.exchange.Audience != "" {
+		return false
+	}
+	return err.Kind.rejectsCredentials() || err.Kind == AssertionUsed || err.Kind == RequestRejected && r.exchange != nil
 }
 
 // lastOf returns r as it was last sent.
@@ -94,26 +115,102 @@ func (s *exchanger) lastOf(r *request) *request {
 	return r
 }
 
-// complete returns r with an identity token. The key of the result has the issuer and the subject in the place of the
-// identity token, so that all identity tokens of one identity share one token. An identity token that is given directly
-// is its own identity: it cannot be read again, and two of them may differ in other claims.
+// complete returns r with what it needs from outside.
 func (s *exchanger) complete(ctx context.Context, r *request) (*request, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
-	found, err := s.sources.read(ctx, r.exchange.source)
+	complete, err := *r, (*Error)(nil)
+	if r.exchange != nil {
+		complete.subject, err = s.present(ctx, *r.exchange, forExchange)
+	}
+	if err == nil {
+		err = s.prove(ctx, &complete)
+	}
 	if err != nil {
 		err.Platform = r.platform
 		return nil, err
 	}
-	complete := *r
-	complete.identityToken, complete.identity = found.token, &found.idClaims
-	if found.expired(time.Now()) {
-		return nil, complete.identityExpired()
+	if expired := complete.expired(); expired != nil {
+		return nil, expired
 	}
-	complete.body = r.exchange.body(found.token.Reveal())
-	complete.lasting = r.exchange.body(r.exchange.source.key() + " " + cmp.Or(r.exchange.source.Token.Reveal(), found.key))
-	complete.credential = []Secret{found.credential}
-	complete.secrets = append(slices.Clip(r.secrets), found.credential) // not the identity token: another process may have another one
-	complete.digest = complete.digestWith(complete.lasting)
+	complete.fill()
 	return &complete, nil
+}
+
+// present reads an identity token. It may have expired.
+func (s *exchanger) present(ctx context.Context, source IdentitySource, what purpose) (*presented, *Error) {
+	found, err := s.sources.read(ctx, source, what)
+	if err != nil {
+		return nil, err
+	}
+	return &presented{found, what, source}, nil
+}
+
+// fill sets what follows from what was read. The key of the result has what lasts in the place of identity token and
+// assertion, so that all identity tokens of one identity, and all assertions of one client, share one token.
+func (r *request) fill() {
+	if r.subject != nil && r.credential != nil {
+		r.bearer = []Secret{r.subject.credential}
+	}
+	r.credential, r.secrets = slices.Clip(r.credential), slices.Clip(r.secrets)
+	keep := func(public, secret Secret) {
+		r.credential, r.secrets = append(r.credential, public), append(r.secrets, secret)
+	}
+	if r.subject != nil && r.bearer == nil {
+		r.credential = append(r.credential, r.subject.credential)
+	}
+	if r.subject != nil {
+		r.secrets = append(r.secrets, r.subject.credential) // not the identity token: another process may have another one
+	}
+	assertion := r.assertion.lasting()
+	if r.assertion != nil {
+		keep(r.assertion.credential, r.assertion.credential)
+	}
+	if r.signer != nil {
+		assertion = r.signer.lasting()
+		keep(NewSecret(assertion), r.signer.key.secret)
+	}
+	if r.pair.Certificate != nil {
+		keep(NewSecret(string(r.pair.thumbprint[:])), r.pair.secret)
+	}
+	r.body = r.composed(r.subject.text(), cmp.Or(r.assertion.text(), assertion))
+	r.once = r.composed(r.subject.text(), assertion)
+	r.lasting = r.composed(r.subject.lasting(), assertion)
+	r.digest = r.digestWith(r.lasting)
+}
+
+// composed returns the body with an identity token and an assertion; empty: there is none.
+func (r *request) composed(subjectToken, assertion string) Secret {
+	values := map[string]string{}
+	if subjectToken != "" {
+		values["subject_token"] = subjectToken
+	}
+	if assertion != "" {
+		values["client_assertion"] = assertion
+	}
+	return r.compose(values)
+}
+
+// identities returns the identity tokens in the request.
+func (r *request) identities() []*presented {
+	return slices.DeleteFunc([]*presented{r.subject, r.assertion}, func(p *presented) bool { return p == nil })
+}
+
+// describeIdentities describes the identity tokens in the request; empty: it has none.
+func (r *request) describeIdentities() string {
+	var texts []string
+	for _, each := range r.identities() {
+		texts = append(texts, each.describe())
+	}
+	return strings.Join(texts, "; ")
+}
+
+// expired returns the error of a request that is not sent because one of its identity tokens has expired; nil: none has.
+func (r *request) expired() *Error {
+	for _, each := range r.identities() {
+		if each.expired(time.Now()) {
+			return &Error{Platform: r.platform, Kind: each.purpose.missing, Identity: each.describe(), notActedOn: true, given: each.source.given()}
+		}
+	}
+	return nil
 }

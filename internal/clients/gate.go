@@ -5,6 +5,7 @@ package clients
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -122,7 +123,7 @@ func (s *gate) remember(r *request, accounts []*account, err *Error) {
 		client.reject("", err)
 	default:
 		last.reject("", err)
-		if err.blames == nobody && client.doubted(r.user[0]) {
+		if err.blames == nobody && client.doubted(slices.Concat(r.user, r.bearer)[0]) {
 			client.reject("", err)
 		}
 	}

@@ -34,7 +34,7 @@ var oauthCodes = []string{
 func (r *request) hint(e *Error, said reply) Hint {
 	ofClient := e.blames == wholeClient || e.blames == clientInGrant
 	switch {
-	case r.exchange != nil && ofClient:
+	case r.exchange != nil && ofClient && r.authMethod == "":
 		return ClientWanted
 	case r.exchange == nil && e.Kind.mayBeLocked() && (saysLocked(said.code) || saysLocked(said.description)):
 		return AccountLocked

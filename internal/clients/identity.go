@@ -20,8 +20,8 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
 )
 
-// IdentitySource says where the identity token of a token exchange comes from. It is read for each exchange. Exactly one field
-// is set.
+// IdentitySource says where an identity token comes from: that of a token exchange, or one that a client authenticates with
+// (RFC 7523, section 2.2). It is read for each request. Exactly one field is set; the zero value: there is no identity token.
 type IdentitySource struct {
 	// Token is the identity token itself.
 	Token Secret
@@ -33,6 +33,21 @@ type IdentitySource struct {
 	Audience string
 }
 
+// IsZero reports whether there is no identity token.
+func (i IdentitySource) IsZero() bool { return i == IdentitySource{} }
+
+// purpose is what an identity token is for.
+type purpose struct {
+	name    string // in messages
+	missing Kind   // there is none to send
+	spent   string // why it is not sent again
+}
+
+var (
+	forExchange = purpose{"the identity token", NoIdentityToken, "an earlier exchange of this identity token got no answer, and the platform may accept an identity token once only"}
+	forClient   = purpose{"the client assertion", NoAssertion, "an earlier request with this client assertion got no answer, and the platform may accept an assertion once only"}
+)
+
 // The environment variables in which GitHub Actions tells a job where to ask for an identity token, and with which
 // bearer token. A job has them if it has the permission id-token: write.
 const (
@@ -40,17 +55,17 @@ const (
 	gitHubRequestToken = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 )
 
-// String names the identity token in a message.
-func (i IdentitySource) String() string {
+// named names the identity token in a message.
+func (i IdentitySource) named(p purpose) string {
 	switch {
 	case i.Variable != "":
-		return "the identity token in the environment variable " + i.Variable
+		return p.name + " in the environment variable " + i.Variable
 	case i.File != "":
-		return fmt.Sprintf("the identity token in the file %q", i.File)
+		return fmt.Sprintf("%s in the file %q", p.name, i.File)
 	case i.Audience != "":
-		return "the identity token of GitHub Actions"
+		return p.name + " of GitHub Actions"
 	}
-	return "the identity token"
+	return p.name
 }
 
 // given reports whether the settings hold the identity token itself, so that it stays the same.
@@ -75,21 +90,21 @@ type subjectToken struct {
 }
 
 // read returns the identity token of a source. It may have expired.
-func (s identitySources) read(ctx context.Context, i IdentitySource) (found subjectToken, err *Error) {
+func (s identitySources) read(ctx context.Context, i IdentitySource, p purpose) (found subjectToken, err *Error) {
 	text, problem := i.Token.Reveal(), error(nil)
 	switch {
 	case i.Audience != "":
-		return s.askGitHub(ctx, i)
+		return s.askGitHub(ctx, i, p)
 	case i.Variable != "":
 		text = s.getenv(i.Variable)
 	case i.File != "":
-		text, problem = readIdentityFile(i.File)
+		text, problem = readFile(i.File)
 	}
 	if problem == nil {
 		found, problem = asSubjectToken(text)
 	}
 	if problem != nil {
-		return subjectToken{}, &Error{Kind: NoIdentityToken, Description: i.String() + " " + problem.Error()}
+		return subjectToken{}, &Error{Kind: p.missing, Description: i.named(p) + " " + problem.Error()}
 	}
 	return found, nil
 }
@@ -123,8 +138,8 @@ func CheckIdentityToken(value Secret) string {
 	return ""
 }
 
-// readIdentityFile reads a file. It follows links: Kubernetes replaces the tokens that it projects by changing a link.
-func readIdentityFile(path string) (string, error) {
+// readFile reads a file of at most maxToken bytes. It follows links: Kubernetes replaces what it projects by changing a link.
+func readFile(path string) (string, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
@@ -159,22 +174,22 @@ func reason(err error) error {
 
 // askGitHub asks GitHub Actions for an identity token. The request obeys the limits of all requests. The expiry of the
 // identity token is measured as that of any token in an answer, so a wrong clock of this machine does not end it.
-func (s identitySources) askGitHub(ctx context.Context, i IdentitySource) (subjectToken, *Error) {
+func (s identitySources) askGitHub(ctx context.Context, i IdentitySource, p purpose) (subjectToken, *Error) {
 	r, problem := s.gitHubRequest(i.Audience)
 	if problem != nil {
-		return subjectToken{}, &Error{Kind: NoIdentityToken, Description: problem.Error()}
+		return subjectToken{}, &Error{Kind: p.missing, Description: problem.Error()}
 	}
 	answer, refused := s.gate.admit(ctx, r)
 	if refused != nil {
 		failure := *refused // the gate keeps the original
 		if failure.Kind != Cancelled {
-			failure.Kind = NoIdentityToken
+			failure.Kind = p.missing
 		}
 		return subjectToken{}, &failure
 	}
 	claims, problem := readIdentity(answer.AccessToken)
 	if problem != nil {
-		return subjectToken{}, &Error{Kind: NoIdentityToken, Description: i.String() + " " + problem.Error()}
+		return subjectToken{}, &Error{Kind: p.missing, Description: i.named(p) + " " + problem.Error()}
 	}
 	claims.expires = answer.Expiry
 	return subjectToken{claims, answer.AccessToken, r.secrets[0]}, nil

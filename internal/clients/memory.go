@@ -24,6 +24,8 @@ const failureShared = 60 * time.Second
 //	when one was last replaced      entry.asked        request.key                       a minute                memory.mayReplace
 //	the last failure                entry.failed       request.key                       see entry.remember      entry.remember, merge
 //	a rejected identity token       entry.failed       request.exact                     the process             exchanger.obtain
+//	  or assertion
+//	that an assertion was sent      cached.asserted    host and assertion                the process             cached.send
 //	what is not sent again          entry.spent        request.mark                      the process             spend, settle
 //	what a later process may send   entry.kept         request.mark                      the process             settle
 //	the last identity token         exchanger.last     the request without one           until there is another  exchanger.obtain
@@ -88,7 +90,7 @@ func (e *entry) remember(token Token, err *Error) {
 	switch {
 	case err == nil:
 		e.token, e.failed = token, nil
-	case err.Kind == Cancelled || err.Kind == Internal || err.Kind == NoIdentityToken && err.Endpoint == "": // a later request may have another result
+	case err.Kind == Cancelled || err.Kind == Internal || err.Unsent(): // a later request may have another result
 	case !err.CachedUntil.IsZero():
 		e.failed, e.until = err, err.CachedUntil
 	case err.transient:

@@ -17,11 +17,18 @@ type OAuth2 struct {
 	TokenURL string
 	// GrantType is ClientCredentials, RefreshToken or TokenExchange.
 	GrantType string
-	// ClientID and ClientSecret are what the server has registered. A token exchange does not use them.
+	// ClientID and ClientSecret are what the server has registered.
 	ClientID     string
 	ClientSecret Secret
-	// AuthMethod is ClientSecretBasic or ClientSecretPost.
+	// AuthMethod is how the client authenticates: one of OAuth2AuthMethods. In a token exchange it may be empty: there is
+	// no client then.
 	AuthMethod string
+	// Assertion is where the client's assertion comes from, and Key is the key that signs one instead. One of them is used,
+	// with PrivateKeyJWT.
+	Assertion IdentitySource
+	Key       ClientKey
+	// Certificate is that of the connection. TLSClientAuth needs it, and any other method may have it.
+	Certificate ClientCertificate
 	// Format is FormBody or JSONBody.
 	Format string
 	// Scope holds the scopes to ask for, separated by blanks (RFC 6749, section 3.3); empty: the server decides.
@@ -41,6 +48,9 @@ type OAuth2 struct {
 const (
 	ClientSecretBasic = "client_secret_basic" // RFC 6749, section 2.3.1
 	ClientSecretPost  = "client_secret_post"  // the same section: in the body
+	PrivateKeyJWT     = "private_key_jwt"     // RFC 7523, section 2.2
+	TLSClientAuth     = "tls_client_auth"     // RFC 8705, section 2
+	NoAuthentication  = "none"                // the client ID alone, in a token exchange
 )
 
 // The encodings of the body. RFC 6749 knows the form alone.
@@ -52,7 +62,7 @@ const (
 // What an OAuth2 grant accepts.
 var (
 	OAuth2GrantTypes  = []string{ClientCredentials, RefreshToken, TokenExchange}
-	OAuth2AuthMethods = []string{ClientSecretBasic, ClientSecretPost}
+	OAuth2AuthMethods = []string{ClientSecretBasic, ClientSecretPost, PrivateKeyJWT, TLSClientAuth, NoAuthentication}
 	OAuth2Formats     = []string{FormBody, JSONBody}
 )
 
@@ -72,12 +82,17 @@ func (g OAuth2) request() (*request, error) {
 	}
 	fields := g.fields()
 	r.accepts("application/json")
-	switch g.GrantType {
-	case TokenExchange:
+	r.proof = proof{clientID: g.ClientID, certificate: g.Certificate}
+	check.certificate(g.Certificate)
+	exchanges := g.GrantType == TokenExchange
+	if !exchanges || g.AuthMethod != "" {
+		g.authenticate(r, &check, fields)
+	}
+	if exchanges {
 		check.identity(g.Identity)
 		r.exchanges(g.Identity, fields, g.encode)
-	default:
-		g.authenticate(r, &check, fields)
+	} else {
+		g.refreshes(r, &check, fields)
 		r.sends(g.encode, fields)
 	}
 	if err := check.err(r.platform); err != nil {
@@ -108,19 +123,46 @@ func (g OAuth2) encode(fields map[string]string) (contentType string, body Secre
 	return form(fields)
 }
 
-// authenticate adds the client's credentials to the request, and the refresh token if the grant uses one.
+// authenticate adds the client's credentials to the request.
 func (g OAuth2) authenticate(r *request, check *checks, fields map[string]string) {
 	check.value("token_endpoint_auth_method", NewSecret(g.AuthMethod), CheckOneOf(OAuth2AuthMethods...))
-	id, secret := check.text("client_id", g.ClientID), check.secret("client_secret", g.ClientSecret)
-	r.credential = []Secret{NewSecret(id), g.ClientSecret}
+	id := check.text("client_id", g.ClientID)
+	r.authMethod, r.credential = g.AuthMethod, []Secret{NewSecret(id)}
+	switch g.AuthMethod {
+	case PrivateKeyJWT:
+		check.assertion(g.Assertion, g.Key)
+		r.proof.assertion, r.proof.key = g.Assertion, g.Key
+		fields["client_id"], fields["client_assertion_type"] = id, assertionType
+		fields["client_assertion"] = r.proof.placeholder()
+	case TLSClientAuth, NoAuthentication:
+		if g.AuthMethod == TLSClientAuth && g.Certificate.IsZero() {
+			check.fault("no client certificate is set")
+		}
+		if g.AuthMethod == NoAuthentication && g.GrantType != TokenExchange {
+			check.fault(`token_endpoint_auth_method "none" is for a token exchange alone`)
+		}
+		fields["client_id"] = id // RFC 8705, section 2
+	default:
+		g.authenticateBySecret(r, check, fields)
+	}
+}
+
+// authenticateBySecret adds the client's ID and secret to the request.
+func (g OAuth2) authenticateBySecret(r *request, check *checks, fields map[string]string) {
+	secret := check.secret("client_secret", g.ClientSecret)
+	r.credential = append(r.credential, g.ClientSecret)
 	r.secrets = append(r.secrets, g.ClientSecret)
-	r.refresh = g.refreshedBy
 	switch g.AuthMethod {
 	case ClientSecretBasic:
-		r.authenticates(id, g.ClientSecret)
+		r.authenticates(g.ClientID, g.ClientSecret)
 	case ClientSecretPost:
-		fields["client_id"], fields["client_secret"] = id, secret
+		fields["client_id"], fields["client_secret"] = g.ClientID, secret
 	}
+}
+
+// refreshes adds the refresh token to the request, if the grant uses one, and says how its token is refreshed.
+func (g OAuth2) refreshes(r *request, check *checks, fields map[string]string) {
+	r.refresh = g.refreshedBy
 	if g.GrantType == RefreshToken {
 		fields["refresh_token"] = check.secret("previous_refresh_token", g.RefreshToken)
 		r.secrets = append(r.secrets, g.RefreshToken)

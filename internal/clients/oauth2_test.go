@@ -37,8 +37,8 @@ func TestOwnParametersAndHeadersAreRefused(t *testing.T) {
 	const hidden = "CANARY-77"
 	for name, want := range map[string]string{
 		"grant_type": `must not set "grant_type"`, "client_id": "client_id has", "client_secret": "client_secret has", "scope": "scopes has",
-		"audience": "audience has", "refresh_token": "previous_refresh_token has", "client_assertion": "client_secret has",
-		"client_assertion_type": "client_secret has", "subject_token": "token_exchange_subject_token has",
+		"audience": "audience has", "refresh_token": "previous_refresh_token has", "client_assertion": "client_assertion has",
+		"client_assertion_type": "client_assertion has", "subject_token": "token_exchange_subject_token has",
 		"": "without a name", "a\nb": "line break", "a b": "has a blank", " a": "has a blank", "a\u00a0": "has a blank", "\ufeffa": "cannot be seen: \"\\ufeffa\"", "a\u200b": "cannot be seen", "\xff": "not valid UTF-8",
 		"resource": "", "subject_token_type": "", "requested_token_type": "", "Scope": "", "username": "", "a[b]:c": "",
 	} {

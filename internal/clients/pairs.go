@@ -56,7 +56,7 @@ func EachValue(pairs Secret, do func(name string, value Secret)) {
 var ownParameters = map[string]string{
 	"grant_type": "grant_type", "client_id": "client_id", "client_secret": "client_secret", "scope": "scopes",
 	"audience": "audience", "refresh_token": "previous_refresh_token",
-	"client_assertion": "client_secret", "client_assertion_type": "client_secret",
+	"client_assertion": "client_assertion", "client_assertion_type": "client_assertion",
 	"subject_token": "token_exchange_subject_token",
 }
 

@@ -166,7 +166,7 @@ func (p *fakePlatform) check(r *http.Request, body string) {
 		mediaType = "application/json"
 	case "/api/oauth2/access-token", "/api/oauth2/refresh-token":
 		accept = "application/vnd.cloudlx.v"
-	case "/token", "/v1/token":
+	case "/token", "/v1/token", provenPath:
 	default:
 		p.t.Errorf("request to %s", r.URL.Path)
 	}
@@ -191,7 +191,9 @@ func (p *fakePlatform) check(r *http.Request, body string) {
 			p.t.Errorf("request has a header %s", name)
 		}
 	}
-	if exchanging {
+	if r.URL.Path == provenPath {
+		p.checkProven(r, fields([]byte(body)))
+	} else if exchanging {
 		p.checkExchange(r, fields([]byte(body)))
 	} else if basic {
 		p.checkBasic(r, fields([]byte(body)))
@@ -228,6 +230,19 @@ func (p *fakePlatform) checkExchange(r *http.Request, sent map[string]string) {
 	}
 	if !strings.HasSuffix(sent["subject_token"], "."+idSignature) || sent["subject_token_type"] != idTokenType {
 		p.t.Error("a token exchange carries no identity token")
+	}
+}
+
+// provenPath is that of a token endpoint whose clients have no secret.
+const provenPath = "/proven/token"
+
+// checkProven tests that the client names itself in the body, and that an assertion is the only credential there.
+func (p *fakePlatform) checkProven(r *http.Request, sent map[string]string) {
+	if r.Header.Get("Authorization") != "" || sent["client_id"] != "client-1" || sent["client_secret"] != "" {
+		p.t.Error("the client has not named itself in the body alone")
+	}
+	if _, asserts := sent["client_assertion"]; asserts != (sent["client_assertion_type"] == assertionType) || asserts && strings.Count(sent["client_assertion"], ".") != 2 {
+		p.t.Error("the client has sent no assertion in the place of one")
 	}
 }
 

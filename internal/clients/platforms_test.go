@@ -252,7 +252,7 @@ func TestRecordedExchanges(t *testing.T) {
 		},
 		"oauth2/token_exchange": {
 			grant: with(oauth2, func(g *clients.OAuth2) {
-				g.GrantType, g.ClientID, g.ClientSecret, g.Audience = clients.TokenExchange, "", secret(""), "https://backend.example.com/api"
+				g.GrantType, g.AuthMethod, g.ClientID, g.ClientSecret, g.Audience = clients.TokenExchange, "", "", secret(""), "https://backend.example.com/api"
 				g.Identity = clients.IdentitySource{Token: secret(idToken)}
 			}), paths: noPath,
 			want:     clients.Token{AccessToken: secret("eyJhbGciOiJFUzI1NiIsImtpZCI6IjllciJ9.eyJhdWQiOiJodHRwczovL2JhY2tlbmQifQ.c2ln"), TokenType: "Bearer"},
@@ -290,6 +290,13 @@ func TestRecordedExchanges(t *testing.T) {
 		"oauth2/colt": {
 			grant: with(oauth2, func(g *clients.OAuth2) { g.Headers = clients.Pairs(map[string]string{"x-tracking-id": "5f0b"}) }), paths: noPath,
 			fault: clients.Error{Platform: "OAuth2", Kind: clients.CredentialsRejected, Status: 401, Code: "401001", Description: "The client is not known"},
+		},
+		"oauth2/telstra": {
+			grant: with(oauth2, func(g *clients.OAuth2) { g.AuthMethod, g.Scope = clients.ClientSecretPost, "NSMS" }), paths: noPath,
+			want: clients.Token{AccessToken: secret(example), TokenType: "Bearer"}, lifetime: 3599 * time.Second,
+		},
+		"oauth2/verizon": {
+			grant: oauth2, paths: noPath, want: clients.Token{AccessToken: secret(example), TokenType: "Bearer"}, lifetime: time.Hour,
 		},
 		"oauth2/invalid_client": {
 			grant: oauth2, paths: noPath,
@@ -600,7 +607,7 @@ func TestBadSettings(t *testing.T) {
 		"C08 OAuth2, no such choice": {
 			grant: with(oauth2, func(g *clients.OAuth2) { g.GrantType, g.AuthMethod, g.Format = "CANARY", "CANARY", "CANARY" }), paths: anyPath,
 			want: `OAuth2: nothing was sent: grant_type must be "client_credentials" or "refresh_token" or "token_exchange"; ` +
-				`request_format must be "form" or "json"; token_endpoint_auth_method must be "client_secret_basic" or "client_secret_post"`,
+				`request_format must be "form" or "json"; token_endpoint_auth_method must be "client_secret_basic" or "client_secret_post" or "private_key_jwt" or "tls_client_auth" or "none"`,
 		},
 		"OAuth2, a query": { // servers would log it
 			grant: oauth2, paths: []string{"/token?secret=CANARY"},

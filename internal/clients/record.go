@@ -46,6 +46,7 @@ func (r *request) name() cache.Name {
 			parts = append(parts, h.value.Reveal())
 		}
 	}
+	parts = append(parts, r.proven()...)
 	for _, secret := range r.secrets { // each for itself: with another parameter beside it, a secret gives the same bits
 		digest := sum(secret.Reveal())
 		parts = append(parts, string(digest[:1]))

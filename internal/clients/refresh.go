@@ -65,5 +65,5 @@ func (r *request) successor(last Token) (next *request, due bool) {
 		return nil, false
 	}
 	next.refreshEnds, next.automatic = last.RefreshTokenExpiry, true
-	return next, true
+	return next.provenAs(r), true
 }

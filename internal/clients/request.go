@@ -38,8 +38,8 @@ type request struct {
 	body     Secret
 	habits   habits
 
-	// credential holds the credentials of the client: its ID and its secret. In a token exchange it holds the secret that
-	// stays the same while the job runs.
+	// credential holds the credentials of the client: its ID and its secret, or what identifies its key, its certificate or
+	// its assertion. In a token exchange without a client, it holds the secret that stays the same while the job runs.
 	credential []Secret
 	// user holds the name and the password of the user; nil: the request is not a password grant. The platform counts the
 	// failed attempts of a client and of a user, each by itself.
@@ -67,15 +67,34 @@ type request struct {
 	chosen bool
 	// public returns the body without its secrets.
 	public func() string
-	// exchange is set for a token exchange; nil: the request is not one. Until exchanger has read the identity token, the
-	// body has the source of the identity token in its place, so that flights has a key.
-	exchange *exchange
-	// identityToken is the one in the body; zero: there is none. identity is what it says; nil: there is none.
-	identityToken Secret
-	identity      *idClaims
-	// lasting is the body with the issuer and the subject in the place of the identity token; zero: the body has no
-	// identity token.
-	lasting Secret
+	// authMethod is how the client authenticates, under a name of RFC 7591; empty: the platform has one way, or there is no
+	// client.
+	authMethod string
+	// exchange is where the identity token of a token exchange comes from; nil: the request is not one. proof is where the
+	// client's assertion, key and certificate come from. Until exchanger has read them, the body has their sources in
+	// their place, so that flights has a key.
+	exchange *IdentitySource
+	proof    proof
+	// compose returns the body with other values of these fields.
+	compose func(values map[string]string) Secret
+	// subject is the identity token in the body, and assertion the client's assertion that was made elsewhere; nil: there
+	// is none.
+	subject, assertion *presented
+	// signer signs an assertion for each attempt; nil: the client does not authenticate so. signature is the assertion in
+	// the body; zero: there is none.
+	signer    *signer
+	signature Secret
+	// pair is the certificate of the connection; zero: there is none.
+	pair keyPair
+	// bearer holds the secret of the identity token that stays the same while the job runs, in a token exchange with a
+	// client; nil: the request is not one.
+	bearer []Secret
+	// assertionSent reports that this process has sent the assertion before.
+	assertionSent bool
+	// lasting is the body with what lasts in the place of identity token and assertion: the issuer and the subject, or the
+	// key. once is the body with the identity token, and with what lasts in the place of the assertion. Zero: the body has
+	// neither.
+	lasting, once Secret
 	// digest is the result of key; zero: it is not computed yet.
 	digest digest
 }
@@ -120,6 +139,12 @@ func (r *request) sends(encode encoding, fields map[string]string) {
 	mediaType, body := encode(fields)
 	r.addHeader("Content-Type", mediaType)
 	r.body = body
+	r.compose = func(values map[string]string) Secret {
+		complete := maps.Clone(fields)
+		maps.Copy(complete, values)
+		_, body := encode(complete)
+		return body
+	}
 	r.public = func() string {
 		public := maps.Clone(fields)
 		maps.DeleteFunc(public, func(name, value string) bool {
@@ -150,8 +175,8 @@ func (r *request) address() string { return r.endpoint.Host + r.endpoint.Escaped
 // digest identifies a request or credentials without revealing them.
 type digest [sha256.Size]byte
 
-// key returns the digest of the platform, the URL, the headers and the body. So each setting that changes the request also changes
-// the key. In a token exchange, each identity token of an identity gives the same key.
+// key returns the digest of the platform, the URL, the headers, the body and the certificate. So each setting that changes the
+// request also changes the key. Each identity token of an identity, and each assertion of a client, gives the same key.
 func (r *request) key() digest {
 	if r.digest != (digest{}) {
 		return r.digest
@@ -159,29 +184,38 @@ func (r *request) key() digest {
 	return r.digestWith(cmp.Or(r.lasting, r.body))
 }
 
-// exact returns the digest of the request with the identity token in it.
+// exact returns the digest of the request with the identity token and the assertion in it, if they were made elsewhere.
 func (r *request) exact() digest { return r.digestWith(r.body) }
 
 // mark returns the digest of what may be sent only once if its outcome stays unknown. For a refresh, that is a fact about
-// the refresh token and the host, whatever else differs between the requests that carry it. Otherwise it is a fact about
-// the request: an identity token may be exchanged for several scopes.
+// the refresh token and the host, whatever else differs between the requests that carry it. For an assertion, it is one
+// about the assertion and the host. Otherwise it is a fact about the request: an identity token may be exchanged for
+// several scopes.
 func (r *request) mark() digest {
 	switch {
 	case !r.refreshToken.IsZero():
 		return sum("refresh token", hostKey(r.endpoint), r.refreshToken.Reveal())
-	case !r.identityToken.IsZero():
-		return r.exact()
+	case r.subject != nil:
+		return r.digestWith(cmp.Or(r.once, r.body))
+	case r.assertion != nil:
+		return r.markOfAssertion()
 	}
 	return r.key()
 }
 
 // markEnds returns when what is marked ends; zero: it is not known.
 func (r *request) markEnds() time.Time {
-	if r.identity != nil {
-		return r.identity.expires
+	switch {
+	case r.subject != nil:
+		return r.subject.expires
+	case r.assertion != nil:
+		return r.assertion.expires
 	}
 	return r.refreshEnds
 }
+
+// repeatable reports whether the request may be sent again if its outcome is unknown.
+func (r *request) repeatable() bool { return !r.sendOnce && !r.asserts() }
 
 // clientsOwn reports whether the token belongs to the client itself, so that the same request yields another token of the
 // same principal. A refresh token or a password may be a user's.
@@ -202,14 +236,20 @@ func (r *request) digestWith(body Secret) digest {
 	for _, h := range r.headers {
 		parts = append(parts, h.name, h.value.Reveal())
 	}
+	switch {
+	case r.pair.Certificate != nil:
+		parts = append(parts, string(r.pair.thumbprint[:]))
+	case !r.proof.certificate.IsZero():
+		parts = append(parts, r.proof.certificate.key())
+	}
 	return sum(parts...)
 }
 
 // accounts returns the digests of the accounts in the request, each with the host: the client and, in a password grant, the
-// user. Two apps of one user have the user's account in common.
+// user, or in a token exchange with a client, the identity. Two apps of one user have the user's account in common.
 func (r *request) accounts() []digest {
 	found := make([]digest, 0, 2)
-	for kind, secrets := range [][]Secret{r.credential, r.user} {
+	for kind, secrets := range [][]Secret{r.credential, r.user, r.bearer} {
 		if secrets == nil {
 			continue
 		}

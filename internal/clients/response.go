@@ -46,6 +46,9 @@ func (r *request) read(e *Error, a answer) (Token, *Error) {
 	r.judge(e, said.code, r.mayReject(a.body, a.whole))
 	r.describe(e, said, a, problem)
 	e.Hint = r.hint(e, said)
+	if e.blames == wholeClient || e.blames == clientInGrant || e.Kind == CredentialsRejected && r.exchange == nil {
+		e.Client = r.authentication()
+	}
 	return Token{}, e
 }
 
@@ -100,6 +103,9 @@ func (r *request) judge(e *Error, code string, mayReject bool) {
 	r.judgeRefresh(e)
 	if r.exchange != nil && strings.EqualFold(code, "invalid_request") { // RFC 8693, section 2.2.2: the identity token is not accepted
 		e.Kind = CredentialsRejected
+	}
+	if r.assertionSent && e.Kind == CredentialsRejected && (e.blames == wholeClient || e.blames == clientInGrant || r.onlyAsserts()) || strings.EqualFold(code, "jti_known") {
+		e.Kind = AssertionUsed // fosite has this code; other servers say invalid_client
 	}
 }
 
@@ -206,7 +212,7 @@ func (r *request) mayReject(body []byte, whole bool) bool {
 
 // describe adds the platform's code and description to e. Without them, it adds what is known about the answer.
 func (r *request) describe(e *Error, said reply, a answer, problem error) {
-	scrubber := newScrubber(append(slices.Clip(r.secrets), r.encoded, r.identityToken)...)
+	scrubber := newScrubber(append(slices.Clip(r.secrets), r.encoded, r.signature, NewSecret(r.subject.text()), NewSecret(r.assertion.text()))...)
 	if said.code != "" {
 		e.Code = scrubber.scrub(said.code, maxDescription)
 	}

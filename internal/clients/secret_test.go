@@ -44,11 +44,20 @@ var holders = map[string]any{
 	"DigitalRealty":  DigitalRealty{},
 	"OAuth2":         OAuth2{},
 	"IdentitySource": IdentitySource{},
-	"request":        request{},
-	"checks":         checks{},
-	"entry":          entry{},
-	"flight":         flight{},
-	"record":         record{},
+	"ClientKey":      ClientKey{},
+
+	"ClientCertificate": ClientCertificate{},
+
+	"request":    request{},
+	"proof":      proof{},
+	"presented":  presented{},
+	"signer":     signer{},
+	"privateKey": privateKey{},
+	"keyPair":    keyPair{},
+	"checks":     checks{},
+	"entry":      entry{},
+	"flight":     flight{},
+	"record":     record{},
 }
 
 // TestHoldersAreComplete tests that no type is missing in holders, such as that of a new platform.

@@ -46,7 +46,7 @@ func (s *sender) send(ctx context.Context, r *request) (Token, *Error) {
 			return token, nil
 		}
 		failure.Attempts = attempt
-		again := failure.transient && (!r.sendOnce || failure.notActedOn)
+		again := failure.transient && (r.repeatable() || failure.notActedOn)
 		if !again || attempt >= s.options.MaxAttempts || !pause(ctx, failure, attempt) || r.lapsed(failure) {
 			return Token{}, failure
 		}
@@ -95,40 +95,32 @@ func pause(ctx context.Context, failure *Error, attempt int) bool {
 	}
 }
 
-// lapsed reports whether the identity token has expired before another attempt. Then failure, which is about the last
+// lapsed reports whether an identity token has expired before another attempt. Then failure, which is about the last
 // attempt, says so.
 func (r *request) lapsed(failure *Error) bool {
-	if r.identity == nil || !r.identity.expired(time.Now()) {
+	if r.expired() == nil {
 		return false
 	}
-	failure.Identity = r.describeIdentity()
+	failure.Identity = r.describeIdentities()
 	return true
-}
-
-// describeIdentity describes the identity token in the request, which has one.
-func (r *request) describeIdentity() string {
-	return r.exchange.source.String() + " " + r.identity.describe(time.Now())
-}
-
-// identityExpired returns the error of a request that is not sent because its identity token has expired.
-func (r *request) identityExpired() *Error {
-	return &Error{Platform: r.platform, Kind: NoIdentityToken, Identity: r.describeIdentity(), notActedOn: true, given: r.exchange.source.given()}
 }
 
 // attempt sends the request once.
 func (s *sender) attempt(ctx context.Context, r *request) (Token, *Error) {
-	failure := &Error{Platform: r.platform, Endpoint: r.address()}
-	if r.identity != nil {
-		failure.Identity = r.describeIdentity()
-		if r.identity.expired(time.Now()) {
-			return Token{}, r.identityExpired()
-		}
+	failure := &Error{Platform: r.platform, Endpoint: r.address(), Identity: r.describeIdentities()}
+	if expired := r.expired(); expired != nil {
+		return Token{}, expired
+	}
+	r, err := r.signed()
+	if err != nil {
+		failure.Kind, failure.Description, failure.notActedOn = Internal, "the client assertion could not be signed", true
+		return Token{}, failure
 	}
 	ctx, done := s.untilAnswered(ctx, r)
 	defer done()
 	limit, cancel := context.WithTimeout(ctx, s.options.RequestTimeout)
 	defer cancel()
-	var progress transport.Progress
+	progress := transport.Progress{Certificate: r.pair.Certificate}
 	post, err := r.http(progress.Watch(limit), s.options.UserAgent)
 	if err != nil {
 		failure.Kind, failure.Description, failure.notActedOn = Internal, "the request could not be built", true
@@ -148,7 +140,10 @@ func (s *sender) attempt(ctx context.Context, r *request) (Token, *Error) {
 	if err != nil {
 		s.transport.CloseIdleConnections() // ends dialling, which net/http otherwise continues for later requests
 		failure.notActedOn = !progress.Arrived()
-		return Token{}, failure.unanswered(ctx, err, &progress, start)
+		if failure = failure.unanswered(ctx, err, &progress, start); failure.blames == wholeClient {
+			failure.Client = r.authentication()
+		}
+		return Token{}, failure
 	}
 	defer response.Body.Close()
 	failure.Status = response.StatusCode
@@ -166,7 +161,7 @@ func (s *sender) attempt(ctx context.Context, r *request) (Token, *Error) {
 // untilAnswered returns the context for one attempt. A request that may be sent only once runs to its end, even if every
 // caller leaves: if it were broken off, its outcome would stay unknown. Only an interrupt or the deadline ends it.
 func (s *sender) untilAnswered(ctx context.Context, r *request) (attempt context.Context, done func()) {
-	if !r.sendOnce {
+	if r.repeatable() {
 		return ctx, func() {}
 	}
 	attempt, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -200,7 +195,7 @@ func (r *request) http(ctx context.Context, userAgent string) (*http.Request, er
 // kinds are the Kinds of the transport's faults.
 var kinds = map[transport.Kind]Kind{
 	transport.BadAnswer: BadAnswer, transport.Unreachable: Unreachable, transport.Untrusted: Untrusted,
-	transport.ProxyFailed: ProxyFailed, transport.TimedOut: TimedOut,
+	transport.ProxyFailed: ProxyFailed, transport.TimedOut: TimedOut, transport.Refused: CredentialsRejected,
 }
 
 // unanswered adds to e why the answer is missing or incomplete.
@@ -218,6 +213,9 @@ func (e *Error) unanswered(ctx context.Context, err error, progress *transport.P
 	}
 	fault := progress.Explain(err)
 	e.Kind, e.Description, e.transient = kinds[fault.Kind], fault.Description, fault.Passes
+	if fault.Kind == transport.Refused { // the server has read nothing of the request
+		e.blames, e.notActedOn = wholeClient, true
+	}
 	if e.Kind == TimedOut && !e.notActedOn {
 		e.Description = fmt.Sprintf("no whole answer within %s (request_timeout)", time.Since(start).Round(100*time.Millisecond))
 	}

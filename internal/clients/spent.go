@@ -142,7 +142,9 @@ func (s spending) unmark() {
 }
 
 // markedForAll reports whether other processes must not send the same thing again either.
-func (r *request) markedForAll() bool { return !r.refreshToken.IsZero() || !r.identityToken.IsZero() }
+func (r *request) markedForAll() bool {
+	return !r.refreshToken.IsZero() || r.subject != nil || r.assertion != nil
+}
 
 // unmarkable is the error of a refresh token that is not sent, because the cache cannot tell other processes that it was.
 func (r *request) unmarkable() *Error {
@@ -154,8 +156,9 @@ func (r *request) spentError() *Error {
 	if r.fallback != nil {
 		return &Error{Platform: r.platform, Kind: RefreshTokenRejected, Description: "the refresh token was used before, or may be in use now"}
 	}
-	if r.exchange != nil {
-		return &Error{Platform: r.platform, Kind: NoIdentityToken, Identity: r.describeIdentity(), given: r.exchange.source.given(), Description: "an earlier exchange of this identity token got no answer, and the platform may accept an identity token once only"}
+	if all := r.identities(); len(all) > 0 {
+		spent := all[0]
+		return &Error{Platform: r.platform, Kind: spent.purpose.missing, Identity: spent.describe(), given: spent.source.given(), Description: spent.purpose.spent}
 	}
 	return &Error{Platform: r.platform, Kind: TimedOut, Description: "an earlier login got no answer, and another might count as a failed attempt"}
 }

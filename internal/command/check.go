@@ -199,8 +199,8 @@ func (c *invocation) checkLine(ctx context.Context, r *checkRun, p platforms.Pla
 	return []string{"token", "valid " + validity(token)}, nil
 }
 
-// settingsReport lists all settings that the grant type uses, and where each comes from. It shows neither secrets nor invalid
-// values.
+// settingsReport lists all settings that the request uses, and where each comes from. It also lists those that are set and not
+// used, such as a client in the environment beside a token exchange. It shows neither secrets nor invalid values.
 func (t target) settingsReport(f *flags, width int) string {
 	var rows [][]string
 	for _, in := range slices.Concat(f.groups[0].inputs, f.groups[1].inputs) {
@@ -209,8 +209,11 @@ func (t target) settingsReport(f *flags, width int) string {
 			set, _ = platforms.LookUp(in, t.sources...)
 			used = true
 		}
+		unused, _ := platforms.LookUp(in, t.sources...)
 		switch {
+		case !used && (unused.Value.IsZero() || unused.From == platforms.FromDefault):
 		case !used:
+			rows = append(rows, []string{in.Name, "not used", "from " + t.origin(in, unused)})
 		case !set.Value.IsZero():
 			rows = append(rows, []string{in.Name, t.displayed(in, set), "from " + t.origin(in, set)})
 		case slices.ContainsFunc(t.missing, func(missing platforms.Input) bool { return missing.Name == in.Name }):

@@ -52,7 +52,7 @@ func TestTheCommandExchangesIdentityTokens(t *testing.T) {
 		{[]string{scope, "--token-exchange-subject-token-env-var", "OLD_ID_TOKEN"}, statusTemporary, "this machine's clock says 20"},
 		{[]string{scope, "--token-exchange-subject-token-file", put("token", expired)}, statusTemporary, "this machine's clock says 20"},
 		{[]string{scope, "--token-exchange-subject-token-file", put("token", `"`+idToken+`"`)}, statusUsage, "is in quotation marks"},
-		{[]string{scope, "--token-exchange-subject-token-file", "-"}, statusUsage, "is standard input, which cannot be read for each exchange"},
+		{[]string{scope, "--token-exchange-subject-token-file", "-"}, statusUsage, "is standard input, which cannot be read for each request"},
 		{[]string{scope, "--token-exchange-subject-token-file", "missing"}, statusUsage, "cannot be read"},
 		{[]string{scope, "--token-exchange-subject-token", idToken}, statusUsage, "--token-exchange-subject-token is not accepted"},
 		{[]string{scope, "--token-exchange-subject-token-env-var", "MISSING"}, statusUsage, "the environment variable MISSING is empty"},

@@ -85,7 +85,7 @@ func isGeneral(in platforms.Input) bool {
 func (f *flags) add(cmd *cobra.Command, title, prefix string, inputs []platforms.Input) {
 	g := &group{title: title, prefix: prefix, inputs: inputs, given: map[string][]string{}, pairs: map[string][]string{}, set: pflag.NewFlagSet(title, pflag.ContinueOnError)}
 	for _, in := range inputs {
-		if !in.Secret || !hasFileInput(in, inputs) {
+		if in.InFile == "" { // otherwise the other input has the flag for the file, because the client reads it again
 			g.set.Var(&inputFlag{g, in, false}, prefix+flagName(in), helpText(in))
 		}
 		if in.Secret {
@@ -98,12 +98,6 @@ func (f *flags) add(cmd *cobra.Command, title, prefix string, inputs []platforms
 	cmd.Flags().SortFlags, g.set.SortFlags = false, false
 	cmd.Flags().AddFlagSet(g.set)
 	setGroup(cmd, title, g.set)
-}
-
-// hasFileInput reports whether another input names a file with the secret. That input has the flag for the file then,
-// because the client reads the file again for each exchange.
-func hasFileInput(in platforms.Input, inputs []platforms.Input) bool {
-	return slices.ContainsFunc(inputs, func(other platforms.Input) bool { return other.Name == in.Name+"_file" })
 }
 
 // inputFlag is the flag of an input. Its value is checked later, together with all others.
@@ -156,6 +150,8 @@ func takesFile(in platforms.Input) bool { return in.Secret || in.Name == platfor
 // flagName returns the name of the input's flag, without dashes at the front.
 func flagName(in platforms.Input) string {
 	switch {
+	case in.InFile != "":
+		return strings.ReplaceAll(in.InFile, "_", "-")
 	case in.Name == platforms.CACertPEM.Name:
 		return "ca-cert-file"
 	case in.Secret:
@@ -392,7 +388,10 @@ const noSecrets = "Nothing was sent. Every user of this machine can see the argu
 
 // secretPlaces says where to put a secret instead.
 func secretPlaces(in platforms.Input, prefix string) string {
-	file := "a file that you name with --" + prefix + flagName(in) + " (\"-\" means standard input)"
+	file := "a file that you name with --" + prefix + flagName(in)
+	if in.InFile == "" {
+		file += " (\"-\" means standard input)"
+	}
 	if in.Environment == "" {
 		return file
 	}

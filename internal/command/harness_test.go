@@ -6,6 +6,9 @@ package command
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"maps"
@@ -103,6 +106,10 @@ func (s *fixture) secrets() map[string]string {
 	for i, token := range s.Issuer.Issued() {
 		known[fmt.Sprintf("identity token %d", i)] = token[strings.LastIndex(token, ".")+1:]
 	}
+	for i, assertion := range s.Asserted() {
+		known[fmt.Sprintf("assertion %d", i)] = assertion[strings.LastIndex(assertion, ".")+1:]
+	}
+	known["client key"] = s.privateNumber()
 	for _, p := range s.Platforms() {
 		known[p.Name()+"'s client secret"] = p.Credentials().ClientSecret
 		if password := p.Credentials().UserPassword; password != "" {
@@ -113,6 +120,21 @@ func (s *fixture) secrets() map[string]string {
 		}
 	}
 	return known
+}
+
+// privateNumber returns what is secret in the client's key: the rest of the file is the same for every key, or public.
+func (s *fixture) privateNumber() string {
+	block, _ := pem.Decode([]byte(s.Client().KeyPEM))
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	private, ok := key.(*ecdsa.PrivateKey)
+	if err != nil || !ok {
+		s.t.Fatal("the client's key cannot be read: ", err)
+	}
+	number, err := private.Bytes()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(number)
 }
 
 // searchForSecrets searches the kept output and the files of the fixture for secrets.

@@ -78,7 +78,7 @@ func statusOf(err error) int {
 // setting if a later one may come from the same source.
 func wrongSettings(found *clients.Error) bool {
 	expired := found.Identity != "" && found.MayPass()
-	return found.Kind == clients.InvalidInput || found.Kind == clients.NoIdentityToken && found.Endpoint == "" && !expired
+	return found.Unsent() && !expired
 }
 
 // cause returns the text of a file system error without the path.

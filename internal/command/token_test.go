@@ -65,10 +65,12 @@ func TestEveryInputHasAFlag(t *testing.T) {
 			help := s.must(command, p.Name, "--help")
 			for _, in := range append(append([]platforms.Input{}, p.Inputs...), platforms.General...) {
 				flag := "--" + strings.ReplaceAll(in.Name, "_", "-") + " "
-				if in.Secret {
+				switch {
+				case in.InFile != "":
+					flag = "--" + strings.ReplaceAll(in.InFile, "_", "-") + " "
+				case in.Secret:
 					flag = strings.TrimSpace(flag) + "-file "
-				}
-				if in.Name == "ca_cert_pem" {
+				case in.Name == "ca_cert_pem":
 					flag = "--ca-cert-file "
 				}
 				if !strings.Contains(help, flag) || !strings.Contains(help, in.Environment) {
@@ -206,7 +208,7 @@ func TestNoSecretIsTakenFromTheCommandLine(t *testing.T) {
 					if command == "exec" {
 						args = append(args, "--", binary)
 					}
-					s.refused(2, []string{"Error: " + flag + " is not accepted", flag + "-file", in.Environment}, args...)
+					s.refused(2, []string{"Error: " + flag + " is not accepted", "--" + flagName(in), in.Environment}, args...)
 				}
 			}
 		}

@@ -43,6 +43,10 @@ To call an API without Terraform:
   ixtoken token equinix --format curl |
     curl --config - "$EQUINIX_API_ENDPOINT/fabric/v4/ports"
 
+To authenticate without a client secret, with what the directory "client" has:
+
+  ixtoken check oauth2 --client-key-file client/key.pem
+
 To see the API proxy renew a token within ten seconds, start this shell with
 "make shell lifetime=4s", and type:
 
@@ -108,11 +112,16 @@ func examples(ctx context.Context, dir, path string, ground *playground.Playgrou
 	if err := os.CopyFS(workspace.Dir, os.DirFS("examples")); err != nil {
 		return nil, err
 	}
+	client := filepath.Join(workspace.Dir, "client")
+	if err := ground.WriteClient(client); err != nil {
+		return nil, err
+	}
 	bin := filepath.Join(dir, "bin")
 	if err := linkCommand(bin); err != nil {
 		return nil, err
 	}
 	workspace.Env = append(ground.Environment(),
+		"TF_VAR_key_file="+filepath.Join(client, "key.pem"),
 		"PATH="+strings.Join([]string{bin, filepath.Dir(path), os.Getenv("PATH")}, string(filepath.ListSeparator)),
 		"IXTOKEN_CACHE_DIR=", "IXTOKEN_CACHE_URL=", // keeps the simulator's tokens out of the user's cache
 		"NO_PROXY=127.0.0.1,localhost,"+os.Getenv("NO_PROXY"), "no_proxy=127.0.0.1,localhost,"+os.Getenv("no_proxy"))

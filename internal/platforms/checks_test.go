@@ -24,6 +24,9 @@ func TestGrantsRefuseWhatInputsRefuse(t *testing.T) { // C15, C17
 			} {
 				found := Settings{"grant_type": {clients.NewSecret(in.Grant), here}}
 				found[in.Name] = Setting{clients.NewSecret(value), here}
+				if in.Methods != nil {
+					found[authMethod] = Setting{clients.NewSecret(in.Methods[0]), here}
+				}
 				if in.Map {
 					found[in.Name] = Setting{clients.Pairs(map[string]string{"X-Name": value}), here}
 				}

@@ -33,6 +33,7 @@ func identityInputs(tokenVariable, nameVariable, tag string) []Input {
 			Name:        subjectToken,
 			Description: "The identity token, for `grant_type = \"token_exchange\"`. Set this or one of `" + subjectTokenVariable + "`, `" + subjectTokenFile + "` and `" + exchangeAudience + "`.",
 			Environment: tokenVariable,
+			InFile:      subjectTokenFile,
 			Secret:      true,
 			Grant:       clients.TokenExchange,
 			Check:       clients.CheckIdentityToken,
@@ -80,9 +81,11 @@ func identity(s Settings) clients.IdentitySource {
 func checkFile(path clients.Secret) string {
 	switch text := path.Reveal(); {
 	case text == "-":
-		return "is standard input, which cannot be read for each exchange: write the path of a file"
+		return "is standard input, which cannot be read for each request: write the path of a file"
 	case strings.HasPrefix(text, "eyJ"): // {" in base64url, with which every JSON Web Token begins
 		return "is an identity token: write the path of a file that holds it"
+	case strings.Contains(text, "-----BEGIN"):
+		return "is the content of a file: write the path of the file"
 	}
 	return cmp.Or(clients.CheckText(path), checkPath(path, "a file"))
 }

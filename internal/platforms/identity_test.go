@@ -109,13 +109,17 @@ func TestTheFirstSourceDecidesAboutAnExchange(t *testing.T) {
 // What one place sets for two grants, or for two identity tokens, is refused there, in words that say what to leave out.
 func TestOnePlaceSetsOneGrant(t *testing.T) {
 	for _, platform := range []Platform{Equinix, OAuth2} {
+		noClient := func(input string) []string {
+			if platform.Name == OAuth2.Name {
+				return nil // its client may authenticate a token exchange
+			}
+			return []string{input, `is not used by grant_type = "token_exchange", which needs no client credentials`}
+		}
 		for name, row := range map[string]struct {
 			set  []string
 			want []string // the input and what is wrong with it
 		}{
 			"an exchange":                     {[]string{subjectTokenFile, "f"}, nil},
-			"a secret beside an audience":     {[]string{exchangeAudience, "a", "client_secret", "s"}, []string{"client_secret", `is not used by grant_type = "token_exchange", which needs no client credentials`}},
-			"an ID beside an audience":        {[]string{exchangeAudience, "a", "client_id", "i"}, []string{"client_id", `is not used by grant_type = "token_exchange", which needs no client credentials`}},
 			"an audience for another grant":   {[]string{exchangeAudience, "a", "grant_type", "client_credentials"}, []string{exchangeAudience, `is for grant_type = "token_exchange" alone`}},
 			"two identity tokens":             {[]string{exchangeAudience, "a", subjectTokenFile, "f"}, []string{exchangeAudience, "is set beside " + subjectTokenFile}},
 			"a token beside a variable":       {[]string{subjectToken, idToken, subjectTokenVariable, "V"}, []string{subjectTokenVariable, "is set beside " + subjectToken}},
@@ -128,6 +132,8 @@ func TestOnePlaceSetsOneGrant(t *testing.T) {
 			"standard input":                  {[]string{subjectTokenFile, "-"}, []string{subjectTokenFile, "is standard input"}},
 			"a URL for a file":                {[]string{subjectTokenFile, "https://host/x"}, []string{subjectTokenFile, "is a URL: write the path of a file"}},
 			"a file in the home directory":    {[]string{subjectTokenFile, "~/token"}, []string{subjectTokenFile, `starts with "~"`}},
+			"a secret beside an audience":     {[]string{exchangeAudience, "a", "client_secret", "s"}, noClient("client_secret")},
+			"an ID beside an audience":        {[]string{exchangeAudience, "a", "client_id", "i"}, noClient("client_id")},
 		} {
 			_, faults, _ := platform.Validate(of("block", row.set...))
 			if len(faults) == 0 && row.want == nil {
@@ -148,7 +154,7 @@ func TestMessagesAboutAnExchangeNameItsInputs(t *testing.T) {
 		clients.NoIdentityToken:     "Check token_exchange_subject_token_file ().",
 		clients.NotFound:            "Check sts_url (EQUINIX_STS_ENDPOINT)",
 		// No token service is known to answer so, but no message may ask for a client secret.
-		clients.RejectionNotUnderstood: "If token_exchange_scope (EQUINIX_TOKEN_EXCHANGE_SCOPE) and token_exchange_subject_token (",
+		clients.RejectionNotUnderstood: "If token_exchange_scope (EQUINIX_TOKEN_EXCHANGE_SCOPE) and token_exchange_subject_token_file (",
 		clients.GrantRejected:          "Check sts_url (EQUINIX_STS_ENDPOINT), and ask Equinix to allow the token exchange.",
 		clients.ScopeRejected:          "Ask Equinix which scopes this identity may have.",
 	} {

@@ -17,7 +17,7 @@ var Interxion = Platform{
 	Inputs: []Input{
 		{
 			Name:        "login_url",
-			Description: "The login URL, with or without `/connect/token`. Interxion sends it by e-mail: one for acceptance and one for production.",
+			Description: "The login URL, with or without `/connect/token`. For production, it is `https://login.digitalrealty.com/connect/token`. Interxion sends that for acceptance by e-mail.",
 			Environment: "INTERXION_LOGIN_URL",
 			Check:       clients.CheckURL,
 		},

@@ -87,16 +87,15 @@ func warn(about, heading, detail string) Message {
 	return Message{Warning: true, Summary: strings.TrimSpace(about + " " + heading), Detail: detail + More(heading)}
 }
 
-// credentials returns the inputs that a platform may reject if the grant type is used.
-func (p Platform) credentials(grantType string) []Input {
-	var found []Input
+// credentials returns the inputs that a platform may reject in a request with these settings.
+func (p Platform) credentials(found Settings) []Input {
+	var needed []Input
 	for _, in := range p.Inputs {
-		needed := !in.Optional && !in.OneToken && in.Default == "" && in.Name != p.URL // inputs that replace the URL are optional
-		if needed && in.usedBy(grantType) {
-			found = append(found, in)
+		if !in.OneToken && in.Default == "" && in.Name != p.URL && in.usedBy(found.use()) && in.required(found) { // inputs that replace the URL are optional
+			needed = append(needed, p.used(in, found))
 		}
 	}
-	return found
+	return needed
 }
 
 // named lists the names of inputs.
@@ -169,7 +168,9 @@ func (p Platform) ExplainMissing(missing []Input, terms Terms) Message {
 	for _, in := range missing {
 		detail += "\n  - " + terms.noted(in)
 		for _, other := range p.rivals(in) {
-			detail += ", or " + terms.noted(other)
+			if in.implied() == other.implied() {
+				detail += ", or " + terms.noted(other)
+			}
 		}
 	}
 	return Message{Summary: p.None(why), Detail: detail + More(why)}
@@ -219,6 +220,9 @@ var remedies = map[clients.Kind]remedy{
 	clients.TimedOut:               {"no answer in time", "Check {url} and the network. A slow platform may need a longer {timeout}.", "{url}"},
 	clients.Cancelled:              {"cancelled", "The provider sends nothing more.", ""},
 	clients.NoIdentityToken:        {"no identity token", "Check {identity}. The provider reads the identity token anew for each exchange.", ""},
+	clients.NoAssertion:            {"no client assertion", "Check {assertion}. The provider reads the assertion anew for each request.", ""},
+	clients.NoClientKey:            {"client key or certificate not usable", "Correct what the message names. The provider reads files anew for each request.", ""},
+	clients.AssertionUsed:          {"client assertion used already", "This process has sent the same assertion before, and servers accept an assertion (its jti) only once. Use a source that issues a new one for each request, such as client_assertion_github_audience. Or share the token with other runs by {cache}.", ""},
 	clients.Internal:               {"internal fault", "This is a fault of the provider. Please report it at " + Issues + ".", ""},
 }
 
@@ -234,7 +238,7 @@ var exchangeRemedies = map[clients.Kind]remedy{
 var hintRemedies = map[clients.Hint]remedy{
 	clients.AccountLocked:  {"account locked", "{platform} says that the account is locked or disabled. Stop all runs that use {credentials}, and ask {platform} to unlock it. Until then, {platform} rejects the right secret too, so do not replace it.", "client_id"},
 	clients.SecretOrGrant:  {"credentials rejected", "The code has two causes: a wrong secret, or a client that may not use this grant type. Check {credentials}, and that they belong to this {url}. If they are right, ask {platform} to allow this client the grant type. This process does not send them again with this grant type. {rejected}", "client_id"},
-	clients.ClientWanted:   {"the server asks for a client", "{platform} wants a client ID and a client secret beside the identity token, and the provider sends none in a token exchange. Check {url}, and ask {platform} to accept the identity token alone.", "{url}"},
+	clients.ClientWanted:   {"the server asks for a client", "{platform} wants a client beside the identity token, and the provider sends none in {this} token exchange. {client} Check {url}, and ask {platform} to accept the identity token alone.", "{url}"},
 	clients.NotTLS:         {"connection not trusted", "Nothing speaks TLS at this port. Check the port in {url}, which may be one for http, and HTTPS_PROXY. If the server is on this machine and speaks http, {url} may begin with http://.", "{url}"},
 	clients.DeniedByServer: {"access forbidden", "The code is one of OAuth 2.0, so the answer comes from {platform} and not from a firewall. Ask {platform} which right is missing.", ""},
 }
@@ -244,10 +248,18 @@ func remedyFor(failure *clients.Error, grantType string) remedy {
 	if how, ok := hintRemedies[failure.Hint]; ok {
 		return how
 	}
-	if how, ok := exchangeRemedies[failure.Kind]; ok && grantType == clients.TokenExchange {
+	if how, ok := exchangeRemedies[failure.Kind]; ok && grantType == clients.TokenExchange && failure.Client == "" {
 		return how
 	}
 	return remedies[failure.Kind]
+}
+
+// thisExchange fills in the remedy of a token exchange whose server asks for a client.
+func (p Platform) thisExchange() (this, place string) {
+	if !p.Input("client_id").Client {
+		return "a", ""
+	}
+	return "this", "Set client_id, and what the client authenticates with, in the place where the inputs of the token exchange are set: a client from another place takes no part."
 }
 
 // Explain returns the error about a failure of the client. found are the settings of the request.
@@ -255,7 +267,11 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 	failure := &clients.Error{Kind: clients.Internal}
 	errors.As(err, &failure)
 	how := remedyFor(failure, found.GrantType())
-	url, credentials := p.place(found), p.credentials(found.GrantType())
+	url, credentials := p.place(found), p.credentials(found)
+	if failure.Client != "" { // it is the client that was rejected
+		credentials = slices.DeleteFunc(credentials, func(in Input) bool { return in.Grant != "" })
+	}
+	this, clientPlace := p.thisExchange()
 	identity := p.used(p.Input(subjectToken), found)
 	var concerned []Input
 	if strings.Contains(how.what, "{url}") {
@@ -269,6 +285,10 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 	}
 	what := strings.NewReplacer(
 		"{identity}", terms.Input(identity),
+		"{assertion}", terms.Input(p.used(p.Input(clientAssertion), found)),
+		"{this}", this,
+		"{client} ", strings.TrimLeft(clientPlace+" ", " "),
+		"{cache}", terms.Setting(TokenCacheDir),
 		"{url}", terms.Input(url),
 		"{credentials}", terms.named(credentials),
 		"{platform}", cmp.Or(p.Party, p.Title),

@@ -72,7 +72,7 @@ func TestEveryHintIsExplained(t *testing.T) {
 	for hint, want := range map[clients.Hint][2]string{
 		clients.AccountLocked:  {"account locked", "ask {platform} to unlock it. Until then, {platform} rejects the right secret too"},
 		clients.SecretOrGrant:  {"credentials rejected", "The code has two causes: a wrong secret, or a client that may not use this grant type."},
-		clients.ClientWanted:   {"the server asks for a client", "the provider sends none in a token exchange"},
+		clients.ClientWanted:   {"the server asks for a client", "and the provider sends none in "},
 		clients.DeniedByServer: {"access forbidden", "the answer comes from {platform} and not from a firewall"},
 	} {
 		for _, platform := range All {

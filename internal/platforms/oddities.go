@@ -126,10 +126,10 @@ func (o oddCredential) sentence(terms Terms) string {
 
 // oddCredentials returns the odd ones among the credentials in use.
 func (p Platform) oddCredentials(found Settings) []oddCredential {
-	needed := p.credentials(found.GrantType())
+	needed := p.credentials(found)
 	var odd []oddCredential
 	for _, in := range p.Inputs {
-		if !in.Secret && !slices.ContainsFunc(needed, in.is) || in.Grant == clients.TokenExchange { // the client reads it
+		if !in.Secret && !slices.ContainsFunc(needed, in.is) || in.Grant == clients.TokenExchange || in.Parsed {
 			continue
 		}
 		if texts := in.oddities(found.Secret(in.Name)); texts != nil {

@@ -63,6 +63,18 @@ type Input struct {
 	Grant       string // the only grant type that uses the input; without a Default, a value also selects this grant; "": all use it
 	Except      string // the grant type that does not use the input; "": none
 	Optional    bool
+	// Required reports whether an Optional input must be set with these settings; nil: never.
+	Required func(Settings) bool
+	// Client is set if the input is about the client. A token exchange uses it only if it has a client.
+	Client bool
+	// Methods are the ways to authenticate that use the input; nil: all. If no source names a method, the input implies the
+	// first of them.
+	Methods []string
+	// InFile is the name of the input that names a file with the value; "": there is none. A command then reads the value
+	// only from the file.
+	InFile string
+	// Parsed is set if the client reads the value, so that blanks and line breaks around it do no harm.
+	Parsed bool
 	// Replaces is the name of the input that this one can be set in place of; "": it replaces none. Several inputs may
 	// replace the same input. The first source that sets one of them decides which of them is used.
 	Replaces string

@@ -87,8 +87,8 @@ func (s Settings) Limits() (perSecond float64, throttleWait time.Duration) {
 
 // ClientID returns what identifies the client at the platform; empty: the grant needs no client.
 func (p Platform) ClientID(found Settings) string {
-	for _, in := range p.credentials(found.GrantType()) {
-		if !in.Secret {
+	for _, in := range p.credentials(found) {
+		if !in.Secret && in.Grant == "" {
 			return found.Text(in.Name)
 		}
 	}

@@ -84,6 +84,21 @@ func (s Settings) has(name string) bool { return !s[name].Value.IsZero() }
 // GrantType returns the grant type. A platform without a choice has the client credentials grant.
 func (s Settings) GrantType() string { return cmp.Or(s.Text("grant_type"), clients.ClientCredentials) }
 
+// use is what decides which inputs a request uses.
+type use struct {
+	grantType string
+	// method is how the client authenticates; empty: it is not known, so any method may be used.
+	method string
+	// client reports whether there is a client. A token exchange may have none.
+	client bool
+}
+
+// use returns what the settings of a request are for.
+func (s Settings) use() use {
+	grantType := s.GrantType()
+	return use{grantType, cmp.Or(s.Text(authMethod), clients.ClientSecretBasic), grantType != clients.TokenExchange || s.has("client_id")}
+}
+
 // MinValidity returns min_validity, which has been checked.
 func (s Settings) MinValidity() time.Duration {
 	least, _ := time.ParseDuration(s.Text(MinValidity.Name))
@@ -121,8 +136,8 @@ func (s Source) Sets(in Input) bool {
 }
 
 // lookUp is LookUp for an input that others may replace. Only the first source that sets one of them counts.
-func (p Platform) lookUp(in Input, sources []Source) (found Setting, unknown bool) {
-	group := append(p.rivals(in), in)
+func (p Platform) lookUp(in Input, u use, sources []Source) (found Setting, unknown bool) {
+	group := slices.DeleteFunc(append(p.rivals(in), in), func(other Input) bool { return !other.usedBy(u) })
 	for _, source := range sources {
 		if slices.ContainsFunc(group, source.Sets) {
 			return LookUp(in, source)
@@ -163,7 +178,7 @@ func (p Platform) inferGrantType(found Settings, sources []Source) {
 				return
 			}
 		}
-		if slices.ContainsFunc(p.Inputs, func(in Input) bool { return in.Secret && in.Except != "" && source.Sets(in) }) {
+		if slices.ContainsFunc(p.Inputs, func(in Input) bool { return in.authenticates() && source.Sets(in) }) {
 			break
 		}
 	}
@@ -175,41 +190,135 @@ func (in Input) impliesGrant() bool {
 	return in.Default == "" && (in.Grant == clients.RefreshToken || in.Grant == clients.TokenExchange)
 }
 
-// usedBy reports whether the grant uses the input.
-func (in Input) usedBy(grantType string) bool {
-	return (in.Grant == "" || in.Grant == grantType) && in.Except != grantType
+// authenticates reports whether a client authenticates with the input, so that it has the client credentials grant.
+func (in Input) authenticates() bool { return in.Secret && in.Except != "" || in.Methods != nil }
+
+// inferMethod sets how the client authenticates, if the platform leaves that to the user. The first source that names a
+// method, or sets an input of one, decides. A client secret says nothing about where it is sent, and a certificate may
+// stand beside any method, so both leave the choice to a method that a later source names.
+func (p Platform) inferMethod(found Settings, sources []Source) {
+	own := p.Input(authMethod)
+	if own.Name == "" {
+		return
+	}
+	named, _ := LookUp(own, sources...)
+	bySecret := slices.Contains(bySecret, named.Value.Reveal())
+	for _, source := range sources {
+		switch {
+		case source.Sets(own):
+			found[authMethod] = Setting{source.Value(own).Secret, source.Origin}
+			return
+		case p.implies(clients.PrivateKeyJWT, source):
+			found[authMethod] = Setting{clients.NewSecret(clients.PrivateKeyJWT), FromOthers}
+			return
+		case p.implies(clients.ClientSecretBasic, source) && !bySecret:
+			found[authMethod] = Setting{clients.NewSecret(clients.ClientSecretBasic), FromOthers}
+			return
+		case p.implies(clients.ClientSecretBasic, source):
+			found[authMethod] = named
+			return
+		case p.implies(clients.TLSClientAuth, source) && named.Value.IsZero():
+			found[authMethod] = Setting{clients.NewSecret(clients.TLSClientAuth), FromOthers}
+			return
+		}
+	}
+	method := clients.ClientSecretBasic
+	if found.GrantType() == clients.TokenExchange {
+		method = clients.NoAuthentication
+	}
+	found[authMethod] = Setting{clients.NewSecret(method), FromDefault}
 }
 
-// Resolve looks up every input, and checks the inputs that the grant type uses.
+// implies reports whether the source sets an input that implies the method.
+func (p Platform) implies(method string, source Source) bool {
+	return slices.ContainsFunc(p.Inputs, func(in Input) bool { return in.implied() == method && source.Sets(in) })
+}
+
+// implied returns the way to authenticate that the input implies; "": none.
+func (in Input) implied() string { return strings.Join(in.Methods[:min(1, len(in.Methods))], "") }
+
+// hasClient reports whether there is a client. In a token exchange there is one if client_id comes from a source that also
+// sets an input of the exchange. So a client in the environment does not authenticate the exchange of a block.
+func (p Platform) hasClient(grantType string, sources []Source) bool {
+	if grantType != clients.TokenExchange {
+		return true
+	}
+	for _, source := range sources {
+		if source.Sets(p.Input("client_id")) {
+			return source.Value(p.Input("grant_type")).Secret.Reveal() == clients.TokenExchange ||
+				slices.ContainsFunc(p.Inputs, func(in Input) bool { return in.Grant == clients.TokenExchange && source.Sets(in) })
+		}
+	}
+	return false
+}
+
+// usedBy reports whether a request uses the input.
+func (in Input) usedBy(u use) bool {
+	return (in.Grant == "" || in.Grant == u.grantType) && in.Except != u.grantType && (u.client || !in.Client) &&
+		(in.Methods == nil || u.method == "" || slices.Contains(in.Methods, u.method))
+}
+
+// required reports whether the input must be set with these settings.
+func (in Input) required(found Settings) bool {
+	return !in.Optional || in.Required != nil && in.Required(found)
+}
+
+// Resolve looks up every input, and checks the inputs that the request uses.
 func (p Platform) Resolve(sources ...Source) (Settings, Problems) {
-	found := Settings{}
+	found, u := p.choose(sources)
 	var bad Problems
 	for _, in := range p.Inputs {
-		value, unknown := p.lookUp(in, sources)
+		if _, chosen := found[in.Name]; chosen || !in.usedBy(u) {
+			continue
+		}
+		value, unknown := p.lookUp(in, u, sources)
 		if unknown {
 			bad.Unknown = append(bad.Unknown, in)
 		}
 		found[in.Name] = value
 	}
-	p.inferGrantType(found, sources)
-	grantType := found.GrantType()
-	bad.Unknown = slices.DeleteFunc(bad.Unknown, func(in Input) bool { return !in.usedBy(grantType) })
+	for _, in := range []Input{p.Input("grant_type"), p.Input(authMethod)} {
+		if _, unknown := LookUp(in, sources...); unknown && in.usedBy(u) {
+			bad.Unknown = append(bad.Unknown, in)
+		}
+	}
 	later := func(in Input) bool { return slices.ContainsFunc(bad.Unknown, in.is) }
 	for _, in := range p.Inputs {
 		switch {
-		case !in.usedBy(grantType):
-			delete(found, in.Name)
+		case !in.usedBy(u):
 		case found.has(in.Name):
 			if text := cmp.Or(in.Check(found.Secret(in.Name)), p.clash(in, found)); text != "" {
 				bad.Invalid = append(bad.Invalid, Invalid{in, found[in.Name].From, text})
 			}
-		case in.Optional || later(in):
+		case !in.required(found) || later(in):
 		case slices.ContainsFunc(p.rivals(in), func(other Input) bool { return found.has(other.Name) || later(other) }):
 		default:
 			bad.Missing = append(bad.Missing, in)
 		}
 	}
+	for _, in := range p.Inputs { // a way to authenticate that is not in use is not worth a line
+		if in.Methods != nil && !found.has(in.Name) && !in.required(found) {
+			delete(found, in.Name)
+		}
+	}
 	return found, bad
+}
+
+// choose returns the settings that decide what else is used: the grant type, and how the client authenticates.
+func (p Platform) choose(sources []Source) (Settings, use) {
+	found := Settings{}
+	if in := p.Input("grant_type"); in.Name != "" {
+		if found["grant_type"], _ = LookUp(in, sources...); !found.has("grant_type") {
+			delete(found, "grant_type")
+		}
+	}
+	p.inferGrantType(found, sources)
+	u := use{grantType: found.GrantType()}
+	if u.client = p.hasClient(u.grantType, sources); u.client {
+		p.inferMethod(found, sources)
+		u.method = found.Text(authMethod)
+	}
+	return found, u
 }
 
 // Wrong returns what is wrong with a value; "": nothing, or the value is not known yet.
@@ -244,10 +353,12 @@ func (in Input) is(other Input) bool { return in.Name == other.Name }
 // type is known.
 func (p Platform) Validate(source Source) (set Settings, faults []Invalid, decided bool) {
 	set, decided = Settings{}, true
+	methodKnown := true
 	for _, in := range p.Inputs {
 		value := source.Value(in)
 		if value.Unknown {
 			decided = decided && in.Name != "grant_type" && !in.impliesGrant()
+			methodKnown = methodKnown && in.Name != authMethod && in.Methods == nil
 			continue
 		}
 		set[in.Name] = Setting{value.Secret, source.Origin}
@@ -259,22 +370,32 @@ func (p Platform) Validate(source Source) (set Settings, faults []Invalid, decid
 		return set, faults, decided
 	}
 	p.inferGrantType(set, []Source{source})
+	u := use{grantType: set.GrantType(), client: true}
+	if chosen := (Settings{}); methodKnown {
+		if p.inferMethod(chosen, []Source{source}); chosen[authMethod].From != FromDefault {
+			u.method = chosen.Text(authMethod)
+		}
+	}
 	for _, in := range p.Inputs {
-		if text := cmp.Or(p.clash(in, set), in.unused(set)); text != "" {
+		if text := cmp.Or(p.clash(in, set), p.unused(in, u, set)); text != "" {
 			faults = append(faults, Invalid{in, source.Origin, text})
 		}
 	}
 	return set, faults, decided
 }
 
-// unused returns what is wrong with an input that the grant type does not use; "": nothing.
-func (in Input) unused(set Settings) string {
-	grantType := set.GrantType()
+// unused returns what is wrong with an input that the request does not use; "": nothing. set holds the settings of the same
+// source.
+func (p Platform) unused(in Input, u use, set Settings) string {
 	switch {
-	case in.Name == "grant_type" || !set.has(in.Name) || in.usedBy(grantType):
+	case in.Name == "grant_type" || !set.has(in.Name) || in.usedBy(u):
 		return ""
-	case in.Except != "":
-		return fmt.Sprintf("is not used by grant_type = %q, which needs no client credentials: leave it out, or leave out what is for that grant type", grantType)
+	case slices.ContainsFunc(p.rivals(in), func(other Input) bool { return set.has(other.Name) }):
+		return "" // that is a clash
+	case in.Except != "" && in.Except == u.grantType:
+		return fmt.Sprintf("is not used by grant_type = %q, which needs no client credentials: leave it out, or leave out what is for that grant type", u.grantType)
+	case in.Grant != "" && in.Grant != u.grantType:
+		return fmt.Sprintf("is for grant_type = %q alone, and the grant type here is %q", in.Grant, u.grantType)
 	}
-	return fmt.Sprintf("is for grant_type = %q alone, and the grant type here is %q", in.Grant, grantType)
+	return fmt.Sprintf("is not used by %s = %q: leave out one of the two", authMethod, u.method)
 }

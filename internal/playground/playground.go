@@ -7,6 +7,8 @@ package playground
 
 import (
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
@@ -58,5 +60,27 @@ func (p *Playground) Environment() []string {
 		"OAUTH2_ID_TOKEN="+idToken,
 		"FLEET_BUCKET=s3://"+bucketName+"/tokens?endpoint="+p.storage.URL,
 		"AWS_ACCESS_KEY_ID=simulator", "AWS_SECRET_ACCESS_KEY=simulator", "AWS_SESSION_TOKEN=", "AWS_PROFILE=",
+		"OAUTH2_MUTUAL_URL="+p.Client().MutualURL,
 	)
+}
+
+// WriteClient writes what the client of the OAuth2 server authenticates with beside its secret into a new directory: key.pem,
+// certificate.pem, the authority of OAUTH2_MUTUAL_URL in ca.pem, and an assertion of a pipeline, which the server accepts once.
+func (p *Playground) WriteClient(dir string) error {
+	assertion, err := p.Issuer.Token(time.Hour)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	client := p.Client()
+	for name, text := range map[string]string{
+		"key.pem": client.KeyPEM, "certificate.pem": client.CertificatePEM, "ca.pem": client.CAPEM, "assertion": assertion,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }

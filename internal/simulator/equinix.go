@@ -233,12 +233,12 @@ func (eq *equinix) refresh(q request) answer {
 func (eq *equinix) sts(q request) answer {
 	sent, err := q.parameters()
 	switch {
-	case err != nil || q.mediaType() != formType || q.queries() || sent["grant_type"] != grantTokenExchange || !sent.only("grant_type", "scope", "subject_token", "subject_token_type"):
+	case err != nil || q.authenticates() || q.mediaType() != formType || q.queries() || sent["grant_type"] != grantTokenExchange || !sent.only("grant_type", "scope", "subject_token", "subject_token_type"):
 		return oauth2Refusal("invalid_request", "The request is not that of a token exchange.")
 	case !equinixScope.MatchString(sent["scope"]):
 		return oauth2Refusal("invalid_scope", "There is no such scope.")
 	}
-	return eq.exchange(q, sent, func() string {
+	return eq.exchange(sent, func() string {
 		token := randomString(equinixTokenLength)
 		eq.ledger.issueAccess(token, &family{})
 		return token

@@ -212,17 +212,17 @@ func (t trust) key(id string) (*rsa.PublicKey, error) {
 	return nil, errSignature
 }
 
-// exchange answers a request of RFC 8693, section 2.1 without client authentication. Equinix's security token service and
-// OAuth2's authorization server share it.
-func (p *Platform) exchange(q request, sent parameters, issue func() string) answer {
+// exchange answers a request of RFC 8693, section 2.1, whose client has been authenticated, if it has one. Equinix's security
+// token service and OAuth2's authorization server share it.
+func (p *Platform) exchange(sent parameters, issue func() string) answer {
 	refusal := func(code, description string) answer {
 		a := oauth2Refusal(code, description)
 		a.rejected = code == "invalid_request"
 		return a
 	}
 	switch {
-	case q.authenticates() || sent["subject_token_type"] != idTokenType || !sent.has("subject_token"):
-		return refusal("invalid_request", "A token exchange has a subject_token and a subject_token_type, and no client credentials.")
+	case sent["subject_token_type"] != idTokenType || !sent.has("subject_token"):
+		return refusal("invalid_request", "A token exchange has a subject_token and a subject_token_type.")
 	case !p.trust.accepts(sent["subject_token"]):
 		return refusal("invalid_request", "The subject_token is not trusted.")
 	}

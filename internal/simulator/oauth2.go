@@ -21,9 +21,13 @@ const (
 	oauth2ThingsPath = "/things"
 )
 
-// oauth2 is an authorization server of RFC 6749 that authenticates its client in either way of section 2.3.1. It ignores
-// the parameters that it does not know, because section 3.2 demands that.
-type oauth2 struct{ *Platform }
+// oauth2 is an authorization server of RFC 6749 that authenticates its client in either way of section 2.3.1, by an assertion
+// (RFC 7523) or by a certificate (RFC 8705). It ignores the parameters that it does not know, because section 3.2 demands that.
+type oauth2 struct {
+	*Platform
+
+	client *registration
+}
 
 // oauth2Token is the answer of section 5.1.
 type oauth2Token struct {
@@ -40,7 +44,7 @@ type oauth2Error struct {
 	Description string `json:"error_description"`
 }
 
-func newOAuth2(now func() time.Time) *Platform {
+func newOAuth2(now func() time.Time, client *registration) *Platform {
 	p := &Platform{
 		name:      "OAuth2",
 		apiPath:   oauth2ThingsPath,
@@ -50,7 +54,7 @@ func newOAuth2(now func() time.Time) *Platform {
 		// Appendix A.1 allows every character of ASCII that can be seen; some mean something in Basic or in a form.
 		account: Credentials{ClientID: "lab:12 & Co+%41/" + randomString(6), ClientSecret: randomSecret(40)},
 	}
-	p.service = &oauth2{p}
+	p.service = &oauth2{p, client}
 	return p
 }
 
@@ -68,23 +72,18 @@ func (o *oauth2) answer(q request) answer {
 
 func (o *oauth2) token(q request) answer {
 	sent, err := q.parameters()
-	switch {
-	case err != nil || q.mediaType() != formType || q.queries() || !sent.has("grant_type"):
+	if err != nil || q.mediaType() != formType || q.queries() || !sent.has("grant_type") {
 		return oauth2Refusal("invalid_request", "The request has no form, or no grant_type.")
-	case sent["grant_type"] == grantTokenExchange:
-		return o.exchange(q, sent, func() string {
+	}
+	if refusal := o.authenticate(q, sent); refusal != nil {
+		return *refusal
+	}
+	if sent["grant_type"] == grantTokenExchange {
+		return o.exchange(sent, func() string {
 			token := randomString(43)
 			o.ledger.issueAccess(token, &family{})
 			return token
 		})
-	case q.authenticates() && sent.has("client_secret"):
-		return oauth2Refusal("invalid_request", "The client authenticates in two ways.")
-	case q.authenticates() && !o.isBasicClient(q):
-		refusal := oauth2Refusal("invalid_client", "The client is not known.").with("WWW-Authenticate", `Basic realm="lab"`).reject()
-		refusal.status = http.StatusUnauthorized
-		return refusal
-	case !q.authenticates() && !o.isClient(sent):
-		return oauth2Refusal("invalid_client", "The client is not known.").reject()
 	}
 	scopes := strings.Fields(sent["scope"])
 	for _, scope := range scopes {

@@ -33,7 +33,8 @@ type server struct {
 	connections sync.WaitGroup
 }
 
-// listen opens a free port, for TLS if certificate is not nil.
+// listen opens a free port, for TLS if certificate is not nil. With TLS, it asks for a certificate of the client, and leaves
+// it to the handler what that is worth.
 func listen(certificate *tls.Certificate) (*server, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -45,6 +46,7 @@ func listen(certificate *tls.Certificate) (*server, error) {
 		s.listener = tls.NewListener(listener, &tls.Config{
 			Certificates: []tls.Certificate{*certificate},
 			MinVersion:   tls.VersionTLS12,
+			ClientAuth:   tls.RequestClientCert,
 		})
 	}
 	s.http = &http.Server{
@@ -85,6 +87,8 @@ func (s *server) close() error {
 type authority struct {
 	certificatePEM string
 	server         *tls.Certificate
+	root           *x509.Certificate
+	rootKey        *ecdsa.PrivateKey
 }
 
 func newAuthority() (authority, error) {
@@ -109,6 +113,8 @@ func newAuthority() (authority, error) {
 	return authority{
 		certificatePEM: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER})),
 		server:         &tls.Certificate{Certificate: [][]byte{leafDER}, PrivateKey: leafKey},
+		root:           root,
+		rootKey:        rootKey,
 	}, nil
 }
 

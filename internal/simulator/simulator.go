@@ -42,6 +42,9 @@ type Simulator struct {
 
 	// CAPEM is the certificate of the authority that signed the platforms' certificates; empty without TLS.
 	CAPEM string
+
+	client *registration
+	mutual *server // the OAuth2 server, for clients with a certificate
 }
 
 // Options are the settings of Start. The zero value is valid.
@@ -56,24 +59,28 @@ func Start(options Options) (*Simulator, error) {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
+	mutual, err := newAuthority()
+	if err != nil {
+		return nil, err
+	}
 	authority := authority{}
 	if options.TLS {
-		var err error
-		if authority, err = newAuthority(); err != nil {
-			return nil, err
-		}
+		authority = mutual
 	}
-
+	client, err := register(mutual)
+	if err != nil {
+		return nil, err
+	}
 	interxion, err := newInterxion(options.Now)
 	if err != nil {
 		return nil, err
 	}
-	all := []*Platform{interxion, newEquinix(options.Now), newCloudLX(options.Now), newDigitalRealty(options.Now), newMegaport(options.Now), newIXAPI(options.Now), newOAuth2(options.Now)}
+	all := []*Platform{interxion, newEquinix(options.Now), newCloudLX(options.Now), newDigitalRealty(options.Now), newMegaport(options.Now), newIXAPI(options.Now), newOAuth2(options.Now, client)}
 	issuer, err := newIssuer(options.Now)
 	if err != nil {
 		return nil, err
 	}
-	s := &Simulator{Issuer: issuer, Interxion: all[0], Equinix: all[1], CloudLX: all[2], DigitalRealty: all[3], Megaport: all[4], IXAPI: all[5], OAuth2: all[6], all: all, CAPEM: authority.certificatePEM}
+	s := &Simulator{Issuer: issuer, Interxion: all[0], Equinix: all[1], CloudLX: all[2], DigitalRealty: all[3], Megaport: all[4], IXAPI: all[5], OAuth2: all[6], all: all, CAPEM: authority.certificatePEM, client: client}
 	if issuer.server, err = listen(authority.server); err != nil {
 		return nil, err
 	}
@@ -88,13 +95,18 @@ func Start(options Options) (*Simulator, error) {
 		}
 		p.server.serve(p)
 	}
+	if s.mutual, err = listen(mutual.server); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	client.MutualURL = s.mutual.url + oauth2TokenPath
+	s.mutual.serve(s.OAuth2)
 	return s, nil
 }
 
 // Close closes all listeners and connections and waits for their goroutines. Therefore an interceptor that blocks must return
 // when the context of its request ends.
 func (s *Simulator) Close() error {
-	errs := []error{s.Issuer.server.close()}
+	errs := []error{s.Issuer.server.close(), s.mutual.close()}
 	for _, p := range s.Platforms() {
 		errs = append(errs, p.server.close())
 	}

@@ -66,9 +66,15 @@ func (s *server) received(want int32) {
 // has sent, or a password.
 func ask(t *testing.T, through *http.Transport, address string) *Fault {
 	t.Helper()
+	return askWith(t, nil, through, address)
+}
+
+// askWith asks with a certificate of the client; nil: there is none.
+func askWith(t *testing.T, certificate *tls.Certificate, through *http.Transport, address string) *Fault {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	var progress Progress
+	progress := Progress{Certificate: certificate}
 	r, err := http.NewRequestWithContext(progress.Watch(ctx), http.MethodPost, address, strings.NewReader("x"))
 	must(t, err)
 	progress.Proxy, err = through.Proxy(r)

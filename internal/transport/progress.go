@@ -34,6 +34,8 @@ const (
 type Progress struct {
 	// Proxy is the proxy of the request, which net/http does not report. It is nil if there is none.
 	Proxy *url.URL
+	// Certificate is shown to the server, if the server asks for one. It is never shown to a proxy. nil: there is none.
+	Certificate *tls.Certificate
 
 	mu         sync.Mutex
 	stage      stage
@@ -46,10 +48,12 @@ type place struct {
 	stage  stage
 	peer   string        // the peer that the request has reached, or tries to reach
 	waited time.Duration // in this stage
+	shown  bool          // the request has a certificate for the server
 }
 
 // Watch returns a context with which net/http reports the progress of the request to p.
 func (p *Progress) Watch(ctx context.Context) context.Context {
+	ctx = context.WithValue(ctx, progressKey{}, p)
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		ConnectDone: func(_, _ string, err error) {
 			if err == nil {
@@ -64,6 +68,19 @@ func (p *Progress) Watch(ctx context.Context) context.Context {
 		},
 		GotConn: func(httptrace.GotConnInfo) { p.enter(arrived, dialling, connected, shaking) },
 	})
+}
+
+// progressKey is the key of the Progress in the context of a request.
+type progressKey struct{}
+
+// clientCertificate returns the certificate for a peer that asks for one. Without a certificate, the peer decides whether it
+// goes on (RFC 8446, section 4.4.2.4).
+func clientCertificate(asked *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	p, ok := asked.Context().Value(progressKey{}).(*Progress)
+	if !ok || p.Certificate == nil || p.place().peer == peerProxy {
+		return &tls.Certificate{}, nil
+	}
+	return p.Certificate, nil
 }
 
 // enter records that the stage next has begun, if the current stage is one of before.
@@ -84,7 +101,7 @@ func (p *Progress) enter(next stage, before ...stage) {
 func (p *Progress) place() place {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at := place{stage: p.stage, peer: peerServer, waited: time.Since(p.since)}
+	at := place{stage: p.stage, peer: peerServer, waited: time.Since(p.since), shown: p.Certificate != nil}
 	own := 0 // handshakes with the proxy itself
 	if p.Proxy != nil && p.Proxy.Scheme == "https" {
 		own = 1

@@ -42,6 +42,8 @@ func tlsCause(err error, at place) *Fault {
 	switch {
 	case errors.As(err, &certificate):
 		description = describeCertificate(certificate, at.peer)
+	case errors.As(err, &operation) && operation.Op == "remote error" && at.refusesCertificate(operation.Err):
+		return &Fault{Refused, at.peer + " does not accept the client certificate: " + describeAlert(operation.Err), false}
 	case errors.As(err, &operation) && operation.Op == "remote error":
 		description = at.peer + " refused the TLS connection: " + describeAlert(operation.Err)
 	case errors.As(err, &record) && string(record.RecordHeader[:]) == "HTTP/":
@@ -68,6 +70,16 @@ func describeTLS(text, peer string) string {
 	return "TLS failed: " + printable.Clip(printable.OneLine(text), 150)
 }
 
+// certificateAlerts are the alerts of a server about the certificate of the client (RFC 8446, section 6.2).
+var certificateAlerts = []string{
+	"bad certificate", "unsupported certificate", "revoked certificate", "expired certificate", "unknown certificate", "unknown certificate authority", "access denied",
+}
+
+// refusesCertificate reports whether an alert is about the certificate that was shown to the server.
+func (p place) refusesCertificate(alert error) bool {
+	return p.shown && p.peer == peerServer && slices.Contains(certificateAlerts, strings.TrimPrefix(alert.Error(), "tls: "))
+}
+
 // describeAlert names a TLS alert. crypto/tls has a fixed text for each.
 func describeAlert(alert error) string {
 	switch name := strings.TrimPrefix(alert.Error(), "tls: "); name {
@@ -75,6 +87,8 @@ func describeAlert(alert error) string {
 		return "it does not speak HTTP/1.1"
 	case "handshake failure":
 		return name + " (no TLS version, cipher suite or key exchange in common, or it demands a client certificate)"
+	case "certificate required":
+		return "it demands a client certificate"
 	default:
 		return name
 	}

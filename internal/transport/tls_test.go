@@ -22,11 +22,13 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -88,6 +90,88 @@ func TestClientCertificateIsDemanded(t *testing.T) { // T20; in TLS 1.3, the rej
 		t.Errorf("%+v", fault)
 	}
 	s.received(0)
+}
+
+// A server that asks for a certificate sees that of the request, and no other request shows it. A proxy never sees it.
+func TestACertificateIsShownToTheServerAlone(t *testing.T) { // S34
+	own := issue(t, "client-1", nil, authorityOfItself)
+	shown := &tls.Certificate{Certificate: [][]byte{own.raw}, PrivateKey: own.key}
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		var names []string
+		record := func(from *[]string) func(*tls.Config) {
+			return func(c *tls.Config) {
+				c.ClientAuth, c.MinVersion, c.MaxVersion = tls.RequestClientCert, version, version
+				c.VerifyConnection = func(state tls.ConnectionState) error {
+					name := "none"
+					if len(state.PeerCertificates) > 0 {
+						name = state.PeerCertificates[0].Subject.CommonName
+					}
+					*from = append(*from, name)
+					return nil
+				}
+			}
+		}
+		s := serves(t, record(&names))
+		through := New(s.roots())
+		for _, certificate := range []*tls.Certificate{shown, nil, shown} {
+			if fault := askWith(t, certificate, through, s.URL); fault != nil {
+				t.Error(fault)
+			}
+		}
+		if want := []string{"client-1", "none", "client-1"}; !slices.Equal(names, want) {
+			t.Errorf("TLS %x: the server has seen %q, want %q", version, names, want)
+		}
+		var seenByProxy []string
+		proxy := serves(t, record(&seenByProxy))
+		proxy.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { tunnel(w, s.Listener.Addr().String()) })
+		through = New(both(s, proxy))
+		through.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy.URL) }
+		names = nil
+		if fault := askWith(t, shown, through, s.URL); fault != nil {
+			t.Error(fault)
+		}
+		if len(seenByProxy) != 1 || seenByProxy[0] != "none" || len(names) != 1 || names[0] != "client-1" {
+			t.Errorf("TLS %x: the proxy has seen %q, and the server %q", version, seenByProxy, names)
+		}
+	}
+}
+
+// both returns the authorities of two servers.
+func both(one, other *server) *x509.CertPool {
+	roots := one.roots()
+	roots.AddCert(other.Certificate())
+	return roots
+}
+
+// A certificate that the server does not accept is named. The request has not been read.
+func TestARefusedCertificateIsNamed(t *testing.T) {
+	own := issue(t, "client-1", nil, authorityOfItself)
+	ended := issue(t, "client-1", nil, func(c *x509.Certificate) { authorityOfItself(c); c.NotAfter = time.Now().Add(-time.Minute) })
+	roots := x509.NewCertPool()
+	for _, each := range []*identity{ended} {
+		certificate, err := x509.ParseCertificate(each.raw)
+		must(t, err)
+		roots.AddCert(certificate)
+	}
+	for want, shown := range map[string]*identity{"unknown certificate authority": own, "expired certificate": ended} {
+		s := serves(t, func(c *tls.Config) {
+			c.ClientAuth, c.ClientCAs, c.MaxVersion = tls.RequireAndVerifyClientCert, roots, tls.VersionTLS12
+			if shown == own {
+				c.ClientCAs = x509.NewCertPool()
+			}
+		})
+		fault := askWith(t, &tls.Certificate{Certificate: [][]byte{shown.raw}, PrivateKey: shown.key}, New(s.roots()), s.URL)
+		if fault == nil || fault.Kind != Refused || fault.Passes || fault.Description != "the server does not accept the client certificate: "+want {
+			t.Errorf("%+v; want %q", fault, want)
+		}
+		s.received(0)
+	}
+	alert := &net.OpError{Op: "remote error", Err: errors.New("tls: bad certificate")}
+	for _, at := range []place{{peer: peerProxy, shown: true}, {peer: peerServer}} {
+		if fault := explain(alert, at); fault.Kind == Refused {
+			t.Errorf("%+v: the server has seen no certificate", at)
+		}
+	}
 }
 
 func TestAuthorityMustBeTrusted(t *testing.T) { // T16

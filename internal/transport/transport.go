@@ -42,7 +42,7 @@ func New(roots *x509.CertPool) *http.Transport {
 	return &http.Transport{
 		Proxy:                  proxyFromEnvironment(),
 		DialContext:            KeepsLoopback(newDialer().DialContext),
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, RootCAs: roots},
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, RootCAs: roots, GetClientCertificate: clientCertificate},
 		TLSHandshakeTimeout:    handshakeTimeout,
 		MaxResponseHeaderBytes: maxHeader,
 		// Requests for tokens are rare. A kept connection would be stale by the next request, and stay open for no use.
@@ -99,6 +99,7 @@ const (
 	Untrusted               // TLS failed: a certificate, a version, a protocol
 	ProxyFailed             // the proxy did not connect
 	TimedOut                // no answer within the time allowed
+	Refused                 // the server does not accept the client's certificate
 )
 
 // causes recognise the errors of net/http and of the packages below it. The order matters if one error wraps another.

@@ -32,6 +32,12 @@ func zitadel(t *testing.T) (s *server, issue func(change map[string]any) string)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serve(t, provider), issuing(t, known)
+}
+
+// issuing returns a function that issues ID tokens of the server.
+func issuing(t *testing.T, known *storage.Storage) func(change map[string]any) string {
+	t.Helper()
 	key, err := known.SigningKey(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +46,7 @@ func zitadel(t *testing.T) (s *server, issue func(change map[string]any) string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serve(t, provider), func(change map[string]any) string {
+	return func(change map[string]any) string {
 		claims := map[string]any{"iss": issuer, "sub": "id1", "aud": "lab", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix()}
 		maps.Copy(claims, change)
 		text, err := jwt.Signed(signer).Claims(claims).Serialize()
