@@ -4,6 +4,7 @@
 package acceptance
 
 import (
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -101,6 +102,10 @@ resource "terraform_data" "use" {
     environment = { AUTHORIZATION = ephemeral.equinix_access_token.main.authorization }
   }
 }`)
+	put(t, s.Dir+"/step", "#!/bin/sh\n") // the reader's own command
+	if err := os.Chmod(s.Dir+"/step", 0o700); err != nil {
+		t.Fatal(err)
+	}
 	id, secret := s.Equinix.Credentials().ClientID, s.Equinix.Credentials().ClientSecret
 	s.setenv("EQUINIX_API_CLIENTID", "")
 	s.setenv("EQUINIX_API_CLIENTSECRET", "")
