@@ -12,6 +12,18 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
+// fence is a block of a page that users copy.
+type fence struct{ language, text string }
+
+// fences returns the blocks of a page.
+func fences(page string) []fence {
+	var found []fence
+	for _, match := range regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)\n```").FindAllStringSubmatch(page, -1) {
+		found = append(found, fence{match[1], match[2] + "\n"})
+	}
+	return found
+}
+
 // section returns the part of a page below a heading.
 func section(t *testing.T, page, heading string) string {
 	t.Helper()

@@ -23,17 +23,6 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
-// fence is a block of a page that users copy.
-type fence struct{ language, text string }
-
-func fences(page string) []fence {
-	var found []fence
-	for _, match := range regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)\n```").FindAllStringSubmatch(page, -1) {
-		found = append(found, fence{match[1], match[2] + "\n"})
-	}
-	return found
-}
-
 var (
 	stepOf        = regexp.MustCompile(`^( *)(?:- )?(?:run|script):(.*)$`)
 	stepOfJenkins = regexp.MustCompile(`\bsh '([^']*)'`)

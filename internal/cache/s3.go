@@ -129,12 +129,19 @@ func (b *Bucket) Describe(ctx context.Context, credentials bool) (Description, e
 	return about, nil
 }
 
-// Check reports whether the bucket answers, and honours both conditions.
+// Check reports whether the bucket answers, honours both conditions, and lets this program read what is there.
 func (b *Bucket) Check(ctx context.Context) error {
 	if found := b.Look(ctx, Key{Name: EntryName(sum("check"))}); found.Problem != nil {
 		return found.Problem
 	}
-	return b.probe(ctx)
+	if err := b.probe(ctx); err != nil {
+		return err
+	}
+	_, err := b.get(ctx, b.markerName()) // it is there now
+	if outcomeOf(err) == forbidden {
+		return errUnreadable
+	}
+	return err
 }
 
 func errNoCredentials(err error) *StorageError {

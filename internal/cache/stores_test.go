@@ -6,9 +6,11 @@ package cache_test
 import (
 	"crypto/sha256"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -263,4 +265,19 @@ func TestClearKeepsWhatIsInUse(t *testing.T) {
 			t.Errorf("after the end of all entries: %v", err)
 		}
 	})
+}
+
+// Check finds a role that may not read, although the storage says nothing about what is not there.
+func TestCheckFindsARoleThatMayNotRead(t *testing.T) {
+	storage := s3test.New(t)
+	must(t, storage.Bucket(t).Check(t.Context()))
+	storage.Fault = func(r *http.Request) s3test.Fault {
+		if r.Method == http.MethodGet {
+			return s3test.Fault{Status: http.StatusForbidden, Code: "AccessDenied"}
+		}
+		return s3test.Fault{}
+	}
+	if err := storage.Bucket(t).Check(t.Context()); err == nil || !strings.Contains(err.Error(), "s3:GetObject") {
+		t.Errorf("%v", err)
+	}
 }
