@@ -5,7 +5,9 @@ package acceptance
 
 import (
 	"net/http"
+	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -117,4 +119,43 @@ func denyWrites(r *http.Request) s3test.Fault {
 		return s3test.Fault{Status: http.StatusForbidden, Code: "AccessDenied"}
 	}
 	return s3test.Fault{}
+}
+
+// Processes of many machines, each with a home of its own, and a bucket that is 20 ms away, send one token request. With a
+// wrong secret, they send one too. The last process has its result within 3 s of the platform's answer.
+func TestAFleetOfProcesses(t *testing.T) {
+	machines := 10
+	if os.Getenv("IXTOKEN_SOAK") != "" {
+		machines = 50
+	}
+	for _, secret := range []string{"", "wrong"} {
+		s := newFixture(t)
+		inBucket(t, s).Latency = 20 * time.Millisecond
+		environment := s.Command(t.Context()).Env
+		if secret != "" {
+			environment = append(environment, "EQUINIX_API_CLIENTSECRET="+secret)
+		}
+		began, results := time.Now(), make(chan string)
+		for range machines {
+			home := t.TempDir()
+			go func() {
+				command := exec.CommandContext(t.Context(), provider(), "token", "equinix")
+				command.Env = append(slices.Clone(environment), "HOME="+home)
+				output, err := command.CombinedOutput()
+				if (err != nil) != (secret != "") {
+					t.Errorf("%v: %s", err, output)
+				}
+				results <- string(output)
+			}()
+		}
+		different := map[string]bool{}
+		for range machines {
+			different[<-results] = true
+		}
+		s.wantRequests(0, 1, 0)
+		if secret == "" && len(different) != 1 {
+			t.Errorf("%d different tokens", len(different))
+		}
+		t.Logf("%d machines, secret %q: the last one had its result after %s", machines, secret, time.Since(began).Round(time.Millisecond))
+	}
 }
