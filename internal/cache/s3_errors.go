@@ -65,13 +65,17 @@ func (o object) checkTag(operation string, outcome outcome) error {
 
 var plainCode = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`) })
 
+// saysNothing has the codes of an answer 403 to a role that may not list: those of AWS, of the library for an answer without a
+// body, and none.
+var saysNothing = []string{"AccessDenied", "Forbidden", ""}
+
 // judge returns what the answer means.
 func (e *StorageError) judge(err error, ifMatch bool) outcome {
 	reading := e.Operation == "GetObject"
 	switch {
 	case e.Status == 0 && notSent(err):
 		return failed
-	case e.Status == 0:
+	case e.Status == 0 || e.Status/100 == 2: // the answer was cut off, or is none that the library understands
 		return doubtful
 	case e.Code == "NoSuchBucket" || e.Status == http.StatusNotImplemented:
 		return failed
@@ -81,7 +85,7 @@ func (e *StorageError) judge(err error, ifMatch bool) outcome {
 		return absent
 	case e.Status == http.StatusNotFound && ifMatch: // what had the tag was removed
 		return doubtful
-	case e.Status == http.StatusForbidden && reading && (e.Code == "AccessDenied" || e.Code == ""):
+	case e.Status == http.StatusForbidden && reading && slices.Contains(saysNothing, e.Code):
 		return forbidden
 	case slices.Contains([]int{http.StatusConflict, http.StatusTooManyRequests, http.StatusRequestTimeout}, e.Status) || e.Status >= 500,
 		e.Code == "RequestTimeout": // AWS says it with status 400

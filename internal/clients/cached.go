@@ -51,7 +51,7 @@ func (s *cached) lookUp(ctx context.Context, r *request, minValidity time.Durati
 		return Token{}, nil, false
 	}
 	found := store.Look(ctx, r.cacheKey(store))
-	if found.Problem != nil {
+	if found.Problem != nil && ctx.Err() == nil {
 		s.warn(ctx, r, "the cache cannot be read", found.Problem)
 	}
 	miss := s.merge(ctx, r, found, false)
