@@ -69,7 +69,7 @@ func TestTheFormatOfABucketStays(t *testing.T) {
 		files, err := os.ReadDir("testdata/bucket")
 		must(t, err)
 		for _, file := range files {
-			storage.Put("tokens/"+file.Name(), string(read(t, filepath.Join("testdata/bucket", file.Name()))))
+			storage.Put("tokens/"+file.Name(), string(read(t, filepath.Join("testdata", "bucket", file.Name()))))
 		}
 		token, password, rejected, spent, free := inBucket(p)
 		want := tokenInBucket(now)

@@ -112,10 +112,10 @@ const BesideCacheDir = "is set beside token_cache_dir: leave out one of the two"
 // cannot be asked with these settings. It sends nothing. A directory that cannot be used costs a warning only.
 func CheckCache(sources ...Source) []Invalid {
 	for _, source := range sources {
-		bucket := source.Value(TokenCacheURL)
+		directory, bucket := source.Value(TokenCacheDir), source.Value(TokenCacheURL)
 		hasDir, hasBucket := source.Sets(TokenCacheDir), source.Sets(TokenCacheURL)
 		switch {
-		case hasDir && hasBucket:
+		case hasDir && hasBucket && !directory.Unknown && !bucket.Unknown: // what is not known yet may become null
 			return []Invalid{{TokenCacheURL, source.Origin, BesideCacheDir}}
 		case hasBucket && !bucket.Unknown:
 			if _, text := OpenBucket(bucket.Secret, nil); text != "" {
