@@ -190,7 +190,12 @@ func TestAStorageWithoutIfMatch(t *testing.T) {
 				}
 				return without(r)
 			}
-			unusable(t, storage.Bucket(t), aMark(), "does not honour the condition If-Match")
+			for range 2 { // nothing is left that says something else to the next machine
+				unusable(t, storage.Bucket(t), aMark(), "does not honour the condition If-Match")
+			}
+			if left := storage.Objects(t); len(left) > 0 {
+				t.Errorf("%q", left)
+			}
 		})
 	})
 	t.Run("a machine that has died", func(t *testing.T) {
@@ -416,12 +421,13 @@ func TestGarbageInOurObjects(t *testing.T) {
 		entry, mark := "tokens/"+string(keyOf("a").Name)+".entry", "tokens/"+string(aMark().Name)+".mark"
 		for _, garbage := range []string{
 			"", "{}", "null", "garbage", `{"ixtoken":2}`, `{"ixtoken":1,"token":"!"}`, `{"ixtoken":1,"claimed_until":"9999-12-31T23:59:59Z"}`, strings.Repeat("x", 5<<20),
+			`{"ixtoken":2,"claimed_until":"` + time.Now().Add(time.Minute).Format(time.RFC3339) + `"}`,
 			`{"ixtoken":1,"token":"aXh0b2tlbgJnYXJiYWdl"}`, `{"nonce":"AA==","ends":"2100-01-01T00:00:00Z"}`,
 		} {
 			storage.Put(entry, garbage)
 			storage.Put(mark, garbage)
 			found := storage.Bucket(t).Look(t.Context(), keyOf("a"))
-			if found.Token != nil || found.Miss == "" || found.Problem != nil {
+			if found.Token != nil || found.Miss == "" || found.Problem != nil || !found.Damaged && !strings.HasPrefix(garbage, `{"ixtoken":1,"claimed`) {
 				t.Errorf("%.40q: %+v", garbage, found)
 			}
 			start := time.Now()
@@ -564,5 +570,208 @@ func TestAProxyKeepsItsPassword(t *testing.T) {
 	found := at(t, "https://storage.invalid", "").Look(t.Context(), keyOf("a"))
 	if found.Problem == nil || strings.Contains(found.Problem.Error(), "password@") || !strings.Contains(found.Problem.Error(), "HTTPS_PROXY") {
 		t.Error(found.Problem)
+	}
+}
+
+// What a process asks the bucket for: each answer is used once, and the storage is probed once.
+func TestRequestsOfABucket(t *testing.T) {
+	onBucket(t, func(t *testing.T, storage *s3test.Storage) {
+		sent := func(what string, want int) {
+			t.Helper()
+			if got := storage.Requests(); len(got) != want {
+				t.Errorf("%s: %d requests, want %d: %q", what, len(got), want, got)
+			}
+		}
+		bucket := storage.Bucket(t)
+		bucket.Look(t.Context(), keyOf("a"))
+		sent("look", 1)
+		held := claim(t, bucket, keyOf("a"))
+		sent("probe, claim", 2)
+		must(t, held.Store(cache.Token, []byte("token"), inAnHour()))
+		held.Release()
+		sent("store", 1)
+		claim(t, bucket, keyOf("a")).Release()
+		sent("look, claim, release", 3)
+		for i := range 2 {
+			mark := aMark()
+			mark.Name = cache.MarkName(keyOf(fmt.Sprint(i)).Bound)
+			wantSpend(t, storage.Bucket(t), mark, nil).Unmark()
+			storage.Requests()
+			wantSpend(t, bucket, mark, nil)
+			sent("a mark that is free", 4-i) // If-Match is probed once
+		}
+		marked := keyOf("b")
+		marked.Marked = true
+		for _, token := range []string{"first", "second"} {
+			must(t, claim(t, bucket, marked).Store(cache.Token, []byte(token), inAnHour()))
+		}
+		wantToken(t, bucket, keyOf("b"), "first")
+		storage.Fault = always(http.MethodGet, s3test.Fault{Status: 400})
+		bucket.Look(t.Context(), keyOf("a"))
+		if _, err := bucket.Claim(t.Context(), marked, never); !errors.Is(err, cache.ErrOut) {
+			t.Error(err)
+		}
+	})
+}
+
+// A storage that stays busy with one object costs a bounded time. A release is tried again.
+func TestABusyObject(t *testing.T) {
+	onBucket(t, func(t *testing.T, storage *s3test.Storage) {
+		held := claim(t, storage.Bucket(t), keyOf("a"))
+		storage.Fault = once(http.MethodPut, ".entry", s3test.Fault{Status: 503, Code: "SlowDown"})
+		held.Release()
+		start := time.Now()
+		claim(t, storage.Bucket(t), keyOf("a")).Release()
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("others wait for %s", took)
+		}
+		storage.Fault = func(r *http.Request) s3test.Fault {
+			if r.Method == http.MethodPut && !strings.Contains(s3test.Object(r), "conditions-") {
+				return s3test.Fault{Status: 409, Code: "ConditionalRequestConflict"}
+			}
+			return s3test.Fault{}
+		}
+		start = time.Now()
+		_, err := storage.Bucket(t).Claim(t.Context(), keyOf("a"), never)
+		unusable(t, storage.Bucket(t), aMark(), "")
+		if took := time.Since(start); err == nil || took > 15*time.Second {
+			t.Errorf("%v after %s", err, took)
+		}
+	})
+}
+
+// If the content of a bucket is copied to another storage, the marker has no meaning there.
+func TestAStorageHasItsOwnMarker(t *testing.T) {
+	storage := s3test.New(t)
+	for range 2 {
+		server := httptest.NewServer(storage)
+		claim(t, at(t, server.URL, ""), keyOf("a")).Release()
+		server.Close()
+	}
+	markers := 0
+	for name := range storage.Objects(t) {
+		if strings.HasPrefix(name, "conditions-") {
+			markers++
+		}
+	}
+	if markers != 2 {
+		t.Errorf("%d markers", markers)
+	}
+}
+
+// Entries says when something was stored and when it becomes useless. What has ended is missed.
+func TestTimesOfEntries(t *testing.T) {
+	onBucket(t, func(t *testing.T, storage *s3test.Storage) {
+		start := time.Now()
+		for i, text := range []string{"b", "a"} {
+			held := claim(t, storage.Bucket(t), keyOf(text))
+			part := map[int]cache.Part{0: cache.Token, 1: cache.Rejection}[i]
+			must(t, held.Store(part, []byte("content"), time.Now().Add(time.Minute)))
+			pass(10 * time.Second)
+		}
+		entries, err := storage.Bucket(t).Entries(t.Context())
+		if err != nil || len(entries) != 2 {
+			t.Fatalf("%+v, %v", entries, err)
+		}
+		for i, entry := range entries {
+			written := start.Add(time.Duration(i) * 10 * time.Second)
+			if entry.Written.Sub(written).Abs() > time.Second || entry.UsefulUntil.Sub(written.Add(time.Minute)).Abs() > 2*time.Second {
+				t.Errorf("%+v", entry)
+			}
+		}
+		pass(time.Minute)
+		for text, miss := range map[string]string{"b": "the entry has ended", "a": "there is no entry"} {
+			if found := storage.Bucket(t).Look(t.Context(), keyOf(text)); found.Token != nil || found.Rejection != nil || found.Miss != miss {
+				t.Errorf("%+v", found)
+			}
+		}
+	})
+}
+
+// The first request has more time, because it may ask for credentials. A request without an answer in time is not repeated.
+func TestHowLongABucketIsWaitedFor(t *testing.T) {
+	onBucket(t, func(t *testing.T, storage *s3test.Storage) {
+		took := func(bucket *cache.Bucket, want time.Duration, do func(*cache.Bucket) error) {
+			t.Helper()
+			start := time.Now()
+			if err := do(bucket); err == nil || time.Since(start).Round(time.Second) != want {
+				t.Errorf("%v after %s, want %s", err, time.Since(start), want)
+			}
+		}
+		look := func(b *cache.Bucket) error { return b.Look(t.Context(), keyOf("a")).Problem }
+		claims := func(b *cache.Bucket) error { _, err := b.Claim(t.Context(), keyOf("a"), never); return err }
+		used := func() *cache.Bucket {
+			storage.Fault = nil
+			bucket := storage.Bucket(t)
+			wantToken(t, bucket, keyOf("a"), "")
+			return bucket
+		}
+		fresh, second, third, fourth := storage.Bucket(t), used(), used(), used()
+		storage.Fault = always(http.MethodGet, s3test.Fault{Hang: true})
+		took(fresh, 10*time.Second, look)
+		took(second, 5*time.Second, look)
+		storage.Fault = always(http.MethodPut, s3test.Fault{Hang: true})
+		took(third, 5*time.Second, claims)
+		storage.Fault = func(r *http.Request) s3test.Fault {
+			return s3test.Fault{Hang: r.Method == http.MethodPut && strings.Contains(s3test.Object(r), ".entry")}
+		}
+		took(fourth, 5*time.Second, claims)
+	})
+}
+
+// A role that may not read: 403 to a look says nothing, and what is there cannot be used. A mark that is there is spent.
+func TestARoleThatMayNotRead(t *testing.T) {
+	onBucket(t, func(t *testing.T, storage *s3test.Storage) {
+		claim(t, storage.Bucket(t), keyOf("a")).Release()
+		wantSpend(t, storage.Bucket(t), aMark(), nil)
+		storage.Fault = always(http.MethodGet, s3test.Fault{Status: 403, Code: "AccessDenied"})
+		bucket := storage.Bucket(t)
+		wantToken(t, bucket, keyOf("a"), "")
+		wantSpend(t, bucket, aMark(), cache.ErrSpent)
+		if _, err := bucket.Claim(t.Context(), keyOf("a"), never); err == nil || !strings.Contains(err.Error(), "the role needs s3:GetObject") {
+			t.Error(err)
+		}
+	})
+}
+
+// A date has whole seconds, so clocks that differ by little count as the same.
+func TestHowFarAClockIsAhead(t *testing.T) {
+	onBucket(t, func(t *testing.T, storage *s3test.Storage) {
+		for ahead, want := range map[time.Duration]time.Duration{0: 0, 3 * time.Second: 0, -3 * time.Second: 0, time.Hour: time.Hour, -time.Hour: -time.Hour} {
+			storage.Ahead = ahead
+			if found := storage.Bucket(t).Look(t.Context(), keyOf("a")); found.Ahead.Round(2*time.Second) != want || want == 0 && found.Ahead != 0 {
+				t.Errorf("%s: %s", ahead, found.Ahead)
+			}
+		}
+	})
+}
+
+// A process that is interrupted, and whose claim was not written, leaves the claim of another one.
+func TestAnInterruptLeavesTheClaimOfAnother(t *testing.T) {
+	onBucket(t, func(t *testing.T, storage *s3test.Storage) {
+		ctx, cancel := context.WithCancel(t.Context())
+		storage.Fault = once(http.MethodPut, ".entry", s3test.Fault{Hang: true})
+		go func() { _, _ = storage.Bucket(t).Claim(ctx, keyOf("a"), never) }()
+		pass(time.Second)
+		held := claim(t, storage.Bucket(t), keyOf("a"))
+		cancel()
+		pass(2 * time.Second)
+		must(t, held.Store(cache.Token, []byte("token"), inAnHour()))
+		wantToken(t, storage.Bucket(t), keyOf("a"), "token")
+	})
+}
+
+// What is held for later processes is so by the clock of the storage.
+func TestAHeldMarkAndAClockThatIsWrong(t *testing.T) {
+	for _, ahead := range []time.Duration{-time.Hour, time.Hour} {
+		onBucket(t, func(t *testing.T, storage *s3test.Storage) {
+			storage.Ahead = ahead
+			early := aMark()
+			pass(time.Minute)
+			wantSpend(t, storage.Bucket(t), early, nil).Hold()
+			pass(time.Minute)
+			wantSpend(t, storage.Bucket(t), early, cache.ErrHeld)
+			wantSpend(t, storage.Bucket(t), aMark(), nil)
+		})
 	}
 }
