@@ -275,7 +275,7 @@ func TestAProgramForCredentials(t *testing.T) {
 				t.Errorf("%v after %s", found.Problem, time.Since(start))
 			}
 			noSecret(t, found.Problem)
-			_, err = bucket.Describe(ctx)
+			_, err = bucket.Describe(ctx, true)
 			if err == nil {
 				t.Error("there are credentials")
 			}
@@ -289,7 +289,7 @@ func TestABucketHidesItsCredentials(t *testing.T) {
 	noSettings(t)
 	bucket, err := OpenBucket(t.Context(), Location{Bucket: "bucket", Endpoint: "https://storage.example"}, Network{})
 	must(t, err)
-	about, err := bucket.Describe(t.Context())
+	about, err := bucket.Describe(t.Context(), true)
 	must(t, err)
 	if about.Credentials == "" {
 		t.Errorf("%+v", about)
