@@ -26,9 +26,14 @@ func (c *invocation) replaceProcess(ctx context.Context, path string, args, env 
 	program := exec.Command(path, args[1:]...) //nolint:gosec,noctx // the user's own program, which ends by itself
 	program.Args[0] = args[0]
 	program.Env, program.Stdin, program.Stdout, program.Stderr = env, c.Stdin, c.Stdout, c.Stderr
+	if isBatch(path) {
+		runBatch(program, path, args[1:])
+	}
 	if err := program.Start(); err != nil {
 		return newFailure(statusFailed, sectionStart, "The program could not be started", cause(err)+".")
 	}
+	release := endTogether(program.Process.Pid)
+	defer release()
 	switch err, exit := program.Wait(), (*exec.ExitError)(nil); {
 	case err == nil:
 		return nil
@@ -45,9 +50,6 @@ func (c *invocation) runBesideProxy(ctx context.Context, r *proxyRun, path strin
 		return c.replaceProcess(ctx, path, args, c.proxyEnvironment(r, url, secrets))
 	})
 }
-
-// lookPath finds the program that the user means.
-func lookPath(name string) (string, error) { return exec.LookPath(name) }
 
 // systemCommands returns the commands that only this system needs: none.
 func (c *invocation) systemCommands() []*cobra.Command { return nil }

@@ -4,6 +4,7 @@
 package command
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -100,11 +101,20 @@ func commandAfterDash(cmd *cobra.Command, args []string) (path string, err error
 	case len(args) == 0:
 		return "", usageError(cmd, "The command is missing. Write it after \"--\"")
 	}
-	if path, err = lookPath(args[0]); err != nil {
+	path, err = lookPath(args)
+	if wrong := unsuitable(""); errors.As(err, &wrong) {
+		return "", usageError(cmd, wrong.Error())
+	}
+	if err != nil {
 		return "", usageError(cmd, "The command after \"--\" cannot be found, or is not executable")
 	}
 	return path, nil
 }
+
+// unsuitable says why the system cannot run a program, and what to type instead.
+type unsuitable string
+
+func (u unsuitable) Error() string { return string(u) }
 
 // tokenVariables returns the variables that hold the token for a command, as "NAME=value".
 func tokenVariables(p platforms.Platform, name string, token clients.Token) []string {

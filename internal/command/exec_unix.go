@@ -36,8 +36,8 @@ const shellPath = "/bin/sh"
 
 // lookPath finds the program that the user means, as a shell does: also through a relative entry of PATH. If the program is a
 // script, its interpreter must exist.
-func lookPath(name string) (string, error) {
-	path, err := exec.LookPath(name)
+func lookPath(args []string) (string, error) {
+	path, err := exec.LookPath(args[0])
 	if errors.Is(err, exec.ErrDot) {
 		err = nil
 	}

@@ -227,8 +227,7 @@ func (f *flags) load(ctx context.Context, c *invocation) error {
 // counts.
 func (g *group) joinPairs(in platforms.Input) error {
 	read := g.read[in.Name]
-	const byteOrderMark = "\uFEFF" // some editors begin a file with it
-	all, line := parsePairs(strings.Split(strings.TrimPrefix(read.Value.Reveal(), byteOrderMark), "\n"))
+	all, line := parsePairs(strings.Split(read.Value.Reveal(), "\n"))
 	if line > 0 {
 		return newFailure(statusUsage, sectionFiles, fmt.Sprintf("--%s%s: line %d is not valid", g.prefix, flagName(in), line),
 			"Write one NAME=VALUE on each line, and each name once, except resource and audience. Nothing was sent.")
@@ -295,8 +294,7 @@ func splitList(in platforms.Input, texts []string) []string {
 	return items
 }
 
-// readFile reads a value from a file or from standard input. It drops one line break at the end, which editors and echo
-// add, and nothing else. It runs in a goroutine of its own, so that the end of ctx ends the wait for a pipe.
+// readFile reads a value from a file or from standard input, as fileText says. It runs in a goroutine of its own, so that the end of ctx ends the wait for a pipe.
 func (c *invocation) readFile(ctx context.Context, path string) (clients.Secret, error) {
 	type result struct {
 		data []byte
@@ -327,14 +325,15 @@ func (c *invocation) readFile(ctx context.Context, path string) (clients.Secret,
 	if path == stdin {
 		name = "standard input"
 	}
-	text := strings.TrimSuffix(strings.TrimSuffix(string(r.data), "\n"), "\r")
 	switch {
 	case r.err != nil:
 		return clients.Secret{}, errors.New(name + " cannot be read (" + cause(r.err) + ")")
 	case len(r.data) > maxFile:
 		return clients.Secret{}, errors.New(name + " is larger than 1 MiB")
-	case text == "":
-		return clients.Secret{}, errors.New(name + " is empty")
+	}
+	text, err := fileText(r.data)
+	if err != nil {
+		return clients.Secret{}, errors.New(name + " " + err.Error())
 	}
 	return clients.NewSecret(text), nil
 }

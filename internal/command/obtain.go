@@ -42,7 +42,7 @@ func terms(prefix string) platforms.Terms {
 			return slices.DeleteFunc([]string{name(in), in.Environment}, func(s string) bool { return s == "" })
 		},
 		Once: true,
-		Trim: "$(cat FILE) drops it, and so do the flags that read a file.",
+		Trim: "A line break at the end is dropped by $(cat FILE), and by the flags that read a file.",
 	}
 }
 
