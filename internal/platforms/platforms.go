@@ -109,11 +109,14 @@ func (p Platform) Input(name string) Input {
 
 // rivals returns the other inputs of which only one can be used together with in: those in place of which in can be set,
 // and those that can be set in place of in.
-func (p Platform) rivals(in Input) []Input {
+func (p Platform) rivals(in Input) (rivals []Input) {
 	group := cmp.Or(in.Replaces, in.Name)
-	return slices.DeleteFunc(slices.Clone(p.Inputs), func(other Input) bool {
-		return other.is(in) || cmp.Or(other.Replaces, other.Name) != group
-	})
+	for i := range p.Inputs { // does not copy the inputs, because each block asks for the rivals of each input
+		if other := &p.Inputs[i]; cmp.Or(other.Replaces, other.Name) == group && other.Name != in.Name {
+			rivals = append(rivals, *other)
+		}
+	}
+	return rivals
 }
 
 // place returns the input with the address that a request with these settings goes to.

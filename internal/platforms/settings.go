@@ -137,9 +137,10 @@ func (s Source) Sets(in Input) bool {
 
 // lookUp is LookUp for an input that others may replace. Only the first source that sets one of them counts.
 func (p Platform) lookUp(in Input, u use, sources []Source) (found Setting, unknown bool) {
-	group := slices.DeleteFunc(append(p.rivals(in), in), func(other Input) bool { return !other.usedBy(u) })
+	rivals := p.rivals(in)
 	for _, source := range sources {
-		if slices.ContainsFunc(group, source.Sets) {
+		counts := func(other Input) bool { return other.usedBy(u) && source.Sets(other) }
+		if counts(in) || slices.ContainsFunc(rivals, counts) {
 			return LookUp(in, source)
 		}
 	}
@@ -153,12 +154,13 @@ func (p Platform) lookUp(in Input, u use, sources []Source) (found Setting, unkn
 
 // clash returns what is wrong with an input that is set together with a rival; "": nothing.
 func (p Platform) clash(in Input, set Settings) string {
-	rivals := p.rivals(in)
-	for _, other := range p.Inputs {
-		switch {
-		case other.is(in): // a clash with a later input is reported for that input
-			return ""
-		case set.has(in.Name) && set.has(other.Name) && slices.ContainsFunc(rivals, other.is):
+	if !set.has(in.Name) {
+		return ""
+	}
+	place := slices.IndexFunc(p.Inputs, in.is)
+	for _, other := range p.rivals(in) {
+		// A clash with a later input is reported for that input.
+		if set.has(other.Name) && slices.IndexFunc(p.Inputs, other.is) < place {
 			return "is set beside " + other.Name + ": leave out one of the two"
 		}
 	}
