@@ -14,7 +14,7 @@ variable "organization" {
   default     = "64eb2dae-f77a-4af9-967b-d9e3a2e4d2f0"
 }
 
-# No client ID and no client secret. The pipeline has put its identity token into EQUINIX_ID_TOKEN.
+# No client id and no client secret. The pipeline has put its identity token into EQUINIX_ID_TOKEN.
 ephemeral "equinix_access_token" "main" {
   provider                             = ixtoken
   grant_type                           = "token_exchange"

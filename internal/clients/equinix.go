@@ -102,7 +102,7 @@ func (g Equinix) request() (*request, error) {
 	return r, nil
 }
 
-// exchange returns the request for a token exchange. It carries no client ID and no client secret. The answers are those of
+// exchange returns the request for a token exchange. It carries no client id and no client secret. The answers are those of
 // RFC 8693, and not those of the other endpoints.
 func (g Equinix) exchange() (*request, error) {
 	const path = "/v1/token"

@@ -18,7 +18,7 @@ type Kind int
 // The kinds.
 const (
 	InvalidInput           Kind = iota // nothing was sent: a setting is missing or not valid
-	CredentialsRejected                // the platform did not accept the client ID, the client secret, the user's password or the identity token
+	CredentialsRejected                // the platform did not accept the client id, the client secret, the user's password or the identity token
 	RejectionNotUnderstood             // the platform may have rejected the login: it uses the status of an outage for that
 	GrantRejected                      // the client may not use this grant type (unauthorized_client, unsupported_grant_type)
 	ScopeRejected                      // the client may not have a scope that was asked for (invalid_scope)

@@ -50,7 +50,7 @@ const (
 	ClientSecretPost  = "client_secret_post"  // the same section: in the body
 	PrivateKeyJWT     = "private_key_jwt"     // RFC 7523, section 2.2
 	TLSClientAuth     = "tls_client_auth"     // RFC 8705, section 2
-	NoAuthentication  = "none"                // the client ID alone, in a token exchange
+	NoAuthentication  = "none"                // the client id alone, in a token exchange
 )
 
 // The encodings of the body. RFC 6749 knows the form alone.

@@ -35,7 +35,7 @@ var CloudLX = Platform{
 		},
 		{
 			Name:        "client_id",
-			Description: "The client ID. You create it in the portal's section \"API Applications\".",
+			Description: "The client id. You create it in the portal's section \"API Applications\".",
 			Environment: "CLOUDLX_CLIENT_ID",
 			Check:       clients.CheckText,
 		},

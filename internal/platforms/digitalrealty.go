@@ -23,7 +23,7 @@ var DigitalRealty = Platform{
 		},
 		{
 			Name:        "client_id",
-			Description: "The client ID, from Digital Realty's developer portal.",
+			Description: "The client id, from Digital Realty's developer portal.",
 			Environment: "DIGITALREALTY_CLIENT_ID",
 			Check:       clients.CheckText,
 		},

@@ -23,7 +23,7 @@ var Interxion = Platform{
 		},
 		{
 			Name:        "client_id",
-			Description: "The client ID. Interxion sends it by e-mail.",
+			Description: "The client id. Interxion sends it by e-mail.",
 			Environment: "INTERXION_CLIENT_ID",
 			Check:       clients.CheckText,
 		},

@@ -34,7 +34,7 @@ var OAuth2 = Platform{
 		},
 		{
 			Name:        "client_id",
-			Description: "The client ID that is registered at the server. A token exchange uses it, and what the client authenticates with, only if it is set in the same place as the inputs of the exchange.",
+			Description: "The client id that is registered at the server. A token exchange uses it, and what the client authenticates with, only if it is set in the same place as the inputs of the exchange.",
 			Environment: "OAUTH2_CLIENT_ID",
 			Client:      true,
 			Check:       clients.CheckText,
@@ -50,7 +50,7 @@ var OAuth2 = Platform{
 		},
 		{
 			Name:        authMethod,
-			Description: "How the client authenticates: `client_secret_basic`, with HTTP Basic and both parts form-encoded (RFC 6749, section 2.3.1); `client_secret_post`, in the body; `private_key_jwt`, with a signed assertion; `tls_client_auth`, with a certificate; or `none`, with the client ID alone, in a token exchange. If it is not set, it follows from the other settings: `client_secret_basic` for a client secret. If the server refuses one method, the provider does not try another.",
+			Description: "How the client authenticates: `client_secret_basic`, with HTTP Basic and both parts form-encoded (RFC 6749, section 2.3.1); `client_secret_post`, in the body; `private_key_jwt`, with a signed assertion; `tls_client_auth`, with a certificate; or `none`, with the client id alone, in a token exchange. If it is not set, it follows from the other settings: `client_secret_basic` for a client secret. If the server refuses one method, the provider does not try another.",
 			Client:      true,
 			Optional:    true,
 			Check:       clients.CheckOneOf(clients.OAuth2AuthMethods...),

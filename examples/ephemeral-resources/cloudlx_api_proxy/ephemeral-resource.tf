@@ -9,7 +9,7 @@ terraform {
   }
 }
 
-# The URL of the portal, the client ID and the client secret come from the environment. Requests go to that URL.
+# The URL of the portal, the client id and the client secret come from the environment. Requests go to that URL.
 ephemeral "cloudlx_api_proxy" "main" {
   provider = ixtoken
 }
