@@ -17,7 +17,7 @@ func TestAFileIsReadWithoutItsMarks(t *testing.T) {
 		"value\r\n":            "value",
 		"\ufeffvalue\r\n":      "value", // Set-Content -Encoding utf8 of PowerShell 5
 		"value\n\n":            "value\n",
-		" value\t":             " value\t",
+		"a value\t":            "a value\t",
 		"\ufeff\ufeffvalue":    "\ufeffvalue",
 		"a\x00b":               "a\x00b", // which the check of the value refuses
 		"v":                    "v",
