@@ -335,3 +335,19 @@ func TestAPaceWithEverythingAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// A request that may be held for less than the pause of others passes when its own time is over.
+func TestAShortPatienceEndsBeforeALongPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRace(t, 0)
+		pauses := []time.Duration{50 * time.Second, 0}
+		r.start(t.Context(), time.Minute, func() time.Duration { p := pauses[0]; pauses = pauses[1:]; return p }, ignore)
+		<-time.After(time.Second)
+		r.start(t.Context(), 5*time.Second, accepted, ignore)
+		r.all.Wait()
+		if want := []passed{{1, 0}, {2, 6 * time.Second}, {1, 50 * time.Second}}; !slices.Equal(r.went, want) {
+			t.Errorf("passed %v", r.went)
+		}
+	})
+}

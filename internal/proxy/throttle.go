@@ -167,13 +167,16 @@ func harmless(r *http.Request) bool {
 // hold keeps the answer and waits for the pause that the API has asked for. It returns true if the request may be sent again,
 // and false if the caller gets the answer.
 func (way *passage) hold(answer *http.Response, pause time.Duration) bool {
+	throttled := answer.StatusCode == http.StatusTooManyRequests
+	if throttled { // also if this request is not sent again: the others wait
+		way.proxy.options.Pace.answered(way.number, pause)
+	}
 	if !keepAnswer(answer) || !way.wholeBody(way.left) {
 		return false
 	}
 	way.freeSlot()
 	way.waiting = way.caller
-	if answer.StatusCode == http.StatusTooManyRequests {
-		way.proxy.options.Pace.answered(way.number, pause) // turn waits for it
+	if throttled { // turn waits for the end of the pause
 		return true
 	}
 	way.beginWaiting(way.caller, "unavailable")
