@@ -96,17 +96,14 @@ func (p *Pace) enter(number uint64, budget time.Duration) *waiter {
 	return w
 }
 
-// leave removes a waiter that is not waited for any more.
+// leave removes a waiter that is not waited for any more. If it has passed in this moment, gaveUp ends its turn.
 func (p *Pace) leave(w *waiter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if at := slices.Index(p.waiting, w); at >= 0 {
 		p.waiting = slices.Delete(p.waiting, at, at+1)
-	} else {
-		p.pause.abandon(w.number)
-		p.release(w.number)
+		p.advance(time.Now())
 	}
-	p.advance(time.Now())
 }
 
 // wrote notes that a request that had waited was written to its connection, or that it never will be.
@@ -134,11 +131,12 @@ func (p *Pace) answered(number uint64, wait time.Duration) {
 	p.advance(now)
 }
 
-// gaveUp notes that a request has ended without an answer that says whether the API accepts requests again.
+// gaveUp notes that a request has ended, perhaps without an answer that says whether the API accepts requests again.
 func (p *Pace) gaveUp(number uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.pause.abandon(number) {
+	released := p.release(number)
+	if p.pause.abandon(number) || released {
 		p.advance(time.Now())
 	}
 }

@@ -47,6 +47,7 @@ func (r *race) start(ctx context.Context, budget time.Duration, sent func() time
 		for {
 			held, err := r.wait(ctx, r.closing, number, budget, func() {})
 			if total += held; err != nil {
+				r.gaveUp(number)
 				then(total, err)
 				return
 			}
@@ -349,5 +350,23 @@ func TestAShortPatienceEndsBeforeALongPause(t *testing.T) {
 		if want := []passed{{1, 0}, {2, 6 * time.Second}, {1, 50 * time.Second}}; !slices.Equal(r.went, want) {
 			t.Errorf("passed %v", r.went)
 		}
+	})
+}
+
+// A request that ends when it may be sent gives its turn to the next one at once.
+func TestARequestThatEndsGivesUpItsTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRace(t, 0)
+		r.answered(r.arrive(), time.Second)
+		first, second := r.enter(r.arrive(), time.Minute), r.enter(r.arrive(), time.Minute)
+		<-first.ready
+		r.leave(first) // it has passed already
+		r.gaveUp(first.number)
+		<-second.ready
+		if took := time.Since(r.began); took != time.Second {
+			t.Errorf("the second one passed after %s", took)
+		}
+		r.gaveUp(second.number)
 	})
 }
