@@ -4,9 +4,11 @@
 package proxy
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -444,4 +446,31 @@ func (s *fixture) came() int {
 	s.Proxy.options.Pace.mu.Lock()
 	defer s.Proxy.options.Pace.mu.Unlock()
 	return int(s.Proxy.options.Pace.last)
+}
+
+// A caller that has closed its side, as "nc -N" does, may have left. It gets the 429, and its request is not sent again.
+func TestARequestIsNotSentAgainForACallerThatMayHaveLeft(t *testing.T) {
+	t.Parallel()
+	closed := make(chan struct{})
+	s := newFixture(t, func(w http.ResponseWriter, _ *http.Request) {
+		<-closed
+		retryAfter(w, http.StatusTooManyRequests, "1")
+	}, func(o *Options) { o.ThrottleWait = time.Minute })
+	connection, err := net.Dial("tcp", s.address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	_, _ = io.WriteString(connection, s.rawRequest("DELETE", "/"+s.secret+"/x"))
+	_ = connection.(*net.TCPConn).CloseWrite()
+	close(closed)
+	answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("answered %d", answer.StatusCode)
+	}
+	s.wantAPIRequests(1)
 }
