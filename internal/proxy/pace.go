@@ -47,6 +47,7 @@ type Pace struct {
 	pause   pause
 	handing uint64 // the number of the request that is being written to its connection; 0: none
 	handed  time.Time
+	grace   time.Duration // how long the next request waits for that
 }
 
 // waiter is a request that waits.
@@ -60,7 +61,7 @@ type waiter struct {
 
 // NewPace returns a Pace that lets at most perSecond requests pass in each second; zero: there is no limit.
 func NewPace(perSecond float64) *Pace {
-	p := &Pace{}
+	p := &Pace{grace: handoverTime}
 	if perSecond > 0 {
 		p.recent = newWindow(perSecond)
 		within := func(span time.Duration) int { return max(1, min(int(perSecond*span.Seconds()), len(p.recent.sent))) }
@@ -181,7 +182,7 @@ func (p *Pace) setBurst(now time.Time, burst int) {
 // delay returns how long the waiter has to wait at least. If that is zero, its request counts as sent.
 func (p *Pace) delay(w *waiter, now time.Time) time.Duration {
 	if p.isHanding(now) {
-		return p.handed.Add(handoverTime).Sub(now)
+		return p.handed.Add(p.grace).Sub(now)
 	}
 	if wait := p.pause.left(now); wait > 0 {
 		patience := w.budget - (p.pause.total(now) - w.before)
@@ -201,7 +202,7 @@ func (p *Pace) pass(w *waiter, now time.Time) {
 }
 
 func (p *Pace) isHanding(now time.Time) bool {
-	return p.handing != 0 && now.Sub(p.handed) < handoverTime
+	return p.handing != 0 && now.Sub(p.handed) < p.grace
 }
 
 // release ends the handover of a request.

@@ -28,9 +28,10 @@ type race struct {
 	began   time.Time
 	closing chan struct{}
 
-	mu   sync.Mutex
-	went []passed
-	all  sync.WaitGroup
+	mu     sync.Mutex
+	went   []passed
+	all    sync.WaitGroup
+	ending sync.Mutex // held while a result is reported
 }
 
 func newRace(t *testing.T, perSecond float64) *race {
@@ -42,6 +43,12 @@ func newRace(t *testing.T, perSecond float64) *race {
 // with how long the request was held, or the error.
 func (r *race) start(ctx context.Context, budget time.Duration, sent func() time.Duration, then func(time.Duration, error)) {
 	number := r.arrive()
+	report := then
+	then = func(held time.Duration, err error) {
+		r.ending.Lock()
+		defer r.ending.Unlock()
+		report(held, err)
+	}
 	r.all.Go(func() {
 		var total time.Duration
 		for {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -124,13 +125,13 @@ func TestProgramsThatOthersWroteAreServed(t *testing.T) {
 				handler(w, r)
 			})
 			s := newFixture(t, handler, func(o *Options) { o.ThrottleWait = time.Minute })
-			file, err := filepath.Abs(filepath.Join("testdata/programs", program.file))
+			file, err := filepath.Abs(filepath.Join("testdata", "programs", program.file))
 			if err != nil {
 				t.Fatal(err)
 			}
 			run := exec.CommandContext(t.Context(), program.runner[0], append(program.runner[1:], file)...)
 			run.Dir = t.TempDir()
-			run.Env = append(environment, "API_URL="+api.URL, "PROXY_URL="+s.URL().Reveal(), "PROXY_ADDRESS="+s.Address(), "PROXY_SECRET="+s.secret)
+			run.Env = slices.Concat(environment, []string{"API_URL=" + api.URL, "PROXY_URL=" + s.URL().Reveal(), "PROXY_ADDRESS=" + s.Address(), "PROXY_SECRET=" + s.secret})
 			out, err := run.CombinedOutput()
 			if err != nil {
 				t.Errorf("%v: %s", err, strings.ReplaceAll(string(out), s.secret, "<secret>"))

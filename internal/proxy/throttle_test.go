@@ -267,7 +267,7 @@ func TestTheTimeOfAllPausesIsLimited(t *testing.T) {
 	}
 	s.wantAPIRequests(3)
 	got := s.Close()
-	if got.Held != 1 || got.LongestHold < 3*time.Second || got.LongestHold > 4*time.Second {
+	if got.Held != 1 || got.LongestHold < 2500*time.Millisecond || got.LongestHold > 4*time.Second {
 		t.Errorf("%+v", got)
 	}
 	if lines := strings.Count(s.log.String(), "API request waits"); lines != 1 {
@@ -412,6 +412,7 @@ func TestRequestsAreSentAsTheyCame(t *testing.T) {
 	for name, pace := range map[string]*Pace{"behind a pause": NewPace(0), "behind a limit": NewPace(200)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			pace.grace = time.Minute // a busy machine may not let a request be written for long
 			var s *fixture
 			s = newFixture(t, func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.RawQuery == "0" && s.came() <= number { // then all of the others wait behind it
