@@ -321,7 +321,7 @@ func TestReleaseImageHoldsNothingElse(t *testing.T) {
 	if size > most {
 		t.Errorf("%d bytes, want at most %d", size, most)
 	}
-	if roots := strings.Count(contentOf(t, filepath.Join(root, "etc/ssl/certs/ca-certificates.crt")), "BEGIN CERTIFICATE"); roots < 100 {
+	if roots := strings.Count(contentOf(t, filepath.Join(root, "etc", "ssl", "certs", "ca-certificates.crt")), "BEGIN CERTIFICATE"); roots < 100 {
 		t.Errorf("%d certificates", roots)
 	}
 	if err := os.Chmod(root, 0o755); err != nil {

@@ -31,6 +31,8 @@ type Options struct {
 	Client *clients.Client
 	// First is the first token.
 	First clients.Token
+	// Port is the port to listen on; zero: the system chooses one.
+	Port int
 	// RootCAs are the certificate authorities to trust at the API; nil: the system's.
 	RootCAs *x509.CertPool
 	// Reload returns the settings as they are now, after the platform has rejected the credentials; false: they cannot be
@@ -60,6 +62,7 @@ func Start(ctx context.Context, options Options) (*proxy.Proxy, error) {
 		Explain:      options.problem,
 		Pace:         options.Paces.share(upstream.String(), options.Platform.ClientID(options.Settings), perSecond, throttleWait),
 		ThrottleWait: throttleWait,
+		Port:         options.Port,
 		RootCAs:      options.RootCAs,
 		Logger:       options.Logger,
 		Name:         description.Name,

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -31,13 +33,18 @@ func addOutput(set *pflag.FlagSet, path, mode *string) {
 	set.Lookup("output-mode").DefValue = "" // the text names it
 }
 
+// modeNamed returns one of outputModes as a number.
+func modeNamed(name string) fs.FileMode {
+	mode, _ := strconv.ParseUint(name, 8, 32) // it was checked
+	return fs.FileMode(mode)
+}
+
 // newOutputFile checks that the file can be written, so that a mistake is found before anything is sent.
 func newOutputFile(cmd *cobra.Command, flag, path, mode string) (*outputFile, error) {
-	i := slices.Index(outputModes, mode)
-	if i < 0 {
-		return nil, usageError(cmd, "Unknown --output-mode. Choose one of: 0600, 0640, 0644")
+	if !slices.Contains(outputModes, mode) {
+		return nil, usageError(cmd, "Unknown --"+flag+"-mode. Choose one of: "+strings.Join(outputModes, ", "))
 	}
-	file := &outputFile{flag, path, []fs.FileMode{0o600, 0o640, 0o644}[i]}
+	file := &outputFile{flag, path, modeNamed(mode)}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, newFailure(statusUsage, sectionResult, "--"+flag+" does not name a file", "A directory, a pipe or a device cannot be replaced. Nothing was sent.")
 	}

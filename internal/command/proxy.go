@@ -25,6 +25,9 @@ type proxyRun struct {
 	flags        *flags
 	variable     string
 	strict, keep bool
+	port         int // to listen on; 0: the system chooses one
+	urlFile      string
+	urlMode      string
 	servedFor    int // the id of the process whose end ends the proxy; 0: there is none
 }
 
@@ -42,6 +45,7 @@ func (c *invocation) proxyCommand() *cobra.Command {
 			r := &proxyRun{platform: p}
 			set := pflag.NewFlagSet("", pflag.ContinueOnError)
 			set.StringVar(&r.variable, "variable", "", "The `NAME` of the variable that holds the URL. Default: "+urlName("", p)+".")
+			r.addPlace(set)
 			addStrict(set, &r.strict)
 			addKeepCredentials(set, &r.keep)
 			r.addServeFor(set)
@@ -58,6 +62,11 @@ func (c *invocation) runProxy(cmd *cobra.Command, r *proxyRun, args []string) er
 	if err := checkVariable(cmd, urlName(r.variable, r.platform)); err != nil {
 		return err
 	}
+	if r.servedFor == 0 { // otherwise the process for which it serves has checked
+		if err := r.checkPlace(cmd); err != nil {
+			return err
+		}
+	}
 	if len(args) > 0 || cmd.ArgsLenAtDash() >= 0 {
 		path, err := commandAfterDash(cmd, args)
 		if err != nil {
@@ -69,8 +78,10 @@ func (c *invocation) runProxy(cmd *cobra.Command, r *proxyRun, args []string) er
 		return err
 	}
 	return c.serve(ctx, r, func(url string, _ []string) error {
-		if err := c.printResult(url + "\n"); err != nil {
-			return err
+		if r.urlFile == "" { // otherwise it would be in the log of a container
+			if err := c.printResult(url + "\n"); err != nil {
+				return err
+			}
 		}
 		<-ctx.Done()
 		return &failure{status: statusInterrupted}
@@ -83,7 +94,12 @@ func (c *invocation) serve(ctx context.Context, r *proxyRun, use func(url string
 	if err != nil {
 		return err
 	}
-	err = use(started.URL().Reveal(), secrets)
+	url := started.URL().Reveal()
+	remove, err := r.publish(url)
+	if err == nil {
+		err = use(url, secrets)
+	}
+	remove()
 	summary := started.Close()
 	c.printMessages(r.platform.RemarksOnRefusals(summary.Fresh, summary.Kept)...)
 	c.printMessages(r.platform.RemarksOnHolds(summary.Held, summary.LongestHold)...)
@@ -114,7 +130,7 @@ func (c *invocation) startProxy(ctx context.Context, r *proxyRun) (started *prox
 	t.terms.Once = false // the proxy stays
 	c.settled.Store(true)
 	started, err = apiproxy.Start(context.WithoutCancel(ctx), apiproxy.Options{
-		Platform: p, Settings: t.found, Terms: t.terms, Client: client, First: first, RootCAs: options.RootCAs,
+		Platform: p, Settings: t.found, Terms: t.terms, Client: client, First: first, RootCAs: options.RootCAs, Port: r.port,
 		Reload: func(ctx context.Context) (platforms.Settings, bool) { return c.reload(ctx, r.flags, p.Proxy()) },
 	})
 	if err != nil {

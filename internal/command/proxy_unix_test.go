@@ -7,8 +7,10 @@ package command
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -321,5 +323,65 @@ func TestSignalsReachTheCommandBehindAProxyOnce(t *testing.T) {
 	_ = command.Wait()
 	if got := command.ProcessState.ExitCode(); got != 7 {
 		t.Errorf("status %d, want the command's", got)
+	}
+}
+
+// A program in another container finds the proxy by a port and a file, and waits until it is ready.
+func TestAProxyBesideAProgram(t *testing.T) {
+	t.Parallel()
+	needSignals(t)
+	s := newFixture(t)
+	free, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := strconv.Itoa(free.Addr().(*net.TCPAddr).Port)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "url")
+	s.refused(2, []string{"The proxy cannot listen on the port of --port", "127.0.0.1:" + port}, "proxy", "equinix", "--port", port)
+	s.refused(2, []string{"--port must be a number"}, "proxy", "equinix", "--port", "0")
+	s.refused(2, []string{"The value of --port is not valid"}, "proxy", "equinix", "--port", "x")
+	s.refused(2, []string{"cannot be written"}, "proxy", "equinix", "--url-file", filepath.Join(dir, "none", "url"))
+	s.refused(2, []string{"Unknown --url-file-mode"}, "proxy", "equinix", "--url-file", file, "--url-file-mode", "0777")
+	s.refused(2, []string{"--url-file-mode needs"}, "proxy", "equinix", "--url-file-mode", "0640")
+	if s.sent() != 0 {
+		t.Errorf("%d requests", s.sent())
+	}
+	free.Close()
+	for _, args := range [][]string{nil, {"--", "sleep", "60"}} {
+		beside := s.stay(append([]string{"proxy", "equinix", "--port", port, "--url-file", file, "--url-file-mode", "0640"}, args...)...)
+		url := ""
+		for ends := time.Now().Add(time.Minute); url == "" && time.Now().Before(ends); <-time.After(20 * time.Millisecond) {
+			text, _ := os.ReadFile(file)
+			url = strings.TrimSuffix(string(text), "\n")
+		}
+		s.more["URL of "+strings.Join(args, " ")] = url[strings.LastIndex(url, "/")+1:]
+		if info, err := os.Stat(file); err != nil || info.Mode() != 0o640 || !strings.HasPrefix(url, "http://127.0.0.1:"+port+"/") {
+			t.Errorf("%v, %v", info, err)
+		}
+		answer, err := http.Get(url + "/.ixtoken/health")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var health struct {
+			Status     string    `json:"status"`
+			ValidUntil time.Time `json:"token_valid_until"`
+		}
+		err = json.NewDecoder(answer.Body).Decode(&health)
+		answer.Body.Close()
+		if left := time.Until(health.ValidUntil); err != nil || answer.StatusCode != http.StatusOK || health.Status != "ready" || left < 58*time.Minute || left > time.Hour {
+			t.Errorf("%s, %+v, %v", answer.Status, health, err)
+		}
+		if r := beside.terminate(); r.stdout != "" || strings.Contains(r.stderr, url) {
+			t.Errorf("it prints the URL: %s%s", r.stdout, r.stderr)
+		}
+		for ends := time.Now().Add(10 * time.Second); ; <-time.After(20 * time.Millisecond) {
+			if _, err := os.Stat(file); err != nil {
+				break
+			}
+			if time.Now().After(ends) {
+				t.Fatal("the file is left")
+			}
+		}
 	}
 }

@@ -47,6 +47,7 @@ const (
 	sectionStrict  = "The token was not handed out"
 	sectionCache   = "The token cache cannot be used"
 	sectionWatch   = "The file has no new token yet"
+	sectionPort    = "no port to listen on"
 	sectionStart   = "The program could not be started"
 
 	sectionInternal = "Internal fault"

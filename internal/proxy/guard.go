@@ -17,8 +17,9 @@ import (
 
 // The paths, after the secret, that the proxy answers itself: everything below ownPath, as plain spells it.
 const (
-	ownPath   = "/.ixtoken"
-	tokenPath = ownPath + "/token" // the token endpoint
+	ownPath    = "/.ixtoken"
+	tokenPath  = ownPath + "/token"  // the token endpoint
+	healthPath = ownPath + "/health" // whether there is a token
 )
 
 // admit returns the path at the API, with its escapes unchanged, and the URL of the proxy to which that path was appended. If the
@@ -59,10 +60,10 @@ func (p *Proxy) guard(r *http.Request, path string, secret bool) (forwarded stri
 		return "", newProblem(http.StatusBadRequest, "The path contains dot segments, backslashes or encoded slashes.")
 	}
 	if own := plain(path); isOwn(own) {
-		if own != tokenPath {
-			return "", newProblem(http.StatusNotFound, "The API proxy answers paths below "+ownPath+" itself, and knows only "+tokenPath+".")
+		if own != tokenPath && own != healthPath {
+			return "", newProblem(http.StatusNotFound, "The API proxy answers paths below "+ownPath+" itself, and knows only "+tokenPath+" and "+healthPath+".")
 		}
-		return tokenPath, nil
+		return own, nil
 	}
 	return escapePath(path), nil
 }

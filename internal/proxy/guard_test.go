@@ -321,6 +321,7 @@ func TestTheProxysOwnPathsAreNotForwarded(t *testing.T) {
 		"/.ixtoken/token": 200, "/.ixtoken/token/": 200, "//.ixtoken/token": 200, "/.ixtoken//token": 200, "///.ixtoken///token///": 200,
 		"/.ixtoken/%74oken": 200, "/%2eixtoken/token": 200, "/%2E%69xtoken/token": 200, "/.ixtoken/token;v=1": 200, "/.ixtoken;v=1/token": 200, "/.ixtoken/token%3Bv": 200,
 		"/.IXToken/TOKEN": 200, "/.ixtoken/%54oken": 200, "/.ixtoken/token?a=b": 200, "/;v/.ixtoken/token": 200,
+		"/.ixtoken/health": 405, "/.IXToken/%48ealth;v": 405, "/.ixtoken/health/x": 404,
 		"/.ixtoken": 404, "/.ixtoken/": 404, "/.ixtoken/tokens": 404, "/.ixtoken/token/x": 404, "/.ixtoken/oauth2/token": 404, "//.ixtoken/%78": 404,
 		"/.ixtoken/./token": 400, "/.ixtoken/%2e/token": 400, "/x/../.ixtoken/token": 400, "/.ixtoken%2Ftoken": 400, `/.ixtoken\token`: 400,
 	} {

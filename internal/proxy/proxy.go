@@ -28,6 +28,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,6 +73,8 @@ type Options struct {
 	Pace *Pace
 	// ThrottleWait is how long a request may be held in all where the API answers that it gets too many; zero: it is not held.
 	ThrottleWait time.Duration
+	// Port is the port to listen on; zero: the system chooses one.
+	Port int
 	// RootCAs are the certificate authorities to trust; nil: the system's.
 	RootCAs *x509.CertPool
 	// Logger receives a debug message for each request; nil: nothing is logged.
@@ -101,7 +104,7 @@ type Proxy struct {
 	close     func()
 }
 
-// Start starts a proxy on a port that the system chooses. The contexts of the requests have the values of ctx. The end of
+// Start starts a proxy. The contexts of the requests have the values of ctx. The end of
 // ctx does not stop the proxy.
 func Start(ctx context.Context, options Options) (*Proxy, error) {
 	if options.Logger == nil {
@@ -122,7 +125,7 @@ func Start(ctx context.Context, options Options) (*Proxy, error) {
 	p.close = sync.OnceFunc(p.shutDown)
 	// Every user of this machine can connect to the port, so the path must start with a secret. Other machines cannot
 	// connect.
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp4", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(options.Port)))
 	if err != nil {
 		return nil, err
 	}
@@ -272,6 +275,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.turnAway(answer, r, refused)
 	case path == tokenPath:
 		p.answerTokenRequest(answer, r, base)
+	case path == healthPath:
+		p.answerHealth(answer, r)
 	default:
 		p.serve(answer, r, path, base)
 	}
