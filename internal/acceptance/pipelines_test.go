@@ -6,8 +6,9 @@
 package acceptance
 
 import (
-	"archive/zip"
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -87,7 +88,7 @@ func newRunner(t *testing.T) *runner {
 
 func newRunnerWith(t *testing.T, options simulator.Options) *runner {
 	t.Helper()
-	for _, tool := range []string{"sh", "curl", "unzip", "sha256sum", "find"} {
+	for _, tool := range []string{"sh", "curl", "tar", "sha256sum", "find"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skip(err)
 		}
@@ -109,7 +110,7 @@ func newRunnerWith(t *testing.T, options simulator.Options) *runner {
 	return r
 }
 
-// makeRelease makes the archive and the checksums of version 0.1.0, with the binary of the tests.
+// makeRelease makes the archive of the command and the checksums of version 0.1.0, with the binary of the tests.
 func (r *runner) makeRelease() {
 	r.t.Helper()
 	binary, err := os.ReadFile(provider())
@@ -117,17 +118,18 @@ func (r *runner) makeRelease() {
 		r.t.Fatal(err)
 	}
 	var archive bytes.Buffer
-	w := zip.NewWriter(&archive)
-	member, err := w.Create("terraform-provider-ixtoken_v0.1.0")
+	compressed := gzip.NewWriter(&archive)
+	w := tar.NewWriter(compressed)
+	err = w.WriteHeader(&tar.Header{Name: "ixtoken", Mode: 0o755, Size: int64(len(binary))})
 	if err == nil {
-		_, err = member.Write(binary)
+		_, err = w.Write(binary)
 	}
-	if err != nil || w.Close() != nil {
+	if err != nil || w.Close() != nil || compressed.Close() != nil {
 		r.t.Fatal(err)
 	}
 	dir, sum := filepath.Join(r.release, "v0.1.0"), sha256.Sum256(archive.Bytes())
-	put(r.t, filepath.Join(dir, "terraform-provider-ixtoken_0.1.0_linux_amd64.zip"), archive.String())
-	put(r.t, filepath.Join(dir, "terraform-provider-ixtoken_0.1.0_SHA256SUMS"), hex.EncodeToString(sum[:])+"  terraform-provider-ixtoken_0.1.0_linux_amd64.zip\n")
+	put(r.t, filepath.Join(dir, "ixtoken_0.1.0_linux_amd64.tar.gz"), archive.String())
+	put(r.t, filepath.Join(dir, "ixtoken_0.1.0_SHA256SUMS"), hex.EncodeToString(sum[:])+"  ixtoken_0.1.0_linux_amd64.tar.gz\n")
 }
 
 // do runs one script as a step, with the simulator's URLs instead of those on the page, and applies the variables that it sets.
