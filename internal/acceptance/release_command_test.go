@@ -369,7 +369,7 @@ func TestReleaseIsInstalledByGo(t *testing.T) {
 	proxy := t.TempDir()
 	shelf := filepath.Join(proxy, filepath.FromSlash(path), "@v")
 	var archive bytes.Buffer
-	if err := modzip.CreateFromVCS(&archive, module.Version{Path: path, Version: version}, root, "HEAD", ""); err != nil {
+	if err := modzip.CreateFromDir(&archive, module.Version{Path: path, Version: version}, moduleTree(t)); err != nil {
 		t.Fatal(err)
 	}
 	put(t, filepath.Join(shelf, version+".zip"), archive.String())
@@ -387,6 +387,16 @@ func TestReleaseIsInstalledByGo(t *testing.T) {
 			t.Errorf("@%s: %q", wanted, said)
 		}
 	}
+}
+
+// moduleTree copies the files of the repository that a proxy would have.
+func moduleTree(t *testing.T) string {
+	t.Helper()
+	tree := t.TempDir()
+	for _, path := range files(t) {
+		put(t, filepath.Join(tree, path), read(t, path))
+	}
+	return tree
 }
 
 // modOf returns go.mod of a module's archive.

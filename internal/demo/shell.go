@@ -47,10 +47,6 @@ To authenticate without a client secret, with what the directory "client" has:
 
   ixtoken check oauth2 --client-key-file client/key.pem
 
-To authenticate without a client secret, with what the directory "client" has:
-
-  ixtoken check oauth2 --client-key-file client/key.pem
-
 To see the API proxy renew a token within ten seconds, start this shell with
 "make shell lifetime=4s", and type:
 
