@@ -32,7 +32,8 @@ func (b *bench) command(ctx context.Context) (string, error) {
 		args         []string
 		status       int
 	}{
-		{"`token equinix`, from the cache", "provider", []string{"token", "equinix"}, 0},
+		{"`ixtoken token equinix`, from the cache", "command", []string{"token", "equinix"}, 0},
+		{"the same, with the provider's binary", "provider", []string{"token", "equinix"}, 0},
 		{"the scaffold, without a CLI", "scaffold", nil, 1},
 		{"a program that prints a line", "line", nil, 0},
 	}

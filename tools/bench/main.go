@@ -98,7 +98,7 @@ func run(ctx context.Context) error {
 
 // build builds each provider with the flags of a release, into its own directory.
 func (b *bench) build(ctx context.Context) error {
-	for name, source := range map[string]string{"provider": "../..", "constant": "./constant", "scaffold": "./scaffold", "meter": "./meter", "line": "./line"} {
+	for name, source := range map[string]string{"provider": "../..", "constant": "./constant", "scaffold": "./scaffold", "meter": "./meter", "line": "./line", "command": "../../cmd/ixtoken"} {
 		progress("building " + name)
 		command := exec.CommandContext(ctx, "go", "build", "-C", source, "-trimpath", "-ldflags", "-s -w", "-o", b.binary(name), ".")
 		command.Env = append(os.Environ(), "CGO_ENABLED=0")
