@@ -199,8 +199,8 @@ func (c *invocation) checkLine(ctx context.Context, r *checkRun, p platforms.Pla
 	return []string{"token", "valid " + validity(token)}, nil
 }
 
-// settingsReport lists all settings that the request uses, and where each comes from. It also lists those that are set and not
-// used, such as a client in the environment beside a token exchange. It shows neither secrets nor invalid values.
+// settingsReport lists all settings that the request uses, and where each comes from. It also lists those of a client that are
+// set and not used, such as a client in the environment beside a token exchange. It shows neither secrets nor invalid values.
 func (t target) settingsReport(f *flags, width int) string {
 	var rows [][]string
 	for _, in := range slices.Concat(f.groups[0].inputs, f.groups[1].inputs) {
@@ -211,8 +211,8 @@ func (t target) settingsReport(f *flags, width int) string {
 		}
 		unused, _ := platforms.LookUp(in, t.sources...)
 		switch {
-		case !used && (unused.Value.IsZero() || unused.From == platforms.FromDefault):
-		case !used:
+		case !used && (unused.Value.IsZero() || unused.From == platforms.FromDefault || !in.Client && in.Except == ""):
+		case !used: // a client, which the user may expect to take part
 			rows = append(rows, []string{in.Name, "not used", "from " + t.origin(in, unused)})
 		case !set.Value.IsZero():
 			rows = append(rows, []string{in.Name, t.displayed(in, set), "from " + t.origin(in, set)})
