@@ -343,13 +343,13 @@ func TestEachServerThatWasRunHasATest(t *testing.T) {
 		}
 		run++
 		if what == "example from the documentation" {
-			if _, err := os.Stat(filepath.Join(repository, "internal/clients/testdata/oauth2", name+".http")); err != nil {
+			if _, err := os.Stat(filepath.Join(repository, "internal", "clients", "testdata", "oauth2", name+".http")); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 			continue
 		}
 		server := regexp.MustCompile("at `(.+)`$").FindStringSubmatch(what)
-		if server == nil || !strings.Contains(servers, server[1]) {
+		if len(server) == 0 || !strings.Contains(servers, server[1]) {
 			t.Errorf("%s: no test runs %q", name, what)
 		}
 	}
