@@ -30,6 +30,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cache/s3test"
 )
 
 // keyOf returns a private key of a kind, the same one for the same name. An RSA key takes long to generate.
@@ -605,13 +607,16 @@ func TestWhoIsRejectedInATokenExchange(t *testing.T) {
 
 // An identity token whose exchange got no answer is not sent again, although the assertion beside it is a new one.
 func TestAnIdentityTokenIsNotRepeatedWithAnotherAssertion(t *testing.T) {
-	p := onLoopback(t, resets)
-	file := filepath.Join(t.TempDir(), "assertion")
-	c := p.client(Options{})
-	for round := range 3 {
+	p, dir := onLoopback(t, resets), t.TempDir()
+	file, identity := filepath.Join(dir, "assertion"), idToken(t, map[string]any{"sub": "subject"})
+	for round := range 3 { // each in another process: one process remembers the failure
 		write(t, file, []byte(idToken(t, map[string]any{"jti": fmt.Sprint(round)}).Reveal()))
-		_, err := c.Token(t.Context(), p.exchanging(func(g *OAuth2) { g.Assertion.File = file }), 0)
-		failed(t, err)
+		_, err := p.another(filepath.Join(dir, "cache")).Token(t.Context(), p.exchanging(func(g *OAuth2) {
+			g.Identity.Token, g.Assertion.File = identity, file
+		}), 0)
+		if fault := failed(t, err); (fault.Kind == NoIdentityToken) != (round > 0) {
+			t.Error(err)
+		}
 	}
 	p.sent(1, "")
 }
@@ -629,5 +634,26 @@ func TestARefreshIsSignedToo(t *testing.T) {
 			t.Error("the refresh has no assertion of its own")
 		}
 		p.claimsSent(keyOf("P-256", ""))
+	})
+}
+
+// In a bucket, the mark of an assertion holds for other machines. A token of an assertion is not there, because only its job
+// could read it. A token of a key is.
+func TestAssertionsAndKeysInABucket(t *testing.T) {
+	inFleet(t, func(t *testing.T, storage *s3test.Storage) {
+		p := inMemory(t, rejectsWith(502), grantsToken("t-2"))
+		given := p.asserting(IdentitySource{Token: idToken(t, nil)})
+		_, err := p.machine(storage).Token(t.Context(), given, 0)
+		failed(t, err)
+		given.Scope = "a"
+		_, err = p.machine(storage).Token(t.Context(), given, 0)
+		if fault := failed(t, err); fault.Kind != NoAssertion {
+			t.Error(err)
+		}
+		p.sent(1, "")
+		for range 3 {
+			gets(t, p.machine(storage), p.signing(keyOf("P-256", "")), "t-2")
+		}
+		p.sent(2, "")
 	})
 }
