@@ -475,3 +475,22 @@ func TestARequestIsNotSentAgainForACallerThatMayHaveLeft(t *testing.T) {
 	}
 	s.wantAPIRequests(1)
 }
+
+// A token may end while its request is held. The request is sent again with another one.
+func TestARequestThatWasHeldHasAValidToken(t *testing.T) {
+	t.Parallel()
+	s := newPlatform(t)
+	s.platform.SetLifetime(2*time.Second, 0)
+	s.api = newAPI(t, func(w http.ResponseWriter, r *http.Request) {
+		s.record(r)
+		if len(s.requests()) == 1 {
+			retryAfter(w, http.StatusTooManyRequests, "3")
+		}
+	})
+	s.open(func(o *Options) { o.ThrottleWait, o.MinValidity = time.Minute, 0 })
+	s.get("/x", 200)
+	got := s.requests()
+	if len(got) != 2 || got[0].Header.Get("Authorization") == got[1].Header.Get("Authorization") || !s.hasIssuedToken(got[1]) {
+		t.Errorf("%d requests, and the last one has the token that has ended", len(got))
+	}
+}
