@@ -35,6 +35,7 @@ type attributeSchema struct {
 // oddValues are values of each type that the CLI accepts and a conversion might reject.
 var oddValues = map[string][]string{
 	`"number"`:          {"1.5", "1e30", "-1e30", "1e400", "0.1", "3.00000000000000000000000000001", `"1.5"`, "log(0, 10)", "null", "9223372036854775808"},
+	`"bool"`:            {"null", "true", "false", `"true"`, `"false"`},
 	`"string"`:          {"null", "1e30", "true", `""`, `"\u0000"`, `"\ufeff"`},
 	`["list","string"]`: {"null", "[]", "[null]", `["a", null]`, `[""]`, `["\u0000"]`, "[1e30, true]"},
 	`["map","string"]`:  {"null", "{}", "{ a = null }", `{ a = "" }`, `{ "" = "x" }`, "{ a = 1e30, b = true }", `{ a = "\u0000" }`},

@@ -276,8 +276,9 @@ variable "id_token" {
   ephemeral = true
 }
 variable "ca_cert_pem" {
-  type    = string
-  default = ""
+  type      = string
+  ephemeral = true
+  default   = ""
 }
 variable "client_key" {
   type      = string

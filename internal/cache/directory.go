@@ -206,7 +206,7 @@ func (d *Directory) Spend(ctx context.Context, mark Mark) (Spending, error) {
 	}
 	err = d.mark(mark)
 	if err == nil && mark.Key1 != nil {
-		if err = d.mark1(ctx, *mark.Key1, true); err != nil {
+		if err = d.mark1(ctx, *mark.Key1, true); err != nil && !errors.Is(err, ErrSpent) {
 			d.unmark(mark.Name) // nothing is sent
 		}
 	}
