@@ -42,6 +42,9 @@ func (c *invocation) checkCommand() *cobra.Command {
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.check(cmd.Context(), r, p) }
 			return cmd
 		})
+	if !c.names(cmd.Name()) {
+		return cmd
+	}
 	r := c.addCheckFlags(cmd)
 	cmd.DisableFlagsInUseLine = true
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

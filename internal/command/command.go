@@ -207,7 +207,8 @@ func titles() string {
 	return platforms.Enumerate(all)
 }
 
-// perPlatform returns a command with one subcommand for each platform.
+// perPlatform returns a command with one subcommand for each platform. A subcommand that the command line does not name has
+// no flags: the flags of all platforms would take longer than everything else that the process does.
 func (c *invocation) perPlatform(use, short, long, example string, below func(platforms.Platform) *cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short, Long: long, Example: example,
@@ -215,10 +216,17 @@ func (c *invocation) perPlatform(use, short, long, example string, below func(pl
 		RunE: func(cmd *cobra.Command, _ []string) error { return unknownName(cmd, "platform") },
 	}
 	for _, p := range platforms.All {
-		cmd.AddCommand(below(p))
+		if c.names(cmd.Name()) && c.names(p.Name) {
+			cmd.AddCommand(below(p))
+		} else {
+			cmd.AddCommand(&cobra.Command{Use: p.Name, Short: p.Title, Run: func(*cobra.Command, []string) {}})
+		}
 	}
 	return cmd
 }
+
+// names reports whether an argument is the name of a command. Then the command may be the one that runs.
+func (c *invocation) names(command string) bool { return slices.Contains(c.args, command) }
 
 // unknownName returns the error for a missing or unknown command or platform. It does not repeat the argument, which may
 // be a secret.
