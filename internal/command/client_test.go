@@ -142,7 +142,7 @@ func TestTheCommandRefusesWrongClients(t *testing.T) {
 	}
 }
 
-// A rejected key is status 3, and the proxy reads a replaced key for its next token.
+// A rejected key is status 3. The next run reads the key that has replaced it.
 func TestTheCommandReadsAReplacedKey(t *testing.T) {
 	t.Parallel()
 	s := newWithoutSecret(t)
