@@ -33,7 +33,7 @@ func Watch(pid int) (ended <-chan struct{}, err error) {
 			return
 		}
 		for {
-			if n, err := unix.Poll([]unix.PollFd{{Fd: int32(handle), Events: unix.POLLIN}}, -1); n > 0 || !errors.Is(err, unix.EINTR) {
+			if n, err := unix.Poll([]unix.PollFd{{Fd: int32(handle), Events: unix.POLLIN}}, -1); n > 0 || !errors.Is(err, unix.EINTR) { //nolint:gosec // a descriptor is a small number
 				return
 			}
 		}

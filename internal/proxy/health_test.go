@@ -47,7 +47,7 @@ func TestHealth(t *testing.T) {
 	if answer, _ := s.do(http.MethodPost, "/.ixtoken/health", strings.NewReader("")); answer.StatusCode != http.StatusMethodNotAllowed || answer.Header.Get("Allow") != "GET, HEAD" {
 		t.Errorf("POST: %d", answer.StatusCode)
 	}
-	without, err := http.Get("http://" + s.Proxy.host + "/.ixtoken/health")
+	without, err := http.Get("http://" + s.host + "/.ixtoken/health")
 	if err != nil {
 		t.Fatal(err)
 	}
