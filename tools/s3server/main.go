@@ -54,7 +54,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	server := exec.CommandContext(ctx, filepath.Join(filepath.Dir(self), "versitygw"), "--port", address, "posix", dir) //nolint:gosec // our own arguments
+	server := exec.CommandContext(ctx, filepath.Join(filepath.Dir(self), "versitygw"), "--port", address, "posix", dir)
 	server.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+accessKey, "ROOT_SECRET_KEY="+secretKey)
 	if err := server.Start(); err != nil {
 		return err
@@ -69,7 +69,7 @@ func run() error {
 		<-ctx.Done()
 		return nil
 	}
-	command := exec.CommandContext(ctx, os.Args[1], os.Args[2:]...) //nolint:gosec // the user's own command
+	command := exec.CommandContext(ctx, os.Args[1], os.Args[2:]...)
 	command.Env = append(os.Environ(), environment...)
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
 	return command.Run()
