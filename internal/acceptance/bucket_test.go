@@ -67,7 +67,7 @@ func TestMachinesShareOneLogin(t *testing.T) {
 }
 
 // A bucket that fails costs one warning, and no token. What is wrong with its URL is an error before anything is sent.
-func TestABucketThatCannotBeUsed(t *testing.T) {
+func TestABucketThatCannotBeUsed(t *testing.T) { // B05
 	t.Parallel()
 	for name, row := range map[string]struct {
 		change  func(s *fixture, storage *s3test.Storage)
@@ -123,7 +123,7 @@ func denyWrites(r *http.Request) s3test.Fault {
 
 // Processes of many machines, each with a home of its own, and a bucket that is 20 ms away, send one token request. With a
 // wrong secret, they send one too. The last process has its result within 3 s of the platform's answer.
-func TestAFleetOfProcesses(t *testing.T) {
+func TestAFleetOfProcesses(t *testing.T) { // B01
 	machines := 10
 	if os.Getenv("IXTOKEN_SOAK") != "" {
 		machines = 50

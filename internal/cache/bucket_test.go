@@ -81,7 +81,7 @@ func unusable(t *testing.T, store cache.Store, mark cache.Mark, why string) {
 }
 
 // Whatever request comes late, twice, or without an answer: a mark has one owner at a time.
-func TestAMarkHasOneOwnerAfterAnyFault(t *testing.T) {
+func TestAMarkHasOneOwnerAfterAnyFault(t *testing.T) { // B03
 	faults := map[string]s3test.Fault{
 		"none": {}, "lost": {Lost: true}, "late": {Late: 50 * time.Millisecond}, "later": {Late: 3 * time.Second}, "twice": {Again: 100 * time.Millisecond},
 		"twice and lost": {Again: 2 * time.Second, Lost: true}, "busy": {Status: 503, Code: "SlowDown"}, "a conflict": {Status: 409, Code: "ConditionalRequestConflict"},
@@ -178,7 +178,7 @@ func TestAnInterruptedMark(t *testing.T) {
 
 // A storage that knows If-None-Match alone is found, even if the answer to the first write is lost. Where a machine has died
 // before it could find it, nobody follows a mark.
-func TestAStorageWithoutIfMatch(t *testing.T) {
+func TestAStorageWithoutIfMatch(t *testing.T) { // B06
 	without := func(*http.Request) s3test.Fault { return s3test.Fault{Ignore: "If-Match"} }
 	t.Run("a lost answer", func(t *testing.T) {
 		onBucket(t, func(t *testing.T, storage *s3test.Storage) {
@@ -325,7 +325,7 @@ func TestALostClaimStoresNothing(t *testing.T) {
 }
 
 // Odd answers are found, and cost no more than the sharing: no wait for a claim that nobody can end.
-func TestOddAnswers(t *testing.T) {
+func TestOddAnswers(t *testing.T) { // B11
 	headers := func(change func(http.Header)) s3test.Fault {
 		return s3test.Fault{Change: func(answer *http.Response) { change(answer.Header) }}
 	}
@@ -416,7 +416,7 @@ func TestALostWriteOfARoleThatMayNotList(t *testing.T) {
 }
 
 // What this program has not written is damaged, and gives way to a token. A mark that it has not written is spent.
-func TestGarbageInOurObjects(t *testing.T) {
+func TestGarbageInOurObjects(t *testing.T) { // B10
 	onBucket(t, func(t *testing.T, storage *s3test.Storage) {
 		entry, mark := "tokens/"+string(keyOf("a").Name)+".entry", "tokens/"+string(aMark().Name)+".mark"
 		for _, garbage := range []string{
@@ -443,7 +443,7 @@ func TestGarbageInOurObjects(t *testing.T) {
 }
 
 // Other programs have objects under the prefix. They are neither listed nor removed.
-func TestObjectsOfOthers(t *testing.T) {
+func TestObjectsOfOthers(t *testing.T) { // B10
 	onBucket(t, func(t *testing.T, storage *s3test.Storage) {
 		held := claim(t, storage.Bucket(t), keyOf("a"))
 		must(t, held.Store(cache.Token, []byte("token"), inAnHour()))
@@ -531,7 +531,7 @@ func TestUpdateIsBounded(t *testing.T) {
 }
 
 // A redirect is not followed, and a list ends, whatever a server says.
-func TestHostileServers(t *testing.T) {
+func TestHostileServers(t *testing.T) { // B11
 	for name, value := range s3test.Environment() {
 		t.Setenv(name, value)
 	}
@@ -720,7 +720,7 @@ func TestHowLongABucketIsWaitedFor(t *testing.T) {
 }
 
 // A role that may not read: 403 to a look says nothing, and what is there cannot be used. A mark that is there is spent.
-func TestARoleThatMayNotRead(t *testing.T) {
+func TestARoleThatMayNotRead(t *testing.T) { // B07
 	onBucket(t, func(t *testing.T, storage *s3test.Storage) {
 		claim(t, storage.Bucket(t), keyOf("a")).Release()
 		wantSpend(t, storage.Bucket(t), aMark(), nil)

@@ -40,7 +40,7 @@ func TestLocations(t *testing.T) {
 }
 
 // Each error says what to write, and repeats nothing of a URL, in which there may be a secret.
-func TestLocationsThatAreRefused(t *testing.T) {
+func TestLocationsThatAreRefused(t *testing.T) { // B13
 	const (
 		schemes   = "another scheme than s3: write s3://BUCKET"
 		userInfo  = "credentials in it: remove them"
@@ -125,7 +125,7 @@ func TestLocationsThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestEndpoints(t *testing.T) {
+func TestEndpoints(t *testing.T) { // B13
 	const refused = "does not begin with https"
 	for text, want := range map[string]string{
 		"https://host": "", "https://host:9000/": "", "https://host/path": "", "HTTPS://host": "", "https://[2001:db8::1]": "",

@@ -242,7 +242,7 @@ func TestSettingsOfAWS(t *testing.T) {
 
 // The program that a profile names for credentials may hang, fail, or say what it should not. The wait ends, and the error
 // holds nothing of that.
-func TestAProgramForCredentials(t *testing.T) {
+func TestAProgramForCredentials(t *testing.T) { // B14
 	if runtime.GOOS == "windows" {
 		t.Skip("it runs programs of Unix")
 	}
@@ -285,7 +285,7 @@ func TestAProgramForCredentials(t *testing.T) {
 }
 
 // However a bucket is written, its credentials are not.
-func TestABucketHidesItsCredentials(t *testing.T) {
+func TestABucketHidesItsCredentials(t *testing.T) { // B14
 	noSettings(t)
 	bucket, err := OpenBucket(t.Context(), Location{Bucket: "bucket", Endpoint: "https://storage.example"}, Network{})
 	must(t, err)

@@ -68,7 +68,7 @@ func (cut) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // Five machines whose token has ended, and any one request that meets a fault: no refresh token is used twice, each machine
 // has a token soon, and without a machine that gives up the bucket there is one request to the platform.
-func TestAnyFaultOfAnyRequest(t *testing.T) {
+func TestAnyFaultOfAnyRequest(t *testing.T) { // B03
 	for name, row := range anyFault() {
 		for n := 1; n <= mostRequests; n++ {
 			inFleet(t, func(t *testing.T, storage *s3test.Storage) {
@@ -126,7 +126,7 @@ func TestAnyFaultWithAWrongSecret(t *testing.T) {
 
 // A machine dies before or after any request to the bucket, while another one waits. No refresh token is used twice, and the
 // other machine has a token when the claim of the dead one has ended.
-func TestAMachineThatDiesAnywhere(t *testing.T) {
+func TestAMachineThatDiesAnywhere(t *testing.T) { // B04
 	for n := 1; n <= mostRequests; n++ {
 		for _, before := range []bool{false, true} {
 			inFleet(t, func(t *testing.T, storage *s3test.Storage) {
@@ -159,7 +159,7 @@ func TestAMachineThatDiesAnywhere(t *testing.T) {
 }
 
 // The bucket is emptied, or the clock of the storage jumps, at any request: no refresh token is used twice.
-func TestABucketThatChangesInTheMiddle(t *testing.T) {
+func TestABucketThatChangesInTheMiddle(t *testing.T) { // B09
 	changes := map[string]func(*testing.T, *s3test.Storage){
 		"emptied": func(t *testing.T, storage *s3test.Storage) {
 			for name := range storage.Objects(t) {

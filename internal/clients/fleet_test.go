@@ -36,7 +36,7 @@ func (p *fakePlatform) machine(storage *s3test.Storage) *Client {
 }
 
 // Fifty machines start at once, and the bucket is empty. They send one token request, and get equal tokens.
-func TestAFleetSharesOneLogin(t *testing.T) {
+func TestAFleetSharesOneLogin(t *testing.T) { // B01
 	inFleet(t, func(t *testing.T, storage *s3test.Storage) {
 		p, start := inMemory(t, takes(2*time.Second, counted())), time.Now()
 		var tally Tally
@@ -72,7 +72,7 @@ func (t *Tally) add(all ...Tally) {
 }
 
 // Fifty machines with a wrong secret are one failed login a minute.
-func TestAFleetSharesOneFailedLogin(t *testing.T) {
+func TestAFleetSharesOneFailedLogin(t *testing.T) { // B02
 	inFleet(t, func(t *testing.T, storage *s3test.Storage) {
 		p := inMemory(t, rejects("invalid_client"))
 		for minute := 1; minute <= 3; minute++ {
@@ -90,7 +90,7 @@ func TestAFleetSharesOneFailedLogin(t *testing.T) {
 
 // Machines with the right and with an old secret, in turns, are one login and one failed login: neither result replaces the
 // other, not even if both have one name.
-func TestARightAndAnOldSecretInAFleet(t *testing.T) {
+func TestARightAndAnOldSecretInAFleet(t *testing.T) { // B02
 	for _, sameName := range []bool{false, true} {
 		inFleet(t, func(t *testing.T, storage *s3test.Storage) {
 			const right = "the-right-secret"
@@ -156,7 +156,7 @@ func TestRequestsToTheBucket(t *testing.T) {
 }
 
 // A storage that fails costs a warning and the sharing, and no token. Without it, no refresh token is sent.
-func TestABucketThatFails(t *testing.T) {
+func TestABucketThatFails(t *testing.T) { // B05
 	is := func(fault s3test.Fault, methods string) func(*http.Request) s3test.Fault {
 		return func(r *http.Request) s3test.Fault {
 			if strings.Contains(methods, r.Method) {
@@ -224,7 +224,7 @@ func TestABucketThatFails(t *testing.T) {
 }
 
 // Answers of AWS to a role that may not list: 403 says nothing about what is there.
-func TestARoleThatMayNotList(t *testing.T) {
+func TestARoleThatMayNotList(t *testing.T) { // B07
 	inFleet(t, func(t *testing.T, storage *s3test.Storage) {
 		p := inMemory(t, counted())
 		denied := func(r *http.Request) s3test.Fault {
@@ -287,7 +287,7 @@ func TestAnInterruptReleasesAClaim(t *testing.T) {
 }
 
 // Clocks that are wrong by an hour change nothing: the times in an entry are in the time of the storage.
-func TestClocksOfAFleet(t *testing.T) {
+func TestClocksOfAFleet(t *testing.T) { // B08
 	for _, ahead := range []time.Duration{-time.Hour, time.Hour} {
 		inFleet(t, func(t *testing.T, storage *s3test.Storage) {
 			p := inMemory(t, counted())
@@ -318,7 +318,7 @@ func TestClocksOfAFleet(t *testing.T) {
 
 // Clocks that differ by a few seconds are right. A token that was obtained "in the future" by so little is shared, and so is a
 // rejection.
-func TestClocksThatDifferALittle(t *testing.T) {
+func TestClocksThatDifferALittle(t *testing.T) { // B08
 	inFleet(t, func(t *testing.T, storage *s3test.Storage) {
 		p := inMemory(t, counted())
 		for _, ahead := range []time.Duration{-4 * time.Second, 4 * time.Second} {
@@ -335,7 +335,7 @@ func TestClocksThatDifferALittle(t *testing.T) {
 }
 
 // After a bucket was emptied, no refresh token is sent again that another machine may have used meanwhile.
-func TestABucketThatIsEmptied(t *testing.T) {
+func TestABucketThatIsEmptied(t *testing.T) { // B09
 	inFleet(t, func(t *testing.T, storage *s3test.Storage) {
 		platform := &rotating{life: 60}
 		p := inMemory(t, platform.ServeHTTP)
@@ -367,7 +367,7 @@ func TestAnExchangeDoesNotUseTheBucket(t *testing.T) {
 }
 
 // Nothing in the bucket can be read without the secrets, and no name tells more than eight bits of one.
-func TestTheBucketHoldsNoSecret(t *testing.T) {
+func TestTheBucketHoldsNoSecret(t *testing.T) { // B12
 	inFleet(t, func(t *testing.T, storage *s3test.Storage) {
 		platform := &rotating{life: 60}
 		p := inMemory(t, platform.ServeHTTP)
@@ -397,7 +397,7 @@ func TestTheBucketHoldsNoSecret(t *testing.T) {
 }
 
 // A secret that a person may have chosen is slow to guess in a bucket, and so is a password everywhere.
-func TestChosenSecretsAreSlowToGuess(t *testing.T) {
+func TestChosenSecretsAreSlowToGuess(t *testing.T) { // B12
 	storage := s3test.New(t)
 	p := &fakePlatform{t: t, url: "http://127.0.0.1"}
 	for _, row := range []struct {
