@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/terraform"
 )
 
 // X03: Ctrl-C ends the wait for a lock that another run holds. It disturbs neither that run nor the next one.
@@ -23,7 +23,7 @@ func TestCtrlCEndsTheWaitForAnotherRun(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
 	s.setenv("IXTOKEN_CACHE_DIR", filepath.Join(t.TempDir(), "cache"))
-	workspace, err := cli.Open(t.TempDir(), cliPath, plugins)
+	workspace, err := terraform.Open(t.TempDir(), cliPath, plugins)
 	if err != nil {
 		t.Fatal(err)
 	}

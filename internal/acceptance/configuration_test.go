@@ -16,8 +16,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/terraform"
 )
 
 // canary is part of every value that must not be shown.
@@ -484,7 +484,7 @@ func TestAnOlderCLIHasTheDataSource(t *testing.T) {
 		t.Skip("IXTOKEN_OLD_CLI names no CLI without ephemeral resources")
 	}
 	s := newFixture(t)
-	workspace, err := cli.Open(t.TempDir(), path, plugins)
+	workspace, err := terraform.Open(t.TempDir(), path, plugins)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,10 +22,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/playground"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/standin"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/terraform"
 )
 
 var (
@@ -61,7 +61,7 @@ func prepare(dir string) error {
 		cliPath = strings.TrimSpace(string(found))
 	}
 	plugins = filepath.Join(dir, ".bin")
-	installer, demo = filepath.Join(dir, "install"+cli.Suffix), filepath.Join(dir, "demo"+cli.Suffix)
+	installer, demo = filepath.Join(dir, "install"+terraform.Suffix), filepath.Join(dir, "demo"+terraform.Suffix)
 	if err := os.MkdirAll(plugins, 0o700); err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func prepare(dir string) error {
 }
 
 // provider returns the path of the provider's binary.
-func provider() string { return filepath.Join(plugins, "terraform-provider-ixtoken"+cli.Suffix) }
+func provider() string { return filepath.Join(plugins, "terraform-provider-ixtoken"+terraform.Suffix) }
 
 // needCLI skips a test that uses a CLI unless TF_ACC is set. terraform-plugin-testing does the same.
 func needCLI(t *testing.T) {
@@ -144,7 +144,7 @@ func withoutRefreshOnly(t *testing.T, commands []string) []string {
 
 // fixture is a playground (the simulator and a Vault server), and a workspace with the credentials in the environment.
 type fixture struct {
-	*cli.Workspace
+	*terraform.Workspace
 	*playground.Playground
 	t *testing.T
 }
@@ -171,7 +171,7 @@ func newFixtureWith(t *testing.T, options simulator.Options) *fixture {
 			t.Error(err)
 		}
 	})
-	workspace, err := cli.Open(t.TempDir(), cliPath, plugins, standin.Sources...)
+	workspace, err := terraform.Open(t.TempDir(), cliPath, plugins, standin.Sources...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func (s *fixture) configure(text string) {
 }
 
 // run runs a command without colours and without prompts, and waits for its end.
-func (s *fixture) run(args ...string) cli.Result {
+func (s *fixture) run(args ...string) terraform.Result {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 4*time.Minute)
 	defer cancel()
@@ -221,7 +221,7 @@ func (s *fixture) run(args ...string) cli.Result {
 }
 
 // must runs a command that must succeed.
-func (s *fixture) must(args ...string) cli.Result {
+func (s *fixture) must(args ...string) terraform.Result {
 	s.t.Helper()
 	result := s.run(args...)
 	if result.Status != 0 {
@@ -245,7 +245,7 @@ func (d diagnostic) text() string { return d.Summary + "\n" + d.Detail }
 
 // report has the diagnostics of a command with -json.
 type report struct {
-	cli.Result
+	terraform.Result
 	errors, warnings []diagnostic
 }
 

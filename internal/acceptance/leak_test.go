@@ -32,9 +32,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/leak"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/terraform"
 )
 
 // leakFixture is a fixture that keeps everything that the runs print and write. At the end, the test searches it for every
@@ -145,14 +145,14 @@ func (s *leakFixture) trace(variable string) {
 }
 
 // run runs a command and keeps its output.
-func (s *leakFixture) run(command string, more ...string) cli.Result {
+func (s *leakFixture) run(command string, more ...string) terraform.Result {
 	s.t.Helper()
 	r := s.fixture.run(append(strings.Fields(command), more...)...)
 	s.keep(command, r.Stdout, r.Stderr)
 	return r
 }
 
-func (s *leakFixture) must(command string) cli.Result {
+func (s *leakFixture) must(command string) terraform.Result {
 	s.t.Helper()
 	r := s.run(command)
 	if r.Status != 0 {

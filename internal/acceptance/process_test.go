@@ -27,9 +27,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/leak"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/terraform"
 )
 
 // endTimeout is the time limit for the provider to end after the CLI has ended, or after a signal.
@@ -57,7 +57,7 @@ func newProcessFixture(t *testing.T, options simulator.Options, exports ...strin
 	if err := os.WriteFile(filepath.Join(starters, filepath.Base(provider())), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	workspace, err := cli.Open(s.root(), cliPath, starters)
+	workspace, err := terraform.Open(s.root(), cliPath, starters)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/terraform"
 )
 
 // TestTheProviderHasNoDataRace runs a provider that was built with the race detector, with each grant, many blocks and busy
@@ -30,7 +30,7 @@ func TestTheProviderHasNoDataRace(t *testing.T) {
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
-	workspace, err := cli.Open(s.root(), cliPath, plugins)
+	workspace, err := terraform.Open(s.root(), cliPath, plugins)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ import (
 	"golang.org/x/mod/module"
 	modzip "golang.org/x/mod/zip"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/terraform"
 )
 
 // commandPath returns the path of a file of the release that belongs to the command.
@@ -347,7 +347,7 @@ func goInstall(t *testing.T, from, dir string, env ...string) string {
 	if output, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
-	version, err := exec.CommandContext(t.Context(), filepath.Join(bin, "ixtoken"+cli.Suffix), "--version").Output()
+	version, err := exec.CommandContext(t.Context(), filepath.Join(bin, "ixtoken"+terraform.Suffix), "--version").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/terraform"
 )
 
 // release is goreleaser's build of this commit for this machine.
@@ -125,7 +125,7 @@ func TestReleaseMeetsTheRegistriesRules(t *testing.T) {
 func TestReleaseArchiveHoldsTheBinary(t *testing.T) {
 	r := newRelease(t)
 	members := r.archived(t)
-	binary := members["terraform-provider-ixtoken_v"+r.version+cli.Suffix]
+	binary := members["terraform-provider-ixtoken_v"+r.version+terraform.Suffix]
 	if binary == nil || binary.Mode()&0o111 == 0 || members["LICENSE"] == nil {
 		t.Errorf("the archive holds %v", members)
 	}
@@ -215,7 +215,7 @@ ephemeral "equinix_access_token" "t" { provider = ixtoken }
 func (r release) run(t *testing.T, s *fixture, argument string) string {
 	t.Helper()
 	installed := filepath.Join(s.Dir, ".terraform", "providers", "example.com", "ixtoken", "ixtoken", r.version, target)
-	output, err := exec.CommandContext(t.Context(), filepath.Join(installed, "terraform-provider-ixtoken_v"+r.version+cli.Suffix), argument).CombinedOutput()
+	output, err := exec.CommandContext(t.Context(), filepath.Join(installed, "terraform-provider-ixtoken_v"+r.version+terraform.Suffix), argument).CombinedOutput()
 	if err != nil {
 		t.Fatal(err)
 	}

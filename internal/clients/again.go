@@ -15,9 +15,9 @@ func (c *Client) AskAgain(grant Grant) {
 		}
 		last := c.exchange.lastOf(r)
 		for _, each := range []*request{r, last} {
-			c.cached.memory.askAgain(each)
+			c.sharer.memory.askAgain(each)
 		}
-		c.cached.next.askAgain(last)
+		c.sharer.next.askAgain(last)
 		grant = r.fallback
 	}
 }

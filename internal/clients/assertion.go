@@ -138,7 +138,7 @@ func (r *request) proven() (parts []string) {
 
 // send sends r. An assertion that was made elsewhere is marked first: if its outcome stays unknown, nothing else that
 // carries it is sent.
-func (s *cached) send(ctx context.Context, r *request, alone bool) (Token, *Error) {
+func (s *sharer) send(ctx context.Context, r *request, alone bool) (Token, *Error) {
 	if !r.asserts() {
 		return s.sendMarked(ctx, r, alone)
 	}
@@ -166,7 +166,7 @@ func (s *cached) send(ctx context.Context, r *request, alone bool) (Token, *Erro
 	return token, err
 }
 
-// ofAssertion returns what cached needs to know about the assertion of r alone.
+// ofAssertion returns what sharer needs to know about the assertion of r alone.
 func (r *request) ofAssertion() *request {
 	return &request{platform: r.platform, endpoint: r.endpoint, assertion: r.assertion}
 }

@@ -4,13 +4,13 @@
 // Package clients obtains OAuth 2.0 access tokens (RFC 6749) from interconnection platforms.
 //
 // A request for a token passes these steps from top to bottom. Each step is a type in its own file, and knows only the
-// next step. refresher calls back: it gives cached a function that sends the request or its refresh.
+// next step. refresher calls back: it gives sharer a function that sends the request or its refresh.
 //
 //	Client     encodes the grant
 //	flights    answers from memory, or lets all callers wait for one run
 //	exchanger  reads what the request needs from outside: an identity token, an assertion, a key, a certificate
 //	refresher  uses the result of another process, or refreshes the last token, or sends the request itself
-//	cached     lets one caller send, and shares the result with the others, in other processes too if there is a cache
+//	sharer     lets one caller send, and shares the result with the others, in other processes too if there is a cache
 //	gate       lets unproven credentials through one at a time
 //	sender     sends the request, and retries it if a retry is allowed
 //
@@ -67,7 +67,7 @@ type Options struct {
 type Client struct {
 	flights  flights
 	exchange *exchanger
-	cached   *cached
+	sharer   *sharer
 	patience time.Duration // bounds one call of Token
 
 	mu       sync.Mutex
@@ -96,15 +96,15 @@ func New(options Options) *Client {
 	tallies := new(tallies)
 	sender := &sender{options: options, transport: transport.New(options.RootCAs), tallies: tallies}
 	gate := newGate(sender)
-	cached := &cached{memory: memory, began: time.Now().Round(0), store: options.Cache, tallies: tallies, log: log, next: gate, reported: map[string]bool{}}
+	sharer := &sharer{memory: memory, began: time.Now().Round(0), store: options.Cache, tallies: tallies, log: log, next: gate, reported: map[string]bool{}}
 	exchanger := &exchanger{
 		memory:  memory,
 		sources: identitySources{getenv: options.Getenv, gate: gate},
-		next:    &refresher{memory: memory, log: log, next: cached},
+		next:    &refresher{memory: memory, log: log, next: sharer},
 		last:    map[digest]*request{},
 	}
 	return &Client{
-		cached:   cached,
+		sharer:   sharer,
 		exchange: exchanger,
 		flights:  flights{memory: memory, interrupted: options.Interrupted, next: exchanger},
 		patience: patience,
@@ -140,7 +140,7 @@ func (c *Client) Token(ctx context.Context, grant Grant, minValidity time.Durati
 	if failed != nil {
 		return Token{}, failed
 	}
-	token.Tally = c.cached.tallies.of(r.platform)
+	token.Tally = c.sharer.tallies.of(r.platform)
 	return token, nil
 }
 
@@ -156,17 +156,17 @@ func (c *Client) Discard(grant Grant, token Token) (replaceable bool) {
 	if err != nil || !r.clientsOwn() { // with an error, nothing was obtained
 		return false
 	}
-	c.cached.discard(token, c.exchange.lastOf(r))
+	c.sharer.discard(token, c.exchange.lastOf(r))
 	return true
 }
 
 // Unshared returns why tokens could not be shared with other machines; nil: they could, or the reason was returned before.
-func (c *Client) Unshared() error { return c.cached.takeTrouble() }
+func (c *Client) Unshared() error { return c.sharer.takeTrouble() }
 
 // Shares reports whether other processes that share the Cache can use a token that grant yields.
 func (c *Client) Shares(grant Grant) bool {
 	r, err := c.request(grant)
-	return err == nil && c.cached.storeOf(r) != nil
+	return err == nil && c.sharer.storeOf(r) != nil
 }
 
 // Endpoint checks the settings in grant, and the keys and certificates in the files that they name. It returns the host and

@@ -25,13 +25,13 @@ const failureShared = 60 * time.Second
 //	the last failure                entry.failed       request.key                       see entry.remember      entry.remember, merge
 //	a rejected identity token       entry.failed       request.exact                     the process             exchanger.obtain
 //	  or assertion
-//	that an assertion was sent      cached.asserted    host and assertion                the process             cached.send
+//	that an assertion was sent      sharer.asserted    host and assertion                the process             sharer.send
 //	what is not sent again          entry.spent        request.mark                      the process             spend, settle
 //	what a later process may send   entry.kept         request.mark                      the process             settle
 //	the last identity token         exchanger.last     the request without one           until there is another  exchanger.obtain
 //	accepted, rejected, doubted     account            host and client; host and user    the process             gate.remember
-//	for other processes: a token    an entry           request.name, request.key         as long as the token    cached.save, discard
-//	  a rejection                   an entry           request.name, request.key         a minute                cached.save
+//	for other processes: a token    an entry           request.name, request.key         as long as the token    sharer.save, discard
+//	  a rejection                   an entry           request.name, request.key         a minute                sharer.save
 //	  what is not sent again        a mark             request.mark                      what it marks, a year   spend, settle
 
 // memory is what this process knows about each request.

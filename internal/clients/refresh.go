@@ -12,7 +12,7 @@ import (
 type refresher struct {
 	memory *memory
 	log    logger
-	next   *cached
+	next   *sharer
 }
 
 // obtain returns the result that another process has stored, a refresh of the last token, or a new token.

@@ -11,7 +11,7 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/cache"
 )
 
-// This file holds the marks of the step cached: what must not be sent again if its outcome stays unknown.
+// This file holds the marks of the step sharer: what must not be sent again if its outcome stays unknown.
 
 // spending is what this process has marked as spent.
 type spending struct {
@@ -34,7 +34,7 @@ func (s spending) release() {
 //
 // All other requests that carry the same refresh token wait until release: this process may find out that the refresh token
 // is still in force. The mark is always taken after the claim of the request.
-func (s *cached) spend(ctx context.Context, r *request) (spending, *Error) {
+func (s *sharer) spend(ctx context.Context, r *request) (spending, *Error) {
 	leave := func() {}
 	if !r.refreshToken.IsZero() {
 		if leave = s.memory.take(ctx, r.mark()); leave == nil {
@@ -50,7 +50,7 @@ func (s *cached) spend(ctx context.Context, r *request) (spending, *Error) {
 }
 
 // spendHere marks r in this process, and then in the store.
-func (s *cached) spendHere(ctx context.Context, r *request) (cache.Spending, *Error) {
+func (s *sharer) spendHere(ctx context.Context, r *request) (cache.Spending, *Error) {
 	if kept := s.memory.kept(r.mark()); kept != nil {
 		return nil, kept
 	}
@@ -81,7 +81,7 @@ func (s *cached) spendHere(ctx context.Context, r *request) (cache.Spending, *Er
 }
 
 // spendForAll marks r in the store. It waits for other processes that have marked it.
-func (s *cached) spendForAll(ctx context.Context, r *request, store cache.Store) (mark cache.Spending, problem error) {
+func (s *sharer) spendForAll(ctx context.Context, r *request, store cache.Store) (mark cache.Spending, problem error) {
 	if !r.refreshToken.IsZero() {
 		problem = store.KeepsMarks()
 	}
@@ -108,7 +108,7 @@ func (s *cached) spendForAll(ctx context.Context, r *request, store cache.Store)
 
 // settle removes the mark if the outcome allows r to be sent again. If only a later process may send r again, the mark
 // stays in memory.
-func (s *cached) settle(r *request, spent spending, token Token, err *Error) Token {
+func (s *sharer) settle(r *request, spent spending, token Token, err *Error) Token {
 	switch {
 	case err != nil && err.keptForLater:
 		s.memory.keep(r.mark(), err)
@@ -129,7 +129,7 @@ func (s *cached) settle(r *request, spent spending, token Token, err *Error) Tok
 }
 
 // unmark lets r be sent again.
-func (s *cached) unmark(r *request, spent spending) {
+func (s *sharer) unmark(r *request, spent spending) {
 	s.memory.setSpent(r.mark(), false)
 	spent.unmark()
 }

@@ -48,7 +48,7 @@ func (t *tallies) of(platform string) Tally {
 
 // Tallies returns what the client has done, by platform. Platforms that it did not ask for are not among them.
 func (c *Client) Tallies() []Tally {
-	t := c.cached.tallies
+	t := c.sharer.tallies
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var all []Tally

@@ -24,9 +24,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/leak"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/terraform"
 )
 
 // binary is the path of the program cmd/ixtoken.
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		binary = filepath.Join(dir, "ixtoken"+cli.Suffix)
+		binary = filepath.Join(dir, "ixtoken"+terraform.Suffix)
 		build := exec.Command("go", "build", "-o", binary, "../../cmd/ixtoken")
 		build.Stderr = os.Stderr
 		if err := build.Run(); err != nil {

@@ -13,24 +13,24 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/terraform"
 )
 
 // linkCommand makes the provider's binary available in dir under its name as a command.
 func linkCommand(dir string) error {
-	binary, err := filepath.Abs(filepath.Join(".bin", "terraform-provider-ixtoken"+cli.Suffix))
+	binary, err := filepath.Abs(filepath.Join(".bin", "terraform-provider-ixtoken"+terraform.Suffix))
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	link := filepath.Join(dir, "ixtoken"+cli.Suffix)
+	link := filepath.Join(dir, "ixtoken"+terraform.Suffix)
 	if os.Symlink(binary, link) == nil {
 		return nil
 	}
-	return cli.ReplaceProgram(binary, link) // Windows lets only some users make links
+	return terraform.ReplaceProgram(binary, link) // Windows lets only some users make links
 }
 
 // demonstrateCommand runs the binary as a command: check, and a token for curl, which reads it from standard input.

@@ -15,8 +15,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/terraform"
 )
 
 //go:embed long.tf
@@ -60,7 +60,7 @@ func callRepeatedly(ctx context.Context, name string) error {
 // demonstrateLongApply runs an apply that takes longer than a token lasts, with a token and through the proxy.
 func demonstrateLongApply(ctx context.Context, dir string, platforms *simulator.Simulator) error {
 	platforms.Interxion.SetLifetime(shortLife, 0)
-	workspace, err := cli.Open(dir, os.Getenv("TF_ACC_TERRAFORM_PATH"), ".bin")
+	workspace, err := terraform.Open(dir, os.Getenv("TF_ACC_TERRAFORM_PATH"), ".bin")
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func demonstrateLongApply(ctx context.Context, dir string, platforms *simulator.
 }
 
 // statusesOf reads the statuses that callRepeatedly has written.
-func statusesOf(workspace *cli.Workspace, name string) ([]string, error) {
+func statusesOf(workspace *terraform.Workspace, name string) ([]string, error) {
 	left, err := os.ReadFile(filepath.Join(workspace.Dir, apiAnswer{}.file(name)))
 	if err != nil {
 		return nil, err

@@ -27,9 +27,9 @@ import (
 	"os/signal"
 	"path/filepath"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/leak"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/terraform"
 )
 
 //go:embed main.tf
@@ -151,7 +151,7 @@ func demonstrateApply(ctx context.Context, dir string, platforms *simulator.Simu
 }
 
 // apply runs an apply. A failed one is an error with the CLI's output.
-func apply(ctx context.Context, workspace *cli.Workspace) error {
+func apply(ctx context.Context, workspace *terraform.Workspace) error {
 	result, err := workspace.Run(ctx, "apply", "-auto-approve", "-no-color")
 	if err != nil {
 		return err
@@ -163,8 +163,8 @@ func apply(ctx context.Context, workspace *cli.Workspace) error {
 }
 
 // prepare writes the configuration and sets the environment variables that a user would set.
-func prepare(dir string, platforms *simulator.Simulator) (*cli.Workspace, error) {
-	workspace, err := cli.Open(dir, os.Getenv("TF_ACC_TERRAFORM_PATH"), ".bin", "mastercard/restapi")
+func prepare(dir string, platforms *simulator.Simulator) (*terraform.Workspace, error) {
+	workspace, err := terraform.Open(dir, os.Getenv("TF_ACC_TERRAFORM_PATH"), ".bin", "mastercard/restapi")
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +189,7 @@ func prepare(dir string, platforms *simulator.Simulator) (*cli.Workspace, error)
 const row = "   %-14s  %-29s  %8v  %6s  %s\n"
 
 // report prints the row of one platform: its token requests, and the answer of its API.
-func report(workspace *cli.Workspace, platform *simulator.Platform) error {
+func report(workspace *terraform.Workspace, platform *simulator.Platform) error {
 	left, err := os.ReadFile(filepath.Join(workspace.Dir, apiAnswer{}.file(platform.Name())))
 	if err != nil {
 		return err

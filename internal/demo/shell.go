@@ -16,10 +16,10 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/playground"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/standin"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/terraform"
 )
 
 // exitStatus is the exit status of a script, which becomes that of the demo.
@@ -100,8 +100,8 @@ func shell(args []string) (err error) {
 }
 
 // examples returns a workspace with a copy of the examples, the environment that they need, and the command.
-func examples(ctx context.Context, dir, path string, ground *playground.Playground) (*cli.Workspace, error) {
-	workspace, err := cli.Open(dir, path, ".bin", standin.Sources...)
+func examples(ctx context.Context, dir, path string, ground *playground.Playground) (*terraform.Workspace, error) {
+	workspace, err := terraform.Open(dir, path, ".bin", standin.Sources...)
 	if err != nil {
 		return nil, err
 	}

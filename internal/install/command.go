@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/terraform"
 )
 
 // installCommand copies the command in .bin to the directory in which Go installs programs.
@@ -24,8 +24,8 @@ func installCommand(ctx context.Context) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	path := filepath.Join(dir, "ixtoken"+cli.Suffix)
-	if err := cli.ReplaceProgram(filepath.Join(".bin", "ixtoken"+cli.Suffix), path); err != nil {
+	path := filepath.Join(dir, "ixtoken"+terraform.Suffix)
+	if err := terraform.ReplaceProgram(filepath.Join(".bin", "ixtoken"+terraform.Suffix), path); err != nil {
 		return err
 	}
 	fmt.Printf("Installed %s\n", path)

@@ -17,7 +17,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/terraform"
 )
 
 func main() {
@@ -70,7 +70,7 @@ func install(ctx context.Context, path, dir string) error {
 		return err
 	}
 	defer os.RemoveAll(temporary)
-	workspace, err := cli.Open(temporary, path, ".bin")
+	workspace, err := terraform.Open(temporary, path, ".bin")
 	if err != nil {
 		return err
 	}

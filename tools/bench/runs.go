@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/terraform"
 )
 
 // series is one way to get a token for each block.
@@ -92,7 +92,7 @@ func (b *bench) once(ctx context.Context, s series, kind string, blocks int, met
 		environment = append(environment, "BENCH_METER_RUN="+plugin, "BENCH_METER_FILE="+meter)
 		plugin = b.binary("meter")
 	}
-	workspace, err := cli.Open(dir, b.cli, filepath.Dir(plugin))
+	workspace, err := terraform.Open(dir, b.cli, filepath.Dir(plugin))
 	if err != nil {
 		return cost{}, err
 	}

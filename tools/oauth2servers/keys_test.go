@@ -26,8 +26,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/terraform"
 )
 
 // keyID is the ID of the registered key.
@@ -248,7 +248,7 @@ resource "terraform_data" "use" {
 // client secret.
 func TestAKeyInAFileWithTheProgram(t *testing.T) {
 	path, plugins := build(t)
-	w, err := cli.Open(filepath.Join(t.TempDir(), "work"), path, plugins)
+	w, err := terraform.Open(filepath.Join(t.TempDir(), "work"), path, plugins)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +263,7 @@ func TestAKeyInAFileWithTheProgram(t *testing.T) {
 		t.Fatalf("error %v, status %d:\n%s%s", err, result.Status, result.Stdout, result.Stderr)
 	}
 	s.wantRequests(t, 2)
-	command := exec.CommandContext(t.Context(), filepath.Join(plugins, "terraform-provider-ixtoken"+cli.Suffix), "token", "oauth2",
+	command := exec.CommandContext(t.Context(), filepath.Join(plugins, "terraform-provider-ixtoken"+terraform.Suffix), "token", "oauth2",
 		"--client-key-file", file, "--client-key-id", keyID, "--client-signing-audience", issuer, "--scopes", "a")
 	command.Env = append(os.Environ(), w.Env...)
 	if out, err := command.CombinedOutput(); err != nil || len(out) < 20 {

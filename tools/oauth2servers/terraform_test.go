@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ixtoken/terraform-provider-ixtoken/internal/cli"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/terraform"
 )
 
 const configuration = `
@@ -40,7 +40,7 @@ func TestApply(t *testing.T) {
 		if !decodes(name, method, registered) {
 			t.Skip("this server does not undo the encoding of HTTP Basic")
 		}
-		w, err := cli.Open(t.TempDir(), path, plugins)
+		w, err := terraform.Open(t.TempDir(), path, plugins)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +70,7 @@ func build(t *testing.T) (path, plugins string) {
 		t.Fatal("finding the CLI: ", err)
 	}
 	plugins = t.TempDir()
-	binary := filepath.Join(plugins, "terraform-provider-ixtoken"+cli.Suffix)
+	binary := filepath.Join(plugins, "terraform-provider-ixtoken"+terraform.Suffix)
 	command := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
 	command.Dir, command.Stderr = "../..", os.Stderr
 	if err := command.Run(); err != nil {

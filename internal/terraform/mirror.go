@@ -1,7 +1,7 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-package cli
+package terraform
 
 import (
 	"bytes"

@@ -1,9 +1,9 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package cli runs a real Terraform or OpenTofu with the provider that was built from this repository. The demo and the
+// Package terraform runs a real Terraform or OpenTofu with the provider that was built from this repository. The demo and the
 // tests use it.
-package cli
+package terraform
 
 import (
 	"bytes"

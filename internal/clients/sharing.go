@@ -17,9 +17,9 @@ import (
 // unnoticed is the longest wait for another process that is not logged.
 const unnoticed = 10 * time.Millisecond
 
-// cached lets one caller at a time send a request, in all processes, and shares the result with the others. Without a
+// sharer lets one caller at a time send a request, in all processes, and shares the result with the others. Without a
 // store, it does so only in this process.
-type cached struct {
+type sharer struct {
 	memory  *memory
 	store   cache.Store // nil: there is none
 	began   time.Time   // when this process could first have sent something
@@ -37,7 +37,7 @@ type cached struct {
 // storeOf returns the store that holds the result of r; nil: only this process has it. In a token exchange, and with an
 // assertion that was made elsewhere, only the job itself could read an entry in a bucket. Other jobs would wait for it all
 // the same.
-func (s *cached) storeOf(r *request) cache.Store {
+func (s *sharer) storeOf(r *request) cache.Store {
 	if s.store == nil || (r.exchange != nil || r.asserts()) && !s.store.Local() {
 		return nil
 	}
@@ -45,7 +45,7 @@ func (s *cached) storeOf(r *request) cache.Store {
 }
 
 // lookUp returns the result that another process has stored.
-func (s *cached) lookUp(ctx context.Context, r *request, minValidity time.Duration) (token Token, err *Error, ok bool) {
+func (s *sharer) lookUp(ctx context.Context, r *request, minValidity time.Duration) (token Token, err *Error, ok bool) {
 	store := s.storeOf(r)
 	if store == nil {
 		return Token{}, nil, false
@@ -72,7 +72,7 @@ func (s *cached) lookUp(ctx context.Context, r *request, minValidity time.Durati
 // exclusive takes the exclusive right to send r, calls do, and shares the result. It does not call do if another caller
 // has sent r in the meantime. alone tells do whether all other processes are kept out. It is false if the store could not
 // be claimed.
-func (s *cached) exclusive(ctx context.Context, r *request, minValidity time.Duration, do func(ctx context.Context, alone bool) (Token, *Error)) (Token, *Error) {
+func (s *sharer) exclusive(ctx context.Context, r *request, minValidity time.Duration, do func(ctx context.Context, alone bool) (Token, *Error)) (Token, *Error) {
 	leave := s.memory.take(ctx, r.key())
 	if leave == nil {
 		return Token{}, ended(ctx, r)
@@ -105,7 +105,7 @@ func (s *cached) exclusive(ctx context.Context, r *request, minValidity time.Dur
 
 // claim takes the exclusive right to send r, in all processes that share the store. It returns nil if there is no store, if
 // the store cannot be used, or if another process has stored a result that lasts for minValidity.
-func (s *cached) claim(ctx context.Context, r *request, minValidity time.Duration) (cache.Claim, *Error) {
+func (s *sharer) claim(ctx context.Context, r *request, minValidity time.Duration) (cache.Claim, *Error) {
 	store := s.storeOf(r)
 	if store == nil {
 		return nil, nil
@@ -143,7 +143,7 @@ func (s *cached) claim(ctx context.Context, r *request, minValidity time.Duratio
 }
 
 // noteWait logs and counts a wait for another process.
-func (s *cached) noteWait(ctx context.Context, r *request, began time.Time) {
+func (s *sharer) noteWait(ctx context.Context, r *request, began time.Time) {
 	if waited := time.Since(began); waited > unnoticed {
 		s.tallies.count(r.platform, func(t *Tally) { t.Waits++ })
 		s.log.debug(ctx, r, "cache wait: another process was asking", slog.Duration("waited", waited))
@@ -152,7 +152,7 @@ func (s *cached) noteWait(ctx context.Context, r *request, began time.Time) {
 
 // sendMarked sends r. If r carries what may be sent only once, sendMarked marks that first. alone reports whether the caller
 // has claimed r. Without that, the new refresh token could not be stored for others.
-func (s *cached) sendMarked(ctx context.Context, r *request, alone bool) (Token, *Error) {
+func (s *sharer) sendMarked(ctx context.Context, r *request, alone bool) (Token, *Error) {
 	switch {
 	case !r.sendOnce || r.onlyAsserts():
 		return s.next.admit(ctx, r)
@@ -170,7 +170,7 @@ func (s *cached) sendMarked(ctx context.Context, r *request, alone bool) (Token,
 
 // merge copies what is stored about r into memory. miss says why there is no token to copy. A damaged entry is reported only
 // if the caller claims the entry. After each miss, the entry is read again with a claim, so it is reported once.
-func (s *cached) merge(ctx context.Context, r *request, found cache.Found, claiming bool) (miss string) {
+func (s *sharer) merge(ctx context.Context, r *request, found cache.Found, claiming bool) (miss string) {
 	stored, miss, damaged := recordOf(found)
 	if claiming && !s.store.Local() {
 		s.memory.keepRefreshToken(r.key(), stored.Token.RefreshToken)
@@ -184,7 +184,7 @@ func (s *cached) merge(ctx context.Context, r *request, found cache.Found, claim
 
 // save stores the result of r for other processes: a token, or a rejection of the credentials for a limited time. A
 // token without a lifetime may end at any time, so it is not stored. A store that does not keep marks gets no refresh token.
-func (s *cached) save(ctx context.Context, r *request, claim cache.Claim, token Token, err *Error) {
+func (s *sharer) save(ctx context.Context, r *request, claim cache.Claim, token Token, err *Error) {
 	var problem error
 	switch {
 	case err == nil && !token.Expiry.IsZero():
@@ -207,7 +207,7 @@ func (s *cached) save(ctx context.Context, r *request, claim cache.Claim, token 
 // discard marks a token that an API has refused, in this process and in the cache entry of r. It skips the entry if
 // another process has claimed it, because that process is about to replace the token. Fresh tokens are replaced at most
 // once a minute.
-func (s *cached) discard(refused Token, r *request) {
+func (s *sharer) discard(refused Token, r *request) {
 	if !s.memory.mayReplace(r.key(), refused) {
 		return
 	}
@@ -221,7 +221,7 @@ func (s *cached) discard(refused Token, r *request) {
 const NotShared = "tokens are not shared with other machines"
 
 // warn says that the store could not be used. A bucket is used by many requests, so each of its problems is said once.
-func (s *cached) warn(ctx context.Context, r *request, message string, problem error) {
+func (s *sharer) warn(ctx context.Context, r *request, message string, problem error) {
 	if s.store.Local() {
 		s.log.warn(ctx, r, message, problem)
 		return
@@ -237,7 +237,7 @@ func (s *cached) warn(ctx context.Context, r *request, message string, problem e
 }
 
 // takeTrouble returns the last problem of a bucket, once.
-func (s *cached) takeTrouble() error {
+func (s *sharer) takeTrouble() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	problem := s.trouble
