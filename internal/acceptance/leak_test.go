@@ -784,6 +784,7 @@ func TestFailuresOfTheConnectionShowNoSecret(t *testing.T) {
 	t.Run("an authority that is not trusted", func(t *testing.T) {
 		t.Parallel()
 		s := newLeakFixture(t, simulator.Options{TLS: true})
+		s.setenv("TF_VAR_ca_cert_pem", "")
 		s.configure(everyGrant)
 		s.trace("TF_LOG")
 		if r := s.run("plan -no-color"); r.Status == 0 || !strings.Contains(r.Stderr, "connection not trusted") {

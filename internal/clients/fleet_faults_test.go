@@ -168,7 +168,7 @@ func TestABucketThatChangesInTheMiddle(t *testing.T) { // B09
 		},
 	}
 	for _, jump := range []time.Duration{-24 * 365 * time.Hour, -time.Hour, -time.Minute, time.Minute, time.Hour, 24 * 365 * time.Hour} {
-		changes[fmt.Sprint("a jump by ", jump)] = func(_ *testing.T, storage *s3test.Storage) { storage.Ahead += jump }
+		changes[fmt.Sprint("a jump by ", jump)] = func(_ *testing.T, storage *s3test.Storage) { storage.Jump(jump) }
 	}
 	for name, change := range changes {
 		for n := 1; n <= mostRequests; n++ {

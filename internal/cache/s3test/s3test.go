@@ -194,7 +194,10 @@ func (s *Storage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Storage) answer(w http.ResponseWriter, r *http.Request, fault Fault) {
-	w.Header().Set("Date", time.Now().Add(s.Ahead).UTC().Format(http.TimeFormat))
+	s.mu.Lock()
+	now := time.Now().Add(s.Ahead)
+	s.mu.Unlock()
+	w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
 	if fault.Status != 0 {
 		w.WriteHeader(fault.Status)
 		if r.Method != http.MethodHead {
@@ -224,6 +227,13 @@ func (s *Storage) note(r *http.Request) (fault Fault) {
 	}
 	s.log = append(s.log, r.Method+" "+Object(r))
 	return fault
+}
+
+// Jump sets the clock of the storage forward, or back, while it is used.
+func (s *Storage) Jump(by time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Ahead += by
 }
 
 // Object returns the name of the object that a request is about.
