@@ -283,7 +283,7 @@ func TestTheGuideOnIdentityTokensRuns(t *testing.T) {
 		}
 		scope := regexp.MustCompile(`EQUINIX_TOKEN_EXCHANGE_SCOPE: (\S+)`).FindStringSubmatch(blocks[i].text)
 		r.env = append(slices.Clone(want.env), "EQUINIX_TOKEN_EXCHANGE_SCOPE="+scope[1])
-		r.configure(want.configuration + "resource \"terraform_data\" \"use\" {\n  triggers_replace = plantimestamp() // in each apply\n  provisioner \"local-exec\" {\n    command     = \"./list-ports.sh\"\n    environment = { EQUINIX_AUTHORIZATION = ephemeral.equinix_access_token.main.authorization }\n  }\n}\n")
+		r.configure(want.configuration + "resource \"terraform_data\" \"use\" {\n  triggers_replace = [plantimestamp(), \"" + want.job + "\"] // in each apply, also twice in a second\n  provisioner \"local-exec\" {\n    command     = \"./list-ports.sh\"\n    environment = { EQUINIX_AUTHORIZATION = ephemeral.equinix_access_token.main.authorization }\n  }\n}\n")
 		issued, asked, calls := len(r.Equinix.Issued()), r.Issuer.Asked(), r.calls()
 		for _, script := range blocks[i].scripts() {
 			r.do(script)
