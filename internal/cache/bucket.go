@@ -50,7 +50,6 @@ type Bucket struct {
 	seen   map[Name]entryObject // what Look has found last; Claim needs no further request for it
 	asked  bool                 // the storage has answered
 	broken time.Time            // until when the storage is not asked; zero: it works
-	why    error                // the last failure
 
 	probing chan struct{} // holds one element while a caller probes the storage
 	probed  bool          // this process may use the storage; guarded by probing
@@ -354,7 +353,7 @@ func (b *Bucket) failed(ctx context.Context, err error) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.broken, b.why = time.Now().Add(patience), err
+	b.broken = time.Now().Add(patience)
 	return err
 }
 
