@@ -316,6 +316,26 @@ func TestClocksOfAFleet(t *testing.T) { // B08
 	}
 }
 
+// Machines whose clocks are wrong by the same hour share too: each reads the times as the other has written them.
+func TestClocksThatAreWrongTogether(t *testing.T) { // B08
+	for _, ahead := range []time.Duration{-time.Hour, time.Hour} {
+		inFleet(t, func(t *testing.T, storage *s3test.Storage) {
+			storage.Ahead = ahead
+			p, rejected := inMemory(t, counted()), inMemory(t, rejects("invalid_client"))
+			for range 2 {
+				token, err := p.machine(storage).Token(t.Context(), p.cloudLX(ClientCredentials), time.Minute)
+				if err != nil || token.AccessToken.Reveal() != "t-1" || time.Until(token.Expiry).Round(time.Minute) != time.Hour {
+					t.Errorf("%s: %s is left, %v", ahead, time.Until(token.Expiry), err)
+				}
+				_, err = ask(t, rejected.machine(storage), rejected.interxion(""))
+				failed(t, err)
+			}
+			p.sent(1, "")
+			rejected.sent(1, "")
+		})
+	}
+}
+
 // Clocks that differ by a few seconds are right. A token that was obtained "in the future" by so little is shared, and so is a
 // rejection.
 func TestClocksThatDifferALittle(t *testing.T) { // B08
