@@ -9,6 +9,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/cache"
@@ -112,20 +113,23 @@ func (s *sharer) claim(ctx context.Context, r *request, minValidity time.Duratio
 	}
 	limit, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
-	began, looks := time.Now(), 0
+	began, looks := time.Now(), atomic.Int32{}
+	others := func() bool { return store.Local() || looks.Load() > 1 } // otherwise, only the bucket is slow
 	silent := time.AfterFunc(announceAfter, func() {
-		s.log.InfoContext(ctx, "waiting for another process that asks "+r.platform+" for the same token")
+		if others() {
+			s.log.InfoContext(ctx, "waiting for another process that asks "+r.platform+" for the same token")
+		}
 	})
 	defer silent.Stop()
 	claim, problem := store.Claim(limit, r.cacheKey(store), func(found cache.Found) bool {
-		looks++
+		looks.Add(1)
 		s.merge(ctx, r, found, true)
 		_, _, ok := s.memory.recall(r.key(), minValidity)
 		return ok
 	})
 	switch {
 	case problem == nil:
-		if store.Local() || looks > 1 {
+		if others() {
 			s.noteWait(ctx, r, began)
 		}
 		if claim == nil {
