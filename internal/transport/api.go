@@ -56,13 +56,9 @@ func (t *API) RoundTrip(r *http.Request) (*http.Response, error) {
 	if Repeatable(r) {
 		connections = &t.repeatable
 	}
-	transport := connections.Load()
-	answer, err := transport.RoundTrip(r)
+	answer, err := connections.Load().RoundTrip(r)
 	if err == nil {
 		t.obey(answer.Header["Keep-Alive"])
-	}
-	if connections.Load() != transport {
-		transport.CloseIdleConnections() // including the one of this request, when it becomes idle
 	}
 	return answer, err
 }
@@ -80,18 +76,17 @@ func (t *API) obey(headers []string) {
 	}
 }
 
-// shorten keeps connections for limit at most.
+// shorten keeps connections for limit at most. If it is zero, each request gets a connection of its own.
+//
+// The connections of the transport that is replaced end by its own limit. They must not be closed here, and a limit must not
+// be tiny: net/http counts a connection as idle a moment before it hands over an answer without a body, and an answer is lost
+// if its connection is closed in this moment.
 func (k *kept) shorten(limit time.Duration) {
-	limit = max(limit, 1) // zero would mean no limit
-	for {
-		last := k.Load()
-		if last.IdleConnTimeout <= limit {
-			return
-		}
+	for last := k.Load(); !last.DisableKeepAlives && limit < last.IdleConnTimeout; last = k.Load() {
 		next := last.Clone()
 		next.IdleConnTimeout = limit
+		next.DisableKeepAlives = limit == 0
 		if k.CompareAndSwap(last, next) {
-			last.CloseIdleConnections()
 			return
 		}
 	}
