@@ -40,6 +40,9 @@ const shape = "s3://BUCKET/PREFIX?region=REGION"
 
 var (
 	bucketName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$`) })
+	// AWS's names of directory buckets, and of access points to these, to S3 on Outposts and to functions
+	// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html). Each needs requests of its own.
+	otherBucket = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`--[a-z]+-s3$`) })
 	// In a policy, a star would stand for anything.
 	prefixText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9!_.'()/=+@:,~-]*$`) })
 	regionName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9-]*$`) })
@@ -63,6 +66,8 @@ func ParseLocation(text string) (Location, error) {
 		return Location{}, errors.New(`has a "#" in it: write ` + shape)
 	case !bucketName().MatchString(parsed.Host):
 		return Location{}, errors.New("has no valid bucket name in it: write " + shape + "; a server other than AWS goes into the parameter endpoint")
+	case otherBucket().MatchString(parsed.Host):
+		return Location{}, errors.New("has a bucket of another kind than general purpose, such as a directory bucket: write " + shape)
 	}
 	prefix := strings.Trim(parsed.Path, "/")
 	parts := strings.Split(prefix, "/")

@@ -46,6 +46,7 @@ func TestLocationsThatAreRefused(t *testing.T) { // B13
 		userInfo  = "credentials in it: remove them"
 		noBucket  = "no bucket in it: write s3://BUCKET"
 		badBucket = "no valid bucket name in it: write s3://BUCKET"
+		otherKind = "a bucket of another kind than general purpose"
 		noURL     = "is not a URL: write s3://BUCKET"
 		badPrefix = "a prefix that not all storages accept: use letters"
 		unknown   = "a parameter that ixtoken does not know; it knows region, endpoint"
@@ -112,6 +113,8 @@ func TestLocationsThatAreRefused(t *testing.T) { // B13
 		"s3://bucket?sse=hunter2":                   "another sse than AES256, aws:kms",
 		"s3://bucket?kms_key_id=hunter2":            "kms_key_id without sse=aws:kms",
 		"s3://bucket?kms_key_id=hunter2&sse=AES256": "kms_key_id without sse=aws:kms",
+		"s3://hunter2--az1--x-s3":                   otherKind,
+		"s3://hunter2--op-s3/a":                     otherKind,
 	} {
 		_, err := ParseLocation(text)
 		switch {

@@ -4,8 +4,6 @@
 package cache
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -19,8 +17,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/transport"
@@ -46,52 +42,21 @@ func OpenBucket(ctx context.Context, location Location, network Network) (*Bucke
 	loaded, err := config.LoadDefaultConfig(ctx,
 		config.WithHTTPClient(network.client()),
 		config.WithLogger(logging.Nop{}),                                   // its warnings hold what a server has said
-		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }), // a write whose answer was lost must not be repeated
+		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }), // the time limits leave room for one attempt
 	)
 	if err != nil {
 		return nil, errors.New("the settings of AWS's tools cannot be read: " + lastCause(err))
 	}
-	loaded.Region = cmp.Or(location.Region, loaded.Region)
-	client := s3.NewFromConfig(loaded, location.configure, staysHere)
-	options := client.Options()
-	location.Endpoint, location.Region = aws.ToString(options.BaseEndpoint), options.Region
-	switch {
-	case location.Endpoint != "" && CheckEndpoint(location.Endpoint) != nil:
-		return nil, errors.New("the endpoint in AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL or the profile " + CheckEndpoint(location.Endpoint).Error())
-	case location.Region == "":
-		return nil, errors.New("no region is set: add ?region=REGION to the URL, or set AWS_REGION")
+	base, location, err := location.resolve(ctx, loaded)
+	if err != nil {
+		return nil, err
 	}
-	return newBucket(&s3Objects{client, location, loaded.Credentials}, Description{Location: location}), nil
-}
-
-// configure sets what differs at a server that is not AWS's.
-func (l Location) configure(options *s3.Options) {
-	if l.Endpoint != "" {
-		options.BaseEndpoint = aws.String(l.Endpoint)
-	}
-	if options.BaseEndpoint != nil {
-		options.Region = cmp.Or(options.Region, "us-east-1") // such a server has no regions, but the signature needs one
-		options.UsePathStyle = l.Addressing != "virtual"
-		// Such a server may not know the checksums of newer libraries.
-		options.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
-		options.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
-	}
-	if l.Addressing == "path" {
-		options.UsePathStyle = true
-	}
-}
-
-// staysHere makes the client follow no redirect. The library's own client follows those with status 307 and 308, even to
-// where requests go in clear.
-func staysHere(options *s3.Options) {
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	switch own := options.HTTPClient.(type) {
-	case *awshttp.BuildableClient:
-		client.Transport = own.GetTransport()
-	case *http.Client:
-		client.Transport = own.Transport
-	}
-	options.HTTPClient = &client
+	return newBucket(&s3Objects{
+		transport:   transportOf(loaded.HTTPClient),
+		base:        base,
+		location:    location,
+		credentials: loaded.Credentials,
+	}, Description{Location: location}), nil
 }
 
 // client returns the client for the storage, and for the services that credentials come from. A name of this machine never
@@ -104,6 +69,7 @@ func (n Network) client() config.HTTPClient {
 		own := transport.New(n.RootCAs)
 		t.Proxy, t.OnProxyConnectResponse = own.Proxy, own.OnProxyConnectResponse // its errors hold nothing of the proxy's address
 		t.DialContext = transport.KeepsLoopback(t.DialContext)
+		t.DisableCompression = true // the tag of a compressed answer is weak
 		if n.RootCAs != nil {
 			if t.TLSClientConfig == nil {
 				t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
@@ -111,6 +77,18 @@ func (n Network) client() config.HTTPClient {
 			t.TLSClientConfig.RootCAs = n.RootCAs
 		}
 	})
+}
+
+// transportOf returns what sends the requests of a client. Unlike the client, it follows no redirect. The library may have
+// replaced the client that it was given, for AWS_CA_BUNDLE.
+func transportOf(client aws.HTTPClient) http.RoundTripper {
+	switch client := client.(type) {
+	case *awshttp.BuildableClient:
+		return client.GetTransport()
+	case *http.Client:
+		return client.Transport
+	}
+	return http.DefaultTransport
 }
 
 // Describe says where the bucket is. With credentials, it looks them up, which may ask the services that issue them.
@@ -145,81 +123,61 @@ func (b *Bucket) Check(ctx context.Context) error {
 	return err
 }
 
-func errNoCredentials(err error) *StorageError {
-	return &StorageError{Reason: "was not asked, because there are no credentials for it: " + lastCause(err)}
-}
-
-// s3Objects is a bucket of AWS's S3, or of a server with the same interface.
+// s3Objects is a bucket of AWS's S3, or of a server with the same interface
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html).
 type s3Objects struct {
-	client      *s3.Client
+	transport   http.RoundTripper
+	base        string // the URL of the bucket, without a slash at its end
 	location    Location
 	credentials aws.CredentialsProvider
 }
 
-// Format writes no more than what it is for every verb: the client holds the credentials.
+// Format writes no more than what it is for every verb: it holds the credentials.
 func (o *s3Objects) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "a bucket") }
 
-func (o *s3Objects) key(name string) *string { return aws.String(o.location.Prefix + name) }
-
 func (o *s3Objects) get(ctx context.Context, name string) (object, error) {
-	out, err := o.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &o.location.Bucket, Key: o.key(name)})
+	answer, err := o.send(ctx, call{operation: "GetObject", method: http.MethodGet, name: name})
+	found := object{data: answer.body, tag: answer.tag, date: answer.date}
 	if err != nil {
-		return object{date: dateOf(err)}, explain(err, "GetObject", false)
+		return object{date: answer.date}, err
 	}
-	defer func() { _ = out.Body.Close() }()
-	data, err := io.ReadAll(io.LimitReader(out.Body, 4*maxEntrySize))
-	if err != nil {
-		return object{}, cutOff(err)
-	}
-	found := object{data, aws.ToString(out.ETag), dateIn(out.ResultMetadata)}
 	return found, found.checkTag("GetObject", failed)
 }
 
 func (o *s3Objects) put(ctx context.Context, name string, data []byte, tag string) (object, error) {
-	in := &s3.PutObjectInput{Bucket: &o.location.Bucket, Key: o.key(name), Body: bytes.NewReader(data)}
-	if tag == "" {
-		in.IfNoneMatch = aws.String("*")
-	} else {
-		in.IfMatch = &tag
+	condition := map[string]string{"If-None-Match": "*"}
+	if tag != "" {
+		condition = map[string]string{"If-Match": tag}
 	}
-	if o.location.Encryption != "" {
-		in.ServerSideEncryption = types.ServerSideEncryption(o.location.Encryption)
-	}
-	if o.location.KMSKey != "" {
-		in.SSEKMSKeyId = &o.location.KMSKey
-	}
-	out, err := o.client.PutObject(ctx, in)
+	condition["X-Amz-Server-Side-Encryption"] = o.location.Encryption
+	condition["X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id"] = o.location.KMSKey
+	answer, err := o.send(ctx, call{operation: "PutObject", method: http.MethodPut, name: name, headers: condition, body: data})
 	if err != nil {
-		return object{date: dateOf(err)}, explain(err, "PutObject", tag != "")
+		return object{date: answer.date}, err
 	}
-	written := object{tag: aws.ToString(out.ETag), date: dateIn(out.ResultMetadata)}
+	written := object{tag: answer.tag, date: answer.date}
 	return written, written.checkTag("PutObject", doubtful)
 }
 
 func (o *s3Objects) delete(ctx context.Context, name string) error {
-	_, err := o.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &o.location.Bucket, Key: o.key(name)})
-	if err != nil {
-		return explain(err, "DeleteObject", false)
-	}
-	return nil
+	_, err := o.send(ctx, call{operation: "DeleteObject", method: http.MethodDelete, name: name})
+	return err
 }
 
-func (o *s3Objects) list(ctx context.Context) ([]string, error) {
-	var names []string
-	pages := s3.NewListObjectsV2Paginator(o.client, &s3.ListObjectsV2Input{Bucket: &o.location.Bucket, Prefix: &o.location.Prefix},
-		func(options *s3.ListObjectsV2PaginatorOptions) { options.StopOnDuplicateToken = true }) // otherwise a faulty server would never end
-	for pages.HasMorePages() {
-		limit, cancel := context.WithTimeout(ctx, firstTime)
-		page, err := pages.NextPage(limit)
-		cancel()
+func (o *s3Objects) list(ctx context.Context) (names []string, err error) {
+	for token := ""; ; {
+		page, err := o.page(ctx, token)
 		if err != nil {
-			return nil, explain(err, "ListObjectsV2", false)
+			return nil, err
 		}
 		for _, object := range page.Contents {
-			names = append(names, strings.TrimPrefix(aws.ToString(object.Key), o.location.Prefix))
+			names = append(names, strings.TrimPrefix(object.Key, o.location.Prefix))
 		}
+		if !page.IsTruncated || page.NextContinuationToken == "" || page.NextContinuationToken == token {
+			return names, nil // a faulty server repeats the token, and would never end
+		}
+		token = page.NextContinuationToken
 	}
-	return names, nil
 }
 
 // sum hashes texts.

@@ -5,6 +5,7 @@ package cache
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
 	"net"
 	"net/http"
@@ -12,46 +13,39 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
-
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
-	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/middleware"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
 )
 
-// explain says what an error of the library means. ifMatch reports whether the request was a write with If-Match.
-func explain(err error, operation string, ifMatch bool) *StorageError {
-	if withoutCredentials(err) {
-		return errNoCredentials(err)
+// refusal says what an answer with another status than 2xx means.
+func refusal(c call, status int, body []byte) *StorageError {
+	e := &StorageError{Operation: c.operation, Status: status}
+	var said struct{ Code string }
+	if xml.Unmarshal(body, &said) == nil && plainCode().MatchString(said.Code) {
+		e.Code = said.Code
 	}
-	e := &StorageError{Operation: operation}
-	if response := (*smithyhttp.ResponseError)(nil); errors.As(err, &response) {
-		e.Status = response.HTTPStatusCode()
-	}
-	if api := smithy.APIError(nil); errors.As(err, &api) && plainCode().MatchString(api.ErrorCode()) {
-		e.Code = api.ErrorCode()
-	}
-	e.outcome = e.judge(err, ifMatch)
+	e.outcome = e.judge(c.headers["If-Match"] != "")
 	e.Reason = e.remedy()
-	if e.Status == 0 {
-		e.Reason, e.late = lastCause(err), errors.Is(err, context.DeadlineExceeded)
+	return e
+}
+
+// noAnswer says what it means that no answer came, or only a part of it. The storage may have acted on the request, unless
+// there was no connection.
+func noAnswer(operation string, err error) *StorageError {
+	e := &StorageError{Operation: operation, Reason: lastCause(err), outcome: doubtful, late: errors.Is(err, context.DeadlineExceeded)}
+	if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
+		e.outcome = failed
 	}
 	return e
 }
 
-// withoutCredentials reports whether an operation of the storage has failed in an operation of another service: one that
-// issues credentials.
-func withoutCredentials(err error) bool {
-	operation := (*smithy.OperationError)(nil)
-	return errors.As(err, &operation) && errors.As(operation.Unwrap(), &operation)
+// notPossible is the error of a request that cannot be made.
+func notPossible(operation string, err error) *StorageError {
+	return &StorageError{Operation: operation, Reason: lastCause(err)}
 }
 
-// cutOff is the error of an answer that was not read to its end.
-func cutOff(err error) *StorageError {
-	return &StorageError{Operation: "GetObject", Reason: lastCause(err), outcome: doubtful, late: errors.Is(err, context.DeadlineExceeded)}
+func errNoCredentials(err error) *StorageError {
+	return &StorageError{Reason: "was not asked, because there are no credentials for it: " + lastCause(err)}
 }
 
 // checkTag returns an error if a condition cannot be about the object. If-Match never applies to a weak tag (RFC 9110,
@@ -65,18 +59,13 @@ func (o object) checkTag(operation string, outcome outcome) error {
 
 var plainCode = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`) })
 
-// saysNothing has the codes of an answer 403 to a role that may not list: those of AWS, of the library for an answer without a
-// body, and none.
+// saysNothing has the codes of an answer 403 to a role that may not list: that of AWS, that of the status, and none.
 var saysNothing = []string{"AccessDenied", "Forbidden", ""}
 
-// judge returns what the answer means.
-func (e *StorageError) judge(err error, ifMatch bool) outcome {
+// judge returns what an answer means. ifMatch reports whether the request was a write with If-Match.
+func (e *StorageError) judge(ifMatch bool) outcome {
 	reading := e.Operation == "GetObject"
 	switch {
-	case e.Status == 0 && notSent(err):
-		return failed
-	case e.Status == 0 || e.Status/100 == 2: // the answer was cut off, or is none that the library understands
-		return doubtful
 	case e.Code == "NoSuchBucket" || e.Status == http.StatusNotImplemented:
 		return failed
 	case e.Status == http.StatusPreconditionFailed:
@@ -92,16 +81,6 @@ func (e *StorageError) judge(err error, ifMatch bool) outcome {
 		return doubtful
 	}
 	return failed
-}
-
-// notSent reports whether the request has certainly not reached the storage: there was no connection, or nothing to sign
-// it with.
-func notSent(err error) bool {
-	if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
-		return true
-	}
-	sending := (*smithyhttp.RequestSendError)(nil)
-	return !errors.As(err, &sending) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
 }
 
 // remedies say what helps, by the codes of the answers
@@ -149,20 +128,4 @@ func lastCause(err error) string {
 		err = errors.Unwrap(err)
 	}
 	return printable.Clip(printable.OneLine(err.Error()), 200)
-}
-
-// dateOf returns the time of the storage in an answer that is an error; zero: it names none.
-func dateOf(err error) time.Time {
-	response := (*smithyhttp.ResponseError)(nil)
-	if !errors.As(err, &response) || response.Response == nil || response.Response.Response == nil {
-		return time.Time{}
-	}
-	date, _ := http.ParseTime(response.Response.Header.Get("Date"))
-	return date
-}
-
-// dateIn returns the time of the storage in an answer; zero: it names none.
-func dateIn(answer middleware.Metadata) time.Time {
-	date, _ := awsmiddleware.GetServerTime(answer)
-	return date
 }
