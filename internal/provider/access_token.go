@@ -16,7 +16,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral/schema"
-	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
@@ -31,14 +31,14 @@ type accessToken struct {
 }
 
 // open obtains the token for one block. The object that it returns has the configured values and the outputs.
-func (a *accessToken) open(ctx context.Context, block types.Object) (types.Object, clients.Token, diag.Diagnostics) {
-	_, token, diags := a.obtain(ctx, block)
+func (a *accessToken) open(ctx context.Context, block tftypes.Value) (tftypes.Value, clients.Token, diag.Diagnostics) {
+	config := attributes(block)
+	_, token, diags := a.obtain(ctx, config)
 	if diags.HasError() {
 		return block, clients.Token{}, diags
 	}
 	tflog.Debug(ctx, "handed out an access token", map[string]any{"platform": a.Title, "expires_at": token.Expiry})
 
-	config := values(block.Attributes())
 	result := maps.Clone(config)
 	for _, in := range a.Inputs {
 		if in.Output != nil && config[in.Name].IsNull() {
@@ -48,13 +48,11 @@ func (a *accessToken) open(ctx context.Context, block types.Object) (types.Objec
 	for _, out := range outputs(a.Platform, a.stored) {
 		result[out.Name] = attributeValue(out.Number, out.Value(token))
 	}
-	object, problems := types.ObjectValue(block.AttributeTypes(ctx), result)
-	diags.Append(problems...)
-	return object, token, diags
+	return tftypes.NewValue(block.Type(), map[string]tftypes.Value(result)), token, diags
 }
 
 // obtain looks up the settings for one block, and obtains a token with them.
-func (a *accessToken) obtain(ctx context.Context, block types.Object) (platforms.Settings, clients.Token, diag.Diagnostics) {
+func (a *accessToken) obtain(ctx context.Context, block values) (platforms.Settings, clients.Token, diag.Diagnostics) {
 	found, diags := a.settings(block)
 	if diags.HasError() {
 		return found, clients.Token{}, diags
@@ -72,8 +70,8 @@ func (a *accessToken) obtain(ctx context.Context, block types.Object) (platforms
 }
 
 // settings looks up and checks the values for one block. They are complete and valid unless there is an error.
-func (a *accessToken) settings(block types.Object) (platforms.Settings, diag.Diagnostics) {
-	found, bad := a.Resolve(values(block.Attributes()).source(fromBlock), a.provider.blocks[a.Name].source(fromProviderBlock),
+func (a *accessToken) settings(block values) (platforms.Settings, diag.Diagnostics) {
+	found, bad := a.Resolve(block.source(fromBlock), a.provider.blocks[a.Name].source(fromProviderBlock),
 		platforms.Environment(os.Getenv), platforms.Defaults())
 	diags := a.explainProblems(bad)
 	if !diags.HasError() {
@@ -83,11 +81,11 @@ func (a *accessToken) settings(block types.Object) (platforms.Settings, diag.Dia
 }
 
 // validateBlock checks what a block sets, as far as the values are known. It does not check a block that is disabled.
-func (a *accessToken) validateBlock(block types.Object) diag.Diagnostics {
+func (a *accessToken) validateBlock(block values) diag.Diagnostics {
 	if disabled(block) {
 		return nil
 	}
-	set, faults, decided := a.Validate(values(block.Attributes()).source(fromBlock))
+	set, faults, decided := a.Validate(block.source(fromBlock))
 	if a.stored && decided && len(faults) == 0 {
 		for _, in := range a.Inputs {
 			if in.Secret && in.OneToken && in.Grant == set.GrantType() {
@@ -125,11 +123,8 @@ func (e *ephemeralToken) Configure(_ context.Context, req ephemeral.ConfigureReq
 	e.provider, _ = req.ProviderData.(*providerData)
 }
 
-func (e *ephemeralToken) ValidateConfig(ctx context.Context, req ephemeral.ValidateConfigRequest, resp *ephemeral.ValidateConfigResponse) {
-	var block types.Object
-	if resp.Diagnostics.Append(req.Config.Get(ctx, &block)...); !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(e.validateBlock(block)...)
-	}
+func (e *ephemeralToken) ValidateConfig(_ context.Context, req ephemeral.ValidateConfigRequest, resp *ephemeral.ValidateConfigResponse) {
+	resp.Diagnostics.Append(e.validateBlock(attributes(req.Config.Raw))...)
 }
 
 // expiryKey is the key of the private data that tells Close when the token ends. Private data goes to the CLI, so it must
@@ -138,35 +133,30 @@ const expiryKey = "expires_at"
 
 // Open obtains the token. There is no Renew, because Terraform cannot take a new token from it.
 func (e *ephemeralToken) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephemeral.OpenResponse) {
-	block, proceed := e.toOpen(ctx, req, resp)
-	if !proceed {
+	if !e.toOpen(req, resp) {
 		return
 	}
-	result, token, diags := e.open(ctx, block)
+	result, token, diags := e.open(ctx, req.Config.Raw)
 	if resp.Diagnostics.Append(diags...); resp.Diagnostics.HasError() {
 		return
 	}
-	resp.Diagnostics.Append(resp.Result.Set(ctx, result)...)
+	resp.Result.Raw = result
 	if !token.Expiry.IsZero() {
 		expiry, _ := json.Marshal(token.Expiry) // a time with a year of four digits always marshals
 		resp.Diagnostics.Append(resp.Private.SetKey(ctx, expiryKey, expiry)...)
 	}
 }
 
-// toOpen returns the block to open. proceed is false if there is nothing more to do: the block is disabled, or an error is in
-// resp. The result of a disabled block is its configuration, in which every output is null.
-func (e *ephemeralToken) toOpen(ctx context.Context, req ephemeral.OpenRequest, resp *ephemeral.OpenResponse) (block types.Object, proceed bool) {
-	resp.Diagnostics.Append(req.Config.Get(ctx, &block)...)
-	switch {
-	case resp.Diagnostics.HasError():
-	case enabled(block).IsUnknown():
+// toOpen reports whether the block has to be opened. If not, it is disabled, or an error is in resp. The result of a disabled
+// block is its configuration, in which every output is null.
+func (e *ephemeralToken) toOpen(req ephemeral.OpenRequest, resp *ephemeral.OpenResponse) bool {
+	block := attributes(req.Config.Raw)
+	if !block[enabledName].IsKnown() {
 		resp.Diagnostics.Append(e.explainUnknownEnabled())
-	case disabled(block):
-		resp.Diagnostics.Append(resp.Result.Set(ctx, block)...)
-	default:
-		return block, true
+		return false
 	}
-	return block, false
+	resp.Result.Raw = req.Config.Raw
+	return !disabled(block)
 }
 
 // Close warns if the token ended while it was in use. It does not revoke the token, which other blocks share.
@@ -206,20 +196,13 @@ func (d *dataToken) Configure(_ context.Context, req datasource.ConfigureRequest
 	d.provider, _ = req.ProviderData.(*providerData)
 }
 
-func (d *dataToken) ValidateConfig(ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse) {
-	var block types.Object
-	if resp.Diagnostics.Append(req.Config.Get(ctx, &block)...); !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(d.validateBlock(block)...)
-	}
+func (d *dataToken) ValidateConfig(_ context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse) {
+	resp.Diagnostics.Append(d.validateBlock(attributes(req.Config.Raw))...)
 }
 
 func (d *dataToken) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
-	var block types.Object
-	if resp.Diagnostics.Append(req.Config.Get(ctx, &block)...); resp.Diagnostics.HasError() {
-		return
-	}
-	result, _, diags := d.open(ctx, block)
+	result, _, diags := d.open(ctx, req.Config.Raw)
 	if resp.Diagnostics.Append(diags...); !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(resp.State.Set(ctx, result)...)
+		resp.State.Raw = result
 	}
 }

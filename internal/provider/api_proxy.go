@@ -12,7 +12,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral/schema"
-	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/apiproxy"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
@@ -94,10 +94,10 @@ const proxyKey = "proxy"
 
 // Open obtains the first token and starts the proxy. It listens in this process until Close.
 func (a *apiProxy) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephemeral.OpenResponse) {
-	block, proceed := a.toOpen(ctx, req, resp)
-	if !proceed {
+	if !a.toOpen(req, resp) {
 		return
 	}
+	block := attributes(req.Config.Raw)
 	found, token, diags := a.obtain(ctx, block)
 	if resp.Diagnostics.Append(diags...); resp.Diagnostics.HasError() {
 		return
@@ -110,12 +110,10 @@ func (a *apiProxy) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ep
 		resp.Diagnostics.Append(diagnostics(a.ExplainNoListener(err))...)
 		return
 	}
-	result := maps.Clone(block.Attributes())
-	result["url"] = types.StringValue(started.URL().Reveal())
-	result["address"], result["secret"] = types.StringValue(started.Address()), types.StringValue(started.Secret().Reveal())
-	object, problems := types.ObjectValue(block.AttributeTypes(ctx), result)
-	resp.Diagnostics.Append(problems...)
-	resp.Diagnostics.Append(resp.Result.Set(ctx, object)...)
+	result := maps.Clone(block)
+	result["url"], result["secret"] = attributeValue(false, started.URL().Reveal()), attributeValue(false, started.Secret().Reveal())
+	result["address"] = attributeValue(false, started.Address())
+	resp.Result.Raw = tftypes.NewValue(req.Config.Raw.Type(), map[string]tftypes.Value(result))
 	number, _ := json.Marshal(a.provider.proxies.add(started)) // a number always marshals
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, proxyKey, number)...)
 	if resp.Diagnostics.HasError() { // the CLI closes no block that was not opened

@@ -5,7 +5,6 @@ package provider
 
 import (
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral/schema"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
 // This file has the attribute that turns a block off. It is no input of the platforms: only blocks that Terraform opens
@@ -22,11 +21,12 @@ func enabledAttribute() schema.Attribute {
 	}
 }
 
-// enabled returns the attribute's value. It is null in a data source, which does not have the attribute.
-func enabled(block types.Object) types.Bool {
-	value, _ := block.Attributes()[enabledName].(types.Bool)
-	return value
+// disabled reports whether the block is certainly off. It is on in a data source, which does not have the attribute.
+func disabled(block values) bool {
+	on := true
+	value, ok := block[enabledName]
+	if ok && !value.IsNull() && value.IsKnown() {
+		_ = value.As(&on) // the schema says that it is a boolean
+	}
+	return !on
 }
-
-// disabled reports whether the block is certainly off.
-func disabled(block types.Object) bool { return enabled(block).Equal(types.BoolValue(false)) }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/x509"
 	"log/slog"
+	"maps"
 	"os"
 	"strings"
 
@@ -18,7 +19,7 @@ import (
 	framework "github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
-	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
@@ -94,12 +95,8 @@ func (p *ixtoken) Schema(_ context.Context, _ framework.SchemaRequest, resp *fra
 	}
 }
 
-func (p *ixtoken) ValidateConfig(ctx context.Context, req framework.ValidateConfigRequest, resp *framework.ValidateConfigResponse) {
-	var block types.Object
-	if resp.Diagnostics.Append(req.Config.Get(ctx, &block)...); resp.Diagnostics.HasError() {
-		return
-	}
-	config := values(block.Attributes())
+func (p *ixtoken) ValidateConfig(_ context.Context, req framework.ValidateConfigRequest, resp *framework.ValidateConfigResponse) {
+	config := attributes(req.Config.Raw)
 	check := func(name string, in platforms.Input, from values) {
 		if text := in.Wrong(from.read(in)); text != "" {
 			resp.Diagnostics.Append(explainSetting(name, text))
@@ -112,22 +109,18 @@ func (p *ixtoken) ValidateConfig(ctx context.Context, req framework.ValidateConf
 		resp.Diagnostics.Append(explainSetting(platforms.TokenCacheURL.Name, platforms.BesideCacheDir))
 	}
 	for _, platform := range platforms.All {
-		object, _ := config[platform.Name].(types.Object)
+		object := attributes(config[platform.Name])
 		for _, in := range platform.Inputs {
-			check(platform.Name+"."+in.Name, in, object.Attributes())
+			check(platform.Name+"."+in.Name, in, object)
 		}
 	}
 }
 
-func (p *ixtoken) Configure(ctx context.Context, req framework.ConfigureRequest, resp *framework.ConfigureResponse) {
-	var block types.Object
-	if resp.Diagnostics.Append(req.Config.Get(ctx, &block)...); resp.Diagnostics.HasError() {
-		return
-	}
+func (p *ixtoken) Configure(_ context.Context, req framework.ConfigureRequest, resp *framework.ConfigureResponse) {
 	if p.options.Ignored != "" {
 		resp.Diagnostics.Append(explainProtocolDump(p.options.Ignored))
 	}
-	data, diags := p.configure(block.Attributes())
+	data, diags := p.configure(attributes(req.Config.Raw))
 	resp.Diagnostics.Append(diags...)
 	resp.EphemeralResourceData, resp.DataSourceData = data, data
 }
@@ -156,11 +149,11 @@ func (p *ixtoken) configure(block values) (*providerData, diag.Diagnostics) {
 // platformSettings returns the provider block's settings for the platform. If the platform's object is unknown as a whole,
 // each of its inputs is unknown.
 func platformSettings(p platforms.Platform, block values) values {
-	object, _ := block[p.Name].(types.Object)
-	found := values(object.Attributes())
-	if object.IsUnknown() {
+	found := values{}
+	maps.Copy(found, attributes(block[p.Name]))
+	if !block[p.Name].IsKnown() {
 		for _, in := range p.Inputs {
-			found[in.Name] = types.StringUnknown()
+			found[in.Name] = tftypes.NewValue(tftypes.String, tftypes.UnknownValue)
 		}
 	}
 	found[platforms.MinValidity.Name] = block[platforms.MinValidity.Name]

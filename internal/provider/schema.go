@@ -7,9 +7,9 @@ import (
 	"math/big"
 	"strconv"
 
-	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
@@ -87,17 +87,11 @@ func providerAttributes(p platforms.Platform) map[string]schema.Attribute {
 }
 
 // attributeValue converts the value of an output to that of an attribute.
-func attributeValue(number bool, value any) attr.Value {
-	switch value := value.(type) {
-	case string:
-		return types.StringValue(value)
-	case int64:
-		return types.Int64Value(value)
-	}
+func attributeValue(number bool, value any) tftypes.Value {
 	if number {
-		return types.Int64Null()
+		return tftypes.NewValue(tftypes.Number, value)
 	}
-	return types.StringNull()
+	return tftypes.NewValue(tftypes.String, value)
 }
 
 // The origins of values that only the provider has.
@@ -106,8 +100,18 @@ const (
 	fromProviderBlock platforms.Origin = "the provider block"
 )
 
-// values holds the attributes of a block, or of an object in a block, by name.
-type values map[string]attr.Value
+// values holds the attributes of a block, or of an object in a block, by name. They are as the protocol has them: the
+// framework's own types take a walk over the schema for each block.
+type values map[string]tftypes.Value
+
+// attributes returns what is in an object or a map; it is nil if that is unknown. The result must not be changed.
+func attributes(object tftypes.Value) values {
+	var found map[string]tftypes.Value
+	if object.IsKnown() {
+		_ = object.As(&found) // the schema says that it is an object or a map
+	}
+	return found
+}
 
 // source returns the values as a source for platforms.
 func (v values) source(origin platforms.Origin) platforms.Source {
@@ -116,37 +120,57 @@ func (v values) source(origin platforms.Origin) platforms.Source {
 
 // read returns the value of an input's attribute as text. null, "", [] and {} count as unset.
 func (v values) read(in platforms.Input) platforms.Value {
-	switch value := v[in.Name].(type) {
-	case types.String:
-		return platforms.Text(value.ValueString(), value.IsUnknown())
-	case types.Number:
-		return platforms.Text(formatNumber(value.ValueBigFloat()), value.IsUnknown())
-	case types.Map:
-		items, unknown := map[string]string{}, value.IsUnknown()
-		for name, item := range value.Elements() {
-			text, ok := item.(types.String)
-			unknown = unknown || !ok || text.IsUnknown()
-			items[name] = text.ValueString()
+	value, ok := v[in.Name]
+	unknown := !value.IsKnown()
+	switch {
+	case !ok:
+		return platforms.Value{}
+	case in.Map:
+		items := map[string]string{}
+		for name, item := range attributes(value) {
+			unknown = unknown || !item.IsKnown()
+			items[name] = text(item)
 		}
 		return platforms.Map(items, unknown)
-	case types.List:
+	case in.List:
+		var all []tftypes.Value
+		if !unknown {
+			_ = value.As(&all)
+		}
 		var items []string
-		unknown := value.IsUnknown()
-		for _, item := range value.Elements() {
-			text, ok := item.(types.String)
-			unknown = unknown || !ok || text.IsUnknown()
-			items = append(items, text.ValueString())
+		for _, item := range all {
+			unknown = unknown || !item.IsKnown()
+			items = append(items, text(item))
 		}
 		return platforms.List(items, unknown)
+	case in.Number:
+		return platforms.Text(number(value), unknown)
 	}
-	return platforms.Value{}
+	return platforms.Text(text(value), unknown)
+}
+
+// text returns the text of a value; it is empty if that is null or unknown.
+func text(value tftypes.Value) string {
+	if value.IsNull() || !value.IsKnown() { // nearly all are null
+		return ""
+	}
+	var found string
+	_ = value.As(&found) // the schema says that it is text
+	return found
+}
+
+// number returns the text of a number; it is empty if that is null or unknown.
+func number(value tftypes.Value) string {
+	if value.IsNull() || !value.IsKnown() {
+		return ""
+	}
+	var found big.Float
+	_ = value.As(&found) // the schema says that it is a number
+	return formatNumber(&found)
 }
 
 // formatNumber writes a whole number of at most 64 bits in digits, and any other number with an exponent.
 func formatNumber(number *big.Float) string {
-	if number == nil {
-		return ""
-	}
 	if whole, accuracy := number.Int64(); accuracy == big.Exact {
 		return strconv.FormatInt(whole, 10)
 	}
