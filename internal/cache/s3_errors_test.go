@@ -270,7 +270,7 @@ func TestAProgramForCredentials(t *testing.T) { // B14
 				ctx = t.Context()
 			}
 			found := bucket.Look(ctx, keyOf("a"))
-			if found.Problem == nil || !strings.Contains(found.Problem.Error(), row.says) || time.Since(start) > 2*time.Second {
+			if found.Problem == nil || !strings.Contains(found.Problem.Error(), "there are no credentials for it: ") || !strings.Contains(found.Problem.Error(), row.says) || time.Since(start) > 2*time.Second {
 				t.Errorf("%v after %s", found.Problem, time.Since(start))
 			}
 			noSecret(t, found.Problem)
