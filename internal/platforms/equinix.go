@@ -87,6 +87,7 @@ var Equinix = Platform{
 			Environment: "EQUINIX_STS_ENDPOINT",
 			Default:     "https://sts.eqix.equinix.com",
 			Grant:       clients.TokenExchange,
+			URL:         true,
 			Check:       clients.CheckURL,
 		},
 		{

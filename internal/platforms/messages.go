@@ -184,7 +184,8 @@ func (p Platform) ExplainInvalid(faults []Invalid, terms Terms) []Message {
 			Summary: p.None("invalid " + fault.Input.Name),
 			Detail:  Sentence(terms.Input(fault.Input)+" "+fault.Text) + " It comes from " + string(fault.From) + ". Nothing was sent." + More("invalid attribute"),
 		}
-		if !fault.Input.Secret && !fault.Input.URL && fault.Input.Name != p.URL {
+		// In the place of the name of a secret, a user may have written the secret.
+		if !fault.Input.Secret && fault.Input.Replaces == "" && !fault.Input.URL && fault.Input.Name != p.URL {
 			message.Input = fault.Input.Name
 		}
 		messages = append(messages, message)

@@ -145,12 +145,14 @@ func TestRejectedCredentialsAreNamed(t *testing.T) {
 	}
 }
 
-// No message is attached to a secret or a URL, because Terraform prints the source line of the input.
+// No message is attached to a secret, to what stands in the place of a secret, or to a URL, because Terraform prints the source
+// line of the input.
 func TestNoMessageIsAboutASecretOrAURL(t *testing.T) {
 	for _, platform := range All {
 		for _, in := range platform.Proxy().Inputs {
 			for _, m := range platform.ExplainInvalid([]Invalid{{in, here, "is odd"}}, terms) {
-				if hidden := in.Secret || in.Name == platform.URL || in.Name == "upstream" || in.Name == "token_url"; (m.Input == "") != hidden {
+				url := in.Name == platform.URL || in.Name == platform.STS || in.Name == "upstream" || in.Name == "token_url"
+				if hidden := in.Secret || url || in.Replaces != ""; (m.Input == "") != hidden {
 					t.Errorf("%s.%s: about the input %q", platform.Name, in.Name, m.Input)
 				}
 			}
