@@ -13,7 +13,9 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
@@ -72,7 +74,6 @@ func TestBadConfigurationIsRefused(t *testing.T) {
 		{
 			name:   "C04 the refresh token grant lacks its token",
 			config: equinixBlock(`grant_type = "refresh_token"`),
-			alone:  true,
 			want:   []string{"previous_refresh_token (only in this block)"},
 		},
 		{name: "C07 no scheme", config: equinixBlock(`base_url = "api.equinix.com"`), want: []string{"invalid base_url", "https://"}},
@@ -124,7 +125,7 @@ password_encoding = "rot13"`), want: []string{"password_encoding", "md5-b64"}},
 		{name: "C13 a password that is not encoded", config: equinixBlock(`grant_type = "password"
 user_name = "u"
 user_password = "` + canary + `"
-password_encoding = "md5-b64"`), alone: true, want: []string{"user_password", "md5_b64"}},
+password_encoding = "md5-b64"`), want: []string{"user_password", "md5_b64"}},
 		{name: "C15 a line break in the client id", config: equinixBlock(`client_id = "a\r\nX-Injected: b"`), want: []string{"client_id", "line break"}},
 		{name: "C15 a line break in the version", config: `ephemeral "cloudlx_access_token" "t" {
   provider    = ixtoken
@@ -144,21 +145,7 @@ password_encoding = "md5-b64"`), alone: true, want: []string{"user_password", "m
 		{name: "C17 a huge client id", config: equinixBlock(`client_id = "` + long + `"`), alone: true, want: []string{"client_id", "longer than"}},
 		{name: "C10 a huge secret", config: equinixBlock(`client_secret = "` + canary + long + `"`), alone: true, want: []string{"client_secret", "longer than"}},
 	}
-	var together []refusal
-	for _, test := range tests {
-		if test.env == nil && !test.alone {
-			together = append(together, test)
-			continue
-		}
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			wantRefused(t, []refusal{test})
-		})
-	}
-	t.Run("together", func(t *testing.T) {
-		t.Parallel()
-		wantRefused(t, together)
-	})
+	wantRefused(t, newFixture, "", tests)
 }
 
 // refusal is a configuration with one block "t", which is refused.
@@ -166,8 +153,9 @@ type refusal struct {
 	name   string
 	config string
 	env    []string // "NAME=value"; a test that sets a variable runs alone
-	alone  bool     // whether the test runs alone: it fails later than the others, or a huge line makes each of their errors slow
+	alone  bool     // whether the test runs alone: a huge line makes each of the others' errors slow
 	want   []string // texts in the only diagnostic
+	not    string   // a text that is not in it; empty: none
 }
 
 var usesTheProvider = regexp.MustCompile(`(provider +)= ixtoken\b`)
@@ -182,48 +170,96 @@ func (r refusal) named(name string) string {
 	return text + "\n"
 }
 
-// wantRefused plans all configurations as one. It fails the test unless each causes the only diagnostic that it shall cause, and
-// nothing is sent or shown.
-func wantRefused(t *testing.T, refusals []refusal) {
+// wantRefused plans the configurations, after one that all of them need, with as few runs as possible.
+func wantRefused(t *testing.T, newFixture func(*testing.T) *fixture, shared string, refusals []refusal) {
 	t.Helper()
-	s := newFixture(t)
-	var text strings.Builder
-	for i, r := range refusals {
-		s.Env = append(s.Env, r.env...)
-		text.WriteString(r.named(fmt.Sprintf("case_%d", i)))
-	}
-	s.configure(text.String())
-	r := s.report("plan")
-	s.wantRequests(0, 0, 0)
-	if r.Status == 0 {
-		t.Error("the plan succeeds")
-	}
-	of := map[string][]diagnostic{}
-	for _, d := range r.errors {
-		name := d.Address[strings.LastIndex(d.Address, ".")+1:]
-		of[name] = append(of[name], d)
-	}
-	for i, refusal := range refusals {
-		found := of[fmt.Sprintf("case_%d", i)]
-		if len(found) != 1 {
-			t.Errorf("%s: %d errors, want one: %.2000v", refusal.name, len(found), found)
+	var together []refusal
+	for _, r := range refusals {
+		if r.env == nil && !r.alone {
+			together = append(together, r)
 			continue
 		}
-		for _, want := range refusal.want {
-			if !strings.Contains(found[0].text(), want) {
-				t.Errorf("%s: the error does not say %q:\n%s", refusal.name, want, found[0].text())
+		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
+			newFixture(t).wantRefused(shared, []refusal{r})
+		})
+	}
+	t.Run("together", func(t *testing.T) {
+		t.Parallel()
+		newFixture(t).wantRefused(shared, together)
+	})
+}
+
+// wantRefused plans all configurations as one. It fails the test unless each causes the only diagnostic that it shall cause, and
+// nothing is sent or shown. The CLI opens no block if it has found an error in another one before, so the configurations that
+// are refused when they are opened get a second run.
+func (s *fixture) wantRefused(shared string, refusals []refusal) {
+	s.t.Helper()
+	for left := refusals; len(left) > 0; {
+		var opened []refusal
+		of := s.planRefused(shared, left)
+		for i, refusal := range left {
+			switch found := of[caseName(i)]; {
+			case len(found) == 0:
+				opened = append(opened, refusal)
+			case len(found) > 1:
+				s.t.Errorf("%s: %d errors, want one: %.2000v", refusal.name, len(found), found)
+			default:
+				refusal.check(s.t, found[0])
 			}
 		}
+		if len(opened) == len(left) {
+			s.t.Fatalf("no errors of %.2000v", left)
+		}
+		left = opened
 	}
-	if len(r.errors) != len(refusals) {
-		t.Errorf("%d errors, want %d: %.4000v", len(r.errors), len(refusals), r.errors)
-	}
-	human := s.run("plan", "-no-color")
-	for _, output := range []string{r.Stdout, r.Stderr, human.Stdout, human.Stderr} {
-		if strings.Contains(output, canary) {
-			t.Error("the output shows a value that it must not")
+}
+
+func caseName(i int) string { return fmt.Sprintf("case_%d", i) }
+
+func (r refusal) check(t *testing.T, d diagnostic) {
+	t.Helper()
+	for _, want := range r.want {
+		if !strings.Contains(d.text(), want) {
+			t.Errorf("%s: the error does not say %q:\n%s", r.name, want, d.text())
 		}
 	}
+	if r.not != "" && strings.Contains(d.text(), r.not) {
+		t.Errorf("%s: the error says %q:\n%s", r.name, r.not, d.text())
+	}
+}
+
+// planRefused plans the configurations, and returns the errors of each by its caseName.
+func (s *fixture) planRefused(shared string, refusals []refusal) map[string][]diagnostic {
+	s.t.Helper()
+	text, of := shared, map[string][]diagnostic{}
+	for i, r := range refusals {
+		s.Env = append(s.Env, r.env...)
+		text += r.named(caseName(i))
+		of[caseName(i)] = nil
+	}
+	s.configure(text)
+	r := s.report("plan")
+	if s.wantRequests(0, 0, 0); s.Issuer.Asked() != 0 {
+		s.t.Error("an identity token was asked for")
+	}
+	if r.Status == 0 || len(r.warnings) != 0 {
+		s.t.Errorf("status %d, warnings %v", r.Status, r.warnings)
+	}
+	for _, d := range r.errors {
+		name := d.Address[strings.LastIndex(d.Address, ".")+1:]
+		if _, ok := of[name]; !ok {
+			s.t.Errorf("an error of %q: %s", d.Address, d.text())
+		}
+		of[name] = append(of[name], d)
+	}
+	human := s.run("plan", "-no-color")
+	for _, secret := range append(s.Issuer.Issued(), canary) {
+		if strings.Contains(r.Stdout+r.Stderr+human.Stdout+human.Stderr, secret) {
+			s.t.Errorf("the output shows a value that it must not:\n%.3000s", human.Stderr)
+		}
+	}
+	return of
 }
 
 // C11: the errors of the CLI and the framework about a wrong type do not show the value.
@@ -241,22 +277,26 @@ func TestAWrongTypeShowsNoValue(t *testing.T) {
 // C10: the output does not show a secret from an input variable, whichever attribute it is for.
 func TestInvalidSecretsFromVariablesAreNotShown(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"client_secret", "user_password", "previous_refresh_token"} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newFixture(t)
-			s.setenv("TF_VAR_secret", canary+strings.Repeat("x", 9000))
-			grant := map[string]string{"user_password": "grant_type = \"password\"\nuser_name = \"u\""}[name]
-			s.configure("variable \"secret\" {\n  type = string\n  ephemeral = true\n}\n" + equinixBlock(grant+"\n"+name+" = var.secret"))
-			for _, command := range [][]string{{"plan", "-no-color"}, {"plan", "-json"}} {
-				r := s.run(command...)
-				if r.Status == 0 || !strings.Contains(r.Stdout+r.Stderr, "longer than") || strings.Contains(r.Stdout+r.Stderr, canary) {
-					t.Errorf("%v: status %d:\n%.3000s", command, r.Status, r.Stdout+r.Stderr)
-				}
-			}
-			s.wantRequests(0, 0, 0)
-		})
+	text := "variable \"secret\" {\n  type = string\n  ephemeral = true\n}\n"
+	for name, grant := range map[string]string{"client_secret": "", "user_password": "grant_type = \"password\"\nuser_name = \"u\"\n", "previous_refresh_token": ""} {
+		text += strings.Replace(equinixBlock(grant+name+" = var.secret"), `"t" {`, `"`+name+`" {`, 1)
 	}
+	s := newFixture(t)
+	s.setenv("TF_VAR_secret", canary+strings.Repeat("x", 9000))
+	s.configure(text)
+	r := s.report("plan") // since the variable is not in the configuration, the CLI does not say to which block an error belongs
+	for _, name := range []string{"client_secret", "user_password", "previous_refresh_token"} {
+		if !slices.ContainsFunc(r.errors, func(d diagnostic) bool {
+			return strings.HasSuffix(d.Summary, "invalid "+name) && strings.Contains(d.Detail, "longer than")
+		}) {
+			t.Errorf("%s: errors %v", name, r.errors)
+		}
+	}
+	human := s.run("plan", "-no-color")
+	if strings.Contains(r.Stdout+r.Stderr+human.Stdout+human.Stderr, canary) {
+		t.Error("the output shows the value")
+	}
+	s.wantRequests(0, 0, 0)
 }
 
 // C01
@@ -312,26 +352,14 @@ func TestAnUnknownValueInTheProviderBlockIsNamed(t *testing.T) {
 		{"the retries", "ephemeral", "max_retries = length(terraform_data.later.output)", "max_retries", "known in the plan"},
 		{"the validity", "data", "min_validity = terraform_data.later.output", "min_validity", ""},
 	}
+	var refusals []refusal
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			s := newFixture(t)
-			s.configure(laterValue + "provider \"ixtoken\" {\n  " + test.provider + "\n}\n" + test.kind + " \"equinix_access_token\" \"t\" { provider = ixtoken }\n")
-			r := s.report("plan")
-			s.wantRequests(0, 0, 0)
-			if len(r.errors) != 1 {
-				t.Fatalf("%d errors, want one: %v", len(r.errors), r.errors)
-			}
-			for _, want := range []string{"not known yet", test.want, test.advice} {
-				if !strings.Contains(r.errors[0].text(), want) {
-					t.Errorf("the error does not say %q:\n%s", want, r.errors[0].text())
-				}
-			}
-			if strings.Contains(r.errors[0].text(), "missing") {
-				t.Errorf("the error speaks of missing settings:\n%s", r.errors[0].text())
-			}
+		refusals = append(refusals, refusal{
+			name: test.name, want: []string{"not known yet", test.want, test.advice}, not: "missing",
+			config: "provider \"ixtoken\" {\n  " + test.provider + "\n}\n" + test.kind + " \"equinix_access_token\" \"t\" { provider = ixtoken }\n",
 		})
 	}
+	newFixture(t).wantRefused(laterValue, refusals)
 }
 
 // C03: an unused platform may have unknown settings.
@@ -361,47 +389,66 @@ func escaped(value string) string {
 // sent unchanged, with one warning. If the login is rejected, the error mentions it too.
 func TestAnOddCredentialIsSentUnchangedWithAWarning(t *testing.T) {
 	t.Parallel()
-	const client, password = `ephemeral "cloudlx_access_token" "t" { provider = ixtoken }`, "grant_type = \"password\""
-	tests := []struct{ name, variable, value, config, attribute, oddity string }{
-		{"a line break", "CLOUDLX_CLIENT_SECRET", canary + "\n", client, "client_secret", "ends in a line break"},
-		{"a carriage return", "CLOUDLX_CLIENT_SECRET", canary + "\r", client, "client_secret", "ends in a carriage return"},
-		{"a blank", "CLOUDLX_CLIENT_SECRET", canary + " ", client, "client_secret", "ends in a blank"},
-		{"a tab", "CLOUDLX_CLIENT_SECRET", canary + "\t", client, "client_secret", "ends in a tab"},
-		{"a byte order mark", "CLOUDLX_CLIENT_ID", "\ufeff" + canary, client, "client_id", "begins with a byte order mark"},
-		{"quotation marks", "CLOUDLX_CLIENT_SECRET", `"` + canary + `"`, client, "client_secret", "is in quotation marks"},
-		{"a placeholder", "CLOUDLX_CLIENT_ID", "${" + canary + "}", client, "client_id", "is a placeholder that nothing has replaced"},
-		{"a variable of a pipeline", "CLOUDLX_CLIENT_SECRET", "$(" + canary + ")", client, "client_secret", "is a placeholder that nothing has replaced"},
-		{"stars", "CLOUDLX_CLIENT_SECRET", "***", client, "client_secret", "is what is shown in the place of a secret"},
-		{"a user's name", "EQUINIX_USER_NAME", "'" + canary + "'", equinixBlock(password), "user_name", "is in quotation marks"},
-		{"a user's password", "EQUINIX_USER_PASSWORD", canary + "\r\n", equinixBlock(password), "user_password", "ends in a line break"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
+	type odd struct{ name, of, variable, value, oddity string }
+	// Each round is one run, in which each platform has one odd value.
+	for round, tests := range [][]odd{{
+		{"a line break", "cloudlx", "CLOUDLX_CLIENT_SECRET", canary + "\n", "client_secret (CLOUDLX_CLIENT_SECRET) ends in a line break"},
+		{"a carriage return", "interxion", "INTERXION_CLIENT_SECRET", canary + "\r", "client_secret (INTERXION_CLIENT_SECRET) ends in a carriage return"},
+		{"a blank", "digitalrealty", "DIGITALREALTY_CLIENT_SECRET", canary + " ", "client_secret (DIGITALREALTY_CLIENT_SECRET) ends in a blank"},
+		{"a tab", "ixapi", "IX_API_SECRET", canary + "\t", "api_secret (IX_API_SECRET) ends in a tab"},
+		{"a user's name", "equinix", "EQUINIX_USER_NAME", "'" + canary + "'", "user_name (EQUINIX_USER_NAME) is in quotation marks"},
+	}, {
+		{"a byte order mark", "cloudlx", "CLOUDLX_CLIENT_ID", "\ufeff" + canary, "client_id (CLOUDLX_CLIENT_ID) begins with a byte order mark"},
+		{"quotation marks", "interxion", "INTERXION_CLIENT_SECRET", `"` + canary + `"`, "client_secret (INTERXION_CLIENT_SECRET) is in quotation marks"},
+		{"a placeholder", "digitalrealty", "DIGITALREALTY_CLIENT_ID", "${" + canary + "}", "client_id (DIGITALREALTY_CLIENT_ID) is a placeholder that nothing has replaced"},
+		{"a variable of a pipeline", "ixapi", "IX_API_SECRET", "$(" + canary + ")", "api_secret (IX_API_SECRET) is a placeholder that nothing has replaced"},
+		{"a user's password", "equinix", "EQUINIX_USER_PASSWORD", canary + "\r\n", "user_password (EQUINIX_USER_PASSWORD) ends in a line break"},
+	}, {
+		{"stars", "cloudlx", "CLOUDLX_CLIENT_SECRET", "***", "client_secret (CLOUDLX_CLIENT_SECRET) is what is shown in the place of a secret"},
+	}} {
+		t.Run(strconv.Itoa(round), func(t *testing.T) {
 			t.Parallel()
 			s := newFixture(t)
-			var sent string
-			intercept := func(_ http.ResponseWriter, r *http.Request) bool {
-				body, _ := io.ReadAll(r.Body)
-				r.Body = io.NopCloser(bytes.NewReader(body))
-				sent = string(body)
-				return false
+			var mu sync.Mutex
+			sent := "" // all bodies
+			for _, p := range s.Platforms() {
+				p.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+					body, _ := io.ReadAll(r.Body)
+					r.Body = io.NopCloser(bytes.NewReader(body))
+					mu.Lock()
+					defer mu.Unlock()
+					sent += string(body) + "\n"
+					return false
+				})
 			}
-			s.CloudLX.Intercept(intercept)
-			s.Equinix.Intercept(intercept)
-			s.setenv(test.variable, test.value)
-			s.configure(test.config)
+			text := ""
+			for _, test := range tests {
+				s.setenv(test.variable, test.value)
+				arguments := map[string]string{"equinix": "grant_type = \"password\""}[test.of]
+				text += "ephemeral \"" + test.of + "_access_token\" \"t\" {\n  provider = ixtoken\n  " + arguments + "\n}\n"
+			}
+			s.configure(text)
 			r := s.report("plan")
-			encoded, _ := json.Marshal(test.value)
-			if !strings.Contains(sent, url.QueryEscape(test.value)) && !strings.Contains(sent, string(encoded)) {
-				t.Errorf("the value was not sent as it is: %q", sent)
+			warnings := slices.DeleteFunc(r.warnings, func(d diagnostic) bool { return strings.Contains(d.Summary, "retired the password grant") })
+			if len(warnings) != len(tests) || len(r.errors) != len(tests) {
+				t.Errorf("warnings %v, errors %v", warnings, r.errors)
 			}
-			odd := slices.DeleteFunc(r.warnings, func(d diagnostic) bool { return strings.Contains(d.Summary, "retired the password grant") })
-			said := test.attribute + " (" + test.variable + ") " + test.oddity + "."
-			if len(odd) != 1 || !strings.Contains(odd[0].Summary, test.attribute+" "+test.oddity) || !strings.Contains(odd[0].Detail, said) {
-				t.Errorf("warnings %v", odd)
-			}
-			if len(r.errors) != 1 || !strings.Contains(r.errors[0].Summary, "credentials rejected") || !strings.Contains(r.errors[0].Detail, said) {
-				t.Errorf("errors %v", r.errors)
+			for _, test := range tests {
+				encoded, _ := json.Marshal(test.value)
+				if !strings.Contains(sent, url.QueryEscape(test.value)) && !strings.Contains(sent, string(encoded)) {
+					t.Errorf("%s: the value was not sent as it is: %q", test.name, sent)
+				}
+				attribute, oddity, _ := strings.Cut(test.oddity, " (")
+				_, oddity, _ = strings.Cut(oddity, ") ")
+				says := func(d diagnostic, summary string) bool {
+					return strings.Contains(d.Summary, summary) && strings.Contains(d.Detail, test.oddity+".")
+				}
+				if !slices.ContainsFunc(warnings, func(d diagnostic) bool { return says(d, attribute+" "+oddity) }) {
+					t.Errorf("%s: warnings %v", test.name, warnings)
+				}
+				if !slices.ContainsFunc(r.errors, func(d diagnostic) bool { return says(d, "credentials rejected") }) {
+					t.Errorf("%s: errors %v", test.name, r.errors)
+				}
 			}
 			if strings.Contains(r.Stdout+r.Stderr, canary) || strings.Contains(r.Stdout+r.Stderr, "***") {
 				t.Error("the output shows the value")

@@ -5,6 +5,7 @@ package acceptance
 
 import (
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -13,32 +14,45 @@ import (
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
+// promise is what users may rely on. One run of the CLI shows it for all platforms.
+type promise struct {
+	command []string
+	// set changes the environment. nil: nothing changes.
+	set func(*fixture, variables)
+	// blocks returns the part of the configuration for a platform.
+	blocks func(*simulator.Platform) string
+	// check fails the test unless the platform keeps the promise.
+	check func(*testing.T, *simulator.Platform, report)
+}
+
 // TestEveryPlatformKeepsThePromises tests what users may rely on, for each platform of the simulator and for both kinds. It
 // includes a new platform automatically.
 func TestEveryPlatformKeepsThePromises(t *testing.T) {
 	t.Parallel()
-	for i, p := range newFixture(t).Platforms() {
-		t.Run(p.Name(), func(t *testing.T) {
+	for name, promise := range map[string]promise{
+		"any number of blocks are one request": {[]string{"plan"}, nil, bothKinds, sharesOneRequest},
+		"a token opens the API":                {[]string{"plan"}, nil, usesToken, opensTheAPI},
+		"all missing settings are named":       {[]string{"plan"}, setNothing, fortyBlocks, namesMissingSettings},
+		"no secret crosses a network in clear": {[]string{"plan"}, setPlainHTTP, fortyBlocks, refusesPlainHTTP},
+		"a rejected secret is sent once":       {[]string{"plan"}, setWrongSecret, fortyBlocks, sendsARejectedSecretOnce},
+		"a proxy opens the API":                {[]string{"apply", "-auto-approve"}, nil, usesProxy, proxyOpensTheAPI},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for name, promise := range map[string]func(*fixture, *simulator.Platform, variables){
-				"any number of blocks are one request": sharesOneRequest,
-				"a token opens the API":                opensTheAPI,
-				"all missing settings are named":       namesMissingSettings,
-				"no secret crosses a network in clear": refusesPlainHTTP,
-				"a rejected secret is sent once":       sendsARejectedSecretOnce,
-				"a proxy opens the API":                proxyOpensTheAPI,
-			} {
-				t.Run(name, func(t *testing.T) {
-					t.Parallel()
-					s := newFixture(t)
-					p := s.Platforms()[i]
-					promise(s, p, variablesOf(p))
-					for _, other := range s.Platforms() {
-						if sent := len(other.Requests()); other != p && sent != 0 {
-							t.Errorf("%s is not used, and has seen %d requests", other.Name(), sent)
-						}
-					}
-				})
+			s := newFixture(t)
+			text := strings.Replace(preamble, "ixtoken =", "restapi = { source = \"Mastercard/restapi\" }\n    ixtoken =", 1)
+			for _, p := range s.Platforms() {
+				if promise.set != nil {
+					promise.set(s, variablesOf(p))
+				}
+				text += promise.blocks(p)
+			}
+			if err := s.Write("main.tf", text); err != nil {
+				t.Fatal(err)
+			}
+			r := s.report(promise.command...)
+			for _, p := range s.Platforms() {
+				t.Run(p.Name(), func(t *testing.T) { promise.check(t, p, r) })
 			}
 		})
 	}
@@ -92,103 +106,111 @@ data "` + tokenType(p) + `" "many" {
 `
 }
 
-func sharesOneRequest(s *fixture, p *simulator.Platform, _ variables) {
-	s.configure(bothKinds(p))
-	if r := s.report("plan"); r.Status != 0 || len(r.warnings) != 0 {
-		s.t.Errorf("status %d, warnings %v, errors %v", r.Status, r.warnings, r.errors)
+func sharesOneRequest(t *testing.T, p *simulator.Platform, r report) {
+	if r.Status != 0 || len(r.warnings) != 0 {
+		t.Errorf("status %d, warnings %v, errors %v", r.Status, r.warnings, r.errors)
 	}
 	if sent := len(p.Requests()); sent != 1 {
-		s.t.Errorf("%d requests", sent)
+		t.Errorf("%d requests", sent)
 	}
 }
 
-func opensTheAPI(s *fixture, p *simulator.Platform, _ variables) {
-	s.configure(`data "` + tokenType(p) + `" "t" { provider = ixtoken }
-data "http" "api" {
+func usesToken(p *simulator.Platform) string {
+	return `data "` + tokenType(p) + `" "t" { provider = ixtoken }
+data "http" "` + tokenType(p) + `" {
   url             = "` + p.APIURL() + `"
   request_headers = { Authorization = data.` + tokenType(p) + `.t.authorization }
 }
-`)
-	s.must("plan")
-	if requests := p.Requests(); len(requests) != 2 || requests[1].Status != 200 {
-		s.t.Errorf("requests %v", requests)
+`
+}
+
+func opensTheAPI(t *testing.T, p *simulator.Platform, r report) {
+	if requests := p.Requests(); r.Status != 0 || len(requests) != 2 || requests[1].Status != http.StatusOK {
+		t.Errorf("status %d, requests %v", r.Status, requests)
 	}
 }
 
-func proxyOpensTheAPI(s *fixture, p *simulator.Platform, _ variables) {
-	kind := platformOf(p).Name + "_api_proxy"
-	text := `terraform {
-  required_providers {
-    ixtoken = { source = "ixtoken/ixtoken" }
-    restapi = { source = "Mastercard/restapi" }
-  }
-}
+func usesProxy(p *simulator.Platform) string {
+	name := platformOf(p).Name
+	kind := name + "_api_proxy"
+	return `
 ephemeral "` + kind + `" "p" {
   provider = ixtoken
   upstream = "` + p.URL() + `"
 }
-provider "restapi" { uri = ephemeral.` + kind + `.p.url }
-resource "restapi_object" "o" {
-  path = "` + strings.TrimPrefix(p.APIURL(), p.URL()) + `"
-  data = "{}"
+provider "restapi" {
+  alias = "` + name + `"
+  uri   = ephemeral.` + kind + `.p.url
+}
+resource "restapi_object" "` + name + `" {
+  provider = restapi.` + name + `
+  path     = "` + strings.TrimPrefix(p.APIURL(), p.URL()) + `"
+  data     = "{}"
 }
 `
-	if err := s.Write("main.tf", text); err != nil {
-		s.t.Fatal(err)
-	}
-	r := s.run("apply", "-auto-approve") // the API may reject the object
+}
+
+func proxyOpensTheAPI(t *testing.T, p *simulator.Platform, r report) { // the API may reject the object
 	calls := slices.DeleteFunc(p.Requests(), func(r simulator.Request) bool { return r.Grant != "" })
 	if len(calls) != 1 || calls[0].Path != strings.TrimPrefix(p.APIURL(), p.URL()) || calls[0].Rejected {
-		s.t.Errorf("requests %v\n%s%s", p.Requests(), r.Stdout, r.Stderr)
+		t.Errorf("requests %v\n%s%s", p.Requests(), r.Stdout, r.Stderr)
 	}
 }
 
-// wantRefusals fails the test unless each of forty blocks, twenty of each kind, has exactly one error with all words.
-func wantRefusals(s *fixture, p *simulator.Platform, words ...string) {
-	s.t.Helper()
-	s.configure(separateBlocks(20, "ephemeral", tokenType(p), "") + separateBlocks(20, "data", tokenType(p), ""))
-	r := s.report("plan")
+func fortyBlocks(p *simulator.Platform) string {
+	return separateBlocks(20, "ephemeral", tokenType(p), "") + separateBlocks(20, "data", tokenType(p), "")
+}
+
+// wantRefusals fails the test unless each of the platform's forty blocks has exactly one error with all words, and the platform
+// has received the given number of requests.
+func wantRefusals(t *testing.T, p *simulator.Platform, r report, requests int, words ...string) {
+	t.Helper()
 	byKind := map[string][]diagnostic{} // the texts for data sources differ
 	for _, d := range r.errors {
-		kind, _, _ := strings.Cut(d.Address, ".")
-		byKind[kind] = append(byKind[kind], d)
+		if kind, of, _ := strings.Cut(d.Address, "."); strings.HasPrefix(of, tokenType(p)+".") {
+			byKind[kind] = append(byKind[kind], d)
+		}
 	}
-	if len(byKind) != 2 {
-		s.t.Fatalf("errors of the kinds %v", slices.Collect(maps.Keys(byKind)))
+	if len(byKind) != 2 || len(r.errors) != 40*len(platforms.All) {
+		t.Fatalf("%d errors, of the kinds %v", len(r.errors), slices.Collect(maps.Keys(byKind)))
 	}
 	for kind, refusals := range byKind {
-		wantOneEach(s.t, refusals, 20, kind, tokenType(p))
+		wantOneEach(t, refusals, 20, kind, tokenType(p))
 		for _, want := range append(words, "No "+p.Name()+" access token: ") {
 			if !strings.Contains(refusals[0].text(), want) {
-				s.t.Errorf("the error does not say %q:\n%s", want, refusals[0].text())
+				t.Errorf("the error does not say %q:\n%s", want, refusals[0].text())
 			}
 		}
 	}
+	if sent := len(p.Requests()); sent != requests {
+		t.Errorf("%d requests, want %d", sent, requests)
+	}
 }
 
-func namesMissingSettings(s *fixture, p *simulator.Platform, names variables) {
+func setNothing(s *fixture, names variables) {
+	for _, name := range []string{names.url, names.clientID, names.clientSecret} {
+		s.setenv(name, "")
+	}
+}
+
+func namesMissingSettings(t *testing.T, p *simulator.Platform, r report) {
+	names := variablesOf(p)
 	missing := []string{"settings are missing", names.clientID, names.clientSecret}
 	if inputOf(p, names.url).Default == "" {
 		missing = append(missing, names.url)
 	}
-	for _, name := range []string{names.url, names.clientID, names.clientSecret} {
-		s.setenv(name, "")
-	}
-	wantRefusals(s, p, missing...)
-	if sent := len(p.Requests()); sent != 0 {
-		s.t.Errorf("%d requests", sent)
-	}
+	wantRefusals(t, p, r, 0, missing...)
 }
 
-func refusesPlainHTTP(s *fixture, p *simulator.Platform, names variables) {
-	s.setenv(names.url, "http://platform.example")
-	wantRefusals(s, p, names.url, "https://", "comes from the environment")
+func setPlainHTTP(s *fixture, names variables) { s.setenv(names.url, "http://platform.example") }
+
+func refusesPlainHTTP(t *testing.T, p *simulator.Platform, r report) {
+	wantRefusals(t, p, r, 0, variablesOf(p).url, "https://", "comes from the environment")
 }
 
-func sendsARejectedSecretOnce(s *fixture, p *simulator.Platform, names variables) {
-	s.setenv(names.clientSecret, "wrong")
-	wantRefusals(s, p, "credentials rejected", names.clientID, names.clientSecret, names.url, inputOf(p, names.clientSecret).Name+" from the environment")
-	if sent := len(p.Requests()); sent != 1 {
-		s.t.Errorf("%d requests", sent)
-	}
+func setWrongSecret(s *fixture, names variables) { s.setenv(names.clientSecret, "wrong") }
+
+func sendsARejectedSecretOnce(t *testing.T, p *simulator.Platform, r report) {
+	names := variablesOf(p)
+	wantRefusals(t, p, r, 1, "credentials rejected", names.clientID, names.clientSecret, names.url, inputOf(p, names.clientSecret).Name+" from the environment")
 }

@@ -63,8 +63,8 @@ func TestAddingAPlatformWorks(t *testing.T) {
 	in("go", "vet", "./internal/clients", "./internal/platforms", "./internal/provider", "./internal/simulator")
 	in("go", "test", "-run", "TestEvery", "./internal/platforms", "./internal/command")
 	// A pattern also runs tests with fewer parts than it has, if those match. So "(…)" keeps the other examples out.
-	output := in("go", "test", "-v", "-run", "TestEveryPlatformKeepsThePromises/Acme|TestEveryExampleWorks/(.*-resources|data-sources)/acme_.*", "./internal/acceptance")
-	for test, want := range map[string]int{"KeepsThePromises/Acme/": 6, "ExampleWorks/ephemeral-resources/acme_": 2, "ExampleWorks/data-sources/acme_": 1} {
+	output := in("go", "test", "-v", "-run", "TestEveryPlatformKeepsThePromises/.*/Acme|TestEveryExampleWorks/(.*-resources|data-sources)/acme_.*", "./internal/acceptance")
+	for test, want := range map[string]int{"KeepsThePromises/[^/]*/Acme": 6, "ExampleWorks/ephemeral-resources/acme_": 2, "ExampleWorks/data-sources/acme_": 1} {
 		if got := len(regexp.MustCompile(`--- PASS: \S*`+test).FindAllString(output, -1)); got != want {
 			t.Errorf("%d tests of %s have passed, want %d:\n%s", got, test, want, output)
 		}

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -114,16 +113,12 @@ func setOdd(t *testing.T, tried map[string]bool, round int, attributes map[strin
 // An invalid number causes one error, with the provider's text.
 func TestAnOddNumberIsOneErrorOfTheProvider(t *testing.T) { // C09
 	t.Parallel()
+	var refusals []refusal
 	for _, number := range []string{"1.5", "1e30", "-1", "11", "3.00000000000000000000000000001", "log(0, 10)", `"0.5"`} {
-		t.Run(number, func(t *testing.T) {
-			t.Parallel()
-			s := newFixture(t)
-			s.configure("provider \"ixtoken\" {\n  max_retries = " + number + "\n}\n" + interxionBlock)
-			r := s.report("plan")
-			if len(r.errors) != 1 || r.errors[0].Summary != "Invalid provider configuration: max_retries" || !strings.Contains(r.errors[0].Detail, "whole number from 0 to 10") {
-				t.Errorf("%v", r.errors)
-			}
-			s.wantRequests(0, 0, 0)
+		refusals = append(refusals, refusal{
+			name: number, want: []string{"Invalid provider configuration: max_retries\n", "whole number from 0 to 10"},
+			config: "provider \"ixtoken\" {\n  max_retries = " + number + "\n}\n" + interxionBlock,
 		})
 	}
+	newFixture(t).wantRefused("", refusals)
 }

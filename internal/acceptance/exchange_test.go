@@ -4,9 +4,10 @@
 package acceptance
 
 import (
+	"bytes"
+	"encoding/base64"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,43 +44,49 @@ const useTokens = `resource "terraform_data" "use" {
 // identity token is in no file.
 func TestIdentityTokensOfEachSource(t *testing.T) {
 	t.Parallel()
+	given := map[string]string{ // each has an identity token of its own
+		"value":          `token_exchange_subject_token = var.id_token`,
+		"variable":       `token_exchange_subject_token_env_var = "CI_ID_TOKEN"`,
+		"file":           `token_exchange_subject_token_file = "${path.module}/../id-token"`,
+		"github_actions": `token_exchange_audience = "` + simulator.Audience + `"`,
+		"hcp_terraform":  `grant_type = "token_exchange"`,
+	}
+	tagged := map[string]string{"tagged": `grant_type = "token_exchange"`}
 	for name, row := range map[string]struct {
-		arguments string
-		prepare   func(s *fixture, idToken string)
+		sources     map[string]string
+		environment func(s *fixture)
 	}{
-		"value":    {`token_exchange_subject_token = var.id_token`, func(s *fixture, idToken string) { s.setenv("TF_VAR_id_token", idToken) }},
-		"variable": {`token_exchange_subject_token_env_var = "CI_ID_TOKEN"`, func(s *fixture, idToken string) { s.setenv("CI_ID_TOKEN", idToken) }},
-		"file": {`token_exchange_subject_token_file = "${path.module}/../id-token"`, func(s *fixture, idToken string) {
-			if err := os.WriteFile(filepath.Join(s.Dir, "..", "id-token"), []byte(idToken+"\n"), 0o600); err != nil {
-				s.t.Fatal(err)
-			}
+		"given": {given, func(s *fixture) {
+			s.setenv("TF_VAR_id_token", s.identityToken())
+			s.setenv("CI_ID_TOKEN", s.identityToken())
+			put(s.t, filepath.Join(s.Dir, "..", "id-token"), s.identityToken()+"\n")
+			s.Env = append(s.Env, s.Issuer.Environment()...)
+			s.setenv("TFC_WORKLOAD_IDENTITY_TOKEN", s.identityToken())
 		}},
-		"GitHub Actions": {`token_exchange_audience = "` + simulator.Audience + `"`, func(s *fixture, _ string) { s.Env = append(s.Env, s.Issuer.Environment()...) }},
-		"HCP Terraform":  {`grant_type = "token_exchange"`, func(s *fixture, idToken string) { s.setenv("TFC_WORKLOAD_IDENTITY_TOKEN", idToken) }},
-		"HCP Terraform, tagged": {`grant_type = "token_exchange"`, func(s *fixture, idToken string) {
+		"HCP Terraform, tagged": {tagged, func(s *fixture) {
 			s.setenv("TFC_WORKLOAD_IDENTITY_TOKEN", "of another audience")
-			s.setenv("TFC_WORKLOAD_IDENTITY_TOKEN_EQUINIX", idToken)
-			s.setenv("TFC_WORKLOAD_IDENTITY_TOKEN_OAUTH2", idToken)
+			s.setenv("TFC_WORKLOAD_IDENTITY_TOKEN_EQUINIX", s.identityToken())
+			s.setenv("TFC_WORKLOAD_IDENTITY_TOKEN_OAUTH2", s.identityToken())
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newFixtureWith(t, simulator.Options{TLS: true}) // requests to GitHub need https
-			idToken, err := s.Issuer.Token(time.Hour)
-			if err != nil {
-				t.Fatal(err)
-			}
-			row.prepare(s, idToken)
 			for _, name := range []string{"EQUINIX_API_CLIENTID", "EQUINIX_API_CLIENTSECRET", "OAUTH2_CLIENT_ID", "OAUTH2_CLIENT_SECRET"} {
 				s.setenv(name, "")
 			}
+			row.environment(s)
 			s.setenv("TF_VAR_ca", s.CAPEM)
-			blocks := strings.Replace(exchangeBlocks("ephemeral", row.arguments), "grant_type = \"token_exchange\"\n  grant_type", "grant_type", 1)
-			s.configure("variable \"ca\" { type = string }\nvariable \"id_token\" {\n  type      = string\n  default   = \"\"\n  ephemeral = true\n}\nprovider \"ixtoken\" { ca_cert_pem = var.ca }\n" + blocks + useTokens)
+			text := "variable \"ca\" { type = string }\nvariable \"id_token\" {\n  type      = string\n  default   = \"\"\n  ephemeral = true\n}\nprovider \"ixtoken\" { ca_cert_pem = var.ca }\n"
+			for source, arguments := range row.sources {
+				blocks := strings.Replace(exchangeBlocks("ephemeral", arguments)+useTokens, "grant_type = \"token_exchange\"\n  grant_type", "grant_type", 1)
+				text += strings.NewReplacer(`"t" {`, `"`+source+`" {`, `"use" {`, `"`+source+`" {`, "access_token.t.", "access_token."+source+".").Replace(blocks)
+			}
+			s.configure(text)
 			s.must("apply", "-auto-approve")
 			for _, p := range []*simulator.Platform{s.Equinix, s.OAuth2} {
-				if got := len(p.Issued()); got != 2 {
-					t.Errorf("%s has issued %d tokens, want one for the plan and one for the apply", p.Name(), got)
+				if got := len(p.Issued()); got != 2*len(row.sources) {
+					t.Errorf("%s has issued %d tokens for %d sources, want one for each in the plan and in the apply", p.Name(), got, len(row.sources))
 				}
 			}
 			s.wantAbsent(append(s.Issuer.Issued(), append(s.Equinix.Issued(), s.OAuth2.Issued()...)...)...)
@@ -87,9 +94,20 @@ func TestIdentityTokensOfEachSource(t *testing.T) {
 	}
 }
 
+// identityToken returns an identity token that the platforms accept.
+func (s *fixture) identityToken() string {
+	s.t.Helper()
+	text, err := s.Issuer.Token(time.Hour)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return text
+}
+
 // Wrong settings of a token exchange cause one error for each block. Nothing is sent.
 func TestWrongSettingsOfATokenExchange(t *testing.T) {
 	t.Parallel()
+	var refusals []refusal
 	for name, row := range map[string]struct {
 		arguments string
 		env       []string
@@ -109,58 +127,43 @@ func TestWrongSettingsOfATokenExchange(t *testing.T) {
 		"a URL with a query":  {`token_exchange_audience = "a"` + "\n  sts_url = \"https://sts.example/?" + canary + "\"", nil, "sts_url (EQUINIX_STS_ENDPOINT) is not accepted"},
 		"an expired token":    {`token_exchange_subject_token_env_var = "EXPIRED"`, nil, `EXPIRED expired `},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newFixture(t)
-			s.Env = append(s.Env, row.env...)
-			expired, err := s.Issuer.Token(-time.Minute)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.setenv("EXPIRED", expired)
-			s.configure(`ephemeral "equinix_access_token" "t" {
-  provider             = ixtoken
-  grant_type           = "token_exchange"
-  token_exchange_scope = "roleassignments:1"
-  ` + row.arguments + `
-}
-`)
-			r := s.report("plan")
-			if len(r.errors) != 1 || !strings.Contains(r.errors[0].text(), row.want) || len(r.warnings) != 0 {
-				t.Errorf("status %d, warnings %v, errors %v; want %q", r.Status, r.warnings, r.errors, row.want)
-			}
-			for _, d := range r.errors {
-				if strings.Contains(d.text(), canary) || strings.Contains(d.text(), expired) {
-					t.Errorf("a secret is shown: %s", d.text())
-				}
-			}
-			if got := len(s.Equinix.Requests()); got != 0 || s.Issuer.Asked() != 0 {
-				t.Errorf("%d requests were sent", got)
-			}
-		})
+		refusals = append(refusals, refusal{name: name, env: row.env, want: []string{row.want}, config: equinixBlock("grant_type = \"token_exchange\"\n  token_exchange_scope = \"roleassignments:1\"\n  " + row.arguments)})
 	}
+	wantRefused(t, func(t *testing.T) *fixture {
+		s := newFixture(t)
+		expired, err := s.Issuer.Token(-time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.setenv("EXPIRED", expired)
+		return s
+	}, "", refusals)
 }
 
 // The official provider's variable for the scope of a token exchange is set. Then there is no login with the client secret.
 func TestAScopeWithoutAnIdentityTokenIsAnError(t *testing.T) {
 	t.Parallel()
+	s := newFixture(t)
+	s.setenv("EQUINIX_TOKEN_EXCHANGE_SCOPE", "roleassignments:1")
+	without, with := "", ""
 	for _, kind := range []string{"ephemeral", "data"} {
-		s := newFixture(t)
-		s.setenv("EQUINIX_TOKEN_EXCHANGE_SCOPE", "roleassignments:1")
-		s.configure(kind + ` "equinix_access_token" "t" { provider = ixtoken }`)
-		r := s.report("plan")
-		if len(r.errors) != 1 || !strings.Contains(r.errors[0].text(), "token_exchange_subject_token (EQUINIX_TOKEN_EXCHANGE_SUBJECT_TOKEN") {
-			t.Errorf("%s: status %d, errors %v", kind, r.Status, r.errors)
-		}
-		s.wantRequests(0, 0, 0)
-		s.configure(kind + ` "equinix_access_token" "t" {
-  provider   = ixtoken
-  grant_type = "client_credentials"
-}
-`)
-		s.must("plan")
-		s.wantRequests(0, 1, 0)
+		without += kind + " \"equinix_access_token\" \"t\" { provider = ixtoken }\n"
+		with += kind + " \"equinix_access_token\" \"t\" {\n  provider   = ixtoken\n  grant_type = \"client_credentials\"\n}\n"
 	}
+	s.configure(without)
+	r := s.report("plan")
+	for _, d := range r.errors {
+		if !strings.Contains(d.text(), "token_exchange_subject_token (EQUINIX_TOKEN_EXCHANGE_SUBJECT_TOKEN") {
+			t.Error(d.text())
+		}
+	}
+	if len(r.errors) != 2 || r.errors[0].Address == r.errors[1].Address {
+		t.Errorf("status %d, errors %v", r.Status, r.errors)
+	}
+	s.wantRequests(0, 0, 0)
+	s.configure(with)
+	s.must("plan")
+	s.wantRequests(0, 1, 0)
 }
 
 // An identity token that the platform rejects is sent once, for all blocks. The error shows the claims that the platform has
@@ -271,21 +274,36 @@ func TestAnIdentityTokenThatIsKnownLater(t *testing.T) {
 // A server without token exchange answers unsupported_grant_type. The CLI does not show the line with the identity token.
 func TestTheLineOfAnIdentityTokenIsNotShown(t *testing.T) {
 	t.Parallel()
-	const idToken = "e30.eyJpc3MiOiJhIiwic3ViIjoiYiJ9." + canary
-	for _, code := range []string{"unsupported_grant_type", "unauthorized_client", "invalid_request", "invalid_scope", "invalid_target"} {
-		s := newFixture(t)
-		refuse := func(w http.ResponseWriter, _ *http.Request) bool {
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusBadRequest)
-			_, _ = io.WriteString(w, `{"error":"`+code+`"}`)
-			return true
+	codes := []string{"unsupported_grant_type", "unauthorized_client", "invalid_request", "invalid_scope", "invalid_target"}
+	claimsOf := func(code string) string { // another subject is another login
+		return base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"a","sub":"` + code + `"}`))
+	}
+	s := newFixture(t)
+	refuse := func(w http.ResponseWriter, r *http.Request) bool {
+		body, _ := io.ReadAll(r.Body)
+		for _, code := range codes {
+			if bytes.Contains(body, []byte(claimsOf(code))) {
+				return answers(http.StatusBadRequest, "application/json", `{"error":"`+code+`"}`)(w, r)
+			}
 		}
-		s.Equinix.Intercept(refuse)
-		s.OAuth2.Intercept(refuse)
-		s.configure(exchangeBlocks("ephemeral", `token_exchange_subject_token = "`+idToken+`"`))
-		r := s.report("plan")
-		if plain := s.run("plan", "-no-color"); len(r.errors) != 2 || strings.Contains(r.Stdout+r.Stderr+plain.Stdout+plain.Stderr, canary) {
-			t.Errorf("%s: the identity token is shown, or there are %d errors: %s%s", code, len(r.errors), plain.Stdout, plain.Stderr)
+		return false
+	}
+	s.Equinix.Intercept(refuse)
+	s.OAuth2.Intercept(refuse)
+	text := ""
+	for _, code := range codes {
+		blocks := exchangeBlocks("ephemeral", `token_exchange_subject_token = "e30.`+claimsOf(code)+"."+canary+`"`)
+		text += strings.ReplaceAll(blocks, `"t" {`, `"`+code+`" {`)
+	}
+	s.configure(text)
+	r := s.report("plan")
+	plain := s.run("plan", "-no-color")
+	if len(r.errors) != 2*len(codes) || strings.Contains(r.Stdout+r.Stderr+plain.Stdout+plain.Stderr, canary) {
+		t.Errorf("an identity token is shown, or there are %d errors: %s%s", len(r.errors), plain.Stdout, plain.Stderr)
+	}
+	for _, d := range r.errors {
+		if code := d.Address[strings.LastIndex(d.Address, ".")+1:]; !strings.Contains(d.Detail, code) {
+			t.Errorf("%s: %s", d.Address, d.text())
 		}
 	}
 }

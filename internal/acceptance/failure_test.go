@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -34,47 +36,64 @@ func TestFailuresAreExplainedOnce(t *testing.T) {
 	t.Parallel()
 	page := "<html><title>" + canary + "</title></html>"
 	tests := []struct {
-		name     string
-		answer   func(http.ResponseWriter, *http.Request) bool
-		want     []string
-		requests int
+		name   string
+		answer func(http.ResponseWriter, *http.Request) bool
+		want   []string
 	}{
-		{"S01 invalid_client", answers(400, "application/json", `{"error":"invalid_client"}`), []string{"credentials rejected", "400", "invalid_client", "INTERXION_CLIENT_SECRET"}, 1},
-		{"S05 invalid_scope", answers(400, "application/json", `{"error":"invalid_scope"}`), []string{"scope not allowed", "invalid_scope"}, 1},
-		{"S05 unauthorized_client", answers(400, "application/json", `{"error":"unauthorized_client"}`), []string{"grant type not allowed"}, 1},
-		{"S05 invalid_request", answers(400, "application/json", `{"error":"invalid_request"}`), []string{"request rejected"}, 1},
-		{"S06 a firewall's page", answers(403, "text/html; charset=utf-8", page), []string{"access forbidden", "403", "text/html"}, 1},
-		{"S07 no such path", answers(404, "text/html", page), []string{"no token endpoint", "404", "/connect/token", "INTERXION_LOGIN_URL"}, 1},
-		{"S17 a captive portal", answers(511, "text/html", page), []string{"511"}, 1},
-		{"M01 a login page", answers(200, "text/html", page), []string{"the answer is no token", "HTML"}, 1},
-		{"M08 no token", answers(200, "application/json", `{"expires_in":3600,"x":"`+canary+`"}`), []string{"the answer is no token", "access_token"}, 1},
-		{"M10 a line break in the token", answers(200, "application/json", `{"access_token":"`+canary+`\r\nX: y"}`), []string{"the answer is no token", "control character"}, 1},
+		{"S01 invalid_client", answers(400, "application/json", `{"error":"invalid_client"}`), []string{"credentials rejected", "400", "invalid_client", "INTERXION_CLIENT_SECRET"}},
+		{"S05 invalid_scope", answers(400, "application/json", `{"error":"invalid_scope"}`), []string{"scope not allowed", "invalid_scope"}},
+		{"S05 unauthorized_client", answers(400, "application/json", `{"error":"unauthorized_client"}`), []string{"grant type not allowed"}},
+		{"S05 invalid_request", answers(400, "application/json", `{"error":"invalid_request"}`), []string{"request rejected"}},
+		{"S06 a firewall's page", answers(403, "text/html; charset=utf-8", page), []string{"access forbidden", "403", "text/html"}},
+		{"S07 no such path", answers(404, "text/html", page), []string{"no token endpoint", "404", "/connect/token", "INTERXION_LOGIN_URL"}},
+		{"S17 a captive portal", answers(511, "text/html", page), []string{"511"}},
+		{"M01 a login page", answers(200, "text/html", page), []string{"the answer is no token", "HTML"}},
+		{"M08 no token", answers(200, "application/json", `{"expires_in":3600,"x":"`+canary+`"}`), []string{"the answer is no token", "access_token"}},
+		{"M10 a line break in the token", answers(200, "application/json", `{"access_token":"`+canary+`\r\nX: y"}`), []string{"the answer is no token", "control character"}},
 		{"S18 a redirect", func(w http.ResponseWriter, r *http.Request) bool {
 			http.Redirect(w, r, "https://elsewhere.example/token?"+canary, http.StatusTemporaryRedirect)
 			return true
-		}, []string{"redirected", "307", "elsewhere.example", "not followed"}, 1},
+		}, []string{"redirected", "307", "elsewhere.example", "not followed"}},
 	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			s := newFixture(t)
-			s.Interxion.Intercept(test.answer)
-			s.configure(interxionBlock)
-			r := s.report("plan")
-			if r.Status != 1 || len(r.errors) != 1 {
-				t.Fatalf("status %d, errors %v", r.Status, r.errors)
+	s := newFixture(t)
+	var mu sync.Mutex
+	requests := map[string]int{}
+	s.Interxion.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		id := r.PostFormValue("client_id")
+		mu.Lock()
+		requests[id]++
+		mu.Unlock()
+		number, err := strconv.Atoi(strings.TrimPrefix(id, "case_"))
+		return err == nil && tests[number].answer(w, r)
+	})
+	text := ""
+	for i := range tests {
+		text += fmt.Sprintf("ephemeral \"interxion_access_token\" \"case_%d\" {\n  provider  = ixtoken\n  client_id = \"case_%d\"\n}\n", i, i)
+	}
+	s.configure(text)
+	r := s.report("plan")
+	if r.Status != 1 || len(r.errors) != len(tests) {
+		t.Fatalf("status %d, errors %v", r.Status, r.errors)
+	}
+	if strings.Contains(r.Stdout+r.Stderr, canary) {
+		t.Error("the output shows the answer")
+	}
+	host := strings.TrimPrefix(s.Interxion.URL(), "http://")
+	for _, d := range r.errors {
+		name := d.Address[strings.LastIndex(d.Address, ".")+1:]
+		number, err := strconv.Atoi(strings.TrimPrefix(name, "case_"))
+		if err != nil {
+			t.Fatalf("an error of %s", d.Address)
+		}
+		test := tests[number]
+		for _, want := range append(test.want, "No Interxion access token", host) { // I1
+			if !strings.Contains(d.text(), want) {
+				t.Errorf("%s: the error does not say %q:\n%s", test.name, want, d.text())
 			}
-			host := strings.TrimPrefix(s.Interxion.URL(), "http://")
-			for _, want := range append(test.want, "No Interxion access token", host) { // I1
-				if !strings.Contains(r.errors[0].text(), want) {
-					t.Errorf("the error does not say %q:\n%s", want, r.errors[0].text())
-				}
-			}
-			if strings.Contains(r.Stdout+r.Stderr, canary) {
-				t.Error("the output shows the answer")
-			}
-			s.wantRequests(test.requests, 0, 0)
-		})
+		}
+		if requests[name] != 1 {
+			t.Errorf("%s: %d requests", test.name, requests[name])
+		}
 	}
 }
 

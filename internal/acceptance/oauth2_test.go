@@ -91,19 +91,11 @@ func TestAParameterThatIsNotKnownYet(t *testing.T) {
 // In the provider block, such a parameter is an error in the plan. It does not count as unset.
 func TestAParameterOfTheProviderBlockThatIsNotKnownYet(t *testing.T) {
 	t.Parallel()
+	var refusals []refusal
 	for _, parameters := range []string{`{ pin = terraform_data.later.id }`, `{ pin = terraform_data.later.id, other = "x" }`, `terraform_data.later.output`} {
-		s := newFixture(t)
-		s.configure(`resource "terraform_data" "later" { input = { pin = timestamp() } }
-provider "ixtoken" {
-  oauth2 = { parameters = ` + parameters + ` }
-}
-` + oauth2Block(""))
-		r := s.report("plan")
-		if len(r.errors) != 1 || !strings.Contains(r.errors[0].Summary, "not known") || !strings.Contains(r.errors[0].text(), "parameters") {
-			t.Errorf("%s: status %d, errors %v", parameters, r.Status, r.errors)
-		}
-		if sent := len(s.OAuth2.Requests()); sent != 0 {
-			t.Errorf("%s: the plan has sent %d requests", parameters, sent)
-		}
+		refusals = append(refusals, refusal{
+			name: parameters, config: "provider \"ixtoken\" {\n  oauth2 = { parameters = " + parameters + " }\n}\n" + oauth2Block(""), want: []string{"not known", "parameters"},
+		})
 	}
+	newFixture(t).wantRefused("resource \"terraform_data\" \"later\" { input = { pin = timestamp() } }\n", refusals)
 }
