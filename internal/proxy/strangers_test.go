@@ -142,14 +142,20 @@ func TestAHalfClosedCallerIsServed(t *testing.T) {
 // A request ends with its caller: it holds no place of others, and nothing is sent for it any more.
 func TestARequestEndsWithItsCaller(t *testing.T) {
 	t.Parallel()
-	ended := make(chan struct{})
+	arrived, ended := make(chan struct{}, 1), make(chan struct{}, 1)
 	s := newFixture(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
+		arrived <- struct{}{}
 		<-r.Context().Done()
 		ended <- struct{}{}
 	})
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
-		ctx, cancel := context.WithTimeout(t.Context(), 3*closedWithRequest)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { // leaves only when the request is there: the machine may be busy
+			<-arrived
+			<-time.After(3 * closedWithRequest)
+			cancel()
+		}()
 		request, err := http.NewRequestWithContext(ctx, method, s.url("/x"), strings.NewReader("body"))
 		if err != nil {
 			t.Fatal(err)
@@ -157,7 +163,6 @@ func TestARequestEndsWithItsCaller(t *testing.T) {
 		if _, err := http.DefaultClient.Do(request); err == nil { //nolint:bodyclose // there is no answer
 			t.Error("the API has answered")
 		}
-		cancel()
 		select {
 		case <-ended:
 		case <-time.After(10 * time.Second):
