@@ -48,8 +48,13 @@ func encode(value string) []encoded {
 		}
 	}
 	compose := func(inner, outer []encoding) {
+		done := map[string]bool{value: true} // its encodings were added above
 		for _, in := range inner {
 			for _, text := range in.forms(value) {
+				if done[text] {
+					continue
+				}
+				done[text] = true
 				for _, out := range outer {
 					add(out.name+" of "+in.name, out.forms(text))
 				}
@@ -69,14 +74,13 @@ var textual = []encoding{
 		return eitherCase(
 			escaped,
 			strings.ReplaceAll(escaped, "+", "%20"),
-			// JavaScript's encodeURIComponent and Java's URLEncoder leave other characters unescaped than Go.
-			strings.NewReplacer("+", "%20", "%21", "!", "%2A", "*", "%27", "'", "%28", "(", "%29", ")").Replace(escaped),
-			strings.NewReplacer("~", "%7E", "%2A", "*").Replace(escaped),
+			queryOfJavaScript.Replace(escaped),
+			queryOfJava.Replace(escaped),
 		)
 	}},
 	{"URL path", func(text string) []string {
 		escaped := url.PathEscape(text)
-		return eitherCase(escaped, strings.NewReplacer("%2F", "/").Replace(escaped))
+		return eitherCase(escaped, strings.ReplaceAll(escaped, "%2F", "/"))
 	}},
 	{"JSON", func(text string) []string {
 		marshalled, _ := json.Marshal(text) // a string always marshals
@@ -92,24 +96,34 @@ var textual = []encoding{
 		escaped := html.EscapeString(text)
 		return []string{
 			escaped,
-			strings.NewReplacer("&#34;", "&quot;", "&#39;", "&apos;").Replace(escaped),
-			strings.NewReplacer("&#34;", "&quot;", "&#39;", "&#x27;").Replace(escaped),
-			strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text),
+			htmlNamed.Replace(escaped),
+			htmlHexadecimal.Replace(escaped),
+			htmlWithQuotes.Replace(text),
 		}
 	}},
 	{"shell word", func(text string) []string {
 		return []string{
 			strings.ReplaceAll(text, "'", `'\''`),
-			strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`").Replace(text),
+			shellQuoted.Replace(text),
 		}
 	}},
 	{"HCL string", func(text string) []string {
-		return []string{strings.NewReplacer(`\`, `\\`, `"`, `\"`, "${", "$${", "%{", "%%{", "\n", `\n`).Replace(text)}
+		return []string{hclQuoted.Replace(text)}
 	}},
 }
 
-// jsonPlain undoes the escapes that encoding/json adds for HTML.
-var jsonPlain = strings.NewReplacer(`\\`, `\\`, `\u003c`, "<", `\u003e`, ">", `\u0026`, "&")
+var (
+	// JavaScript's encodeURIComponent and Java's URLEncoder leave other characters unescaped than Go.
+	queryOfJavaScript = strings.NewReplacer("+", "%20", "%21", "!", "%2A", "*", "%27", "'", "%28", "(", "%29", ")")
+	queryOfJava       = strings.NewReplacer("~", "%7E", "%2A", "*")
+	// jsonPlain undoes the escapes that encoding/json adds for HTML.
+	jsonPlain       = strings.NewReplacer(`\\`, `\\`, `\u003c`, "<", `\u003e`, ">", `\u0026`, "&")
+	htmlNamed       = strings.NewReplacer("&#34;", "&quot;", "&#39;", "&apos;")
+	htmlHexadecimal = strings.NewReplacer("&#34;", "&quot;", "&#39;", "&#x27;")
+	htmlWithQuotes  = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+	shellQuoted     = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`")
+	hclQuoted       = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "${", "$${", "%{", "%%{", "\n", `\n`)
+)
 
 // binaries change every character.
 var binaries = []encoding{
