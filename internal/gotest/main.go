@@ -49,7 +49,10 @@ func run(args []string) (time.Duration, error) {
 	if err := command.Start(); err != nil {
 		return 0, err
 	}
-	err = tell(output)
+	tests, err := tell(output)
+	if err == nil && tests == 0 {
+		err = errors.New("no test has run")
+	}
 	err = errors.Join(err, command.Wait())
 	return command.ProcessState.UserTime() + command.ProcessState.SystemTime(), err
 }
@@ -67,15 +70,18 @@ type progress struct {
 	output         map[string][]string // of the tests that have not passed, by name
 }
 
-// tell prints what happens, until the events end.
-func tell(events io.Reader) error {
+// tell prints what happens, until the events end. It returns the number of tests.
+func tell(events io.Reader) (tests int, err error) {
 	packages := map[string]*progress{}
 	for decoder := json.NewDecoder(events); ; {
 		var e event
 		if err := decoder.Decode(&e); errors.Is(err, io.EOF) {
-			return nil
+			for _, p := range packages {
+				tests += p.tests
+			}
+			return tests, nil
 		} else if err != nil {
-			return err
+			return 0, err
 		}
 		if packages[e.Package] == nil {
 			packages[e.Package] = &progress{output: map[string][]string{}}
