@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -19,8 +20,8 @@ type promise struct {
 	command []string
 	// set changes the environment. nil: nothing changes.
 	set func(*fixture, variables)
-	// blocks returns the part of the configuration for a platform.
-	blocks func(*simulator.Platform) string
+	// config returns the part of the configuration for a platform.
+	config func(*simulator.Platform) string
 	// check fails the test unless the platform keeps the promise.
 	check func(*testing.T, *simulator.Platform, report)
 }
@@ -32,9 +33,9 @@ func TestEveryPlatformKeepsThePromises(t *testing.T) {
 	for name, promise := range map[string]promise{
 		"any number of blocks are one request": {[]string{"plan"}, nil, bothKinds, sharesOneRequest},
 		"a token opens the API":                {[]string{"plan"}, nil, usesToken, opensTheAPI},
-		"all missing settings are named":       {[]string{"plan"}, setNothing, fortyBlocks, namesMissingSettings},
-		"no secret crosses a network in clear": {[]string{"plan"}, setPlainHTTP, fortyBlocks, refusesPlainHTTP},
-		"a rejected secret is sent once":       {[]string{"plan"}, setWrongSecret, fortyBlocks, sendsARejectedSecretOnce},
+		"all missing settings are named":       {[]string{"plan"}, setNothing, separateOfBothKinds, namesMissingSettings},
+		"no secret crosses a network in clear": {[]string{"plan"}, setPlainHTTP, separateOfBothKinds, refusesPlainHTTP},
+		"a rejected secret is sent once":       {[]string{"plan"}, setWrongSecret, separateOfBothKinds, sendsARejectedSecretOnce},
 		"a proxy opens the API":                {[]string{"apply", "-auto-approve"}, nil, usesProxy, proxyOpensTheAPI},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -45,7 +46,7 @@ func TestEveryPlatformKeepsThePromises(t *testing.T) {
 				if promise.set != nil {
 					promise.set(s, variablesOf(p))
 				}
-				text += promise.blocks(p)
+				text += promise.config(p)
 			}
 			if err := s.Write("main.tf", text); err != nil {
 				t.Fatal(err)
@@ -93,15 +94,18 @@ func inputOf(p *simulator.Platform, variable string) platforms.Input {
 	panic(p.Name() + " has no input for " + variable)
 }
 
-// bothKinds returns twenty blocks of each kind.
+// ofEachKind is the number of blocks of each kind.
+const ofEachKind = 10
+
+// bothKinds returns blocks of each kind.
 func bothKinds(p *simulator.Platform) string {
 	return `ephemeral "` + tokenType(p) + `" "many" {
   provider = ixtoken
-  count    = 20
+  count    = ` + strconv.Itoa(ofEachKind) + `
 }
 data "` + tokenType(p) + `" "many" {
   provider = ixtoken
-  count    = 20
+  count    = ` + strconv.Itoa(ofEachKind) + `
 }
 `
 }
@@ -157,11 +161,11 @@ func proxyOpensTheAPI(t *testing.T, p *simulator.Platform, r report) { // the AP
 	}
 }
 
-func fortyBlocks(p *simulator.Platform) string {
-	return separateBlocks(20, "ephemeral", tokenType(p), "") + separateBlocks(20, "data", tokenType(p), "")
+func separateOfBothKinds(p *simulator.Platform) string {
+	return separateBlocks(ofEachKind, "ephemeral", tokenType(p), "") + separateBlocks(ofEachKind, "data", tokenType(p), "")
 }
 
-// wantRefusals fails the test unless each of the platform's forty blocks has exactly one error with all words, and the platform
+// wantRefusals fails the test unless each of the platform's blocks has exactly one error with all words, and the platform
 // has received the given number of requests.
 func wantRefusals(t *testing.T, p *simulator.Platform, r report, requests int, words ...string) {
 	t.Helper()
@@ -171,11 +175,11 @@ func wantRefusals(t *testing.T, p *simulator.Platform, r report, requests int, w
 			byKind[kind] = append(byKind[kind], d)
 		}
 	}
-	if len(byKind) != 2 || len(r.errors) != 40*len(platforms.All) {
+	if len(byKind) != 2 || len(r.errors) != 2*ofEachKind*len(platforms.All) {
 		t.Fatalf("%d errors, of the kinds %v", len(r.errors), slices.Collect(maps.Keys(byKind)))
 	}
 	for kind, refusals := range byKind {
-		wantOneEach(t, refusals, 20, kind, tokenType(p))
+		wantOneEach(t, refusals, ofEachKind, kind, tokenType(p))
 		for _, want := range append(words, "No "+p.Name()+" access token: ") {
 			if !strings.Contains(refusals[0].text(), want) {
 				t.Errorf("the error does not say %q:\n%s", want, refusals[0].text())
