@@ -269,6 +269,9 @@ func (c child) launch(t *testing.T) *process {
 	command := exec.CommandContext(t.Context(), os.Args[0])
 	command.Env = append(os.Environ(), childVariable+"="+string(text), "GORACE=atexit_sleep_ms=0")
 	command.Stderr = os.Stderr
+	if c.Users != 0 {
+		command.Env = append(command.Env, "GOGC=100") // its memory is measured
+	}
 	if c.Trouble == "read-only" || c.Trouble == "full disk" { // with its own mounts
 		command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 		if id := os.Geteuid(); id != 0 {
