@@ -47,7 +47,7 @@ func TestApply(t *testing.T) {
 		if err := w.Write("main.tf", strings.Replace(configuration, "METHOD", method, 1)); err != nil {
 			t.Fatal(err)
 		}
-		w.Env = []string{"OAUTH2_TOKEN_URL=" + s.URL + "/oauth/token", "OAUTH2_CLIENT_ID=" + registered.id, "OAUTH2_CLIENT_SECRET=" + registered.secret}
+		w.Env = []string{"TF_DISABLE_PLUGIN_TLS=off", "GOGC=400", "OAUTH2_TOKEN_URL=" + s.URL + "/oauth/token", "OAUTH2_CLIENT_ID=" + registered.id, "OAUTH2_CLIENT_SECRET=" + registered.secret}
 		result, err := w.Run(t.Context(), "apply", "-auto-approve", "-no-color")
 		if err != nil || result.Status != 0 {
 			t.Fatalf("error %v, status %d:\n%s%s", err, result.Status, result.Stdout, result.Stderr)
@@ -62,16 +62,18 @@ func TestApply(t *testing.T) {
 	})
 }
 
-// build finds the CLI as make does, and builds the provider.
+// build finds the CLI as make does, and builds the provider where the acceptance tests do, so that Go links it once.
 func build(t *testing.T) (path, plugins string) {
 	t.Helper()
 	found, err := exec.CommandContext(t.Context(), "../find-cli").Output()
 	if err != nil {
 		t.Fatal("finding the CLI: ", err)
 	}
-	plugins = t.TempDir()
-	binary := filepath.Join(plugins, "terraform-provider-ixtoken"+terraform.Suffix)
-	command := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
+	plugins, err = filepath.Abs("../../.bin/acceptance/.bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", plugins+string(filepath.Separator), ".")
 	command.Dir, command.Stderr = "../..", os.Stderr
 	if err := command.Run(); err != nil {
 		t.Fatal("building the provider: ", err)
