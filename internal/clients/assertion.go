@@ -154,10 +154,10 @@ func (s *sharer) send(ctx context.Context, r *request, alone bool) (Token, *Erro
 	}
 	defer spent.release()
 	again := *r
-	_, again.assertionSent = s.asserted.Load(carrier.mark())
+	again.assertionSent = s.memory.wasSent(carrier.mark())
 	token, err := s.sendMarked(ctx, &again, alone)
 	if err == nil || !err.notActedOn {
-		s.asserted.Store(carrier.mark(), true)
+		s.memory.setSent(carrier.mark())
 	}
 	s.settle(carrier, spent, Token{}, err)
 	if err != nil && err.Status/100 == 4 {

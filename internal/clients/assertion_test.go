@@ -337,7 +337,7 @@ func completed(t testing.TB, grant Grant) *request {
 	c := New(Options{})
 	r, err := c.request(grant)
 	must(t, err)
-	complete, fault := c.exchange.complete(t.Context(), r)
+	complete, fault := c.flights.next.complete(t.Context(), r)
 	if fault != nil {
 		t.Fatal(fault)
 	}

@@ -66,7 +66,6 @@ type Options struct {
 // Client obtains tokens, and shares a token among all callers that ask for the same one. It is safe for concurrent use.
 type Client struct {
 	flights  flights
-	exchange *exchanger
 	sharer   *sharer
 	patience time.Duration // bounds one call of Token
 
@@ -101,11 +100,9 @@ func New(options Options) *Client {
 		memory:  memory,
 		sources: identitySources{getenv: options.Getenv, gate: gate},
 		next:    &refresher{memory: memory, log: log, next: sharer},
-		last:    map[digest]*request{},
 	}
 	return &Client{
 		sharer:   sharer,
-		exchange: exchanger,
 		flights:  flights{memory: memory, interrupted: options.Interrupted, next: exchanger},
 		patience: patience,
 		requests: map[Grant]*request{},
@@ -156,7 +153,7 @@ func (c *Client) Discard(grant Grant, token Token) (replaceable bool) {
 	if err != nil || !r.clientsOwn() { // with an error, nothing was obtained
 		return false
 	}
-	c.sharer.discard(token, c.exchange.lastOf(r))
+	c.sharer.discard(token, c.sharer.memory.asSent(r))
 	return true
 }
 

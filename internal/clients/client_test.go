@@ -1201,7 +1201,7 @@ func fly(c *Client, r *request) (*flight, func(Token)) {
 	return f, func(token Token) { c.flights.finish(r, f, token, nil) }
 }
 
-func (c *Client) gate() *gate     { return c.exchange.next.next.next }
+func (c *Client) gate() *gate     { return c.sharer.next }
 func (c *Client) sender() *sender { return c.gate().next }
 
 // A caller joins a flight that returns a token from the cache. It gets a token with its own min_validity.

@@ -8,7 +8,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -61,62 +60,54 @@ func (p *presented) describe() string {
 }
 
 // exchanger reads what a request needs from outside: the identity token of a token exchange, and what the client
-// authenticates with if that is no secret.
+// authenticates with if that is no secret. It keeps the result.
 type exchanger struct {
 	memory  *memory
 	sources identitySources
 	next    *refresher
-
-	mu   sync.Mutex
-	last map[digest]*request // the last complete request, by the key of the request without an identity token
 }
 
 // obtain reads what r needs from outside. It is read anew for each flight: an identity token may last for only five minutes,
 // and a key may be replaced.
 func (s *exchanger) obtain(ctx context.Context, r *request, minValidity time.Duration) (Token, *Error) {
-	if r.exchange == nil && r.proof.isZero() {
-		return s.next.obtain(ctx, r, minValidity)
-	}
 	complete, err := s.complete(ctx, r)
 	if err != nil {
+		s.memory.remember(r.key(), Token{}, err)
 		return Token{}, err
 	}
-	s.mu.Lock()
-	s.last[r.key()] = complete
-	s.mu.Unlock()
-	exact := complete.exact()
-	if _, rejected, ok := s.memory.recall(exact, 0); ok && rejected != nil {
-		return Token{}, rejected
+	if complete != r {
+		s.memory.setComplete(r.key(), complete)
+		if _, rejected, ok := s.memory.recall(complete.exact(), 0); ok && rejected != nil {
+			return Token{}, rejected
+		}
 	}
 	token, err := s.next.obtain(ctx, complete, minValidity)
 	if r.replaceable(err) {
-		s.memory.remember(exact, Token{}, err)
+		s.memory.remember(complete.exact(), Token{}, err)
+	} else {
+		s.memory.remember(r.key(), token, err)
 	}
 	return token, err
 }
+
+// hasSources reports whether a part of r is read from outside each time r is sent.
+func (r *request) hasSources() bool { return r.exchange != nil || !r.proof.isZero() }
 
 // replaceable reports whether err is the rejection of something in the place of which its source may hold another thing: an
 // identity token, an assertion, a key or a certificate. It is not sent again, and the source is read again. The bearer token
 // of GitHub stays the same.
 func (r *request) replaceable(err *Error) bool {
-	if err == nil || r.exchange == nil && r.proof.isZero() || r.proof.assertion.Audience != "" || r.exchange != nil && r.exchange.Audience != "" {
+	if err == nil || !r.hasSources() || r.proof.assertion.Audience != "" || r.exchange != nil && r.exchange.Audience != "" {
 		return false
 	}
 	return err.Kind.rejectsCredentials() || err.Kind == AssertionUsed || err.Kind == RequestRejected && r.exchange != nil
 }
 
-// lastOf returns r as it was last sent.
-func (s *exchanger) lastOf(r *request) *request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if complete, ok := s.last[r.key()]; ok {
-		return complete
-	}
-	return r
-}
-
-// complete returns r with what it needs from outside.
+// complete returns r with what it needs from outside, or r itself if it needs nothing.
 func (s *exchanger) complete(ctx context.Context, r *request) (*request, *Error) {
+	if !r.hasSources() {
+		return r, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
 	complete, err := *r, (*Error)(nil)

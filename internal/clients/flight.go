@@ -105,15 +105,11 @@ func (s *flights) run(ctx context.Context, r *request, minValidity time.Duration
 	return s.next.obtain(ctx, r, minValidity)
 }
 
-// finish remembers the result of a flight and hands it to the callers that wait.
+// finish hands the result of a flight to the callers that wait.
 func (s *flights) finish(r *request, f *flight, token Token, err *Error) {
 	s.memory.mu.Lock()
 	defer s.memory.mu.Unlock()
-	e := s.memory.entry(r.key())
-	if !r.replaceable(err) { // exchanger remembers it
-		e.remember(token, err)
-	}
-	e.flight = nil
+	s.memory.entry(r.key()).flight = nil
 	f.token, f.err = token, err
 	close(f.done)
 }

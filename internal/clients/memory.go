@@ -4,6 +4,7 @@
 package clients
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -17,22 +18,23 @@ const failureShared = 60 * time.Second
 
 // These facts outlive a call. The key of a fact is what the fact is about.
 //
-//	fact                            kept in            key                               for                     written by
-//	the encoded request             Client.requests    the grant                         the process             Client.request
-//	the last token                  entry.token        request.key                       until there is another  entry.remember, merge
-//	that an API has refused it      Token.refused      the access token                  as long as the token    memory.discard
-//	when one was last replaced      entry.asked        request.key                       a minute                memory.mayReplace
-//	the last failure                entry.failed       request.key                       see entry.remember      entry.remember, merge
-//	a rejected identity token       entry.failed       request.exact                     the process             exchanger.obtain
+//	fact                            kept in          key                               for                     written by
+//	the encoded request             Client.requests  the grant                         the process             Client.request
+//	the request as it was sent,     entry.complete   request.key, before it was read   until there is another  exchanger.obtain
+//	  with what was read
+//	the last token                  entry.token      request.key                       until there is another  entry.remember, merge
+//	that an API has refused it      Token.refused    the access token                  as long as the token    memory.discard
+//	when one was last replaced      entry.asked      request.key                       a minute                memory.mayReplace
+//	the last failure                entry.failed     request.key                       see entry.remember      entry.remember, merge
+//	a rejected identity token       entry.failed     request.exact                     the process             exchanger.obtain
 //	  or assertion
-//	that an assertion was sent      sharer.asserted    host and assertion                the process             sharer.send
-//	what is not sent again          entry.spent        request.mark                      the process             spend, settle
-//	what a later process may send   entry.kept         request.mark                      the process             settle
-//	the last identity token         exchanger.last     the request without one           until there is another  exchanger.obtain
-//	accepted, rejected, doubted     account            host and client; host and user    the process             gate.remember
-//	for other processes: a token    an entry           request.name, request.key         as long as the token    sharer.save, discard
-//	  a rejection                   an entry           request.name, request.key         a minute                sharer.save
-//	  what is not sent again        a mark             request.mark                      what it marks, a year   spend, settle
+//	that an assertion was sent      entry.sent       request.mark                      the process             sharer.send
+//	what is not sent again          entry.spent      request.mark                      the process             spend, settle
+//	what a later process may send   entry.kept       request.mark                      the process             settle
+//	accepted, rejected, doubted     account          host and client; host and user    the process             gate.remember
+//	for other processes: a token    an entry         request.name, request.key         as long as the token    sharer.save, discard
+//	  a rejection                   an entry         request.name, request.key         a minute                sharer.save
+//	  what is not sent again        a mark           request.mark                      what it marks, a year   spend, settle
 
 // memory is what this process knows about each request.
 type memory struct {
@@ -42,14 +44,16 @@ type memory struct {
 
 // entry is what is known about one request. memory.mu guards it.
 type entry struct {
-	token  Token     // the last one; it may have ended, or an API may have refused it
-	failed *Error    // the last failure; nil once there is a token
-	until  time.Time // when failed is forgotten; zero: never
-	spent  bool      // what the key is about must not be sent again; see request.mark
-	kept   *Error    // why only a later process may send it again; nil: nothing forbids it
-	flight *flight   // the run of the request; nil: there is none
-	asked  time.Time // when a token was last replaced because an API had refused it; zero: never
-	turn   turn      // for the right to send what the key is about in this process
+	token    Token     // the last one; it may have ended, or an API may have refused it
+	failed   *Error    // the last failure; nil once there is a token
+	until    time.Time // when failed is forgotten; zero: never
+	sent     bool      // the platform may have seen the assertion that the key is about
+	spent    bool      // what the key is about must not be sent again; see request.mark
+	kept     *Error    // why only a later process may send it again; nil: nothing forbids it
+	flight   *flight   // the run of the request; nil: there is none
+	complete *request  // the request with what was last read from outside; nil if nothing was
+	asked    time.Time // when a token was last replaced because an API had refused it; zero: never
+	turn     turn      // for the right to send what the key is about in this process
 }
 
 func newMemory() *memory { return &memory{entries: map[digest]*entry{}} }
@@ -119,6 +123,34 @@ func (m *memory) last(key digest) Token {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.entry(key).token
+}
+
+// setComplete keeps the request with what was read from outside.
+func (m *memory) setComplete(key digest, complete *request) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.entry(key).complete = complete
+}
+
+// asSent returns r as it was last sent.
+func (m *memory) asSent(r *request) *request {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return cmp.Or(m.entry(r.key()).complete, r)
+}
+
+// setSent records that the platform may have seen the assertion that key is about.
+func (m *memory) setSent(key digest) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.entry(key).sent = true
+}
+
+// wasSent reports whether the platform may have seen the assertion that key is about.
+func (m *memory) wasSent(key digest) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.entry(key).sent
 }
 
 // setSpent sets whether what key is about must not be sent again, and returns what was set before.

@@ -31,8 +31,6 @@ type sharer struct {
 	mu       sync.Mutex
 	reported map[string]bool // the problems of a bucket that were logged
 	trouble  error           // the last of them that Client.Unshared has not returned; nil: none
-
-	asserted sync.Map // the digests of the assertions that this process has sent; see markOfAssertion
 }
 
 // storeOf returns the store that holds the result of r; nil: only this process has it. In a token exchange, and with an
