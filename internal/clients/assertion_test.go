@@ -259,9 +259,7 @@ func TestAKeyThatCannotBeUsedIsNamed(t *testing.T) {
 		"client_signing_alg RS256 does not fit the client key, which signs with ES256":        {PEM: pkcs8(key), Algorithm: "RS256"},
 		"the certificate of the client key is not the certificate of the key":                 {PEM: pkcs8(key), CertificatePEM: NewSecret(pemOf("CERTIFICATE", certificateOf(t, other, other)))},
 		"the certificate of the client key has the certificate of the key behind another one": {PEM: pkcs8(key), CertificatePEM: NewSecret(pemOf("CERTIFICATE", certificateOf(t, other, other), "CERTIFICATE", certificate))},
-		"client_key_certificate_pem holds a private key":                                      {PEM: pkcs8(key), CertificatePEM: NewSecret(good + pemOf("CERTIFICATE", certificate))},
 		`the certificate of the client key in the file "missing" cannot be read`:              {PEM: pkcs8(key), CertificateFile: "missing"},
-		"more than one client assertion or key is set":                                        {PEM: pkcs8(key), File: "f"},
 	} {
 		_, err := p.client(Options{}).Token(t.Context(), p.proven(func(g *OAuth2) { g.Key = settings }), 0)
 		if fault := failed(t, err); !fault.Unsent() || !strings.Contains(err.Error(), want) {

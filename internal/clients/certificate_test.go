@@ -127,15 +127,11 @@ func TestACertificateThatCannotBeUsedIsNamed(t *testing.T) {
 	for want, given := range map[string]ClientCertificate{
 		"the client certificate is not the certificate of the key":                                    {PEM: own, KeyPEM: pkcs8(other)},
 		"the client certificate has the certificate of the key behind another one":                    {PEM: NewSecret(pemOf("CERTIFICATE", certificateOf(t, other, other)) + own.Reveal()), KeyPEM: pkcs8(key)},
-		"no client certificate key is set":                                                            {PEM: own},
-		"no client certificate is set":                                                                {KeyPEM: pkcs8(key)},
-		"client_certificate_pem holds no certificate in PEM":                                          {PEM: NewSecret("CANARY"), KeyPEM: pkcs8(key)},
-		"client_certificate_pem holds a private key":                                                  {PEM: pkcs8(key), KeyPEM: pkcs8(key)},
-		"client_certificate_pem holds a certificate that cannot be read":                              {PEM: NewSecret(pemOf("CERTIFICATE", []byte("CANARY"))), KeyPEM: pkcs8(key)},
-		"client_certificate_key_pem is a certificate: use its private key":                            {PEM: own, KeyPEM: own},
+		"the client certificate holds no certificate in PEM":                                          {PEM: NewSecret("CANARY"), KeyPEM: pkcs8(key)},
+		"the client certificate holds a certificate that cannot be read":                              {PEM: NewSecret(pemOf("CERTIFICATE", []byte("CANARY"))), KeyPEM: pkcs8(key)},
+		"the key of the client certificate is a certificate: use its private key":                     {PEM: own, KeyPEM: own},
 		`the client certificate in the file "missing" cannot be read`:                                 {File: "missing", KeyPEM: pkcs8(key)},
 		`the key of the client certificate in the file "missing" cannot be read`:                      {PEM: own, KeyFile: "missing"},
-		"more than one client certificate is set; more than one client certificate key is set":        {PEM: own, File: "f", KeyPEM: pkcs8(key), KeyFile: "f"},
 		`the client certificate in the file "` + t.TempDir() + `" cannot be read (it is a directory)`: {KeyPEM: pkcs8(key)},
 	} {
 		if strings.Contains(want, "it is a directory") {

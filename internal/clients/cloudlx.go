@@ -42,15 +42,6 @@ func CheckAPIVersion(version Secret) string {
 }
 
 func (g CloudLX) request() (*request, error) {
-	version := cmp.Or(g.APIVersion, "v1")
-	var check checks
-	check.value("api_version", NewSecret(version), CheckAPIVersion)
-	base, path := check.url("base_url", g.BaseURL), "/api/oauth2/access-token"
-	fields := map[string]string{
-		"grant_type":    g.GrantType,
-		"client_id":     check.text("client_id", g.ClientID),
-		"client_secret": check.secret("client_secret", g.ClientSecret),
-	}
 	r := &request{
 		platform:   "CloudLX",
 		credential: []Secret{NewSecret(g.ClientID), g.ClientSecret},
@@ -58,32 +49,18 @@ func (g CloudLX) request() (*request, error) {
 		habits:     habits{refreshLasts: cloudLXRefreshLifetime},
 		refresh:    g.refreshedBy,
 	}
-	check.value("grant_type", NewSecret(g.GrantType), CheckOneOf(CloudLXGrantTypes...))
+	fields, path := clientFields(g.GrantType, g.ClientID, g.ClientSecret), "/api/oauth2/access-token"
 	if g.GrantType == RefreshToken {
 		path = "/api/oauth2/refresh-token"
-		fields["refresh_token"] = check.secret("previous_refresh_token", g.RefreshToken)
-		r.secrets = append(r.secrets, g.RefreshToken)
-		r.refreshToken = g.RefreshToken
-		r.sendOnce = true
-		r.fallback = g.withCredentials()
+		r.refreshes(g.RefreshToken, fields)
 	}
-	if err := check.err(r.platform); err != nil {
-		return nil, err
-	}
-	r.endpoint = endpoint(base, "/api", path) // the vendor's pages and other sources name portals with and without /api
-	r.accepts("application/vnd.cloudlx." + version + "+json")
+	r.accepts("application/vnd.cloudlx." + cmp.Or(g.APIVersion, "v1") + "+json")
 	r.sends(form, fields)
-	return r, nil
+	return r.toPath(g.BaseURL, "/api", path) // the vendor's pages and other sources name portals with and without /api
 }
 
-// refreshedBy returns the grant that refreshes with token.
+// refreshedBy returns the grant that refreshes with token, or the client credentials grant if token is zero.
 func (g CloudLX) refreshedBy(token Secret) Grant {
-	g.GrantType, g.RefreshToken = RefreshToken, token
-	return g
-}
-
-// withCredentials returns the client credentials grant for the same client.
-func (g CloudLX) withCredentials() Grant {
-	g.GrantType, g.RefreshToken = ClientCredentials, Secret{}
+	g.GrantType, g.RefreshToken = grantTypeWith(token), token
 	return g
 }

@@ -15,23 +15,12 @@ type DigitalRealty struct {
 
 func (g DigitalRealty) request() (*request, error) {
 	const path = "/v2/auth/token"
-	var check checks
-	base := check.url("base_url", g.BaseURL)
-	fields := map[string]string{
-		"grant_type":    ClientCredentials,
-		"client_id":     check.text("client_id", g.ClientID),
-		"client_secret": check.secret("client_secret", g.ClientSecret),
-	}
 	r := &request{
 		platform:   "Digital Realty",
 		credential: []Secret{NewSecret(g.ClientID), g.ClientSecret},
 		secrets:    []Secret{g.ClientSecret},
 	}
-	if err := check.err(r.platform); err != nil {
-		return nil, err
-	}
-	r.endpoint = endpoint(base, path, path) // the documentation prints the URL with the path
 	r.accepts("application/json")
-	r.sends(form, fields)
-	return r, nil
+	r.sends(form, clientFields(ClientCredentials, g.ClientID, g.ClientSecret))
+	return r.toPath(g.BaseURL, path, path) // the documentation prints the URL with the path
 }

@@ -4,6 +4,7 @@
 package clients
 
 import (
+	"crypto/md5" //nolint:gosec // for the size of a digest
 	"encoding/base64"
 	"regexp"
 )
@@ -54,12 +55,6 @@ func (g Equinix) request() (*request, error) {
 	if g.GrantType == TokenExchange {
 		return g.exchange()
 	}
-	var check checks
-	base, path := check.url("base_url", g.BaseURL), "/oauth2/v1/token"
-	fields := map[string]string{
-		"client_id":     check.text("client_id", g.ClientID),
-		"client_secret": check.secret("client_secret", g.ClientSecret),
-	}
 	r := &request{
 		platform:   "Equinix",
 		habits:     equinixHabits,
@@ -67,79 +62,52 @@ func (g Equinix) request() (*request, error) {
 		secrets:    []Secret{g.ClientSecret},
 		refresh:    g.refreshedBy,
 	}
-	check.value("grant_type", NewSecret(g.GrantType), CheckOneOf(EquinixGrantTypes...))
+	path := "/oauth2/v1/token"
+	fields := clientFields(g.GrantType, g.ClientID, g.ClientSecret) // without grant_type, Equinix takes the request for a password grant
 	switch g.GrantType {
-	case ClientCredentials:
-		fields["grant_type"] = ClientCredentials // without it, Equinix takes the request for a password grant
 	case Password:
-		fields["grant_type"] = Password
-		fields["user_name"] = check.text("user_name", g.UserName)
-		fields["user_password"] = check.secret("user_password", g.UserPassword)
+		fields["user_name"], fields["user_password"] = g.UserName, g.UserPassword.Reveal()
 		if g.PasswordEncoding != "" {
 			fields["password_encoding"] = g.PasswordEncoding
-			check.value("password_encoding", NewSecret(g.PasswordEncoding), CheckOneOf(MD5Base64))
 		}
-		if g.PasswordEncoding == MD5Base64 {
-			check.value("user_password", g.UserPassword, checkMD5Base64)
+		if g.PasswordEncoding == MD5Base64 && !isMD5Base64(g.UserPassword) {
+			err := r.invalid("user_password is not the base64 of an MD5 digest, as password_encoding says")
+			err.Hint = PlainPassword
+			return nil, err
 		}
 		r.user = []Secret{NewSecret(g.UserName), g.UserPassword}
 		r.secrets = append(r.secrets, g.UserPassword)
 		r.sendOnce = true
 	case RefreshToken:
 		path = "/oauth2/v1/refreshaccesstoken" // the documentation of this path has no grant_type
-		fields["refresh_token"] = check.secret("previous_refresh_token", g.RefreshToken)
-		r.secrets = append(r.secrets, g.RefreshToken)
-		r.refreshToken = g.RefreshToken
-		r.sendOnce = true
-		r.fallback = g.withCredentials()
+		delete(fields, "grant_type")
+		r.refreshes(g.RefreshToken, fields)
 	}
-	if err := check.err(r.platform); err != nil {
-		return nil, err
-	}
-	r.endpoint = endpoint(base, "", path)
 	r.accepts("application/json")
 	r.sends(jsonObject, fields)
-	return r, nil
+	return r.toPath(g.BaseURL, "", path)
 }
 
 // exchange returns the request for a token exchange. It carries no client id and no client secret. The answers are those of
 // RFC 8693, and not those of the other endpoints.
 func (g Equinix) exchange() (*request, error) {
 	const path = "/v1/token"
-	var check checks
-	base := check.url("sts_url", g.STSURL)
-	fields := map[string]string{"scope": check.text("token_exchange_scope", g.Scope)}
-	check.identity(g.Identity)
 	r := &request{platform: "Equinix"}
-	if err := check.err(r.platform); err != nil {
-		return nil, err
-	}
-	r.endpoint = endpoint(base, path, path)
 	r.accepts("application/json")
-	r.exchanges(g.Identity, fields, form)
-	return r, nil
+	r.exchanges(g.Identity, map[string]string{"scope": g.Scope}, form)
+	return r.toPath(g.STSURL, path, path)
 }
 
-// refreshedBy returns the grant that refreshes with token.
+// refreshedBy returns the grant that refreshes with token, or the client credentials grant if token is zero.
 func (g Equinix) refreshedBy(token Secret) Grant {
-	g.GrantType, g.RefreshToken = RefreshToken, token
+	g.GrantType, g.RefreshToken = grantTypeWith(token), token
 	return g
 }
 
-// withCredentials returns the client credentials grant for the same client.
-func (g Equinix) withCredentials() Grant {
-	g.GrantType, g.RefreshToken = ClientCredentials, Secret{}
-	return g
-}
-
-// checkMD5Base64 checks an encoded password. Without it, a plain password, or a password that the user encoded twice,
-// would cost one of the five attempts. An empty password is not checked.
-func checkMD5Base64(password Secret) string {
+// isMD5Base64 reports whether a password is encoded. A plain password, or one that the user encoded twice, would cost one of
+// the five attempts.
+func isMD5Base64(password Secret) bool {
 	text := password.Reveal()
 	digest, err := base64.StdEncoding.Strict().DecodeString(text)
-	// The decoder skips line breaks, so the length of the text is checked too.
-	if text != "" && (err != nil || len(digest) != 16 || len(text) != 24) {
-		return "is not the base64 of an MD5 digest, as password_encoding says; provider::ixtoken::md5_b64 encodes a password"
-	}
-	return ""
+	return err == nil && len(digest) == md5.Size && len(text) == base64.StdEncoding.EncodedLen(md5.Size) // the decoder skips line breaks
 }

@@ -20,6 +20,7 @@ const (
 	ClientWanted        // the server of a token exchange asks for a client, and the request has none
 	DeniedByServer      // the answer is 403 with a code of OAuth 2.0, so it does not come from a firewall
 	NotTLS              // the server did not speak TLS at this port
+	PlainPassword       // nothing was sent: the password is not encoded as the settings say
 )
 
 // oauthCodes are the codes of OAuth 2.0 that an authorization server may use beside 403, except those in rejections.

@@ -104,7 +104,7 @@ func (s identitySources) read(ctx context.Context, i IdentitySource, p purpose) 
 		found, problem = asSubjectToken(text)
 	}
 	if problem != nil {
-		return subjectToken{}, &Error{Kind: p.missing, Description: i.named(p) + " " + problem.Error()}
+		return subjectToken{}, &Error{Kind: p.missing, Description: i.named(p) + " " + problem.Error(), given: i.given()}
 	}
 	return found, nil
 }

@@ -18,26 +18,16 @@ type Interxion struct {
 
 func (g Interxion) request() (*request, error) {
 	const path = "/connect/token"
-	var check checks
-	base := check.url("login_url", g.LoginURL)
-	fields := map[string]string{
-		"grant_type":    ClientCredentials,
-		"client_id":     check.text("client_id", g.ClientID),
-		"client_secret": check.secret("client_secret", g.ClientSecret),
-	}
+	fields := clientFields(ClientCredentials, g.ClientID, g.ClientSecret)
 	if g.Scope != "" {
-		fields["scope"] = check.text("scopes", g.Scope)
+		fields["scope"] = g.Scope
 	}
 	r := &request{
 		platform:   "Interxion",
 		credential: []Secret{NewSecret(g.ClientID), g.ClientSecret},
 		secrets:    []Secret{g.ClientSecret},
 	}
-	if err := check.err(r.platform); err != nil {
-		return nil, err
-	}
-	r.endpoint = endpoint(base, path, path) // the vendor's pages show the login URL with and without path
 	r.accepts("application/json")
 	r.sends(form, fields)
-	return r, nil
+	return r.toPath(g.LoginURL, path, path) // the vendor's pages show the login URL with and without path
 }

@@ -18,12 +18,7 @@ type IXAPI struct {
 
 func (g IXAPI) request() (*request, error) {
 	const path, refreshPath = "/auth/token", "/auth/refresh"
-	var check checks
-	base := check.url("base_url", g.BaseURL)
-	fields := map[string]string{
-		"api_key":    check.text("api_key", g.APIKey),
-		"api_secret": check.secret("api_secret", g.APISecret),
-	}
+	fields := map[string]string{"api_key": g.APIKey, "api_secret": g.APISecret.Reveal()}
 	r := &request{
 		platform:   "IX-API",
 		credential: []Secret{NewSecret(g.APIKey), g.APISecret},
@@ -33,23 +28,16 @@ func (g IXAPI) request() (*request, error) {
 	target := path
 	if !g.RefreshToken.IsZero() {
 		target = refreshPath
-		fields = map[string]string{"refresh_token": check.secret("previous_refresh_token", g.RefreshToken)}
+		fields = map[string]string{}
 		r.credential = []Secret{g.RefreshToken} // the key and the secret are not sent, so the answer says nothing about them
-		r.secrets = append(r.secrets, g.RefreshToken)
-		r.refreshToken = g.RefreshToken
-		r.sendOnce = true // a refresh rotates the refresh token
-		r.fallback = g.refreshedBy(Secret{})
+		r.refreshes(g.RefreshToken, fields)
 	}
-	if err := check.err(r.platform); err != nil {
-		return nil, err
-	}
-	r.endpoint = endpoint(base, path, target)
 	r.accepts("application/json")
 	r.sends(jsonObject, fields)
-	return r, nil
+	return r.toPath(g.BaseURL, path, target)
 }
 
-// refreshedBy returns the grant that refreshes with token; zero: the one that logs in.
+// refreshedBy returns the grant that refreshes with token, or the one that logs in if token is zero.
 func (g IXAPI) refreshedBy(token Secret) Grant {
 	g.RefreshToken = token
 	return g

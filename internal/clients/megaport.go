@@ -4,6 +4,7 @@
 package clients
 
 import (
+	"cmp"
 	"encoding/base64"
 	"strings"
 )
@@ -40,30 +41,18 @@ func CheckAccessKey(value Secret) string {
 }
 
 func (g Megaport) request() (*request, error) {
-	var check checks
-	location := g.TokenURL
-	if location == "" {
-		location = megaportTokenURLs[g.Environment]
-		check.required("environment", NewSecret(g.Environment), CheckOneOf(MegaportEnvironments...))
-	} else {
-		check.value("token_url", NewSecret(location), CheckURL)
-	}
-	check.required("access_key", NewSecret(g.AccessKey), CheckAccessKey)
-	secretKey := check.secret("secret_key", g.SecretKey)
 	r := &request{
 		platform:   "Megaport",
 		credential: []Secret{NewSecret(g.AccessKey), g.SecretKey},
 		secrets:    []Secret{g.SecretKey},
 	}
-	if err := check.err(r.platform); err != nil {
-		return nil, err
+	if wrong := CheckAccessKey(NewSecret(g.AccessKey)); wrong != "" {
+		return nil, r.invalid("access_key " + wrong)
 	}
-	base, _ := ParseURL(location) // it has been checked
-	r.endpoint = endpoint(base, "", "")
 	// RFC 6749, section 2.3.1, would URL-encode both parts first. Megaport and its own tools take them as they are. The
 	// two ways differ for keys with reserved characters.
-	r.addHeader("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(g.AccessKey+":"+secretKey)))
+	r.addHeader("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(g.AccessKey+":"+g.SecretKey.Reveal())))
 	r.accepts("application/json")
 	r.sends(form, map[string]string{"grant_type": ClientCredentials}) // Megaport's own client has it in the query
-	return r, nil
+	return r.toPath(cmp.Or(g.TokenURL, megaportTokenURLs[g.Environment]), "", "")
 }

@@ -67,41 +67,29 @@ var (
 )
 
 func (g OAuth2) request() (*request, error) {
-	var check checks
-	check.value("grant_type", NewSecret(g.GrantType), CheckOneOf(OAuth2GrantTypes...))
-	check.value("request_format", NewSecret(g.Format), CheckOneOf(OAuth2Formats...))
-	check.value("scopes", NewSecret(g.Scope), CheckText)
-	check.value("audience", NewSecret(g.Audience), CheckLines)
-	check.value("parameters", g.Parameters, CheckParameters)
-	check.value("headers", g.Headers, CheckHeaders)
 	r := &request{
 		platform: "OAuth2",
 		chosen:   true,
-		endpoint: check.url("token_url", g.TokenURL),
 		secrets:  slices.Concat(values(g.Parameters), values(g.Headers)),
+		proof:    proof{clientID: g.ClientID, certificate: g.Certificate},
 	}
-	fields := g.fields()
 	r.accepts("application/json")
-	r.proof = proof{clientID: g.ClientID, certificate: g.Certificate}
-	check.certificate(g.Certificate)
+	fields := g.fields()
 	exchanges := g.GrantType == TokenExchange
 	if !exchanges || g.AuthMethod != "" {
-		g.authenticate(r, &check, fields)
+		g.authenticate(r, fields)
 	}
 	if exchanges {
-		check.identity(g.Identity)
 		r.exchanges(g.Identity, fields, g.encode)
 	} else {
-		g.refreshes(r, &check, fields)
+		r.refresh = g.refreshedBy
+		if g.GrantType == RefreshToken {
+			r.refreshes(g.RefreshToken, fields)
+		}
 		r.sends(g.encode, fields)
 	}
-	if err := check.err(r.platform); err != nil {
-		return nil, err
-	}
-	for _, name := range names(g.Headers) {
-		r.addHeader(name, unpair(g.Headers)[name])
-	}
-	return r, nil
+	EachValue(g.Headers, func(name string, value Secret) { r.addHeader(name, value.Reveal()) })
+	return r.to(g.TokenURL)
 }
 
 // fields are those of the body that do not authenticate the client.
@@ -124,51 +112,23 @@ func (g OAuth2) encode(fields map[string]string) (contentType string, body Secre
 }
 
 // authenticate adds the client's credentials to the request.
-func (g OAuth2) authenticate(r *request, check *checks, fields map[string]string) {
-	check.value("token_endpoint_auth_method", NewSecret(g.AuthMethod), CheckOneOf(OAuth2AuthMethods...))
-	id := check.text("client_id", g.ClientID)
-	r.authMethod, r.credential = g.AuthMethod, []Secret{NewSecret(id)}
+func (g OAuth2) authenticate(r *request, fields map[string]string) {
+	r.authMethod, r.credential = g.AuthMethod, []Secret{NewSecret(g.ClientID)}
+	if g.AuthMethod != ClientSecretBasic {
+		fields["client_id"] = g.ClientID // RFC 6749, section 2.3.1; RFC 8705, section 2
+	}
 	switch g.AuthMethod {
 	case PrivateKeyJWT:
-		check.assertion(g.Assertion, g.Key)
 		r.proof.assertion, r.proof.key = g.Assertion, g.Key
-		fields["client_id"], fields["client_assertion_type"] = id, assertionType
-		fields["client_assertion"] = r.proof.placeholder()
-	case TLSClientAuth, NoAuthentication:
-		if g.AuthMethod == TLSClientAuth && g.Certificate.IsZero() {
-			check.fault("no client certificate is set")
+		fields["client_assertion_type"], fields["client_assertion"] = assertionType, r.proof.placeholder()
+	case ClientSecretBasic, ClientSecretPost:
+		r.credential = append(r.credential, g.ClientSecret)
+		r.secrets = append(r.secrets, g.ClientSecret)
+		if g.AuthMethod == ClientSecretBasic {
+			r.authenticates(g.ClientID, g.ClientSecret)
+		} else {
+			fields["client_secret"] = g.ClientSecret.Reveal()
 		}
-		if g.AuthMethod == NoAuthentication && g.GrantType != TokenExchange {
-			check.fault(`token_endpoint_auth_method "none" is for a token exchange alone`)
-		}
-		fields["client_id"] = id // RFC 8705, section 2
-	default:
-		g.authenticateBySecret(r, check, fields)
-	}
-}
-
-// authenticateBySecret adds the client's ID and secret to the request.
-func (g OAuth2) authenticateBySecret(r *request, check *checks, fields map[string]string) {
-	secret := check.secret("client_secret", g.ClientSecret)
-	r.credential = append(r.credential, g.ClientSecret)
-	r.secrets = append(r.secrets, g.ClientSecret)
-	switch g.AuthMethod {
-	case ClientSecretBasic:
-		r.authenticates(g.ClientID, g.ClientSecret)
-	case ClientSecretPost:
-		fields["client_id"], fields["client_secret"] = g.ClientID, secret
-	}
-}
-
-// refreshes adds the refresh token to the request, if the grant uses one, and says how its token is refreshed.
-func (g OAuth2) refreshes(r *request, check *checks, fields map[string]string) {
-	r.refresh = g.refreshedBy
-	if g.GrantType == RefreshToken {
-		fields["refresh_token"] = check.secret("previous_refresh_token", g.RefreshToken)
-		r.secrets = append(r.secrets, g.RefreshToken)
-		r.refreshToken = g.RefreshToken
-		r.sendOnce = true
-		r.fallback = g.withCredentials()
 	}
 }
 
@@ -180,15 +140,11 @@ func (r *request) authenticates(id string, secret Secret) {
 	r.addHeader("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(id)+":"+encoded)))
 }
 
-// refreshedBy returns the grant that refreshes with token. It names no scope: the new token then has that of the old one
-// (RFC 6749, section 6), which may be less than was asked for.
+// refreshedBy returns the grant that refreshes with token, or the client credentials grant if token is zero. A refresh names no
+// scope: the new token then has that of the old one (RFC 6749, section 6), which may be less than was asked for.
 func (g OAuth2) refreshedBy(token Secret) Grant {
-	g.GrantType, g.RefreshToken, g.Scope = RefreshToken, token, ""
-	return g
-}
-
-// withCredentials returns the same request with the client credentials.
-func (g OAuth2) withCredentials() Grant {
-	g.GrantType, g.RefreshToken = ClientCredentials, Secret{}
+	if g.GrantType, g.RefreshToken = grantTypeWith(token), token; !token.IsZero() {
+		g.Scope = ""
+	}
 	return g
 }

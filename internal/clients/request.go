@@ -17,7 +17,8 @@ import (
 
 // Grant is one way to obtain a token from one platform: a plain comparable struct of settings, such as Interxion.
 type Grant interface {
-	// request returns the request for the settings, or an *Error of kind InvalidInput that names all wrong settings.
+	// request returns the request for the settings, or an *Error of kind InvalidInput. The caller has checked each setting
+	// by itself; see checks.go.
 	request() (*request, error)
 }
 
@@ -54,7 +55,8 @@ type request struct {
 	// fallback is the grant to use if the platform no longer accepts the refresh token; nil: the request is not a
 	// refresh.
 	fallback Grant
-	// refresh returns the grant that uses a refresh token from the answer; nil: the platform issues no refresh tokens.
+	// refresh returns the grant that uses a refresh token from the answer, or for the zero Secret the grant that uses none;
+	// nil: the platform issues no refresh tokens.
 	refresh func(refreshToken Secret) Grant
 	// refreshToken is the refresh token in the request; zero: the request is not a refresh.
 	refreshToken Secret
@@ -123,6 +125,32 @@ type habits struct {
 	// rejectsWith500 says that the platform may answer a rejected login with status 500. Then a 500 is not always an
 	// outage.
 	rejectsWith500 bool
+}
+
+// clientFields returns the parameters of a client that authenticates in the body (RFC 6749, section 2.3.1).
+func clientFields(grantType, id string, secret Secret) map[string]string {
+	return map[string]string{"grant_type": grantType, "client_id": id, "client_secret": secret.Reveal()}
+}
+
+// grantTypeWith returns the grant type of a client that uses this refresh token, or none if the token is zero.
+func grantTypeWith(refreshToken Secret) string {
+	if refreshToken.IsZero() {
+		return ClientCredentials
+	}
+	return RefreshToken
+}
+
+// refreshes makes r a refresh with this token, which becomes one of the fields. A platform may issue another refresh token in
+// its place, so r is sent once. r.refresh has been set.
+func (r *request) refreshes(token Secret, fields map[string]string) {
+	fields["refresh_token"] = token.Reveal()
+	r.refreshToken, r.fallback, r.sendOnce = token, r.refresh(Secret{}), true
+	r.secrets = append(r.secrets, token)
+}
+
+// invalid returns the error about settings with which r cannot be sent.
+func (r *request) invalid(why string) *Error {
+	return &Error{Platform: r.platform, Kind: InvalidInput, Description: why}
 }
 
 // accepts sets the media type to accept.

@@ -54,7 +54,6 @@ var holders = map[string]any{
 	"signer":     signer{},
 	"privateKey": privateKey{},
 	"keyPair":    keyPair{},
-	"checks":     checks{},
 	"entry":      entry{},
 	"flight":     flight{},
 	"record":     record{},

@@ -52,14 +52,6 @@ type ClientKey struct {
 // IsZero reports whether there is no key.
 func (k ClientKey) IsZero() bool { return k.PEM.IsZero() && k.File == "" }
 
-// sayings are the settings of what the assertions say, by name.
-func (k ClientKey) sayings() map[string]string {
-	return map[string]string{
-		"client_key_id": k.ID, "client_signing_alg": k.Algorithm, "client_signing_audience": k.Audience,
-		"client_key_certificate_file": k.CertificateFile, "client_key_certificate_pem": k.CertificatePEM.Reveal(),
-	}
-}
-
 // key identifies the settings without the key itself.
 func (k ClientKey) key() string {
 	return fmt.Sprintf("%q %x %q %x %q %q %q", k.File, sum(k.PEM.Reveal()), k.CertificateFile, sum(k.CertificatePEM.Reveal()), k.ID, k.Algorithm, k.Audience)

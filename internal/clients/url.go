@@ -56,6 +56,25 @@ func ParseURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
+// to sends r to the URL as it is written. It is the last check of where secrets go.
+func (r *request) to(text string) (*request, error) {
+	u, err := ParseURL(text)
+	if err != nil {
+		return nil, r.invalid("the URL of the token endpoint is not accepted: " + err.Error())
+	}
+	r.endpoint = u
+	return r, nil
+}
+
+// toPath sends r to the path under base; see endpoint.
+func (r *request) toPath(base, optional, path string) (*request, error) {
+	if _, err := r.to(base); err != nil {
+		return nil, err
+	}
+	r.endpoint = endpoint(r.endpoint, optional, path)
+	return r, nil
+}
+
 // endpoint returns the URL of path under base. optional is a path that users may already have written at the end of
 // base.
 func endpoint(base *url.URL, optional, path string) *url.URL {

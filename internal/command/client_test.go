@@ -120,7 +120,7 @@ func TestTheCommandRefusesWrongClients(t *testing.T) {
 		{[]string{"--client-key-file", key, "--token-url", "http://example.com/token"}, "--token-url (OAUTH2_TOKEN_URL) is not accepted"},
 		{[]string{"--client-assertion-env-var", "MISSING"}, "the client assertion in the environment variable MISSING is empty"},
 		{[]string{"--token-endpoint-auth-method", "private_key_jwt"}, "client_key_pem (--client-key-file), or"},
-		{[]string{"--token-endpoint-auth-method", "none"}, `token_endpoint_auth_method "none" is for a token exchange alone`},
+		{[]string{"--token-endpoint-auth-method", "none"}, `--token-endpoint-auth-method is "none", which is for a token exchange alone`},
 		{[]string{"--client-key-pem", "x"}, "--client-key-pem is not accepted"},
 	} {
 		for _, command := range []string{"token", "check"} {

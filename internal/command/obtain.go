@@ -41,8 +41,9 @@ func terms(prefix string) platforms.Terms {
 		Notes: func(in platforms.Input) []string {
 			return slices.DeleteFunc([]string{name(in), in.Environment}, func(s string) bool { return s == "" })
 		},
-		Once: true,
-		Trim: "A line break at the end is dropped by $(cat FILE), and by the flags that read a file.",
+		Once:   true,
+		Trim:   "A line break at the end is dropped by $(cat FILE), and by the flags that read a file.",
+		Encode: `This command encodes a password: printf %s "$PASSWORD" | openssl md5 -binary | base64`,
 	}
 }
 

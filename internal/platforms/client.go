@@ -120,6 +120,7 @@ func keyInputs() []Input {
 			Optional:    true,
 			Methods:     byAssertion,
 			Check:       clients.CheckText,
+			Conflict:    signsElsewhere,
 		},
 		{
 			Name:        clientKeyCertificatePEM,
@@ -128,6 +129,7 @@ func keyInputs() []Input {
 			Optional:    true,
 			Methods:     byAssertion,
 			Check:       clients.CheckCertificate,
+			Conflict:    signsElsewhere,
 		},
 		{
 			Name:        clientKeyCertificateFile,
@@ -136,6 +138,7 @@ func keyInputs() []Input {
 			Methods:     byAssertion,
 			Replaces:    clientKeyCertificatePEM,
 			Check:       checkFile,
+			Conflict:    signsElsewhere,
 		},
 		{
 			Name:        clientSigningAlgorithm,
@@ -143,6 +146,7 @@ func keyInputs() []Input {
 			Optional:    true,
 			Methods:     byAssertion,
 			Check:       clients.CheckOneOf(clients.SigningAlgorithms...),
+			Conflict:    signsElsewhere,
 		},
 		{
 			Name:        clientSigningAudience,
@@ -150,8 +154,17 @@ func keyInputs() []Input {
 			Optional:    true,
 			Methods:     byAssertion,
 			Check:       clients.CheckText,
+			Conflict:    signsElsewhere,
 		},
 	}
+}
+
+// signsElsewhere returns what is wrong with a setting of what an assertion says, if the assertion is not signed here.
+func signsElsewhere(s Settings) string {
+	if assertion(s).IsZero() {
+		return ""
+	}
+	return "is for a key that signs here, and the client assertion was made elsewhere"
 }
 
 // certificateInputs returns the inputs of the certificate of the connection.

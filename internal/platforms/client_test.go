@@ -98,6 +98,31 @@ func TestOnePlaceSetsOneMethod(t *testing.T) {
 	}
 }
 
+// A value that is right by itself may contradict others, from whichever source they come.
+func TestASettingMayContradictOthers(t *testing.T) {
+	for name, row := range map[string]struct {
+		block, environment []string
+		want               string // the input and what is wrong with it; empty: nothing
+	}{
+		"no client in a token exchange":       {[]string{authMethod, "none", subjectTokenFile, "f", "client_id", "i"}, nil, ""},
+		"no client otherwise":                 {[]string{authMethod, "none", "client_id", "i"}, nil, authMethod + ` is "none", which is for a token exchange alone`},
+		"what a key says beside it":           {[]string{clientKeyFile, "k", clientKeyID, "1"}, nil, ""},
+		"what a key says beside an assertion": {[]string{clientAssertionFile, "a", clientKeyID, "1"}, nil, clientKeyID + " is for a key that signs here, and the client assertion was made elsewhere"},
+		"the same from two sources":           {[]string{clientAssertionFile, "a"}, []string{clientSigningAudience, "x"}, clientSigningAudience + " is for a key that signs here, and the client assertion was made elsewhere"},
+		"the algorithm beside an assertion":   {[]string{clientAssertionFile, "a", clientSigningAlgorithm, "RS256"}, nil, clientSigningAlgorithm + " is for a key that signs here, and the client assertion was made elsewhere"},
+		"the certificate beside an assertion": {[]string{clientAssertionFile, "a", clientKeyCertificateFile, "c"}, nil, clientKeyCertificateFile + " is for a key that signs here, and the client assertion was made elsewhere"},
+	} {
+		_, bad := OAuth2.Resolve(of("block", row.block...), of("environment", row.environment...))
+		var got []string
+		for _, fault := range bad.Invalid {
+			got = append(got, fault.Input.Name+" "+fault.Text)
+		}
+		if strings.Join(got, "; ") != row.want {
+			t.Errorf("%s: %q, want %q", name, got, row.want)
+		}
+	}
+}
+
 // A program that gets a token does not get the variable with the client's assertion.
 func TestTheVariableOfAnAssertionHoldsASecret(t *testing.T) {
 	if got := OAuth2.SecretVariables(of("block", clientAssertionVariable, "CI_ID_TOKEN")); !slices.Contains(got, "CI_ID_TOKEN") {

@@ -34,6 +34,7 @@ type Terms struct {
 	Notes   func(Input) []string          // says where else this input can be set, and where not
 	Once    bool                          // reports whether the process ends with the message, so that only another run can send again
 	Trim    string                        // says how to remove blanks and line breaks from the content of a file
+	Encode  string                        // says how to encode a password as md5-b64
 }
 
 // Places are the places, beside the block or the command line, in which all of some inputs can be set.
@@ -241,6 +242,7 @@ var hintRemedies = map[clients.Hint]remedy{
 	clients.SecretOrGrant:  {"credentials rejected", "The code has two causes: a wrong secret, or a client that may not use this grant type. Check {credentials}, and that they belong to this {url}. If they are right, ask {platform} to allow this client the grant type. This process does not send them again with this grant type. {rejected}", "client_id"},
 	clients.ClientWanted:   {"the server asks for a client", "{platform} wants a client beside the identity token, and the provider sends none in {this} token exchange. {client} Check {url}, and ask {platform} to accept the identity token alone.", "{url}"},
 	clients.NotTLS:         {"connection not trusted", "Nothing speaks TLS at this port. Check the port in {url}, which may be one for http, and HTTPS_PROXY. If the server is on this machine and speaks http, {url} may begin with http://.", "{url}"},
+	clients.PlainPassword:  {"invalid settings", "{encode}", ""},
 	clients.DeniedByServer: {"access forbidden", "The code is one of OAuth 2.0, so the answer comes from {platform} and not from a firewall. Ask {platform} which right is missing.", ""},
 }
 
@@ -289,6 +291,7 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 		"{assertion}", terms.Input(p.used(p.Input(clientAssertion), found)),
 		"{this}", this,
 		"{client} ", strings.TrimLeft(clientPlace+" ", " "),
+		"{encode}", terms.Encode,
 		"{cache}", terms.Setting(TokenCacheDir),
 		"{url}", terms.Input(url),
 		"{credentials}", terms.named(credentials),

@@ -54,6 +54,12 @@ var OAuth2 = Platform{
 			Client:      true,
 			Optional:    true,
 			Check:       clients.CheckOneOf(clients.OAuth2AuthMethods...),
+			Conflict: func(s Settings) string {
+				if s.Text(authMethod) == clients.NoAuthentication && s.GrantType() != clients.TokenExchange {
+					return `is "none", which is for a token exchange alone`
+				}
+				return ""
+			},
 		},
 		{
 			Name:        "request_format",

@@ -85,6 +85,9 @@ type Input struct {
 	Output func(clients.Token) any
 	// Check returns what is wrong with a value, without the value itself; "": nothing.
 	Check func(clients.Secret) string
+	// Conflict returns what is wrong with a value that Check accepts beside the other settings; "": nothing. It is nil if
+	// there is no such rule.
+	Conflict func(Settings) string
 }
 
 // Output is one part of a result.

@@ -167,6 +167,14 @@ func (p Platform) clash(in Input, set Settings) string {
 	return ""
 }
 
+// conflict returns what is wrong with an input beside the other settings; "": nothing.
+func (in *Input) conflict(set Settings) string {
+	if in.Conflict == nil {
+		return ""
+	}
+	return in.Conflict(set)
+}
+
 // inferGrantType sets the grant type if no source sets it. The first source that sets an input of only one grant decides.
 // So an identity token in the environment does not hide a client secret in a block. The password grant is never inferred.
 func (p Platform) inferGrantType(found Settings, sources []Source) {
@@ -289,7 +297,7 @@ func (p Platform) Resolve(sources ...Source) (Settings, Problems) {
 		switch {
 		case !in.usedBy(u):
 		case found.has(in.Name):
-			if text := cmp.Or(in.Check(found.Secret(in.Name)), p.clash(in, found)); text != "" {
+			if text := cmp.Or(in.Check(found.Secret(in.Name)), p.clash(in, found), in.conflict(found)); text != "" {
 				bad.Invalid = append(bad.Invalid, Invalid{in, found[in.Name].From, text})
 			}
 		case !in.required(found) || later(in):

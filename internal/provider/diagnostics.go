@@ -58,8 +58,9 @@ func (a *accessToken) terms() platforms.Terms {
 			}
 			return places[0]
 		},
-		Notes: a.inputNotes,
-		Trim:  "If it comes from file(), use trimspace(file(…)).",
+		Notes:  a.inputNotes,
+		Trim:   "If it comes from file(), use trimspace(file(…)).",
+		Encode: "The function provider::ixtoken::md5_b64 encodes a password.",
 	}
 }
 
