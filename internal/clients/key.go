@@ -55,7 +55,7 @@ var (
 	}
 )
 
-const encryptedKey = "is encrypted with a password, which the provider does not take: decrypt it with openssl pkey"
+const encryptedKey = "is encrypted with a password: decrypt it with openssl pkey"
 
 // CheckPrivateKey checks a private key in PEM.
 func CheckPrivateKey(text Secret) string { return faultOf(parsePrivateKey(text)) }

@@ -72,7 +72,7 @@ func (c *invocation) openStore(cmd *cobra.Command, sources []platforms.Source) (
 	case found.Value.IsZero():
 		return "", nil, usageError(cmd, "No cache is configured: set "+terms("").Input(platforms.TokenCacheDir)+", or "+terms("").Input(platforms.TokenCacheURL))
 	case wrong != "":
-		return "", nil, usageError(cmd, terms("").Input(in)+" "+wrong)
+		return "", nil, usageError(cmd, terms("").Input(in)+" "+words.Fill(wrong))
 	case in.Name == platforms.TokenCacheURL.Name:
 		authorities, _ := platforms.LookUp(platforms.CACertPEM, sources...)
 		bucket, _ := platforms.OpenBucket(found.Value, platforms.Trusted(authorities.Value))

@@ -162,7 +162,7 @@ func flagName(in platforms.Input) string {
 
 // helpText returns the help of the input's flag.
 func helpText(in platforms.Input) string {
-	text := strings.ReplaceAll(in.Description+in.RefreshNote, "`", "")
+	text := strings.ReplaceAll(words.Fill(in.Description+in.RefreshNote), "`", "")
 	switch {
 	case in.Map:
 		text += " FILE has one NAME=VALUE on each line. \"-\" means standard input."
@@ -362,9 +362,6 @@ func (f *flags) invalidGeneral(sources []platforms.Source) []platforms.Invalid {
 	for _, in := range g.inputs {
 		value := g.read[in.Name]
 		text := in.Wrong(platforms.Value{Secret: value.Value})
-		if text != "" && in.Name == platforms.CACertPEM.Name {
-			text = "contains no PEM certificate"
-		}
 		if text != "" {
 			found = append(found, platforms.Invalid{Input: in, From: value.From, Text: text})
 		}

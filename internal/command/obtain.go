@@ -41,10 +41,18 @@ func terms(prefix string) platforms.Terms {
 		Notes: func(in platforms.Input) []string {
 			return slices.DeleteFunc([]string{name(in), in.Environment}, func(s string) bool { return s == "" })
 		},
-		Once:   true,
-		Trim:   "A line break at the end is dropped by $(cat FILE), and by the flags that read a file.",
-		Encode: `This command encodes a password: printf %s "$PASSWORD" | openssl md5 -binary | base64`,
+		Once:  true,
+		Words: words,
 	}
+}
+
+// words are the command's words in the texts of the platforms.
+var words = platforms.Words{
+	Program: "ixtoken",
+	Trim:    "A line break at the end is dropped by $(cat FILE), and by the flags that read a file.",
+	Encode:  `This command encodes a password: printf %s "$PASSWORD" | openssl md5 -binary | base64`,
+	Home:    `use "$HOME/…", which a shell expands`,
+	Reused:  "A refresh token works once.",
 }
 
 // target is one platform with its settings.
@@ -115,7 +123,7 @@ func (f *flags) flagSource(own int) platforms.Source {
 // options returns the client's options for the general settings. When interrupted is closed, the client sends nothing more.
 func (c *invocation) options(t target, interrupted <-chan struct{}) clients.Options {
 	options := clients.Options{UserAgent: c.UserAgent, Interrupted: interrupted, Getenv: c.getenv, Logger: slog.New(logger{c})}
-	_, said := platforms.Configure(&options, t.sources...)
+	_, said := platforms.Configure(&options, words, t.sources...)
 	c.printMessages(said...)
 	return options
 }
@@ -133,7 +141,7 @@ func (c *invocation) token(ctx context.Context, client *clients.Client, t target
 	if err != nil {
 		return clients.Token{}, &failure{statusOf(err), []platforms.Message{t.Explain(err, t.found, t.terms)}}
 	}
-	c.printMessages(t.RemarksOnToken(t.found, token)...)
+	c.printMessages(t.RemarksOnToken(t.found, token, words)...)
 	if strict && time.Until(token.Expiry) < t.found.MinValidity() {
 		return clients.Token{}, newFailure(statusShortLived, sectionStrict, "The "+t.Title+" access token was not handed out", "It may be valid for less than --min-validity, and --strict makes this an error.")
 	}

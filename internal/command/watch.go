@@ -197,7 +197,7 @@ func (c *invocation) watchFile(ctx context.Context, f *flags, t target, file *ou
 			if err := file.write(content(token)); err != nil {
 				return file.notWritten(err)
 			}
-			for _, m := range t.RemarksOnToken(t.found, token) {
+			for _, m := range t.RemarksOnToken(t.found, token, words) {
 				if !remarks[m.Summary] {
 					remarks[m.Summary] = true
 					c.printMessages(m)

@@ -48,7 +48,7 @@ var CloudLX = Platform{
 		},
 		{
 			Name:        "previous_refresh_token",
-			Description: "The `refresh_token` of an earlier run. Its use revokes the access token that CloudLX issued with it. If CloudLX does not accept it any more, the provider uses the client credentials and warns.",
+			Description: "The `refresh_token` of an earlier run. Its use revokes the access token that CloudLX issued with it. If CloudLX does not accept it any more, {program} uses the client credentials and warns.",
 			Secret:      true,
 			OneToken:    true,
 			Grant:       clients.RefreshToken,

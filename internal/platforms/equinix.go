@@ -68,14 +68,14 @@ var Equinix = Platform{
 		},
 		{
 			Name:        "password_encoding",
-			Description: "How `user_password` is encoded: unset (not at all) or `md5-b64`. The function `provider::ixtoken::md5_b64` encodes a password in this way.",
+			Description: "How `user_password` is encoded: unset (not at all) or `md5-b64`. {encode}",
 			Grant:       clients.Password,
 			Optional:    true,
 			Check:       clients.CheckOneOf(clients.MD5Base64),
 		},
 		{
 			Name:        "previous_refresh_token",
-			Description: "A refresh token from an earlier password grant. If Equinix does not accept it any more, the provider uses the client credentials and warns.",
+			Description: "A refresh token from an earlier password grant. If Equinix does not accept it any more, {program} uses the client credentials and warns.",
 			Secret:      true,
 			OneToken:    true,
 			Grant:       clients.RefreshToken,

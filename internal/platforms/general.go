@@ -33,19 +33,19 @@ var (
 	}
 	MaxRetries = Input{
 		Name:        "max_retries",
-		Description: "How often the provider repeats a request after a fault that may pass: 0 to 10. It does not repeat rejected credentials.",
+		Description: "How often {program} repeats a request after a fault that may pass: 0 to 10. It does not repeat rejected credentials.",
 		Default:     strconv.Itoa(clients.DefaultMaxAttempts - 1),
 		Number:      true,
 		Check:       checkNumber(0, 10),
 	}
 	CACertPEM = Input{
 		Name:        "ca_cert_pem",
-		Description: "Certificates of authorities in PEM. The provider trusts them in addition to those of the system.",
+		Description: "Certificates of authorities in PEM. {Program} trusts them in addition to those of the system.",
 		Check:       checkCertificates,
 	}
 	TokenCacheDir = Input{
 		Name:        "token_cache_dir",
-		Description: "A directory in which the processes of one user share tokens, encrypted. The provider creates it if it is missing. If it is not set, tokens stay in memory, and the provider writes no files. See the guide on the token cache.",
+		Description: "A directory in which the processes of one user share tokens, encrypted. {Program} creates it if it is missing. If it is not set, tokens stay in memory, and {program} writes no files. See the guide on the token cache.",
 		Environment: "IXTOKEN_CACHE_DIR",
 		Check:       checkDirectory,
 	}
@@ -58,7 +58,7 @@ var (
 	// MinValidity is an input of every platform, and also a general setting.
 	MinValidity = Input{
 		Name:        "min_validity",
-		Description: "The least time that the token must still be valid when the provider returns it, such as `" + Brief(defaultMinValidity) + "` or `1h30m`; at most `24h`. If the platform grants less, a warning says how much is left.",
+		Description: "The least time that the token must still be valid when {program} returns it, such as `" + Brief(defaultMinValidity) + "` or `1h30m`; at most `24h`. If the platform grants less, a warning says how much is left.",
 		Default:     Brief(defaultMinValidity),
 		OneToken:    true,
 		Optional:    true,
@@ -69,7 +69,7 @@ var (
 
 // Configure sets the options that follow from the general settings. It checks only values from the environment: the front
 // ends have checked the others. It returns the settings that are not known yet, and warnings.
-func Configure(options *clients.Options, sources ...Source) (unknown []Input, messages []Message) {
+func Configure(options *clients.Options, words Words, sources ...Source) (unknown []Input, messages []Message) {
 	look := func(in Input) clients.Secret {
 		found, later := LookUp(in, sources...)
 		if later {
@@ -86,7 +86,7 @@ func Configure(options *clients.Options, sources ...Source) (unknown []Input, me
 		unknown = append(unknown, setting)
 	}
 	var message *Message
-	if options.Cache, message = openCache(setting, found.Value, options.RootCAs); message != nil {
+	if options.Cache, message = openCache(setting, found.Value, options.RootCAs, words); message != nil {
 		messages = append(messages, *message)
 	}
 	return unknown, messages
@@ -156,7 +156,7 @@ func checkBucket(value clients.Secret) string {
 
 // openCache opens what a setting names. It returns nil if the setting has no value, or nil and a message if the cache cannot
 // be used. CheckCache reports a bucket that cannot be opened.
-func openCache(in Input, value clients.Secret, rootCAs *x509.CertPool) (cache.Store, *Message) {
+func openCache(in Input, value clients.Secret, rootCAs *x509.CertPool, words Words) (cache.Store, *Message) {
 	switch {
 	case value.IsZero():
 		return nil, nil
@@ -167,7 +167,7 @@ func openCache(in Input, value clients.Secret, rootCAs *x509.CertPool) (cache.St
 		return nil, nil
 	}
 	if text := checkDirectory(value); text != "" { // it comes from the environment; other sources are checked before
-		message := notShared(TokenCacheDir.Name + " (" + TokenCacheDir.Environment + ") " + text)
+		message := notShared(TokenCacheDir.Name + " (" + TokenCacheDir.Environment + ") " + words.Fill(text))
 		return nil, &message
 	}
 	directory, err := cache.Open(value.Reveal())
@@ -193,7 +193,7 @@ func Trusted(pem clients.Secret) *x509.CertPool {
 
 func checkCertificates(pem clients.Secret) string {
 	if !x509.NewCertPool().AppendCertsFromPEM([]byte(pem.Reveal())) {
-		return `holds no certificate in PEM; use file("ca.pem") for a file that does`
+		return "holds no certificate in PEM{file}"
 	}
 	return ""
 }
@@ -207,9 +207,9 @@ func checkPath(value clients.Secret, what string) string {
 	text := value.Reveal()
 	switch {
 	case strings.HasPrefix(text, "~"):
-		return `starts with "~", which nothing expands: use pathexpand("~/…"), or $HOME in a shell`
+		return `starts with "~", which nothing expands: {home}`
 	case unexpanded().MatchString(text):
-		return `has a placeholder such as $HOME in it, which nothing has replaced: write the path itself, or pathexpand("~/…")`
+		return "has a placeholder such as $HOME in it, which nothing has replaced: write the path itself"
 	case urlLike().MatchString(text):
 		return "is a URL: write the path of " + what
 	case runtime.GOOS != "windows" && windowsPath().MatchString(text):

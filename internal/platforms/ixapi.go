@@ -34,7 +34,7 @@ var IXAPI = Platform{
 		},
 		{
 			Name:        "previous_refresh_token",
-			Description: "The `refresh_token` of an earlier run. It works once. If the exchange does not accept it any more, the provider uses the key and the secret and warns.",
+			Description: "The `refresh_token` of an earlier run. It works once. If the exchange does not accept it any more, {program} uses the key and the secret and warns.",
 			Secret:      true,
 			OneToken:    true,
 			Grant:       clients.RefreshToken,

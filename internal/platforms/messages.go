@@ -33,8 +33,7 @@ type Terms struct {
 	Places  func(Platform, Places) string // says where inputs can be set
 	Notes   func(Input) []string          // says where else this input can be set, and where not
 	Once    bool                          // reports whether the process ends with the message, so that only another run can send again
-	Trim    string                        // says how to remove blanks and line breaks from the content of a file
-	Encode  string                        // says how to encode a password as md5-b64
+	Words
 }
 
 // Places are the places, beside the block or the command line, in which all of some inputs can be set.
@@ -183,7 +182,7 @@ func (p Platform) ExplainInvalid(faults []Invalid, terms Terms) []Message {
 	for _, fault := range faults {
 		message := Message{
 			Summary: p.None("invalid " + fault.Input.Name),
-			Detail:  Sentence(terms.Input(fault.Input)+" "+fault.Text) + " It comes from " + string(fault.From) + ". Nothing was sent." + More("invalid attribute"),
+			Detail:  Sentence(terms.Input(fault.Input)+" "+terms.Fill(fault.Text)) + " It comes from " + string(fault.From) + ". Nothing was sent." + More("invalid attribute"),
 		}
 		// In the place of the name of a secret, a user may have written the secret.
 		if !fault.Input.Secret && fault.Input.Replaces == "" && !fault.Input.URL && fault.Input.Name != p.URL {
@@ -195,7 +194,8 @@ func (p Platform) ExplainInvalid(faults []Invalid, terms Terms) []Message {
 }
 
 // remedy is the message for one kind of failure: why there is no token, and what to do. In what, {url}, {credentials} and
-// {identity} stand for the platform's inputs, {platform} for its name, and {rejected} and {scope} for its own sentences.
+// {identity} stand for the platform's inputs, {platform} for its name, and {rejected} and {scope} for its own sentences. The
+// names of Words stand for these.
 type remedy struct {
 	why, what string
 	input     string // the input that the message belongs to, if the platform has it; "": the block
@@ -209,10 +209,10 @@ var remedies = map[clients.Kind]remedy{
 	clients.ScopeRejected:          {"scope not allowed", "Ask {platform} which scopes this client may have. {scope}", "scopes"},
 	clients.RefreshTokenRejected:   {"refresh token rejected", "Leave out previous_refresh_token to use the client credentials.", ""},
 	clients.RequestRejected:        {"request rejected", "Check {url}, and {credentials}.", "client_id"},
-	clients.Forbidden:              {"access forbidden", "Something in front of the platform blocks the request. Check from which addresses you may reach it, and {url}.", "{url}"},
+	clients.Forbidden:              {"access forbidden", "Something in front of the platform refuses the request. Check from which addresses you may reach it, and {url}.", "{url}"},
 	clients.NotFound:               {"no token endpoint at this URL", "Check {url}: it may belong to another platform, or need another path.", "{url}"},
 	clients.NotAcceptable:          {"media type or version not accepted", "Check {url}, and the API version if you have set one.", "{url}"},
-	clients.Redirected:             {"redirected", "The provider sends secrets to the configured URL only. Set {url} to the platform's own.", "{url}"},
+	clients.Redirected:             {"redirected", "{Program} sends secrets to the configured URL only. Set {url} to the platform's own.", "{url}"},
 	clients.BadAnswer:              {"the answer is no token", "Check {url}: a portal, a login page or a proxy may answer instead of the platform.", "{url}"},
 	clients.Throttled:              {"too many requests", "Wait before the next run. {platform} limits how often you may ask for tokens.", ""},
 	clients.Unavailable:            {"platform unavailable", "The fault is at {platform}. Try again when its status page reports no outage.", ""},
@@ -220,12 +220,12 @@ var remedies = map[clients.Kind]remedy{
 	clients.Untrusted:              {"connection not trusted", "Check {url}, the certificate of its server, and this machine's clock. If you have your own authority, set {ca}.", "{url}"},
 	clients.ProxyFailed:            {"proxy failed", "Check HTTPS_PROXY and NO_PROXY, and the user name and the password in HTTPS_PROXY. If you have your own authority, set {ca}.", ""},
 	clients.TimedOut:               {"no answer in time", "Check {url} and the network. A slow platform may need a longer {timeout}.", "{url}"},
-	clients.Cancelled:              {"cancelled", "The provider sends nothing more.", ""},
-	clients.NoIdentityToken:        {"no identity token", "Check {identity}. The provider reads the identity token anew for each exchange.", ""},
-	clients.NoAssertion:            {"no client assertion", "Check {assertion}. The provider reads the assertion anew for each request.", ""},
-	clients.NoClientKey:            {"client key or certificate not usable", "Correct what the message names. The provider reads files anew for each request.", ""},
+	clients.Cancelled:              {"cancelled", "{Program} sends nothing more.", ""},
+	clients.NoIdentityToken:        {"no identity token", "Check {identity}. {Program} reads the identity token anew for each exchange.", ""},
+	clients.NoAssertion:            {"no client assertion", "Check {assertion}. {Program} reads the assertion anew for each request.", ""},
+	clients.NoClientKey:            {"client key or certificate not usable", "Correct what the message names. {Program} reads files anew for each request.", ""},
 	clients.AssertionUsed:          {"client assertion used already", "This process has sent the same assertion before, and servers accept an assertion (its jti) only once. Use a source that issues a new one for each request, such as client_assertion_github_audience. Or share the token with other runs by {cache}.", ""},
-	clients.Internal:               {"internal fault", "This is a fault of the provider. Please report it at " + Issues + ".", ""},
+	clients.Internal:               {"internal fault", "This is a fault of {program}. Please report it at " + Issues + ".", ""},
 }
 
 // exchangeRemedies are the remedies of a token exchange that differ from the others.
@@ -240,7 +240,7 @@ var exchangeRemedies = map[clients.Kind]remedy{
 var hintRemedies = map[clients.Hint]remedy{
 	clients.AccountLocked:  {"account locked", "{platform} says that the account is locked or disabled. Stop all runs that use {credentials}, and ask {platform} to unlock it. Until then, {platform} rejects the right secret too, so do not replace it.", "client_id"},
 	clients.SecretOrGrant:  {"credentials rejected", "The code has two causes: a wrong secret, or a client that may not use this grant type. Check {credentials}, and that they belong to this {url}. If they are right, ask {platform} to allow this client the grant type. This process does not send them again with this grant type. {rejected}", "client_id"},
-	clients.ClientWanted:   {"the server asks for a client", "{platform} wants a client beside the identity token, and the provider sends none in {this} token exchange. {client} Check {url}, and ask {platform} to accept the identity token alone.", "{url}"},
+	clients.ClientWanted:   {"the server asks for a client", "{platform} wants a client beside the identity token, and {program} sends none in {this} token exchange. {client} Check {url}, and ask {platform} to accept the identity token alone.", "{url}"},
 	clients.NotTLS:         {"connection not trusted", "Nothing speaks TLS at this port. Check the port in {url}, which may be one for http, and HTTPS_PROXY. If the server is on this machine and speaks http, {url} may begin with http://.", "{url}"},
 	clients.PlainPassword:  {"invalid settings", "{encode}", ""},
 	clients.DeniedByServer: {"access forbidden", "The code is one of OAuth 2.0, so the answer comes from {platform} and not from a firewall. Ask {platform} which right is missing.", ""},
@@ -291,18 +291,17 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 		"{assertion}", terms.Input(p.used(p.Input(clientAssertion), found)),
 		"{this}", this,
 		"{client} ", strings.TrimLeft(clientPlace+" ", " "),
-		"{encode}", terms.Encode,
 		"{cache}", terms.Setting(TokenCacheDir),
 		"{url}", terms.Input(url),
 		"{credentials}", terms.named(credentials),
 		"{platform}", cmp.Or(p.Party, p.Title),
 		"{not them again}", terms.notAgain("them"),
 		"{not it again}", terms.notAgain("the same identity token"),
-		"{rejected}", p.Rejected,
+		"{rejected}", terms.Fill(p.Rejected),
 		"{scope}", p.Scope,
 		"{ca}", terms.Setting(CACertPEM),
 		"{timeout}", terms.Setting(RequestTimeout),
-	).Replace(how.what)
+	).Replace(strings.ReplaceAll(terms.Fill(how.what), "`", ""))
 	if len(concerned) > 0 {
 		what = strings.TrimSpace(strings.TrimSpace(what) + " " + found.origins(concerned))
 	}
@@ -342,16 +341,16 @@ func (p Platform) RemarksOnSettings(found Settings, terms Terms) []Message {
 }
 
 // RemarksOnToken returns the warnings about a token.
-func (p Platform) RemarksOnToken(found Settings, token clients.Token) []Message {
+func (p Platform) RemarksOnToken(found Settings, token clients.Token, words Words) []Message {
 	var said []Message
 	if token.Fallback != nil {
-		said = append(said, warn("The "+p.Title+" access token", "did not come from the refresh token", Sentence(token.Fallback.Error())+" The provider used the client credentials instead. A refresh token works once, and Terraform uses it in the plan and in the apply."))
+		said = append(said, warn("The "+p.Title+" access token", "did not come from the refresh token", Sentence(token.Fallback.Error())+words.Fill(" {Program} used the client credentials instead. {reused}")))
 	}
 	switch left := time.Until(token.Expiry); {
 	case token.Expiry.IsZero():
 		said = append(said, warn(p.Title, "names no lifetime for the token", "The token may expire at any time, so later uses do not share it."))
 	case left < found.MinValidity():
-		said = append(said, warn("The "+p.Title+" access token is", "valid for less than min_validity", fmt.Sprintf("It is valid for another %s, but min_validity is %s: %s grants no more. Set a smaller min_validity. Until then, blocks share a token only for the first tenth of its lifetime.", Brief(max(0, left).Truncate(time.Second)), Brief(found.MinValidity()), p.Title)))
+		said = append(said, warn("The "+p.Title+" access token is", "valid for less than min_validity", fmt.Sprintf("It is valid for another %s, but min_validity is %s: %s grants no more. Set a smaller min_validity. Until then, a token is shared only for the first tenth of its lifetime.", Brief(max(0, left).Truncate(time.Second)), Brief(found.MinValidity()), p.Title)))
 	}
 	if lacking := missingScopes(found.Text("scopes"), token.Scope); len(lacking) > 0 {
 		said = append(said, warn(p.Title, "granted fewer scopes than were asked for", "Not granted: "+strings.Join(lacking, ", ")+"."))

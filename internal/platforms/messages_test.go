@@ -22,7 +22,7 @@ var terms = Terms{
 	Setting: func(in Input) string { return in.Name },
 	Places:  func(Platform, Places) string { return "in the environment" },
 	Notes:   func(in Input) []string { return []string{in.Environment} },
-	Trim:    "Trim it.",
+	Words:   Words{Program: "it", Trim: "Trim it.", Encode: "Encode it."},
 }
 
 const here Origin = "this test"
@@ -72,7 +72,7 @@ func TestEveryHintIsExplained(t *testing.T) {
 	for hint, want := range map[clients.Hint][2]string{
 		clients.AccountLocked:  {"account locked", "ask {platform} to unlock it. Until then, {platform} rejects the right secret too"},
 		clients.SecretOrGrant:  {"credentials rejected", "The code has two causes: a wrong secret, or a client that may not use this grant type."},
-		clients.ClientWanted:   {"the server asks for a client", "and the provider sends none in "},
+		clients.ClientWanted:   {"the server asks for a client", "and it sends none in "},
 		clients.DeniedByServer: {"access forbidden", "the answer comes from {platform} and not from a firewall"},
 	} {
 		for _, platform := range All {
@@ -103,7 +103,7 @@ func TestEveryRemarkHasASection(t *testing.T) {
 		asked[name] = Setting{clients.NewSecret(text), here}
 	}
 	said := slices.Concat(
-		Equinix.RemarksOnSettings(asked, terms), Equinix.RemarksOnToken(asked, ended), Equinix.RemarksOnToken(asked, brief),
+		Equinix.RemarksOnSettings(asked, terms), Equinix.RemarksOnToken(asked, ended, terms.Words), Equinix.RemarksOnToken(asked, brief, terms.Words),
 		[]Message{Equinix.ExplainMissing(Equinix.Inputs[:1], terms)},
 		Equinix.ExplainInvalid([]Invalid{{Equinix.Inputs[0], here, "is odd"}}, terms),
 		[]Message{noCache("dir", errors.New("it is odd")), RemarkOnSharing(errors.New("it is odd"))},

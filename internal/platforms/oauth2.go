@@ -16,11 +16,11 @@ var OAuth2 = Platform{
 	About:    "any API behind an OAuth 2.0 authorization server (RFC 6749)",
 	URL:      "token_url",
 	Party:    "the authorization server",
-	Rejected: "Check token_endpoint_auth_method too: a wrong method looks like a wrong secret. The provider does not try another method.",
+	Rejected: "Check token_endpoint_auth_method too: a wrong method looks like a wrong secret. {Program} does not try another method.",
 	Inputs: slices.Concat([]Input{
 		{
 			Name:        "token_url",
-			Description: "The URL of the token endpoint. The provider appends nothing to it. It must have no query: `parameters` go into the body.",
+			Description: "The URL of the token endpoint. {Program} appends nothing to it. It must have no query: `parameters` go into the body.",
 			Environment: "OAUTH2_TOKEN_URL",
 			Check:       clients.CheckURL,
 		},
@@ -50,7 +50,7 @@ var OAuth2 = Platform{
 		},
 		{
 			Name:        authMethod,
-			Description: "How the client authenticates: `client_secret_basic`, with HTTP Basic and both parts form-encoded (RFC 6749, section 2.3.1); `client_secret_post`, in the body; `private_key_jwt`, with a signed assertion; `tls_client_auth`, with a certificate; or `none`, with the client id alone, in a token exchange. If it is not set, it follows from the other settings: `client_secret_basic` for a client secret. If the server refuses one method, the provider does not try another.",
+			Description: "How the client authenticates: `client_secret_basic`, with HTTP Basic and both parts form-encoded (RFC 6749, section 2.3.1); `client_secret_post`, in the body; `private_key_jwt`, with a signed assertion; `tls_client_auth`, with a certificate; or `none`, with the client id alone, in a token exchange. If it is not set, it follows from the other settings: `client_secret_basic` for a client secret. If the server refuses one method, {program} does not try another.",
 			Client:      true,
 			Optional:    true,
 			Check:       clients.CheckOneOf(clients.OAuth2AuthMethods...),
@@ -82,7 +82,7 @@ var OAuth2 = Platform{
 		},
 		{
 			Name:        "parameters",
-			Description: "Further parameters of the request, such as `resource`, or `subject_token_type` for a token exchange. For several resources, write each on a line of its own, as in `join(\"\\n\", [\"https://a.example\", \"https://b.example\"])`. No other parameter can be repeated. Values may be secrets. Parameters with an input of their own are refused.",
+			Description: "Further parameters of the request, such as `resource`, or `subject_token_type` for a token exchange. For several resources, write each on a line of its own{lines}. No other parameter can be repeated. Values may be secrets. Parameters with an input of their own are refused.",
 			Map:         true,
 			Secret:      true,
 			Optional:    true,
@@ -99,7 +99,7 @@ var OAuth2 = Platform{
 		},
 		{
 			Name:        "previous_refresh_token",
-			Description: "A refresh token that the server has issued to this client. If the server does not accept it any more, the provider uses the client credentials and warns.",
+			Description: "A refresh token that the server has issued to this client. If the server does not accept it any more, {program} uses the client credentials and warns.",
 			Secret:      true,
 			OneToken:    true,
 			Grant:       clients.RefreshToken,

@@ -170,7 +170,7 @@ var common = []Output{
 	},
 	{
 		Name:        "expires_in",
-		Description: "How many seconds the token was still valid when the provider returned it. Null if the platform names no lifetime.",
+		Description: "How many seconds the token was still valid when {program} returned it. Null if the platform names no lifetime.",
 		Number:      true,
 		Value:       func(t clients.Token) any { return secondsLeft(t.Expiry) },
 	},

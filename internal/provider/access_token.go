@@ -61,7 +61,7 @@ func (a *accessToken) obtain(ctx context.Context, block values) (platforms.Setti
 	if err != nil {
 		diags.Append(diagnostics(a.Explain(err, found, a.terms()))...)
 	} else {
-		diags.Append(diagnostics(a.RemarksOnToken(found, token)...)...)
+		diags.Append(diagnostics(a.RemarksOnToken(found, token, words)...)...)
 	}
 	if problem := a.provider.client.Unshared(); problem != nil {
 		diags.Append(diagnostics(platforms.RemarkOnSharing(problem))...)

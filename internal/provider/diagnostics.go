@@ -58,10 +58,20 @@ func (a *accessToken) terms() platforms.Terms {
 			}
 			return places[0]
 		},
-		Notes:  a.inputNotes,
-		Trim:   "If it comes from file(), use trimspace(file(…)).",
-		Encode: "The function provider::ixtoken::md5_b64 encodes a password.",
+		Notes: a.inputNotes,
+		Words: words,
 	}
+}
+
+// words are Terraform's words in the texts of the platforms.
+var words = platforms.Words{
+	Program: "the provider",
+	Trim:    "If it comes from file(), use trimspace(file(…)).",
+	Encode:  "The function `provider::ixtoken::md5_b64` encodes a password in this way.",
+	Home:    `use pathexpand("~/…"), or $HOME in a shell`,
+	File:    `; use file("ca.pem") for a file that does`,
+	Lines:   ", as in `join(\"\\n\", [\"https://a.example\", \"https://b.example\"])`",
+	Reused:  "A refresh token works once, and Terraform uses it in the plan and in the apply.",
 }
 
 // inputName returns the attribute's name with the environment variable, if there is one.
@@ -75,7 +85,7 @@ func inputName(in platforms.Input) string {
 // explainSetting returns the error for an invalid value in the provider block or in the environment.
 func explainSetting(name, text string) diag.Diagnostic {
 	const why = "Invalid provider configuration"
-	return diag.NewErrorDiagnostic(why+": "+name, platforms.Sentence(name+" "+text)+" Nothing was sent."+platforms.More(why))
+	return diag.NewErrorDiagnostic(why+": "+name, platforms.Sentence(name+" "+words.Fill(text))+" Nothing was sent."+platforms.More(why))
 }
 
 // explainProtocolDump returns the warning about the variable that makes the plugin library write every message to disk.

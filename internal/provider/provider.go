@@ -133,7 +133,7 @@ func (p *ixtoken) configure(block values) (*providerData, diag.Diagnostics) {
 	}
 	var messages []platforms.Message
 	sources := []platforms.Source{block.source(fromProviderBlock), platforms.Environment(os.Getenv), platforms.Defaults()}
-	data.unknown, messages = platforms.Configure(&options, sources...)
+	data.unknown, messages = platforms.Configure(&options, words, sources...)
 	options.UserAgent, data.blockError = userAgent(p.options.UserAgent)
 	for _, wrong := range platforms.CheckCache(sources...) {
 		data.blockError = explainSetting(inputName(wrong.Input), wrong.Text)

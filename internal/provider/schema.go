@@ -16,7 +16,7 @@ import (
 
 // inputAttribute returns the attribute for an input.
 func inputAttribute(in platforms.Input) schema.Attribute {
-	text := in.Description + in.RefreshNote + in.OutputNote
+	text := words.Fill(in.Description + in.RefreshNote + in.OutputNote)
 	if in.Environment != "" {
 		text += " Environment variable: `" + in.Environment + "`."
 	}
@@ -36,9 +36,9 @@ func inputAttribute(in platforms.Input) schema.Attribute {
 
 func outputAttribute(out platforms.Output) schema.Attribute {
 	if out.Number {
-		return schema.Int64Attribute{Computed: true, Sensitive: out.Secret, MarkdownDescription: out.Description}
+		return schema.Int64Attribute{Computed: true, Sensitive: out.Secret, MarkdownDescription: words.Fill(out.Description)}
 	}
-	return schema.StringAttribute{Computed: true, Sensitive: out.Secret, MarkdownDescription: out.Description}
+	return schema.StringAttribute{Computed: true, Sensitive: out.Secret, MarkdownDescription: words.Fill(out.Description)}
 }
 
 // outputs returns the outputs of the ephemeral resource. If stored is set, it returns those of the data source: the outputs
