@@ -296,7 +296,7 @@ func TestEveryAnswerIsJudgedByTheTable(t *testing.T) {
 	for name, grantOf := range platformsGrants {
 		t.Run(name, func(t *testing.T) {
 			r := requestFor(t, grantOf(&fakePlatform{t: t, url: "http://127.0.0.1"}))
-			if r.exchange != nil {
+			if r.identity != nil {
 				r.credential = []Secret{idToken(t, nil)}
 			}
 			walk(statusesFor(name), func(status int, s shape, answers http.HandlerFunc) {

@@ -4,7 +4,6 @@
 package clients
 
 import (
-	"context"
 	"fmt"
 	"time"
 )
@@ -43,19 +42,7 @@ func (r *request) asserts() bool { return !r.proof.assertion.IsZero() }
 
 // onlyAsserts reports whether the assertion is all that the request may send only once.
 func (r *request) onlyAsserts() bool {
-	return r.asserts() && r.exchange == nil && r.refreshToken.IsZero()
-}
-
-// prove adds to r what its client authenticates with: the key, the certificate, and an assertion that was made elsewhere.
-func (s *exchanger) prove(ctx context.Context, r *request) *Error {
-	if r.asserts() {
-		found, err := s.present(ctx, r.proof.assertion, forClient)
-		if err != nil {
-			return err
-		}
-		r.assertion = found
-	}
-	return r.loadKeys()
+	return r.asserts() && r.identity == nil && r.refreshToken.IsZero()
 }
 
 // loadKeys reads the key that signs assertions, and the certificate with its key.
@@ -134,36 +121,6 @@ func (r *request) proven() (parts []string) {
 		parts = append(parts, secret.Reveal())
 	}
 	return parts
-}
-
-// send sends r. An assertion that was made elsewhere is marked first: if its outcome stays unknown, nothing else that
-// carries it is sent.
-func (s *sharer) send(ctx context.Context, r *request, alone bool) (Token, *Error) {
-	if !r.asserts() {
-		return s.sendMarked(ctx, r, alone)
-	}
-	carrier := r.ofAssertion()
-	leave := s.memory.take(ctx, carrier.mark())
-	if leave == nil {
-		return Token{}, ended(ctx, r)
-	}
-	defer leave()
-	spent, err := s.spend(ctx, carrier)
-	if err != nil {
-		return Token{}, err
-	}
-	defer spent.release()
-	again := *r
-	again.assertionSent = s.memory.wasSent(carrier.mark())
-	token, err := s.sendMarked(ctx, &again, alone)
-	if err == nil || !err.notActedOn {
-		s.memory.setSent(carrier.mark())
-	}
-	s.settle(carrier, spent, Token{}, err)
-	if err != nil && err.Status/100 == 4 {
-		s.memory.setSpent(carrier.mark(), false) // the outcome is known
-	}
-	return token, err
 }
 
 // ofAssertion returns what sharer needs to know about the assertion of r alone.

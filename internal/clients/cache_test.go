@@ -548,8 +548,8 @@ func TestNamesHaveEightBitsOfASecret(t *testing.T) { // F20
 				names[kind] = map[cache.Name]bool{}
 			}
 			r := requestFor(t, grant)
-			if r.exchange != nil {
-				r.credential = []Secret{exchange.Identity.Token} // as exchanger.complete does
+			if r.identity != nil {
+				r.credential = []Secret{exchange.Identity.Token} // as completer.complete does
 			}
 			names[kind][r.name()] = true
 		}

@@ -8,7 +8,7 @@
 //
 //	Client     encodes the grant
 //	flights    answers from memory, or lets all callers wait for one run
-//	exchanger  reads what the request needs from outside: an identity token, an assertion, a key, a certificate
+//	completer  reads what the request needs from outside: an identity token, an assertion, a key, a certificate
 //	refresher  uses the result of another process, or refreshes the last token, or sends the request itself
 //	sharer     lets one caller send, and shares the result with the others, in other processes too if there is a cache
 //	gate       lets unproven credentials through one at a time
@@ -96,14 +96,14 @@ func New(options Options) *Client {
 	sender := &sender{options: options, transport: transport.New(options.RootCAs), tallies: tallies}
 	gate := newGate(sender)
 	sharer := &sharer{memory: memory, began: time.Now().Round(0), store: options.Cache, tallies: tallies, log: log, next: gate, reported: map[string]bool{}}
-	exchanger := &exchanger{
+	completer := &completer{
 		memory:  memory,
 		sources: identitySources{getenv: options.Getenv, gate: gate},
 		next:    &refresher{memory: memory, log: log, next: sharer},
 	}
 	return &Client{
 		sharer:   sharer,
-		flights:  flights{memory: memory, interrupted: options.Interrupted, next: exchanger},
+		flights:  flights{memory: memory, interrupted: options.Interrupted, next: completer},
 		patience: patience,
 		requests: map[Grant]*request{},
 	}

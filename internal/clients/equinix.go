@@ -53,7 +53,7 @@ var EquinixGrantTypes = []string{ClientCredentials, Password, RefreshToken, Toke
 
 func (g Equinix) request() (*request, error) {
 	if g.GrantType == TokenExchange {
-		return g.exchange()
+		return g.tokenExchange()
 	}
 	r := &request{
 		platform:   "Equinix",
@@ -88,13 +88,13 @@ func (g Equinix) request() (*request, error) {
 	return r.toPath(g.BaseURL, "", path)
 }
 
-// exchange returns the request for a token exchange. It carries no client id and no client secret. The answers are those of
+// tokenExchange returns the request for a token exchange. It carries no client id and no client secret. The answers are those of
 // RFC 8693, and not those of the other endpoints.
-func (g Equinix) exchange() (*request, error) {
+func (g Equinix) tokenExchange() (*request, error) {
 	const path = "/v1/token"
 	r := &request{platform: "Equinix"}
 	r.accepts("application/json")
-	r.exchanges(g.Identity, map[string]string{"scope": g.Scope}, form)
+	r.setTokenExchange(g.Identity, map[string]string{"scope": g.Scope}, form)
 	return r.toPath(g.STSURL, path, path)
 }
 

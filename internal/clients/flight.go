@@ -13,7 +13,7 @@ import (
 type flights struct {
 	memory      *memory
 	interrupted <-chan struct{}
-	next        *exchanger
+	next        *completer
 }
 
 // flight is one run of a request. It ends when the last caller that waits for it leaves.

@@ -35,9 +35,9 @@ var oauthCodes = []string{
 func (r *request) hint(e *Error, said reply) Hint {
 	ofClient := e.blames == wholeClient || e.blames == clientInGrant
 	switch {
-	case r.exchange != nil && ofClient && r.authMethod == "":
+	case r.identity != nil && ofClient && r.authMethod == "":
 		return ClientWanted
-	case r.exchange == nil && e.Kind.mayBeLocked() && (saysLocked(said.code) || saysLocked(said.description)):
+	case r.identity == nil && e.Kind.mayBeLocked() && (saysLocked(said.code) || saysLocked(said.description)):
 		return AccountLocked
 	case e.blames == clientInGrant:
 		return SecretOrGrant

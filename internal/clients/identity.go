@@ -4,14 +4,11 @@
 package clients
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"syscall"
@@ -48,13 +45,6 @@ var (
 	forClient   = purpose{"the client assertion", NoAssertion, "an earlier request with this client assertion got no answer, and the platform may accept an assertion once only"}
 )
 
-// The environment variables in which GitHub Actions tells a job where to ask for an identity token, and with which
-// bearer token. A job has them if it has the permission id-token: write.
-const (
-	gitHubRequestURL   = "ACTIONS_ID_TOKEN_REQUEST_URL"
-	gitHubRequestToken = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
-)
-
 // named names the identity token in a message.
 func (i IdentitySource) named(p purpose) string {
 	switch {
@@ -74,12 +64,6 @@ func (i IdentitySource) given() bool { return !i.Token.IsZero() }
 // key identifies the source, without the identity token itself.
 func (i IdentitySource) key() string { return fmt.Sprintf("%q %q %q", i.Variable, i.File, i.Audience) }
 
-// identitySources reads identity tokens.
-type identitySources struct {
-	getenv func(string) string
-	gate   *gate // for GitHub
-}
-
 // subjectToken is an identity token that was read, and what it says about itself.
 type subjectToken struct {
 	idClaims
@@ -87,26 +71,6 @@ type subjectToken struct {
 	// credential is the secret that stays the same while the job runs: for GitHub the bearer token of the request, and
 	// otherwise the identity token itself.
 	credential Secret
-}
-
-// read returns the identity token of a source. It may have expired.
-func (s identitySources) read(ctx context.Context, i IdentitySource, p purpose) (found subjectToken, err *Error) {
-	text, problem := i.Token.Reveal(), error(nil)
-	switch {
-	case i.Audience != "":
-		return s.askGitHub(ctx, i, p)
-	case i.Variable != "":
-		text = s.getenv(i.Variable)
-	case i.File != "":
-		text, problem = readFile(i.File)
-	}
-	if problem == nil {
-		found, problem = asSubjectToken(text)
-	}
-	if problem != nil {
-		return subjectToken{}, &Error{Kind: p.missing, Description: i.named(p) + " " + problem.Error(), given: i.given()}
-	}
-	return found, nil
 }
 
 // asSubjectToken reads text, which may have blanks and line breaks around the identity token. Its errors do not contain it.
@@ -170,63 +134,6 @@ func reason(err error) error {
 		return number
 	}
 	return err
-}
-
-// askGitHub asks GitHub Actions for an identity token. The request obeys the limits of all requests. The expiry of the
-// identity token is measured as that of any token in an answer, so a wrong clock of this machine does not end it.
-func (s identitySources) askGitHub(ctx context.Context, i IdentitySource, p purpose) (subjectToken, *Error) {
-	r, problem := s.gitHubRequest(i.Audience)
-	if problem != nil {
-		return subjectToken{}, &Error{Kind: p.missing, Description: problem.Error()}
-	}
-	answer, refused := s.gate.admit(ctx, r)
-	if refused != nil {
-		failure := *refused // the gate keeps the original
-		if failure.Kind != Cancelled {
-			failure.Kind = p.missing
-		}
-		return subjectToken{}, &failure
-	}
-	claims, problem := readIdentity(answer.AccessToken)
-	if problem != nil {
-		return subjectToken{}, &Error{Kind: p.missing, Description: i.named(p) + " " + problem.Error()}
-	}
-	claims.expires = answer.Expiry
-	return subjectToken{claims, answer.AccessToken, r.secrets[0]}, nil
-}
-
-// gitHubRequest returns the request for an identity token: GET with a bearer token, and the audience after the query
-// that the URL has already. The answer has the identity token as value.
-func (s identitySources) gitHubRequest(audience string) (*request, error) {
-	location, bearer := s.getenv(gitHubRequestURL), NewSecret(s.getenv(gitHubRequestToken))
-	if location == "" || bearer.IsZero() {
-		return nil, fmt.Errorf("GitHub Actions has not set %s and %s: the job lacks \"permissions: id-token: write\", or this is not a job of GitHub Actions", gitHubRequestURL, gitHubRequestToken)
-	}
-	target, err := url.Parse(location)
-	switch {
-	case err != nil || target.Host == "" || target.User != nil || strings.ContainsFunc(target.Host, printable.NotGraphic):
-		return nil, errors.New(gitHubRequestURL + " is not a URL that can be asked")
-	case target.Scheme != "https":
-		return nil, errors.New(gitHubRequestURL + " must start with https://, because the bearer token would cross the network in clear")
-	}
-	if fault := checkHeaderValue(bearer); fault != "" {
-		return nil, errors.New(gitHubRequestToken + " " + fault)
-	}
-	if target.RawQuery != "" {
-		target.RawQuery += "&"
-	}
-	target.RawQuery += "audience=" + url.QueryEscape(audience)
-	r := &request{
-		platform:   "GitHub Actions",
-		method:     http.MethodGet,
-		endpoint:   target,
-		habits:     habits{token: "value"},
-		credential: []Secret{bearer},
-		secrets:    []Secret{bearer},
-	}
-	r.accepts("application/json")
-	r.addHeader("Authorization", "Bearer "+bearer.Reveal())
-	return r, nil
 }
 
 // idClaims is what an identity token says about itself (OpenID Connect Core 1.0, section 2). Nothing is verified. A claim

@@ -20,13 +20,13 @@ const failureShared = 60 * time.Second
 //
 //	fact                            kept in          key                               for                     written by
 //	the encoded request             Client.requests  the grant                         the process             Client.request
-//	the request as it was sent,     entry.complete   request.key, before it was read   until there is another  exchanger.obtain
+//	the request as it was sent,     entry.complete   request.key, before it was read   until there is another  completer.obtain
 //	  with what was read
 //	the last token                  entry.token      request.key                       until there is another  entry.remember, merge
 //	that an API has refused it      Token.refused    the access token                  as long as the token    memory.discard
 //	when one was last replaced      entry.asked      request.key                       a minute                memory.mayReplace
 //	the last failure                entry.failed     request.key                       see entry.remember      entry.remember, merge
-//	a rejected identity token       entry.failed     request.exact                     the process             exchanger.obtain
+//	a rejected identity token       entry.failed     request.exact                     the process             completer.obtain
 //	  or assertion
 //	that an assertion was sent      entry.sent       request.mark                      the process             sharer.send
 //	what is not sent again          entry.spent      request.mark                      the process             spend, settle

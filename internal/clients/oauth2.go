@@ -80,7 +80,7 @@ func (g OAuth2) request() (*request, error) {
 		g.authenticate(r, fields)
 	}
 	if exchanges {
-		r.exchanges(g.Identity, fields, g.encode)
+		r.setTokenExchange(g.Identity, fields, g.encode)
 	} else {
 		r.refresh = g.refreshedBy
 		if g.GrantType == RefreshToken {

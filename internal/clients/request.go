@@ -72,10 +72,10 @@ type request struct {
 	// authMethod is how the client authenticates, under a name of RFC 7591; empty: the platform has one way, or there is no
 	// client.
 	authMethod string
-	// exchange is where the identity token of a token exchange comes from; nil: the request is not one. proof is where the
-	// client's assertion, key and certificate come from. Until exchanger has read them, the body has their sources in
+	// identity is where the identity token of a token exchange comes from; nil: the request is not one. proof is where the
+	// client's assertion, key and certificate come from. Until completer has read them, the body has their sources in
 	// their place, so that flights has a key.
-	exchange *IdentitySource
+	identity *IdentitySource
 	proof    proof
 	// compose returns the body with other values of these fields.
 	compose func(values map[string]string) Secret
@@ -293,7 +293,7 @@ func (r *request) accounts() []digest {
 // grantType returns the grant type, for which the platform may reject a client that it accepts for another one.
 func (r *request) grantType() string {
 	switch {
-	case r.exchange != nil:
+	case r.identity != nil:
 		return TokenExchange
 	case !r.refreshToken.IsZero():
 		return RefreshToken

@@ -46,7 +46,7 @@ func (r *request) read(e *Error, a answer) (Token, *Error) {
 	r.judge(e, said.code, r.mayReject(a.body, a.whole))
 	r.describe(e, said, a, problem)
 	e.Hint = r.hint(e, said)
-	if e.blames == wholeClient || e.blames == clientInGrant || e.Kind == CredentialsRejected && r.exchange == nil {
+	if e.blames == wholeClient || e.blames == clientInGrant || e.Kind == CredentialsRejected && r.identity == nil {
 		e.Client = r.authentication()
 	}
 	return Token{}, e
@@ -71,7 +71,7 @@ func (r *request) judge(e *Error, code string, mayReject bool) {
 		e.Kind, e.transient, e.notActedOn = Throttled, true, true
 	case status == http.StatusRequestTimeout:
 		e.Kind, e.transient, e.notActedOn = TimedOut, true, true
-	case status == http.StatusTooEarly || status == http.StatusConflict && r.exchange != nil: // Equinix's own provider repeats 409
+	case status == http.StatusTooEarly || status == http.StatusConflict && r.identity != nil: // Equinix's own provider repeats 409
 		e.Kind, e.transient, e.notActedOn = Unavailable, true, true
 	case status/100 == 3:
 		e.Kind, e.notActedOn = Redirected, true
@@ -101,7 +101,7 @@ func (r *request) judge(e *Error, code string, mayReject bool) {
 		e.Kind = BadAnswer
 	}
 	r.judgeRefresh(e)
-	if r.exchange != nil && strings.EqualFold(code, "invalid_request") { // RFC 8693, section 2.2.2: the identity token is not accepted
+	if r.identity != nil && strings.EqualFold(code, "invalid_request") { // RFC 8693, section 2.2.2: the identity token is not accepted
 		e.Kind = CredentialsRejected
 	}
 	if r.assertionSent && e.Kind == CredentialsRejected && (e.blames == wholeClient || e.blames == clientInGrant || r.onlyAsserts()) || strings.EqualFold(code, "jti_known") {

@@ -37,7 +37,7 @@ type sharer struct {
 // assertion that was made elsewhere, only the job itself could read an entry in a bucket. Other jobs would wait for it all
 // the same.
 func (s *sharer) storeOf(r *request) cache.Store {
-	if s.store == nil || (r.exchange != nil || r.asserts()) && !s.store.Local() {
+	if s.store == nil || (r.identity != nil || r.asserts()) && !s.store.Local() {
 		return nil
 	}
 	return s.store

@@ -13,6 +13,36 @@ import (
 
 // This file holds the marks of the step sharer: what must not be sent again if its outcome stays unknown.
 
+// send sends r. An assertion that was made elsewhere is marked first: if its outcome stays unknown, nothing else that
+// carries it is sent.
+func (s *sharer) send(ctx context.Context, r *request, alone bool) (Token, *Error) {
+	if !r.asserts() {
+		return s.sendMarked(ctx, r, alone)
+	}
+	carrier := r.ofAssertion()
+	leave := s.memory.take(ctx, carrier.mark())
+	if leave == nil {
+		return Token{}, ended(ctx, r)
+	}
+	defer leave()
+	spent, err := s.spend(ctx, carrier)
+	if err != nil {
+		return Token{}, err
+	}
+	defer spent.release()
+	again := *r
+	again.assertionSent = s.memory.wasSent(carrier.mark())
+	token, err := s.sendMarked(ctx, &again, alone)
+	if err == nil || !err.notActedOn {
+		s.memory.setSent(carrier.mark())
+	}
+	s.settle(carrier, spent, Token{}, err)
+	if err != nil && err.Status/100 == 4 {
+		s.memory.setSpent(carrier.mark(), false) // the outcome is known
+	}
+	return token, err
+}
+
 // spending is what this process has marked as spent.
 type spending struct {
 	mark  cache.Spending // nil: only this process has the mark

@@ -5,11 +5,13 @@ package clients
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"strings"
 	"time"
 )
+
+// This file holds the parts of a request that are read from outside each time it is sent: an identity token, an assertion, a
+// key, a certificate.
 
 // TokenExchange is the grant type of RFC 8693, as users write it. The request has its full name.
 const TokenExchange = "token_exchange"
@@ -20,13 +22,13 @@ const (
 	idTokenType       = "urn:ietf:params:oauth:token-type:id_token"
 )
 
-// exchanges makes r a token exchange with these fields, and with the identity token that is read when r is sent. A
+// setTokenExchange makes r a token exchange with these fields, and with the identity token that is read when r is sent. A
 // platform may accept an identity token once only, so r is sent once if its outcome stays unknown.
-func (r *request) exchanges(source IdentitySource, fields map[string]string, encode encoding) {
+func (r *request) setTokenExchange(source IdentitySource, fields map[string]string, encode encoding) {
 	fields["grant_type"] = exchangeGrantType
 	fields["subject_token_type"] = cmp.Or(fields["subject_token_type"], idTokenType)
 	r.sendOnce = true
-	r.exchange = &source
+	r.identity = &source
 	fields["subject_token"] = source.key() + "\n" + source.Token.Reveal()
 	r.sends(encode, fields)
 }
@@ -59,82 +61,17 @@ func (p *presented) describe() string {
 	return p.source.named(p.purpose) + " " + p.subjectToken.describe(time.Now())
 }
 
-// exchanger reads what a request needs from outside: the identity token of a token exchange, and what the client
-// authenticates with if that is no secret. It keeps the result.
-type exchanger struct {
-	memory  *memory
-	sources identitySources
-	next    *refresher
-}
-
-// obtain reads what r needs from outside. It is read anew for each flight: an identity token may last for only five minutes,
-// and a key may be replaced.
-func (s *exchanger) obtain(ctx context.Context, r *request, minValidity time.Duration) (Token, *Error) {
-	complete, err := s.complete(ctx, r)
-	if err != nil {
-		s.memory.remember(r.key(), Token{}, err)
-		return Token{}, err
-	}
-	if complete != r {
-		s.memory.setComplete(r.key(), complete)
-		if _, rejected, ok := s.memory.recall(complete.exact(), 0); ok && rejected != nil {
-			return Token{}, rejected
-		}
-	}
-	token, err := s.next.obtain(ctx, complete, minValidity)
-	if r.replaceable(err) {
-		s.memory.remember(complete.exact(), Token{}, err)
-	} else {
-		s.memory.remember(r.key(), token, err)
-	}
-	return token, err
-}
-
 // hasSources reports whether a part of r is read from outside each time r is sent.
-func (r *request) hasSources() bool { return r.exchange != nil || !r.proof.isZero() }
+func (r *request) hasSources() bool { return r.identity != nil || !r.proof.isZero() }
 
 // replaceable reports whether err is the rejection of something in the place of which its source may hold another thing: an
 // identity token, an assertion, a key or a certificate. It is not sent again, and the source is read again. The bearer token
 // of GitHub stays the same.
 func (r *request) replaceable(err *Error) bool {
-	if err == nil || !r.hasSources() || r.proof.assertion.Audience != "" || r.exchange != nil && r.exchange.Audience != "" {
+	if err == nil || !r.hasSources() || r.proof.assertion.Audience != "" || r.identity != nil && r.identity.Audience != "" {
 		return false
 	}
-	return err.Kind.rejectsCredentials() || err.Kind == AssertionUsed || err.Kind == RequestRejected && r.exchange != nil
-}
-
-// complete returns r with what it needs from outside, or r itself if it needs nothing.
-func (s *exchanger) complete(ctx context.Context, r *request) (*request, *Error) {
-	if !r.hasSources() {
-		return r, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, budget)
-	defer cancel()
-	complete, err := *r, (*Error)(nil)
-	if r.exchange != nil {
-		complete.subject, err = s.present(ctx, *r.exchange, forExchange)
-	}
-	if err == nil {
-		err = s.prove(ctx, &complete)
-	}
-	if err != nil {
-		err.Platform = r.platform
-		return nil, err
-	}
-	if expired := complete.expired(); expired != nil {
-		return nil, expired
-	}
-	complete.fill()
-	return &complete, nil
-}
-
-// present reads an identity token. It may have expired.
-func (s *exchanger) present(ctx context.Context, source IdentitySource, what purpose) (*presented, *Error) {
-	found, err := s.sources.read(ctx, source, what)
-	if err != nil {
-		return nil, err
-	}
-	return &presented{found, what, source}, nil
+	return err.Kind.rejectsCredentials() || err.Kind == AssertionUsed || err.Kind == RequestRejected && r.identity != nil
 }
 
 // fill sets what follows from what was read. The key of the result has what lasts in the place of identity token and
