@@ -27,7 +27,7 @@ func (c *Client) AskAgain(grant Grant) {
 func (m *memory) askAgain(r *request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, key := range []digest{r.key(), r.exact()} {
+	for _, key := range []digest{r.key(), r.exactKey()} {
 		if e := m.entry(key); e.failed != nil && !e.failed.transient {
 			e.failed = nil
 		}

@@ -172,7 +172,7 @@ func oracle(equinix, refreshing bool, status int, s shape) verdict {
 }
 
 // verdictOn returns the required behaviour for a grant of platformsGrants. Every platform answers a token exchange as RFC 8693
-// says, because Equinix's own habits are those of its other endpoints. 409 means that the request was not processed, and
+// says, because Equinix's own deviations are those of its other endpoints. 409 means that the request was not processed, and
 // invalid_request means that the identity token is not accepted (section 2.2.2).
 func verdictOn(name string, status int, s shape) verdict {
 	exchanging := strings.HasSuffix(name, "exchange")

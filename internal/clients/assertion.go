@@ -112,7 +112,7 @@ func (r *request) proven() (parts []string) {
 		parts = append(parts, r.assertion.credential.Reveal())
 	}
 	if r.signer != nil {
-		parts = append(parts, r.signer.lasting())
+		parts = append(parts, r.signer.stableID())
 	}
 	if r.pair.Certificate != nil {
 		parts = append(parts, string(r.pair.thumbprint[:]))

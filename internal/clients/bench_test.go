@@ -79,7 +79,7 @@ func BenchmarkDecoder(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(body)))
 			for b.Loop() {
-				if _, err := readToken(answer{Response: &http.Response{}, body: []byte(body), sent: time.Now()}, habits{}); err != nil {
+				if _, err := readToken(answer{Response: &http.Response{}, body: []byte(body), sent: time.Now()}, deviations{}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -602,7 +602,7 @@ func TestNamesTellRequestsApart(t *testing.T) {
 
 func TestAPasswordIsPersonal(t *testing.T) { // F20
 	one := (&fakePlatform{url: "http://127.0.0.1"}).equinix(Password)
-	if !requestFor(t, one).personal() || requestFor(t, (&fakePlatform{url: "http://127.0.0.1"}).equinix(RefreshToken)).personal() {
+	if !requestFor(t, one).hasPassword() || requestFor(t, (&fakePlatform{url: "http://127.0.0.1"}).equinix(RefreshToken)).hasPassword() {
 		t.Error("a password is not treated as one, or a refresh token is")
 	}
 }

@@ -150,7 +150,7 @@ func (c *Client) Discard(grant Grant, token Token) (replaceable bool) {
 	if err == nil && token.Fallback != nil {
 		r, err = c.request(r.fallback)
 	}
-	if err != nil || !r.clientsOwn() { // with an error, nothing was obtained
+	if err != nil || !r.belongsToClient() { // with an error, nothing was obtained
 		return false
 	}
 	c.sharer.discard(token, c.sharer.memory.asSent(r))
@@ -193,7 +193,7 @@ func (c *Client) request(grant Grant) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.digest = r.key()
+	r.keyDigest = r.key()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.requests[grant] = r

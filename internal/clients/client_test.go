@@ -156,7 +156,7 @@ func TestTokenLasts(t *testing.T) {
 		{"M15 of unknown lifetime", Token{obtained: obtained}, obtained, 0, false},
 		{"never obtained", Token{}, obtained, 0, false},
 	} {
-		if got := row.token.lasts(row.now, row.least); got != row.want {
+		if got := row.token.reusable(row.now, row.least); got != row.want {
 			t.Errorf("%s: %t", row.name, got)
 		}
 	}
@@ -845,7 +845,7 @@ func TestAnInterruptEndsARequestThatIsSentOnce(t *testing.T) { // X01
 				}
 				synctest.Wait()
 				nothingUnderWay(t, c)
-				if requestFor(t, grantOf(p)).personal() {
+				if requestFor(t, grantOf(p)).hasPassword() {
 					return // a login that is interrupted is marked in this process only
 				}
 				token, err := p.another(dir).Token(t.Context(), grantOf(p), 0)

@@ -46,16 +46,16 @@ func (g CloudLX) request() (*request, error) {
 		platform:   "CloudLX",
 		credential: []Secret{NewSecret(g.ClientID), g.ClientSecret},
 		secrets:    []Secret{g.ClientSecret},
-		habits:     habits{refreshLasts: cloudLXRefreshLifetime},
+		deviations: deviations{refreshLasts: cloudLXRefreshLifetime},
 		refresh:    g.refreshedBy,
 	}
 	fields, path := clientFields(g.GrantType, g.ClientID, g.ClientSecret), "/api/oauth2/access-token"
 	if g.GrantType == RefreshToken {
 		path = "/api/oauth2/refresh-token"
-		r.refreshes(g.RefreshToken, fields)
+		r.setRefreshToken(g.RefreshToken, fields)
 	}
-	r.accepts("application/vnd.cloudlx." + cmp.Or(g.APIVersion, "v1") + "+json")
-	r.sends(form, fields)
+	r.setAccept("application/vnd.cloudlx." + cmp.Or(g.APIVersion, "v1") + "+json")
+	r.setBody(form, fields)
 	return r.toPath(g.BaseURL, "/api", path) // the vendor's pages and other sources name portals with and without /api
 }
 

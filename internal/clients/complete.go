@@ -26,13 +26,13 @@ func (c *completer) obtain(ctx context.Context, r *request, minValidity time.Dur
 	}
 	if complete != r {
 		c.memory.setComplete(r.key(), complete)
-		if _, rejected, ok := c.memory.recall(complete.exact(), 0); ok && rejected != nil {
+		if _, rejected, ok := c.memory.recall(complete.exactKey(), 0); ok && rejected != nil {
 			return Token{}, rejected
 		}
 	}
 	token, err := c.next.obtain(ctx, complete, minValidity)
-	if r.replaceable(err) {
-		c.memory.remember(complete.exact(), Token{}, err)
+	if r.readAnewAfter(err) {
+		c.memory.remember(complete.exactKey(), Token{}, err)
 	} else {
 		c.memory.remember(r.key(), token, err)
 	}

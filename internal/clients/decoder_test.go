@@ -178,7 +178,7 @@ func TestHostileAnswersTakeLittleMemory(t *testing.T) {
 	} {
 		debug.FreeOSMemory()
 		before := taken()
-		_, _ = readToken(answer{Response: &http.Response{Header: http.Header{}}, body: body, sent: time.Now()}, habits{}) // other tests check the result
+		_, _ = readToken(answer{Response: &http.Response{Header: http.Header{}}, body: body, sent: time.Now()}, deviations{}) // other tests check the result
 		request.describe(&Error{}, readReply(body, 400), answer{Response: &http.Response{Header: http.Header{}}, body: body}, nil)
 		const limit = 16 << 20
 		if more := taken() - before; more > limit {

@@ -20,7 +20,7 @@ func (g DigitalRealty) request() (*request, error) {
 		credential: []Secret{NewSecret(g.ClientID), g.ClientSecret},
 		secrets:    []Secret{g.ClientSecret},
 	}
-	r.accepts("application/json")
-	r.sends(form, clientFields(ClientCredentials, g.ClientID, g.ClientSecret))
+	r.setAccept("application/json")
+	r.setBody(form, clientFields(ClientCredentials, g.ClientID, g.ClientSecret))
 	return r.toPath(g.BaseURL, path, path) // the documentation prints the URL with the path
 }

@@ -37,11 +37,11 @@ type Equinix struct {
 // MD5Base64 is the only password encoding that Equinix documents.
 const MD5Base64 = "md5-b64"
 
-// equinixHabits are from the API's documentation, "Requesting Access and Refresh tokens", and from answers that the
+// equinixDeviations are from the API's documentation, "Requesting Access and Refresh tokens", and from answers that the
 // tests of other clients record. The codes of a rejected login begin with an S ("S1006", Login Failure). Codes that
 // begin with EQ or IC belong to the APIs behind the gateway, and the documentation describes some of them as "try again
 // later". A rejected login may have the status 500.
-var equinixHabits = habits{
+var equinixDeviations = deviations{
 	lifetime: "token_timeout", refreshLifetime: "refresh_token_timeout", userName: "user_name",
 	rejection:      regexp.MustCompile(`^[Ss][0-9]+$`),
 	outage:         regexp.MustCompile(`^(EQ|IC)-`),
@@ -57,7 +57,7 @@ func (g Equinix) request() (*request, error) {
 	}
 	r := &request{
 		platform:   "Equinix",
-		habits:     equinixHabits,
+		deviations: equinixDeviations,
 		credential: []Secret{NewSecret(g.ClientID), g.ClientSecret},
 		secrets:    []Secret{g.ClientSecret},
 		refresh:    g.refreshedBy,
@@ -81,10 +81,10 @@ func (g Equinix) request() (*request, error) {
 	case RefreshToken:
 		path = "/oauth2/v1/refreshaccesstoken" // the documentation of this path has no grant_type
 		delete(fields, "grant_type")
-		r.refreshes(g.RefreshToken, fields)
+		r.setRefreshToken(g.RefreshToken, fields)
 	}
-	r.accepts("application/json")
-	r.sends(jsonObject, fields)
+	r.setAccept("application/json")
+	r.setBody(jsonObject, fields)
 	return r.toPath(g.BaseURL, "", path)
 }
 
@@ -93,7 +93,7 @@ func (g Equinix) request() (*request, error) {
 func (g Equinix) tokenExchange() (*request, error) {
 	const path = "/v1/token"
 	r := &request{platform: "Equinix"}
-	r.accepts("application/json")
+	r.setAccept("application/json")
 	r.setTokenExchange(g.Identity, map[string]string{"scope": g.Scope}, form)
 	return r.toPath(g.STSURL, path, path)
 }

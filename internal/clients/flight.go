@@ -44,7 +44,7 @@ func (s *flights) share(ctx context.Context, r *request, minValidity time.Durati
 		switch {
 		case f.err != nil && f.err.Kind == Cancelled:
 			// All callers that waited have left, so the flight was cancelled. This caller starts another flight.
-		case f.err != nil || !f.token.obtained.Before(f.began) || f.token.lasts(time.Now(), minValidity):
+		case f.err != nil || !f.token.obtained.Before(f.began) || f.token.reusable(time.Now(), minValidity):
 			return f.token, f.err
 		}
 		// The flight found a token in the cache. It lasts long enough for the caller that started the flight, but not

@@ -52,7 +52,7 @@ func FuzzToken(f *testing.F) {
 	f.Add([]byte("<html>"), []byte("</html>"), "")
 	f.Fuzz(func(t *testing.T, before, after []byte, date string) {
 		body := slices.Concat(before, []byte(canary), after)
-		token, err := readToken(answer{Response: &http.Response{Header: http.Header{"Date": {date}}}, body: body, sent: fuzzStart}, equinixHabits)
+		token, err := readToken(answer{Response: &http.Response{Header: http.Header{"Date": {date}}}, body: body, sent: fuzzStart}, equinixDeviations)
 		if err != nil {
 			if token != (Token{}) {
 				t.Fatal("there is a token and an error")

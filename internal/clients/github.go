@@ -69,11 +69,11 @@ func (s identitySources) gitHubRequest(audience string) (*request, error) {
 		platform:   "GitHub Actions",
 		method:     http.MethodGet,
 		endpoint:   target,
-		habits:     habits{token: "value"},
+		deviations: deviations{token: "value"},
 		credential: []Secret{bearer},
 		secrets:    []Secret{bearer},
 	}
-	r.accepts("application/json")
+	r.setAccept("application/json")
 	r.addHeader("Authorization", "Bearer "+bearer.Reveal())
 	return r, nil
 }

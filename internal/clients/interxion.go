@@ -27,7 +27,7 @@ func (g Interxion) request() (*request, error) {
 		credential: []Secret{NewSecret(g.ClientID), g.ClientSecret},
 		secrets:    []Secret{g.ClientSecret},
 	}
-	r.accepts("application/json")
-	r.sends(form, fields)
+	r.setAccept("application/json")
+	r.setBody(form, fields)
 	return r.toPath(g.LoginURL, path, path) // the vendor's pages show the login URL with and without path
 }

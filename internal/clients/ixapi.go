@@ -30,10 +30,10 @@ func (g IXAPI) request() (*request, error) {
 		target = refreshPath
 		fields = map[string]string{}
 		r.credential = []Secret{g.RefreshToken} // the key and the secret are not sent, so the answer says nothing about them
-		r.refreshes(g.RefreshToken, fields)
+		r.setRefreshToken(g.RefreshToken, fields)
 	}
-	r.accepts("application/json")
-	r.sends(jsonObject, fields)
+	r.setAccept("application/json")
+	r.setBody(jsonObject, fields)
 	return r.toPath(g.BaseURL, path, target)
 }
 

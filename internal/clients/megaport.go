@@ -52,7 +52,7 @@ func (g Megaport) request() (*request, error) {
 	// RFC 6749, section 2.3.1, would URL-encode both parts first. Megaport and its own tools take them as they are. The
 	// two ways differ for keys with reserved characters.
 	r.addHeader("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(g.AccessKey+":"+g.SecretKey.Reveal())))
-	r.accepts("application/json")
-	r.sends(form, map[string]string{"grant_type": ClientCredentials}) // Megaport's own client has it in the query
+	r.setAccept("application/json")
+	r.setBody(form, map[string]string{"grant_type": ClientCredentials}) // Megaport's own client has it in the query
 	return r.toPath(cmp.Or(g.TokenURL, megaportTokenURLs[g.Environment]), "", "")
 }

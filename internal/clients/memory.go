@@ -26,7 +26,7 @@ const failureShared = 60 * time.Second
 //	that an API has refused it      Token.refused    the access token                  as long as the token    memory.discard
 //	when one was last replaced      entry.asked      request.key                       a minute                memory.mayReplace
 //	the last failure                entry.failed     request.key                       see entry.remember      entry.remember, merge
-//	a rejected identity token       entry.failed     request.exact                     the process             completer.obtain
+//	a rejected identity token       entry.failed     request.exactKey                   the process             completer.obtain
 //	  or assertion
 //	that an assertion was sent      entry.sent       request.mark                      the process             sharer.send
 //	what is not sent again          entry.spent      request.mark                      the process             spend, settle
@@ -81,7 +81,7 @@ func (m *memory) take(ctx context.Context, key digest) (release func()) {
 func (e *entry) recall(minValidity time.Duration) (token Token, err *Error, ok bool) {
 	now := time.Now()
 	switch {
-	case e.token.lasts(now, minValidity):
+	case e.token.reusable(now, minValidity):
 		return e.token, nil, true
 	case e.failed != nil && (e.until.IsZero() || now.Before(e.until)):
 		return Token{}, e.failed, true

@@ -73,7 +73,7 @@ func (g OAuth2) request() (*request, error) {
 		secrets:  slices.Concat(values(g.Parameters), values(g.Headers)),
 		proof:    proof{clientID: g.ClientID, certificate: g.Certificate},
 	}
-	r.accepts("application/json")
+	r.setAccept("application/json")
 	fields := g.fields()
 	exchanges := g.GrantType == TokenExchange
 	if !exchanges || g.AuthMethod != "" {
@@ -84,9 +84,9 @@ func (g OAuth2) request() (*request, error) {
 	} else {
 		r.refresh = g.refreshedBy
 		if g.GrantType == RefreshToken {
-			r.refreshes(g.RefreshToken, fields)
+			r.setRefreshToken(g.RefreshToken, fields)
 		}
-		r.sends(g.encode, fields)
+		r.setBody(g.encode, fields)
 	}
 	EachValue(g.Headers, func(name string, value Secret) { r.addHeader(name, value.Reveal()) })
 	return r.to(g.TokenURL)
@@ -125,16 +125,16 @@ func (g OAuth2) authenticate(r *request, fields map[string]string) {
 		r.credential = append(r.credential, g.ClientSecret)
 		r.secrets = append(r.secrets, g.ClientSecret)
 		if g.AuthMethod == ClientSecretBasic {
-			r.authenticates(g.ClientID, g.ClientSecret)
+			r.setBasicAuth(g.ClientID, g.ClientSecret)
 		} else {
 			fields["client_secret"] = g.ClientSecret.Reveal()
 		}
 	}
 }
 
-// authenticates adds HTTP Basic as RFC 6749, section 2.3.1, prescribes: the ID and the secret are form-encoded first, so
+// setBasicAuth adds HTTP Basic as RFC 6749, section 2.3.1, prescribes: the ID and the secret are form-encoded first, so
 // both may hold a colon and characters outside ASCII. An error must not repeat the encoded secret either.
-func (r *request) authenticates(id string, secret Secret) {
+func (r *request) setBasicAuth(id string, secret Secret) {
 	encoded := url.QueryEscape(secret.Reveal())
 	r.encoded = NewSecret(encoded)
 	r.addHeader("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(id)+":"+encoded)))

@@ -30,7 +30,7 @@ func (r *request) setTokenExchange(source IdentitySource, fields map[string]stri
 	r.sendOnce = true
 	r.identity = &source
 	fields["subject_token"] = source.key() + "\n" + source.Token.Reveal()
-	r.sends(encode, fields)
+	r.setBody(encode, fields)
 }
 
 // presented is an identity token in a request.
@@ -48,9 +48,9 @@ func (p *presented) text() string {
 	return p.token.Reveal()
 }
 
-// lasting returns what is the same in all tokens of the identity; empty: there is none. An identity token that is given
+// stableID returns what is the same in all tokens of the identity; empty: there is none. An identity token that is given
 // directly is its own identity: it cannot be read again, and two of them may differ in other claims.
-func (p *presented) lasting() string {
+func (p *presented) stableID() string {
 	if p == nil {
 		return ""
 	}
@@ -64,10 +64,10 @@ func (p *presented) describe() string {
 // hasSources reports whether a part of r is read from outside each time r is sent.
 func (r *request) hasSources() bool { return r.identity != nil || !r.proof.isZero() }
 
-// replaceable reports whether err is the rejection of something in the place of which its source may hold another thing: an
+// readAnewAfter reports whether err is the rejection of something in the place of which its source may hold another thing: an
 // identity token, an assertion, a key or a certificate. It is not sent again, and the source is read again. The bearer token
 // of GitHub stays the same.
-func (r *request) replaceable(err *Error) bool {
+func (r *request) readAnewAfter(err *Error) bool {
 	if err == nil || !r.hasSources() || r.proof.assertion.Audience != "" || r.identity != nil && r.identity.Audience != "" {
 		return false
 	}
@@ -90,21 +90,21 @@ func (r *request) fill() {
 	if r.subject != nil {
 		r.secrets = append(r.secrets, r.subject.credential) // not the identity token: another process may have another one
 	}
-	assertion := r.assertion.lasting()
+	assertion := r.assertion.stableID()
 	if r.assertion != nil {
 		keep(r.assertion.credential, r.assertion.credential)
 	}
 	if r.signer != nil {
-		assertion = r.signer.lasting()
+		assertion = r.signer.stableID()
 		keep(NewSecret(assertion), r.signer.key.secret)
 	}
 	if r.pair.Certificate != nil {
 		keep(NewSecret(string(r.pair.thumbprint[:])), r.pair.secret)
 	}
 	r.body = r.composed(r.subject.text(), cmp.Or(r.assertion.text(), assertion))
-	r.once = r.composed(r.subject.text(), assertion)
-	r.lasting = r.composed(r.subject.lasting(), assertion)
-	r.digest = r.digestWith(r.lasting)
+	r.onceBody = r.composed(r.subject.text(), assertion)
+	r.stableBody = r.composed(r.subject.stableID(), assertion)
+	r.keyDigest = r.digestWith(r.stableBody)
 }
 
 // composed returns the body with an identity token and an assertion; empty: there is none.

@@ -74,7 +74,7 @@ var passwordMemory uint32 = 64 << 10
 // user's password is not, and in a store that other people can read, neither is any secret that a person may have chosen.
 func (r *request) cacheKey(store cache.Store) cache.Key {
 	key := cache.Key{Name: r.name(), Bound: r.key(), Secret: r.secretsDigest(), Marked: r.automatic}
-	if r.personal() || r.chosen && !store.Local() {
+	if r.hasPassword() || r.chosen && !store.Local() {
 		key.Memory = passwordMemory
 	}
 	return key

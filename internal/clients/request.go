@@ -32,12 +32,12 @@ const (
 // request is one token request as it is sent, and what the client must know about it. A request that Client has is not
 // changed any more.
 type request struct {
-	platform string
-	method   string // empty: POST
-	endpoint *url.URL
-	headers  []header // without those that every request has, such as User-Agent
-	body     Secret
-	habits   habits
+	platform   string
+	method     string // empty: POST
+	endpoint   *url.URL
+	headers    []header // without those that every request has, such as User-Agent
+	body       Secret
+	deviations deviations
 
 	// credential holds the credentials of the client: its ID and its secret, or what identifies its key, its certificate or
 	// its assertion. In a token exchange without a client, it holds the secret that stays the same while the job runs.
@@ -93,12 +93,12 @@ type request struct {
 	bearer []Secret
 	// assertionSent reports that this process has sent the assertion before.
 	assertionSent bool
-	// lasting is the body with what lasts in the place of identity token and assertion: the issuer and the subject, or the
-	// key. once is the body with the identity token, and with what lasts in the place of the assertion. Zero: the body has
+	// stableBody is the body with what lasts in the place of identity token and assertion: the issuer and the subject, or the
+	// key. onceBody is the body with the identity token, and with what lasts in the place of the assertion. Zero: the body has
 	// neither.
-	lasting, once Secret
-	// digest is the result of key; zero: it is not computed yet.
-	digest digest
+	stableBody, onceBody Secret
+	// keyDigest is the result of key; zero: it is not computed yet.
+	keyDigest digest
 }
 
 // header is one header of a request. Its value may hold credentials, as in HTTP Basic.
@@ -107,8 +107,8 @@ type header struct {
 	value Secret
 }
 
-// habits say where a platform's answers differ from RFC 6749. The zero value: nowhere.
-type habits struct {
+// deviations say where a platform's answers differ from RFC 6749. The zero value: nowhere.
+type deviations struct {
 	// token is the name of the member that holds the token; empty: access_token.
 	token string
 	// lifetime, refreshLifetime and userName are the names of further members of a token answer; empty: there is none.
@@ -140,9 +140,9 @@ func grantTypeWith(refreshToken Secret) string {
 	return RefreshToken
 }
 
-// refreshes makes r a refresh with this token, which becomes one of the fields. A platform may issue another refresh token in
+// setRefreshToken makes r a refresh with this token, which becomes one of the fields. A platform may issue another refresh token in
 // its place, so r is sent once. r.refresh has been set.
-func (r *request) refreshes(token Secret, fields map[string]string) {
+func (r *request) setRefreshToken(token Secret, fields map[string]string) {
 	fields["refresh_token"] = token.Reveal()
 	r.refreshToken, r.fallback, r.sendOnce = token, r.refresh(Secret{}), true
 	r.secrets = append(r.secrets, token)
@@ -153,8 +153,8 @@ func (r *request) invalid(why string) *Error {
 	return &Error{Platform: r.platform, Kind: InvalidInput, Description: why}
 }
 
-// accepts sets the media type to accept.
-func (r *request) accepts(mediaType string) { r.addHeader("Accept", mediaType) }
+// setAccept sets the media type to accept.
+func (r *request) setAccept(mediaType string) { r.addHeader("Accept", mediaType) }
 
 // publicFields are further parameters of users that the standards define, and that are no secrets (RFC 8707, RFC 8693).
 var publicFields = []string{"resource", "requested_token_type", "actor_token_type"}
@@ -162,8 +162,8 @@ var publicFields = []string{"resource", "requested_token_type", "actor_token_typ
 // encoding encodes the fields of a body.
 type encoding func(fields map[string]string) (mediaType string, body Secret)
 
-// sends sets the body and its media type. It is called when secrets is complete.
-func (r *request) sends(encode encoding, fields map[string]string) {
+// setBody sets the body and its media type. It is called when secrets is complete.
+func (r *request) setBody(encode encoding, fields map[string]string) {
 	mediaType, body := encode(fields)
 	r.addHeader("Content-Type", mediaType)
 	r.body = body
@@ -206,14 +206,14 @@ type digest [sha256.Size]byte
 // key returns the digest of the platform, the URL, the headers, the body and the certificate. So each setting that changes the
 // request also changes the key. Each identity token of an identity, and each assertion of a client, gives the same key.
 func (r *request) key() digest {
-	if r.digest != (digest{}) {
-		return r.digest
+	if r.keyDigest != (digest{}) {
+		return r.keyDigest
 	}
-	return r.digestWith(cmp.Or(r.lasting, r.body))
+	return r.digestWith(cmp.Or(r.stableBody, r.body))
 }
 
-// exact returns the digest of the request with the identity token and the assertion in it, if they were made elsewhere.
-func (r *request) exact() digest { return r.digestWith(r.body) }
+// exactKey returns the digest of the request with the identity token and the assertion in it, if they were made elsewhere.
+func (r *request) exactKey() digest { return r.digestWith(r.body) }
 
 // mark returns the digest of what may be sent only once if its outcome stays unknown. For a refresh, that is a fact about
 // the refresh token and the host, whatever else differs between the requests that carry it. For an assertion, it is one
@@ -224,7 +224,7 @@ func (r *request) mark() digest {
 	case !r.refreshToken.IsZero():
 		return sum("refresh token", hostKey(r.endpoint), r.refreshToken.Reveal())
 	case r.subject != nil:
-		return r.digestWith(cmp.Or(r.once, r.body))
+		return r.digestWith(cmp.Or(r.onceBody, r.body))
 	case r.assertion != nil:
 		return r.markOfAssertion()
 	}
@@ -245,12 +245,12 @@ func (r *request) markEnds() time.Time {
 // repeatable reports whether the request may be sent again if its outcome is unknown.
 func (r *request) repeatable() bool { return !r.sendOnce && !r.asserts() }
 
-// clientsOwn reports whether the token belongs to the client itself, so that the same request yields another token of the
+// belongsToClient reports whether the token belongs to the client itself, so that the same request yields another token of the
 // same principal. A refresh token or a password may be a user's.
-func (r *request) clientsOwn() bool { return r.refreshToken.IsZero() && !r.personal() }
+func (r *request) belongsToClient() bool { return r.refreshToken.IsZero() && !r.hasPassword() }
 
-// personal reports whether a user's password is among the secrets. A password can be guessed.
-func (r *request) personal() bool { return r.user != nil }
+// hasPassword reports whether a user's password is among the secrets. A password can be guessed.
+func (r *request) hasPassword() bool { return r.user != nil }
 
 // target names the platform and the endpoint, in one spelling.
 func (r *request) target() []string {

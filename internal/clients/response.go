@@ -37,7 +37,7 @@ func (r *request) read(e *Error, a answer) (Token, *Error) {
 	}
 	if grants(e.Status) && problem == nil {
 		var token Token
-		if token, problem = readToken(a, r.habits); problem == nil {
+		if token, problem = readToken(a, r.deviations); problem == nil {
 			return token, nil
 		}
 	}
@@ -65,7 +65,7 @@ func (r *request) judge(e *Error, code string, mayReject bool) {
 		e.Kind = CredentialsRejected
 	case standard:
 		e.Kind = kind
-	case r.habits.rejection != nil && r.habits.rejection.MatchString(code):
+	case r.deviations.rejection != nil && r.deviations.rejection.MatchString(code):
 		e.Kind = CredentialsRejected
 	case status == http.StatusTooManyRequests || asksToSlowDown(code) || status == http.StatusForbidden && e.RetryAfter > 0:
 		e.Kind, e.transient, e.notActedOn = Throttled, true, true
@@ -93,7 +93,7 @@ func (r *request) judge(e *Error, code string, mayReject bool) {
 		e.Kind, e.notActedOn = NotFound, true
 	case notAcceptable[status]:
 		e.Kind, e.notActedOn = NotAcceptable, true
-	case status/100 == 4 && code != "" && r.habits.rejection != nil:
+	case status/100 == 4 && code != "" && r.deviations.rejection != nil:
 		e.Kind = CredentialsRejected // one of the platform's own codes, for which there is no public list
 	case status/100 == 4:
 		e.Kind = RequestRejected
@@ -170,7 +170,7 @@ func (r *request) asksToTryLater(status int, code string) bool {
 	case "server_error", "temporarily_unavailable":
 		return true
 	}
-	return status/100 == 5 && r.habits.outage != nil && r.habits.outage.MatchString(code)
+	return status/100 == 5 && r.deviations.outage != nil && r.deviations.outage.MatchString(code)
 }
 
 // familiar returns the status, or 500 for a 5xx status that has no meaning of its own here (RFC 9110, section 15).
@@ -199,7 +199,7 @@ var (
 func (r *request) mayReject(body []byte, whole bool) bool {
 	text := bytes.TrimSpace(withoutMark(body))
 	switch {
-	case !r.habits.rejectsWith500:
+	case !r.deviations.rejectsWith500:
 		return false
 	case len(text) == 0:
 		return !whole
@@ -207,7 +207,7 @@ func (r *request) mayReject(body []byte, whole bool) bool {
 		return true // JSON, complete or not, or data that cannot be read
 	}
 	words := bytes.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-	return slices.ContainsFunc(words, func(word []byte) bool { return len(word) > 4 && r.habits.rejection.Match(word) })
+	return slices.ContainsFunc(words, func(word []byte) bool { return len(word) > 4 && r.deviations.rejection.Match(word) })
 }
 
 // describe adds the platform's code and description to e. Without them, it adds what is known about the answer.

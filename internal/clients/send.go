@@ -131,7 +131,7 @@ func (s *sender) attempt(ctx context.Context, r *request) (Token, *Error) {
 		return Token{}, failure
 	}
 	// A token's lifetime begins when the platform issues it, never before this moment. Round drops the monotonic
-	// reading; see Token.lasts.
+	// reading; see Token.reusable.
 	start := time.Now().Round(0)
 	response, err := s.transport.RoundTrip(post)
 	if err == nil || progress.Arrived() {

@@ -133,8 +133,8 @@ func (s *signer) sign(now time.Time) (Secret, error) {
 	return NewSecret(text), err
 }
 
-// lasting identifies the assertions of the signer: what is the same in all of them.
-func (s *signer) lasting() string {
+// stableID identifies the assertions of the signer: what is the same in all of them.
+func (s *signer) stableID() string {
 	text := fmt.Sprintf("%x %q %q %q", s.key.thumbprint, s.algorithm.Alg(), s.client, s.audience)
 	for _, name := range slices.Sorted(maps.Keys(s.header)) {
 		text += fmt.Sprintf(" %s %q", name, s.header[name])

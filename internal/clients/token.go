@@ -43,14 +43,14 @@ type Token struct {
 // Authorization is the value of the HTTP header that carries the token (RFC 6750, section 2.1).
 func (t Token) Authorization() Secret { return NewSecret("Bearer " + t.AccessToken.Reveal()) }
 
-// lasts reports whether the token may be returned again. A token without a lifetime may not: its Expiry is zero, which
+// reusable reports whether the token may be returned again. A token without a lifetime may not: its Expiry is zero, which
 // is long past. Nor may a token that was obtained in the future by more than clocks differ, which means that the clock was set
 // back. Expiry and obtained have no monotonic reading, so the wall clock decides. The monotonic clock stands still while a machine
 // sleeps.
 //
 // No token of this platform meets minValidity if this one never did. Then it is returned while a new one would last hardly
 // longer, so that a plan of a thousand blocks does not make a thousand requests.
-func (t Token) lasts(now time.Time, minValidity time.Duration) bool {
+func (t Token) reusable(now time.Time, minValidity time.Duration) bool {
 	left, granted := t.Expiry.Sub(now), t.Expiry.Sub(t.obtained)
 	enough := left >= minValidity || granted <= minValidity && left >= granted-granted/hardlyLonger
 	return !t.refused && !now.Add(cache.ClockNoise).Before(t.obtained) && left > 0 && enough

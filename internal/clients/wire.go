@@ -187,11 +187,11 @@ func jsonKind(value []byte) string {
 }
 
 // readToken returns the token in the answer to a token request.
-func readToken(a answer, habits habits) (Token, error) {
-	tokenName := cmp.Or(habits.token, "access_token")
+func readToken(a answer, deviations deviations) (Token, error) {
+	tokenName := cmp.Or(deviations.token, "access_token")
 	found, err := object(a.body,
 		tokenName, "token_type", "expires_in", "scope", "refresh_token", // RFC 6749, section 5.1
-		habits.lifetime, habits.refreshLifetime, habits.userName,
+		deviations.lifetime, deviations.refreshLifetime, deviations.userName,
 	)
 	if err != nil {
 		return Token{}, err
@@ -206,17 +206,17 @@ func readToken(a answer, habits habits) (Token, error) {
 	if token.TokenType, err = readTokenType(found["token_type"]); err != nil {
 		return Token{}, err
 	}
-	named := []*time.Duration{readLifetime(found["expires_in"]), readLifetime(found[habits.lifetime])}
+	named := []*time.Duration{readLifetime(found["expires_in"]), readLifetime(found[deviations.lifetime])}
 	token.Expiry = expiry(a.sent, append(named, jwtLifetime(token.AccessToken, a.Header, a.sent, named...))...)
 	token.Scope = readScope(found["scope"])
-	token.UserName = readText(found[habits.userName])
+	token.UserName = readText(found[deviations.userName])
 	// A refresh token that cannot be read is left out, so that the access token can still be used. CloudLX's page gives
 	// the refresh token the type Integer.
 	token.RefreshToken, _ = readOpaque("refresh_token", found["refresh_token"])
 	if !token.RefreshToken.IsZero() {
-		lifetime := readLifetime(found[habits.refreshLifetime])
-		if lifetime == nil && habits.refreshLasts > 0 {
-			lifetime = &habits.refreshLasts
+		lifetime := readLifetime(found[deviations.refreshLifetime])
+		if lifetime == nil && deviations.refreshLasts > 0 {
+			lifetime = &deviations.refreshLasts
 		}
 		token.RefreshTokenExpiry = expiry(a.sent, lifetime, jwtLifetime(token.RefreshToken, a.Header, a.sent, lifetime))
 	}
