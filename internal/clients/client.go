@@ -122,8 +122,8 @@ func (c *Client) Token(ctx context.Context, grant Grant, minValidity time.Durati
 	began := time.Now()
 	token, failed := c.flights.share(ctx, r, minValidity)
 	if failed != nil && r.fallback != nil && failed.refreshLost() {
-		if stopped(ctx, c.flights.interrupted) {
-			return Token{}, ended(ctx, r)
+		if mustStop(ctx, c.flights.interrupted) {
+			return Token{}, waitError(ctx, r)
 		}
 		if r, err = c.request(r.fallback); err != nil {
 			return Token{}, err

@@ -183,8 +183,8 @@ func (e *Error) refreshDeclined() bool {
 	}
 }
 
-// ended returns the error of a wait that ctx or an interrupt has ended.
-func ended(ctx context.Context, r *request) *Error {
+// waitError returns the error of a wait that ctx or an interrupt has ended.
+func waitError(ctx context.Context, r *request) *Error {
 	err := &Error{Platform: r.platform, Endpoint: r.address(), Kind: Cancelled, Description: "cancelled"}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err.Kind, err.Description, err.transient = TimedOut, "no token within the time allowed", true
@@ -192,15 +192,15 @@ func ended(ctx context.Context, r *request) *Error {
 	return err
 }
 
-// endedUnsent returns the error of a request that ended before it was sent.
-func endedUnsent(ctx context.Context, r *request) *Error {
-	err := ended(ctx, r)
+// unsentError returns the error of a request that ended before it was sent.
+func unsentError(ctx context.Context, r *request) *Error {
+	err := waitError(ctx, r)
 	err.notActedOn = true
 	return err
 }
 
-// stopped reports whether no request is to be sent any more.
-func stopped(ctx context.Context, interrupted <-chan struct{}) bool {
+// mustStop reports whether no request is to be sent any more.
+func mustStop(ctx context.Context, interrupted <-chan struct{}) bool {
 	select {
 	case <-interrupted:
 		return true

@@ -61,8 +61,8 @@ func (s *flights) join(ctx context.Context, r *request, minValidity time.Duratio
 	if token, err, ok := e.recall(minValidity); ok {
 		return nil, token, err
 	}
-	if stopped(ctx, s.interrupted) {
-		return nil, Token{}, ended(ctx, r)
+	if mustStop(ctx, s.interrupted) {
+		return nil, Token{}, waitError(ctx, r)
 	}
 	if e.flight == nil {
 		e.flight = s.start(ctx, r, minValidity)
@@ -79,7 +79,7 @@ func (s *flights) leave(ctx context.Context, r *request, f *flight) *Error {
 	if f.waiting == 0 {
 		f.cancel()
 	}
-	return ended(ctx, r)
+	return waitError(ctx, r)
 }
 
 // start begins a flight. The flight has its own context, so the first caller can leave without ending the wait of the

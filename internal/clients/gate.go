@@ -32,7 +32,7 @@ func newGate(next *sender) *gate { return &gate{next: next, accounts: map[digest
 // admit sends r unless its credentials were rejected before.
 func (s *gate) admit(ctx context.Context, r *request) (Token, *Error) {
 	accounts := s.of(r)
-	leave, err := s.enter(ctx, r, accounts)
+	leave, err := s.takeTurns(ctx, r, accounts)
 	if err != nil {
 		return Token{}, err
 	}
@@ -58,15 +58,15 @@ func (s *gate) of(r *request) []*account {
 	return found
 }
 
-// enter takes the turn of each account that was not accepted yet, and leave gives the turns back. The turn of a client is
+// takeTurns takes the turn of each account that was not accepted yet, and leave gives the turns back. The turn of a client is
 // always taken before the turn of a user, so two requests cannot block each other.
-func (s *gate) enter(ctx context.Context, r *request, accounts []*account) (leave func(), err *Error) {
+func (s *gate) takeTurns(ctx context.Context, r *request, accounts []*account) (leave func(), err *Error) {
 	leave = func() {}
 	for _, a := range accounts {
 		release := a.turn.take(ctx)
 		if release == nil {
 			leave()
-			return nil, endedUnsent(ctx, r)
+			return nil, unsentError(ctx, r)
 		}
 		accepted, rejected := s.state(r, a, accounts)
 		switch {

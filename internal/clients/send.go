@@ -38,8 +38,8 @@ func (s *sender) send(ctx context.Context, r *request) (Token, *Error) {
 	defer quiet()
 	for attempt := 1; ; attempt++ {
 		current.Store(int32(min(attempt, s.options.MaxAttempts))) //nolint:gosec // a small number
-		if stopped(ctx, s.options.Interrupted) {
-			return Token{}, endedUnsent(ctx, r)
+		if mustStop(ctx, s.options.Interrupted) {
+			return Token{}, unsentError(ctx, r)
 		}
 		token, failure := s.attempt(ctx, r)
 		if failure == nil {
@@ -47,7 +47,7 @@ func (s *sender) send(ctx context.Context, r *request) (Token, *Error) {
 		}
 		failure.Attempts = attempt
 		again := failure.transient && (r.repeatable() || failure.notActedOn)
-		if !again || attempt >= s.options.MaxAttempts || !pause(ctx, failure, attempt) || r.lapsed(failure) {
+		if !again || attempt >= s.options.MaxAttempts || !pause(ctx, failure, attempt) || r.expiredMeanwhile(failure) {
 			return Token{}, failure
 		}
 	}
@@ -95,9 +95,9 @@ func pause(ctx context.Context, failure *Error, attempt int) bool {
 	}
 }
 
-// lapsed reports whether an identity token has expired before another attempt. Then failure, which is about the last
+// expiredMeanwhile reports whether an identity token has expired before another attempt. Then failure, which is about the last
 // attempt, says so.
-func (r *request) lapsed(failure *Error) bool {
+func (r *request) expiredMeanwhile(failure *Error) bool {
 	if r.expired() == nil {
 		return false
 	}

@@ -74,7 +74,7 @@ func (s *sharer) lookUp(ctx context.Context, r *request, minValidity time.Durati
 func (s *sharer) exclusive(ctx context.Context, r *request, minValidity time.Duration, do func(ctx context.Context, alone bool) (Token, *Error)) (Token, *Error) {
 	leave := s.memory.take(ctx, r.key())
 	if leave == nil {
-		return Token{}, ended(ctx, r)
+		return Token{}, waitError(ctx, r)
 	}
 	defer leave()
 	if token, err, ok := s.memory.recall(r.key(), minValidity); ok {
@@ -138,7 +138,7 @@ func (s *sharer) claim(ctx context.Context, r *request, minValidity time.Duratio
 		}
 		return claim, nil
 	case ctx.Err() != nil:
-		return nil, ended(ctx, r)
+		return nil, waitError(ctx, r)
 	}
 	s.warn(ctx, r, "going on without the cache: its lock cannot be had", problem)
 	return nil, nil

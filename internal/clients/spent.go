@@ -22,7 +22,7 @@ func (s *sharer) send(ctx context.Context, r *request, alone bool) (Token, *Erro
 	carrier := r.ofAssertion()
 	leave := s.memory.take(ctx, carrier.mark())
 	if leave == nil {
-		return Token{}, ended(ctx, r)
+		return Token{}, waitError(ctx, r)
 	}
 	defer leave()
 	spent, err := s.spend(ctx, carrier)
@@ -68,7 +68,7 @@ func (s *sharer) spend(ctx context.Context, r *request) (spending, *Error) {
 	leave := func() {}
 	if !r.refreshToken.IsZero() {
 		if leave = s.memory.take(ctx, r.mark()); leave == nil {
-			return spending{}, ended(ctx, r)
+			return spending{}, waitError(ctx, r)
 		}
 	}
 	mark, err := s.spendHere(ctx, r)
@@ -103,7 +103,7 @@ func (s *sharer) spendHere(ctx context.Context, r *request) (cache.Spending, *Er
 	s.memory.setSpent(r.mark(), false) // nothing is sent
 	switch {
 	case ctx.Err() != nil:
-		return nil, ended(ctx, r)
+		return nil, waitError(ctx, r)
 	case errors.Is(problem, cache.ErrHeld):
 		return nil, &Error{Platform: r.platform, Kind: Unavailable, transient: true, notActedOn: true, Description: "the platform asked another process to come back later; a later run sends this again"}
 	}
