@@ -356,14 +356,14 @@ func TestEntriesOfAKeyNeedTheKey(t *testing.T) {
 	p.sent(1, "")
 	r := completed(t, p.signing(key))
 	store := opened(t, dir)
-	if _, why, _ := recordOf(store.Look(t.Context(), r.cacheKey(store))); why != "" {
+	if _, why, _ := storedResultOf(store.Look(t.Context(), r.cacheKey(store))); why != "" {
 		t.Fatal(why)
 	}
 	for i, secret := range r.secrets {
 		without := *r
 		without.secrets = slices.Clone(r.secrets)
 		without.secrets[i] = NewSecret(secret.Reveal() + "x")
-		if _, why, _ := recordOf(store.Look(t.Context(), without.cacheKey(store))); why == "" {
+		if _, why, _ := storedResultOf(store.Look(t.Context(), without.cacheKey(store))); why == "" {
 			t.Errorf("the entry can be read without secret %d", i)
 		}
 	}

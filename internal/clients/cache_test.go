@@ -101,9 +101,9 @@ func claimKey(t testing.TB, d cache.Store, key cache.Key) cache.Claim {
 }
 
 // stored returns what the store holds about a grant.
-func stored(t testing.TB, d cache.Store, grant Grant) (found record, why string) {
+func stored(t testing.TB, d cache.Store, grant Grant) (found storedResult, why string) {
 	t.Helper()
-	found, why, _ = recordOf(d.Look(t.Context(), requestFor(t, grant).cacheKey(d)))
+	found, why, _ = storedResultOf(d.Look(t.Context(), requestFor(t, grant).cacheKey(d)))
 	return found, why
 }
 

@@ -21,20 +21,20 @@ type completer struct {
 func (c *completer) obtain(ctx context.Context, r *request, minValidity time.Duration) (Token, *Error) {
 	complete, err := c.complete(ctx, r)
 	if err != nil {
-		c.memory.remember(r.key(), Token{}, err)
+		c.memory.setResult(r.key(), Token{}, err)
 		return Token{}, err
 	}
 	if complete != r {
 		c.memory.setComplete(r.key(), complete)
-		if _, rejected, ok := c.memory.recall(complete.exactKey(), 0); ok && rejected != nil {
+		if _, rejected, ok := c.memory.result(complete.exactKey(), 0); ok && rejected != nil {
 			return Token{}, rejected
 		}
 	}
 	token, err := c.next.obtain(ctx, complete, minValidity)
 	if r.readAnewAfter(err) {
-		c.memory.remember(complete.exactKey(), Token{}, err)
+		c.memory.setResult(complete.exactKey(), Token{}, err)
 	} else {
-		c.memory.remember(r.key(), token, err)
+		c.memory.setResult(r.key(), token, err)
 	}
 	return token, err
 }

@@ -183,7 +183,7 @@ func (e *Error) refreshDeclined() bool {
 	}
 }
 
-// waitError returns the error of a wait that ctx or an interrupt has ended.
+// waitError returns the error of a wait that was ended by ctx or an interrupt.
 func waitError(ctx context.Context, r *request) *Error {
 	err := &Error{Platform: r.platform, Endpoint: r.address(), Kind: Cancelled, Description: "cancelled"}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {

@@ -58,7 +58,7 @@ func (s *flights) join(ctx context.Context, r *request, minValidity time.Duratio
 	s.memory.mu.Lock()
 	defer s.memory.mu.Unlock()
 	e := s.memory.entry(r.key())
-	if token, err, ok := e.recall(minValidity); ok {
+	if token, err, ok := e.result(minValidity); ok {
 		return nil, token, err
 	}
 	if mustStop(ctx, s.interrupted) {

@@ -38,7 +38,7 @@ func (s *gate) admit(ctx context.Context, r *request) (Token, *Error) {
 	}
 	defer leave()
 	token, err := s.next.send(ctx, r)
-	s.remember(r, accounts, err)
+	s.learn(r, accounts, err)
 	return token, err
 }
 
@@ -101,9 +101,9 @@ func (s *gate) state(r *request, a *account, accounts []*account) (accepted bool
 	return a.accepted, nil
 }
 
-// remember keeps what the answer to r says about its accounts. Only a token says that they are accepted: some servers
+// learn keeps what the answer to r says about its accounts. Only a token says that they are accepted: some servers
 // check the scope, or the grant type, before the client.
-func (s *gate) remember(r *request, accounts []*account, err *Error) {
+func (s *gate) learn(r *request, accounts []*account, err *Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	client, last := accounts[0], accounts[len(accounts)-1]

@@ -22,16 +22,16 @@ const failureShared = 60 * time.Second
 //	the encoded request             Client.requests  the grant                         the process             Client.request
 //	the request as it was sent,     entry.complete   request.key, before it was read   until there is another  completer.obtain
 //	  with what was read
-//	the last token                  entry.token      request.key                       until there is another  entry.remember, merge
+//	the last token                  entry.token      request.key                       until there is another  entry.setResult, merge
 //	that an API has refused it      Token.refused    the access token                  as long as the token    memory.discard
 //	when one was last replaced      entry.asked      request.key                       a minute                memory.mayReplace
-//	the last failure                entry.failed     request.key                       see entry.remember      entry.remember, merge
-//	a rejected identity token       entry.failed     request.exactKey                   the process             completer.obtain
+//	the last failure                entry.failed     request.key                       see entry.setResult     entry.setResult, merge
+//	a rejected identity token       entry.failed     request.exactKey                  the process             completer.obtain
 //	  or assertion
 //	that an assertion was sent      entry.sent       request.mark                      the process             sharer.send
 //	what is not sent again          entry.spent      request.mark                      the process             spend, settle
 //	what a later process may send   entry.kept       request.mark                      the process             settle
-//	accepted, rejected, doubted     account          host and client; host and user    the process             gate.remember
+//	accepted, rejected, doubted     account          host and client; host and user    the process             gate.learn
 //	for other processes: a token    an entry         request.name, request.key         as long as the token    sharer.save, discard
 //	  a rejection                   an entry         request.name, request.key         a minute                sharer.save
 //	  what is not sent again        a mark           request.mark                      what it marks, a year   spend, settle
@@ -77,8 +77,8 @@ func (m *memory) take(ctx context.Context, key digest) (release func()) {
 	return turn.take(ctx)
 }
 
-// recall returns the last token, if it still lasts, or the last failure, if it still counts.
-func (e *entry) recall(minValidity time.Duration) (token Token, err *Error, ok bool) {
+// result returns the last token, if it still lasts, or the last failure, if it still counts.
+func (e *entry) result(minValidity time.Duration) (token Token, err *Error, ok bool) {
 	now := time.Now()
 	switch {
 	case e.token.reusable(now, minValidity):
@@ -89,8 +89,8 @@ func (e *entry) recall(minValidity time.Duration) (token Token, err *Error, ok b
 	return Token{}, nil, false
 }
 
-// remember keeps the result of the request.
-func (e *entry) remember(token Token, err *Error) {
+// setResult keeps the result of the request.
+func (e *entry) setResult(token Token, err *Error) {
 	switch {
 	case err == nil:
 		e.token, e.failed = token, nil
@@ -104,18 +104,18 @@ func (e *entry) remember(token Token, err *Error) {
 	}
 }
 
-// recall is entry.recall for a key.
-func (m *memory) recall(key digest, minValidity time.Duration) (token Token, err *Error, ok bool) {
+// result is entry.result for a key.
+func (m *memory) result(key digest, minValidity time.Duration) (token Token, err *Error, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.entry(key).recall(minValidity)
+	return m.entry(key).result(minValidity)
 }
 
-// remember is entry.remember for a key.
-func (m *memory) remember(key digest, token Token, err *Error) {
+// setResult is entry.setResult for a key.
+func (m *memory) setResult(key digest, token Token, err *Error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.entry(key).remember(token, err)
+	m.entry(key).setResult(token, err)
 }
 
 // last returns the last token of a key; it may have ended.
@@ -163,7 +163,7 @@ func (m *memory) setSpent(key digest, spent bool) (before bool) {
 }
 
 // merge adds what other processes have stored about a key.
-func (m *memory) merge(key digest, stored record) {
+func (m *memory) merge(key digest, stored storedResult) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e, now := m.entry(key), time.Now()

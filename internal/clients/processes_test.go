@@ -125,7 +125,7 @@ func (c child) run() {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	result := c.ask(d, network)
 	if d != nil {
-		_, result.Old, _ = recordOf(d.Look(context.Background(), request.cacheKey(d)))
+		_, result.Old, _ = storedResultOf(d.Look(context.Background(), request.cacheKey(d)))
 		names, _ := os.ReadDir(c.Dir)
 		for _, name := range names {
 			result.Files = append(result.Files, name.Name())

@@ -48,15 +48,15 @@ var holders = map[string]any{
 
 	"ClientCertificate": ClientCertificate{},
 
-	"request":    request{},
-	"proof":      proof{},
-	"presented":  presented{},
-	"signer":     signer{},
-	"privateKey": privateKey{},
-	"keyPair":    keyPair{},
-	"entry":      entry{},
-	"flight":     flight{},
-	"record":     record{},
+	"request":      request{},
+	"proof":        proof{},
+	"presented":    presented{},
+	"signer":       signer{},
+	"privateKey":   privateKey{},
+	"keyPair":      keyPair{},
+	"entry":        entry{},
+	"flight":       flight{},
+	"storedResult": storedResult{},
 }
 
 // TestHoldersAreComplete tests that no type is missing in holders, such as that of a new platform.

@@ -54,7 +54,7 @@ func (s *sharer) lookUp(ctx context.Context, r *request, minValidity time.Durati
 		s.warn(ctx, r, "the cache cannot be read", found.Problem)
 	}
 	miss := s.merge(ctx, r, found, false)
-	token, err, ok = s.memory.recall(r.key(), minValidity)
+	token, err, ok = s.memory.result(r.key(), minValidity)
 	switch {
 	case !ok:
 		s.log.debug(ctx, r, "cache miss", slog.String("reason", cmp.Or(miss, "the token has less than min_validity left, or an API has refused it")))
@@ -77,7 +77,7 @@ func (s *sharer) exclusive(ctx context.Context, r *request, minValidity time.Dur
 		return Token{}, waitError(ctx, r)
 	}
 	defer leave()
-	if token, err, ok := s.memory.recall(r.key(), minValidity); ok {
+	if token, err, ok := s.memory.result(r.key(), minValidity); ok {
 		return token, err
 	}
 	claim, err := s.claim(ctx, r, minValidity)
@@ -87,14 +87,14 @@ func (s *sharer) exclusive(ctx context.Context, r *request, minValidity time.Dur
 	if claim != nil {
 		defer claim.Release()
 	}
-	if token, err, ok := s.memory.recall(r.key(), minValidity); ok {
+	if token, err, ok := s.memory.result(r.key(), minValidity); ok {
 		return token, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
 	token, err := do(ctx, claim != nil || s.storeOf(r) == nil)
 	if err == nil {
-		s.memory.remember(r.key(), token, nil) // for the next caller that takes the right
+		s.memory.setResult(r.key(), token, nil) // for the next caller that takes the right
 	}
 	if claim != nil {
 		s.save(ctx, r, claim, token, err)
@@ -122,7 +122,7 @@ func (s *sharer) claim(ctx context.Context, r *request, minValidity time.Duratio
 	claim, problem := store.Claim(limit, r.cacheKey(store), func(found cache.Found) bool {
 		looks.Add(1)
 		s.merge(ctx, r, found, true)
-		_, _, ok := s.memory.recall(r.key(), minValidity)
+		_, _, ok := s.memory.result(r.key(), minValidity)
 		return ok
 	})
 	switch {
@@ -173,7 +173,7 @@ func (s *sharer) sendMarked(ctx context.Context, r *request, alone bool) (Token,
 // merge copies what is stored about r into memory. miss says why there is no token to copy. A damaged entry is reported only
 // if the caller claims the entry. After each miss, the entry is read again with a claim, so it is reported once.
 func (s *sharer) merge(ctx context.Context, r *request, found cache.Found, claiming bool) (miss string) {
-	stored, miss, damaged := recordOf(found)
+	stored, miss, damaged := storedResultOf(found)
 	if claiming && !s.store.Local() {
 		s.memory.keepRefreshToken(r.key(), stored.Token.RefreshToken)
 	}

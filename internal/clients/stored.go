@@ -16,8 +16,8 @@ import (
 
 // This file holds what the cache knows about a request: how its entries are found and encrypted, and what is in them.
 
-// record is what the entries of a request hold.
-type record struct {
+// storedResult is what the entries of a request hold.
+type storedResult struct {
 	Token    Token
 	Rejected *Error    // nil: the platform has not rejected the credentials
 	Until    time.Time // when Rejected ends
@@ -29,7 +29,7 @@ const rejectionShared = 60 * time.Second
 
 // rejects reports whether the rejection still counts. A rejection with more time left than rejectionShared does not
 // count: it is from the future, which means that the clock was set back.
-func (r record) rejects(now time.Time) bool {
+func (r storedResult) rejects(now time.Time) bool {
 	left := r.Until.Sub(now)
 	return r.Rejected != nil && left > 0 && left <= rejectionShared+cache.ClockNoise
 }
@@ -95,8 +95,8 @@ func (r *request) key1(store cache.Store) *cache.Key {
 	return &key
 }
 
-// recordOf returns what is stored about a request, in the time of this machine. why says why there is no token.
-func recordOf(found cache.Found) (stored record, why string, damaged bool) {
+// storedResultOf returns what is stored about a request, in the time of this machine. why says why there is no token.
+func storedResultOf(found cache.Found) (stored storedResult, why string, damaged bool) {
 	why, damaged = found.Miss, found.Damaged
 	var token storedToken
 	switch {
