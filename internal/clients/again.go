@@ -38,10 +38,10 @@ func (m *memory) askAgain(r *request) {
 }
 
 // askAgain forgets that the credentials of r were rejected. They count as unproven then, so that one request carries them.
-func (s *gate) askAgain(r *request) {
-	accounts := s.of(r)
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (g *gate) askAgain(r *request) {
+	accounts := g.of(r)
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	for _, a := range accounts {
 		a.rejected, a.accepted, a.doubt = nil, false, Secret{}
 	}

@@ -130,5 +130,5 @@ func (r *request) ofAssertion() *request {
 
 // markOfAssertion returns the digest of the assertion and the host, whatever else differs between requests that carry it.
 func (r *request) markOfAssertion() digest {
-	return sum("client assertion", hostKey(r.endpoint), r.assertion.text())
+	return digestOf("client assertion", hostKey(r.endpoint), r.assertion.text())
 }

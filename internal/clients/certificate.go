@@ -33,7 +33,7 @@ func (c ClientCertificate) IsZero() bool { return c == ClientCertificate{} }
 
 // key identifies the settings without the key itself.
 func (c ClientCertificate) key() string {
-	return fmt.Sprintf("%q %x %q %x", c.File, sum(c.PEM.Reveal()), c.KeyFile, sum(c.KeyPEM.Reveal()))
+	return fmt.Sprintf("%q %x %q %x", c.File, digestOf(c.PEM.Reveal()), c.KeyFile, digestOf(c.KeyPEM.Reveal()))
 }
 
 // keyPair is a certificate with its key, as a connection uses it.

@@ -28,18 +28,18 @@ type flight struct {
 }
 
 // share answers from memory, or waits for the flight of r, which it starts if there is none.
-func (s *flights) share(ctx context.Context, r *request, minValidity time.Duration) (Token, *Error) {
+func (fs *flights) share(ctx context.Context, r *request, minValidity time.Duration) (Token, *Error) {
 	for {
-		f, token, err := s.join(ctx, r, minValidity)
+		f, token, err := fs.join(ctx, r, minValidity)
 		if f == nil {
 			return token, err
 		}
 		select {
 		case <-f.done:
 		case <-ctx.Done():
-			return Token{}, s.leave(ctx, r, f)
-		case <-s.interrupted:
-			return Token{}, s.leave(ctx, r, f)
+			return Token{}, fs.leave(ctx, r, f)
+		case <-fs.interrupted:
+			return Token{}, fs.leave(ctx, r, f)
 		}
 		switch {
 		case f.err != nil && f.err.Kind == Cancelled:
@@ -54,27 +54,27 @@ func (s *flights) share(ctx context.Context, r *request, minValidity time.Durati
 }
 
 // join answers from memory, or returns the flight of r, which it starts if there is none.
-func (s *flights) join(ctx context.Context, r *request, minValidity time.Duration) (*flight, Token, *Error) {
-	s.memory.mu.Lock()
-	defer s.memory.mu.Unlock()
-	e := s.memory.entry(r.key())
+func (fs *flights) join(ctx context.Context, r *request, minValidity time.Duration) (*flight, Token, *Error) {
+	fs.memory.mu.Lock()
+	defer fs.memory.mu.Unlock()
+	e := fs.memory.entry(r.key())
 	if token, err, ok := e.result(minValidity); ok {
 		return nil, token, err
 	}
-	if mustStop(ctx, s.interrupted) {
+	if mustStop(ctx, fs.interrupted) {
 		return nil, Token{}, waitError(ctx, r)
 	}
 	if e.flight == nil {
-		e.flight = s.start(ctx, r, minValidity)
+		e.flight = fs.start(ctx, r, minValidity)
 	}
 	e.flight.waiting++
 	return e.flight, Token{}, nil
 }
 
 // leave ends the wait of one caller. With the last caller, the flight ends too.
-func (s *flights) leave(ctx context.Context, r *request, f *flight) *Error {
-	s.memory.mu.Lock()
-	defer s.memory.mu.Unlock()
+func (fs *flights) leave(ctx context.Context, r *request, f *flight) *Error {
+	fs.memory.mu.Lock()
+	defer fs.memory.mu.Unlock()
 	f.waiting--
 	if f.waiting == 0 {
 		f.cancel()
@@ -84,32 +84,32 @@ func (s *flights) leave(ctx context.Context, r *request, f *flight) *Error {
 
 // start begins a flight. The flight has its own context, so the first caller can leave without ending the wait of the
 // others.
-func (s *flights) start(ctx context.Context, r *request, minValidity time.Duration) *flight {
+func (fs *flights) start(ctx context.Context, r *request, minValidity time.Duration) *flight {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f := &flight{done: make(chan struct{}), cancel: cancel, began: time.Now().Round(0)}
 	go func() {
 		defer cancel()
-		token, err := s.run(ctx, r, minValidity)
-		s.finish(r, f, token, err)
+		token, err := fs.run(ctx, r, minValidity)
+		fs.finish(r, f, token, err)
 	}()
 	return f
 }
 
 // run turns a panic into an error. The error does not contain the panic value, which may hold a secret.
-func (s *flights) run(ctx context.Context, r *request, minValidity time.Duration) (token Token, err *Error) {
+func (fs *flights) run(ctx context.Context, r *request, minValidity time.Duration) (token Token, err *Error) {
 	defer func() {
 		if recover() != nil {
 			err = &Error{Platform: r.platform, Endpoint: r.address(), Kind: Internal, Description: "a fault in " + strings.Join(PanicOrigin(), ", from ")}
 		}
 	}()
-	return s.next.obtain(ctx, r, minValidity)
+	return fs.next.obtain(ctx, r, minValidity)
 }
 
 // finish hands the result of a flight to the callers that wait.
-func (s *flights) finish(r *request, f *flight, token Token, err *Error) {
-	s.memory.mu.Lock()
-	defer s.memory.mu.Unlock()
-	s.memory.entry(r.key()).flight = nil
+func (fs *flights) finish(r *request, f *flight, token Token, err *Error) {
+	fs.memory.mu.Lock()
+	defer fs.memory.mu.Unlock()
+	fs.memory.entry(r.key()).flight = nil
 	f.token, f.err = token, err
 	close(f.done)
 }

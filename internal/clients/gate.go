@@ -30,28 +30,28 @@ type account struct {
 func newGate(next *sender) *gate { return &gate{next: next, accounts: map[digest]*account{}} }
 
 // admit sends r unless its credentials were rejected before.
-func (s *gate) admit(ctx context.Context, r *request) (Token, *Error) {
-	accounts := s.of(r)
-	leave, err := s.takeTurns(ctx, r, accounts)
+func (g *gate) admit(ctx context.Context, r *request) (Token, *Error) {
+	accounts := g.of(r)
+	leave, err := g.takeTurns(ctx, r, accounts)
 	if err != nil {
 		return Token{}, err
 	}
 	defer leave()
-	token, err := s.next.send(ctx, r)
-	s.learn(r, accounts, err)
+	token, err := g.next.send(ctx, r)
+	g.learn(r, accounts, err)
 	return token, err
 }
 
 // of returns the accounts in r: the client and, in a password grant, the user.
-func (s *gate) of(r *request) []*account {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (g *gate) of(r *request) []*account {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	var found []*account
 	for _, key := range r.accounts() {
-		a := s.accounts[key]
+		a := g.accounts[key]
 		if a == nil {
 			a = &account{turn: newTurn()}
-			s.accounts[key] = a
+			g.accounts[key] = a
 		}
 		found = append(found, a)
 	}
@@ -60,7 +60,7 @@ func (s *gate) of(r *request) []*account {
 
 // takeTurns takes the turn of each account that was not accepted yet, and leave gives the turns back. The turn of a client is
 // always taken before the turn of a user, so two requests cannot block each other.
-func (s *gate) takeTurns(ctx context.Context, r *request, accounts []*account) (leave func(), err *Error) {
+func (g *gate) takeTurns(ctx context.Context, r *request, accounts []*account) (leave func(), err *Error) {
 	leave = func() {}
 	for _, a := range accounts {
 		release := a.turn.take(ctx)
@@ -68,7 +68,7 @@ func (s *gate) takeTurns(ctx context.Context, r *request, accounts []*account) (
 			leave()
 			return nil, unsentError(ctx, r)
 		}
-		accepted, rejected := s.state(r, a, accounts)
+		accepted, rejected := g.state(r, a, accounts)
 		switch {
 		case rejected != nil:
 			release()
@@ -86,9 +86,9 @@ func (s *gate) takeTurns(ctx context.Context, r *request, accounts []*account) (
 
 // state returns whether a was accepted, and why r must not be sent. Any of its accounts may have been rejected during the
 // wait for a.
-func (s *gate) state(r *request, a *account, accounts []*account) (accepted bool, rejected *Error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (g *gate) state(r *request, a *account, accounts []*account) (accepted bool, rejected *Error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	for _, each := range accounts {
 		for _, grantType := range []string{"", r.grantType()} {
 			if known := each.rejected[grantType]; known != nil {
@@ -103,9 +103,9 @@ func (s *gate) state(r *request, a *account, accounts []*account) (accepted bool
 
 // learn keeps what the answer to r says about its accounts. Only a token says that they are accepted: some servers
 // check the scope, or the grant type, before the client.
-func (s *gate) learn(r *request, accounts []*account, err *Error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (g *gate) learn(r *request, accounts []*account, err *Error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	client, last := accounts[0], accounts[len(accounts)-1]
 	switch {
 	case err == nil:
@@ -130,10 +130,10 @@ func (s *gate) learn(r *request, accounts []*account, err *Error) {
 }
 
 // accepts reports whether the platform has granted a token for the accounts of r, and has not rejected them since.
-func (s *gate) accepts(r *request) bool {
-	accounts := s.of(r)
+func (g *gate) accepts(r *request) bool {
+	accounts := g.of(r)
 	for _, a := range accounts {
-		if accepted, rejected := s.state(r, a, accounts); !accepted || rejected != nil {
+		if accepted, rejected := g.state(r, a, accounts); !accepted || rejected != nil {
 			return false
 		}
 	}

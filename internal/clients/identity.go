@@ -152,7 +152,7 @@ type idClaims struct {
 // readIdentity reads an identity token: a signed JSON Web Token (RFC 7519), or an encrypted one (RFC 7516). Its errors do
 // not contain it.
 func readIdentity(token Secret) (idClaims, error) {
-	own := fmt.Sprintf("%x", sum(token.Reveal()))
+	own := fmt.Sprintf("%x", digestOf(token.Reveal()))
 	parts, err := jwtParts(token)
 	switch {
 	case err != nil:
@@ -160,7 +160,7 @@ func readIdentity(token Secret) (idClaims, error) {
 	case len(parts) == encryptedParts:
 		return idClaims{encrypted: true, key: own}, nil
 	}
-	claims, err := object(parts[1], "iss", "sub", "aud", "exp")
+	claims, err := parseObject(parts[1], "iss", "sub", "aud", "exp")
 	if err != nil {
 		return idClaims{}, errors.New("is a JSON Web Token whose claims cannot be read")
 	}

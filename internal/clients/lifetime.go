@@ -57,7 +57,7 @@ type claims struct{ issued, expires float64 }
 // readClaims reads the claims of a token; zero: the token is not a JWT. The signature is not checked: the lifetime
 // beside the token can be forged as easily as the claims.
 func readClaims(token Secret) (found claims) {
-	members, err := object(jwtPayload(token), "iat", "exp")
+	members, err := parseObject(jwtPayload(token), "iat", "exp")
 	if err != nil {
 		return claims{}
 	}

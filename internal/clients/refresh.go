@@ -16,34 +16,34 @@ type refresher struct {
 }
 
 // obtain returns the result that another process has stored, a refresh of the last token, or a new token.
-func (s *refresher) obtain(ctx context.Context, r *request, minValidity time.Duration) (Token, *Error) {
-	if token, err, ok := s.next.lookUp(ctx, r, minValidity); ok {
+func (rf *refresher) obtain(ctx context.Context, r *request, minValidity time.Duration) (Token, *Error) {
+	if token, err, ok := rf.next.lookUp(ctx, r, minValidity); ok {
 		return token, err
 	}
-	return s.next.exclusive(ctx, r, minValidity, func(ctx context.Context, alone bool) (Token, *Error) {
+	return rf.next.exclusive(ctx, r, minValidity, func(ctx context.Context, alone bool) (Token, *Error) {
 		// Without the lock, another process may be about to use the same refresh token.
-		if refresh, due := r.successor(s.memory.last(r.key())); due && alone && s.memory.kept(refresh.mark()) == nil {
-			token, err := s.refresh(ctx, refresh, minValidity)
+		if refresh, due := r.successor(rf.memory.last(r.key())); due && alone && rf.memory.kept(refresh.mark()) == nil {
+			token, err := rf.refresh(ctx, refresh, minValidity)
 			// A client that may not refresh may still do what it was accepted for.
-			declined := err != nil && (err.refreshDeclined() || err.blames == clientInGrant && s.next.next.accepts(r))
+			declined := err != nil && (err.refreshDeclined() || err.blames == clientInGrant && rf.next.next.accepts(r))
 			if !declined {
 				return token, err
 			}
-			s.log.debug(ctx, r, "the refresh has failed: asking for a new token")
+			rf.log.debug(ctx, r, "the refresh has failed: asking for a new token")
 		}
-		return s.next.send(ctx, r, alone)
+		return rf.next.send(ctx, r, alone)
 	})
 }
 
 // refresh sends a refresh that no caller has asked for. It may use half of the budget, which leaves time for a new
 // token. Its caller holds the right to send the original request. The two rights are always taken in this order, so two
 // callers cannot block each other.
-func (s *refresher) refresh(ctx context.Context, r *request, minValidity time.Duration) (Token, *Error) {
-	s.log.debug(ctx, r, "refreshing the token")
+func (rf *refresher) refresh(ctx context.Context, r *request, minValidity time.Duration) (Token, *Error) {
+	rf.log.debug(ctx, r, "refreshing the token")
 	ctx, cancel := context.WithTimeout(ctx, budget/2)
 	defer cancel()
-	return s.next.exclusive(ctx, r, minValidity, func(ctx context.Context, alone bool) (Token, *Error) {
-		return s.next.send(ctx, r, alone)
+	return rf.next.exclusive(ctx, r, minValidity, func(ctx context.Context, alone bool) (Token, *Error) {
+		return rf.next.send(ctx, r, alone)
 	})
 }
 

@@ -43,8 +43,8 @@ func readReply(body []byte, status int) reply {
 }
 
 // errorMembers returns the members of an object that describe an error; empty: value is not an object.
-func errorMembers(value []byte) members {
-	found := members{}
+func errorMembers(value []byte) jsonMembers {
+	found := jsonMembers{}
 	eachMember(value, func(name string, value json.RawMessage) bool {
 		for _, known := range errorNames {
 			if name == known && found[known] == nil {
@@ -65,7 +65,7 @@ func firstElement(value []byte) (first json.RawMessage) {
 	return nil
 }
 
-func (m members) code(status int) string {
+func (m jsonMembers) code(status int) string {
 	for _, name := range codeNames {
 		if code := codeOf(m[name], status); code != "" {
 			return code
@@ -98,7 +98,7 @@ func stringOrNumber(value json.RawMessage) (text string) {
 }
 
 // description returns the first text. Without one, it returns a text in the place of a code.
-func (m members) description(status int) string {
+func (m jsonMembers) description(status int) string {
 	for _, name := range descriptionNames {
 		if text := stringOrNumber(m[name]); strings.ContainsFunc(text, unicode.IsLetter) {
 			return text

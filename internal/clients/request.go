@@ -222,7 +222,7 @@ func (r *request) exactKey() digest { return r.digestWith(r.body) }
 func (r *request) mark() digest {
 	switch {
 	case !r.refreshToken.IsZero():
-		return sum("refresh token", hostKey(r.endpoint), r.refreshToken.Reveal())
+		return digestOf("refresh token", hostKey(r.endpoint), r.refreshToken.Reveal())
 	case r.subject != nil:
 		return r.digestWith(cmp.Or(r.onceBody, r.body))
 	case r.assertion != nil:
@@ -270,7 +270,7 @@ func (r *request) digestWith(body Secret) digest {
 	case !r.proof.certificate.IsZero():
 		parts = append(parts, r.proof.certificate.key())
 	}
-	return sum(parts...)
+	return digestOf(parts...)
 }
 
 // accounts returns the digests of the accounts in the request, each with the host: the client and, in a password grant, the
@@ -285,7 +285,7 @@ func (r *request) accounts() []digest {
 		for _, part := range secrets {
 			parts = append(parts, part.Reveal())
 		}
-		found = append(found, sum(parts...))
+		found = append(found, digestOf(parts...))
 	}
 	return found
 }
@@ -303,8 +303,8 @@ func (r *request) grantType() string {
 	return ClientCredentials
 }
 
-// sum hashes parts with their lengths, so that two different lists of parts do not give the same input.
-func sum(parts ...string) digest {
+// digestOf hashes parts with their lengths, so that two different lists of parts do not give the same input.
+func digestOf(parts ...string) digest {
 	var text []byte
 	for _, part := range parts {
 		text = binary.BigEndian.AppendUint64(text, uint64(len(part)))

@@ -54,7 +54,7 @@ func (k ClientKey) IsZero() bool { return k.PEM.IsZero() && k.File == "" }
 
 // key identifies the settings without the key itself.
 func (k ClientKey) key() string {
-	return fmt.Sprintf("%q %x %q %x %q %q %q", k.File, sum(k.PEM.Reveal()), k.CertificateFile, sum(k.CertificatePEM.Reveal()), k.ID, k.Algorithm, k.Audience)
+	return fmt.Sprintf("%q %x %q %x %q %q %q", k.File, digestOf(k.PEM.Reveal()), k.CertificateFile, digestOf(k.CertificatePEM.Reveal()), k.ID, k.Algorithm, k.Audience)
 }
 
 // signer signs the assertions of one client.

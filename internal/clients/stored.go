@@ -48,10 +48,10 @@ func (r *request) name() cache.Name {
 	}
 	parts = append(parts, r.proven()...)
 	for _, secret := range r.secrets { // each for itself: with another parameter beside it, a secret gives the same bits
-		digest := sum(secret.Reveal())
+		digest := digestOf(secret.Reveal())
 		parts = append(parts, string(digest[:1]))
 	}
-	return cache.EntryName(sum(parts...))
+	return cache.EntryName(digestOf(parts...))
 }
 
 // secretsDigest returns the digest of all secrets in the request.
@@ -60,7 +60,7 @@ func (r *request) secretsDigest() digest {
 	for i, secret := range r.secrets {
 		secrets[i] = secret.Reveal()
 	}
-	return sum(secrets...)
+	return digestOf(secrets...)
 }
 
 // markName returns the name of the mark on what the request may send only once.
@@ -91,7 +91,7 @@ func (r *request) key1(store cache.Store) *cache.Key {
 		parts = append(parts, h.name, h.value.Reveal())
 	}
 	key := r.cacheKey(store)
-	key.Bound = sum(parts...)
+	key.Bound = digestOf(parts...)
 	return &key
 }
 

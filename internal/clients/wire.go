@@ -72,18 +72,18 @@ func valuesOf(name, setting string) []string {
 
 func isLineBreak(r rune) bool { return r == '\n' || r == '\r' }
 
-// members are the wanted members of a JSON object, not decoded. A missing member is nil.
-type members map[string]json.RawMessage
+// jsonMembers are the wanted members of a JSON object, not decoded. A missing member is nil.
+type jsonMembers map[string]json.RawMessage
 
-// object reads body as exactly one JSON object. It is stricter than encoding/json: trailing data and invalid UTF-8 are
+// parseObject reads body as exactly one JSON object. It is stricter than encoding/json: trailing data and invalid UTF-8 are
 // errors. It is also an error if a wanted member occurs twice, or with other upper and lower case. Errors contain
 // offsets and kinds, never content.
-func object(body []byte, wanted ...string) (members, error) {
+func parseObject(body []byte, wanted ...string) (jsonMembers, error) {
 	body = withoutMark(body)
 	if err := checkObject(body); err != nil {
 		return nil, err
 	}
-	found := members{}
+	found := jsonMembers{}
 	var problem error
 	whole := eachMember(body, func(name string, value json.RawMessage) bool {
 		for _, known := range wanted {
@@ -189,7 +189,7 @@ func jsonKind(value []byte) string {
 // readToken returns the token in the answer to a token request.
 func readToken(a answer, deviations deviations) (Token, error) {
 	tokenName := cmp.Or(deviations.token, "access_token")
-	found, err := object(a.body,
+	found, err := parseObject(a.body,
 		tokenName, "token_type", "expires_in", "scope", "refresh_token", // RFC 6749, section 5.1
 		deviations.lifetime, deviations.refreshLifetime, deviations.userName,
 	)
