@@ -161,7 +161,7 @@ resource "terraform_data" "use" {
 func TestThePagesKnowTheDefaults(t *testing.T) {
 	t.Parallel()
 	validity, proxy := platforms.MinValidity.Default, ""
-	for _, in := range platforms.Equinix.Proxy().Inputs {
+	for _, in := range platforms.Equinix.APIProxy().Inputs {
 		if in.Name == platforms.MinValidity.Name {
 			proxy = in.Default
 		}

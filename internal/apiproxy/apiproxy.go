@@ -46,7 +46,7 @@ type Options struct {
 
 // Start starts the proxy. Requests use the values of ctx, and outlive it.
 func Start(ctx context.Context, options Options) (*proxy.Proxy, error) {
-	description := options.Platform.Proxy()
+	description := options.Platform.APIProxy()
 	upstream, err := clients.ParseURL(description.UpstreamURL(options.Settings))
 	if err != nil {
 		return nil, err
@@ -143,7 +143,7 @@ func (s *source) reload(ctx context.Context, last clients.Grant) clients.Grant {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.grant = s.Platform.Proxy().Grant(settings)
+	s.grant = s.Platform.APIProxy().Grant(settings)
 	return s.grant
 }
 

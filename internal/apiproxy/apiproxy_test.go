@@ -34,7 +34,7 @@ func settings(t *testing.T, s *simulator.Simulator, upstream string) platforms.S
 		name, value, _ := strings.Cut(variable, "=")
 		environment[name] = value
 	}
-	found, bad := platforms.CloudLX.Proxy().Resolve(
+	found, bad := platforms.CloudLX.APIProxy().Resolve(
 		platforms.Source{Origin: "this test", Value: func(in platforms.Input) platforms.Value {
 			if in.Name == "upstream" {
 				return platforms.Text(upstream, false)

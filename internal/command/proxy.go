@@ -51,7 +51,7 @@ func (c *invocation) proxyCommand() *cobra.Command {
 			r.addServeFor(set)
 			cmd.Flags().AddFlagSet(set)
 			setGroup(cmd, "Proxy options", set)
-			r.flags = settingsFlags(cmd, p.Proxy())
+			r.flags = settingsFlags(cmd, p.APIProxy())
 			cmd.RunE = func(cmd *cobra.Command, args []string) error { return c.runProxy(cmd, r, args) }
 			return cmd
 		})
@@ -116,7 +116,7 @@ func urlName(name string, p platforms.Platform) string {
 // the API to clean up.
 func (c *invocation) startProxy(ctx context.Context, r *proxyRun) (started *proxy.Proxy, secrets []string, err error) {
 	p := r.platform
-	targets, err := c.resolve(ctx, r.flags, []platforms.Platform{p.Proxy()})
+	targets, err := c.resolve(ctx, r.flags, []platforms.Platform{p.APIProxy()})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -131,7 +131,7 @@ func (c *invocation) startProxy(ctx context.Context, r *proxyRun) (started *prox
 	c.settled.Store(true)
 	started, err = apiproxy.Start(context.WithoutCancel(ctx), apiproxy.Options{
 		Platform: p, Settings: t.found, Terms: t.terms, Client: client, First: first, RootCAs: options.RootCAs, Port: r.port,
-		Reload: func(ctx context.Context) (platforms.Settings, bool) { return c.reload(ctx, r.flags, p.Proxy()) },
+		Reload: func(ctx context.Context) (platforms.Settings, bool) { return c.reload(ctx, r.flags, p.APIProxy()) },
 	})
 	if err != nil {
 		return nil, nil, &failure{statusFailed, []platforms.Message{t.ExplainNoListener(err)}}

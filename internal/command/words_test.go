@@ -25,7 +25,7 @@ func TestNoTextHasAWordOfTerraform(t *testing.T) {
 	}
 	platformstest.Texts(terms(""), refuse)
 	for _, p := range platforms.All {
-		for _, in := range p.Proxy().Inputs {
+		for _, in := range p.APIProxy().Inputs {
 			refuse(helpText(in))
 		}
 	}

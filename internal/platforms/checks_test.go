@@ -14,7 +14,7 @@ import (
 // Each input refuses what cannot be sent, and the message does not repeat it. The engine relies on that.
 func TestEachInputRefusesWhatCannotBeSent(t *testing.T) { // C15, C17
 	for _, platform := range All {
-		for _, in := range platform.Proxy().Inputs {
+		for _, in := range platform.APIProxy().Inputs {
 			refused := 0
 			for what, text := range map[string]string{
 				"a control character": "CANARY\x00", "no UTF-8": "CANARY\xff", "one byte too many": strings.Repeat("CANARY", 8193),
@@ -23,7 +23,7 @@ func TestEachInputRefusesWhatCannotBeSent(t *testing.T) { // C15, C17
 				if in.Map {
 					value = Map(map[string]string{"X-Name": text}, false)
 				}
-				_, bad := platform.Proxy().Resolve(Source{here, func(other Input) Value {
+				_, bad := platform.APIProxy().Resolve(Source{here, func(other Input) Value {
 					switch {
 					case other.is(in):
 						return value

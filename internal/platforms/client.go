@@ -71,7 +71,7 @@ func assertionInputs(tag string) []Input {
 			Optional:    true,
 			Methods:     byAssertion,
 			Replaces:    "client_secret",
-			Holders:     []string{hcpVariable + "_" + tag, hcpVariable},
+			Fallbacks:   []string{hcpVariable + "_" + tag, hcpVariable},
 			Check:       clients.CheckVariable,
 		},
 		{

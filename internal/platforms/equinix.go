@@ -11,13 +11,13 @@ import (
 
 // Equinix describes the platform Equinix.
 var Equinix = Platform{
-	Name:     "equinix",
-	Title:    "Equinix",
-	About:    "the Equinix APIs",
-	URL:      "base_url",
-	Upstream: "base_url",
-	STS:      "sts_url",
-	Rejected: "Equinix locks an account after five failed attempts.",
+	Name:        "equinix",
+	Title:       "Equinix",
+	About:       "the Equinix APIs",
+	URL:         "base_url",
+	Upstream:    "base_url",
+	ExchangeURL: "sts_url",
+	Rejected:    "Equinix locks an account after five failed attempts.",
 	Inputs: slices.Concat([]Input{
 		{
 			Name:        "base_url",

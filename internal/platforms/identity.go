@@ -46,7 +46,7 @@ func identityInputs(tokenVariable, nameVariable, tag string) []Input {
 			Grant:       clients.TokenExchange,
 			Optional:    true,
 			Replaces:    subjectToken,
-			Holders:     []string{hcpVariable + "_" + tag, hcpVariable},
+			Fallbacks:   []string{hcpVariable + "_" + tag, hcpVariable},
 			Check:       clients.CheckVariable,
 		},
 		{

@@ -59,7 +59,7 @@ func (t Terms) notAgain(what string) string {
 
 // None returns the summary of an error: there is no token, or no API proxy, and why.
 func (p Platform) None(why string) string {
-	return "No " + p.Title + " " + cmp.Or(p.thing, "access token") + ": " + why
+	return "No " + p.Title + " " + cmp.Or(p.result, "access token") + ": " + why
 }
 
 // Issues is the URL for reports of faults in this program.
@@ -92,7 +92,7 @@ func (p Platform) credentials(found Settings) []Input {
 	var needed []Input
 	for _, in := range p.Inputs {
 		if !in.OneToken && in.Default == "" && in.Name != p.URL && in.usedBy(found.use()) && in.required(found) { // inputs that replace the URL are optional
-			needed = append(needed, p.used(in, found))
+			needed = append(needed, p.inUse(in, found))
 		}
 	}
 	return needed
@@ -167,7 +167,7 @@ func (p Platform) ExplainMissing(missing []Input, terms Terms) Message {
 	detail := "Nothing was sent. Set " + terms.Places(p, placesOf(missing)) + ":"
 	for _, in := range missing {
 		detail += "\n  - " + terms.noted(in)
-		for _, other := range p.rivals(in) {
+		for _, other := range p.alternatives(in) {
 			if in.implied() == other.implied() {
 				detail += ", or " + terms.noted(other)
 			}
@@ -270,12 +270,12 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 	failure := &clients.Error{Kind: clients.Internal}
 	errors.As(err, &failure)
 	how := remedyFor(failure, found.GrantType())
-	url, credentials := p.place(found), p.credentials(found)
+	url, credentials := p.urlInput(found), p.credentials(found)
 	if failure.Client != "" { // it is the client that was rejected
 		credentials = slices.DeleteFunc(credentials, func(in Input) bool { return in.Grant != "" })
 	}
 	this, clientPlace := p.thisExchange()
-	identity := p.used(p.Input(subjectToken), found)
+	identity := p.inUse(p.Input(subjectToken), found)
 	var concerned []Input
 	if strings.Contains(how.what, "{url}") {
 		concerned = append(concerned, url)
@@ -288,13 +288,13 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 	}
 	what := strings.NewReplacer(
 		"{identity}", terms.Input(identity),
-		"{assertion}", terms.Input(p.used(p.Input(clientAssertion), found)),
+		"{assertion}", terms.Input(p.inUse(p.Input(clientAssertion), found)),
 		"{this}", this,
 		"{client} ", strings.TrimLeft(clientPlace+" ", " "),
 		"{cache}", terms.Setting(TokenCacheDir),
 		"{url}", terms.Input(url),
 		"{credentials}", terms.named(credentials),
-		"{platform}", cmp.Or(p.Party, p.Title),
+		"{platform}", cmp.Or(p.Server, p.Title),
 		"{not them again}", terms.notAgain("them"),
 		"{not it again}", terms.notAgain("the same identity token"),
 		"{rejected}", terms.Fill(p.Rejected),
@@ -314,12 +314,12 @@ func (p Platform) Explain(err error, found Settings, terms Terms) Message {
 		Summary: p.None(how.why),
 		Detail:  strings.TrimSpace(Sentence(failure.Error())+"\n\n"+what) + More(how.why),
 	}
-	place := p.Input(strings.ReplaceAll(how.input, "{url}", url.Name))
+	about := p.Input(strings.ReplaceAll(how.input, "{url}", url.Name))
 	if how.input == "client_id" && len(credentials) > 0 {
-		place = credentials[0] // the platform's own name for client_id
+		about = credentials[0] // the platform's own name for client_id
 	}
-	if !place.Secret && (how.input != "client_id" || found.GrantType() != clients.Password) { // it may be the user's
-		message.Input = place.Name
+	if !about.Secret && (how.input != "client_id" || found.GrantType() != clients.Password) { // it may be the user's
+		message.Input = about.Name
 	}
 	return message
 }

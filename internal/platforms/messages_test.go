@@ -80,7 +80,7 @@ func TestEveryHintIsExplained(t *testing.T) {
 				found := Settings{"grant_type": {clients.NewSecret(grant), here}}
 				m := platform.Explain(&clients.Error{Endpoint: "host/path", Kind: clients.CredentialsRejected, Hint: hint}, found, terms)
 				wantSection(t, m, want[0])
-				text := strings.ReplaceAll(want[1], "{platform}", cmp.Or(platform.Party, platform.Title))
+				text := strings.ReplaceAll(want[1], "{platform}", cmp.Or(platform.Server, platform.Title))
 				if !strings.Contains(m.Detail, text) || strings.ContainsAny(m.Summary+m.Detail, "{}") || strings.Contains(m.Detail, "  ") {
 					t.Errorf("%d: %s\n%s", hint, m.Summary, m.Detail)
 				}
@@ -107,7 +107,7 @@ func TestEveryRemarkHasASection(t *testing.T) {
 		[]Message{Equinix.ExplainMissing(Equinix.Inputs[:1], terms)},
 		Equinix.ExplainInvalid([]Invalid{{Equinix.Inputs[0], here, "is odd"}}, terms),
 		[]Message{noCache("dir", errors.New("it is odd")), RemarkOnSharing(errors.New("it is odd"))},
-		[]Message{Equinix.Proxy().ExplainNoListener(errors.New("it is odd")), Equinix.ExplainNoAnswer("it is odd", terms)},
+		[]Message{Equinix.APIProxy().ExplainNoListener(errors.New("it is odd")), Equinix.ExplainNoAnswer("it is odd", terms)},
 		Equinix.RemarksOnRefusals(2, 3), Equinix.RemarksOnHolds(2, time.Second), Equinix.RemarksOnHolds(0, 0),
 	)
 	headings := []string{
@@ -149,9 +149,9 @@ func TestRejectedCredentialsAreNamed(t *testing.T) {
 // line of the input.
 func TestNoMessageIsAboutASecretOrAURL(t *testing.T) {
 	for _, platform := range All {
-		for _, in := range platform.Proxy().Inputs {
+		for _, in := range platform.APIProxy().Inputs {
 			for _, m := range platform.ExplainInvalid([]Invalid{{in, here, "is odd"}}, terms) {
-				url := in.Name == platform.URL || in.Name == platform.STS || in.Name == "upstream" || in.Name == "token_url"
+				url := in.Name == platform.URL || in.Name == platform.ExchangeURL || in.Name == "upstream" || in.Name == "token_url"
 				if hidden := in.Secret || url || in.Replaces != ""; (m.Input == "") != hidden {
 					t.Errorf("%s.%s: about the input %q", platform.Name, in.Name, m.Input)
 				}

@@ -15,7 +15,7 @@ var OAuth2 = Platform{
 	Title:    "OAuth2",
 	About:    "any API behind an OAuth 2.0 authorization server (RFC 6749)",
 	URL:      "token_url",
-	Party:    "the authorization server",
+	Server:   "the authorization server",
 	Rejected: "Check token_endpoint_auth_method too: a wrong method looks like a wrong secret. {Program} does not try another method.",
 	Inputs: slices.Concat([]Input{
 		{

@@ -24,8 +24,8 @@ type Platform struct {
 	Inputs []Input
 	// URL is the name of the input with the platform's address.
 	URL string
-	// STS is the name of the input with the address for token exchanges; "": URL is used for them too.
-	STS string
+	// ExchangeURL is the name of the input with the address for token exchanges; "": URL is used for them too.
+	ExchangeURL string
 	// Upstream is the name of an input whose value is also the API's address; "": an API proxy needs its own input.
 	Upstream string
 	// Outputs are the outputs that only this platform has.
@@ -36,10 +36,10 @@ type Platform struct {
 	TokenVariables []string
 	// Rejected and Scope are sentences for errors about rejected credentials and about a rejected scope; may be empty.
 	Rejected, Scope string
-	// Party names the server that answers, for messages; "": Title.
-	Party string
+	// Server names the server that answers, for messages; "": Title.
+	Server string
 
-	thing string // what a block makes, for messages; "": an access token
+	result string // what a block makes, for messages; "": an access token
 }
 
 // Input is a setting of one platform, under the platform's own name for it. It is required for each grant that uses it,
@@ -78,9 +78,9 @@ type Input struct {
 	// Replaces is the name of the input that this one can be set in place of; "": it replaces none. Several inputs may
 	// replace the same input. The first source that sets one of them decides which of them is used.
 	Replaces string
-	// Holders are environment variables that may hold a value for the grant. If no source sets the input, or another input
+	// Fallbacks are environment variables that may hold a value for the grant. If no source sets the input, or another input
 	// in its place, its value is the name of the first variable that is set.
-	Holders []string
+	Fallbacks []string
 	// Output returns what a result shows if the input is not set; nil: nothing.
 	Output func(clients.Token) any
 	// Check returns what is wrong with a value, without the value itself; "": nothing.
@@ -110,30 +110,30 @@ func (p Platform) Input(name string) Input {
 	return Input{}
 }
 
-// rivals returns the other inputs of which only one can be used together with in: those in place of which in can be set,
+// alternatives returns the other inputs of which only one can be used together with in: those in place of which in can be set,
 // and those that can be set in place of in.
-func (p Platform) rivals(in Input) (rivals []Input) {
+func (p Platform) alternatives(in Input) (others []Input) {
 	group := cmp.Or(in.Replaces, in.Name)
-	for i := range p.Inputs { // does not copy the inputs, because each block asks for the rivals of each input
+	for i := range p.Inputs { // does not copy the inputs, because each block asks for the others of each input
 		if other := &p.Inputs[i]; cmp.Or(other.Replaces, other.Name) == group && other.Name != in.Name {
-			rivals = append(rivals, *other)
+			others = append(others, *other)
 		}
 	}
-	return rivals
+	return others
 }
 
-// place returns the input with the address that a request with these settings goes to.
-func (p Platform) place(found Settings) Input {
+// urlInput returns the input with the address that a request with these settings goes to.
+func (p Platform) urlInput(found Settings) Input {
 	in := p.Input(p.URL)
-	if p.STS != "" && found.GrantType() == clients.TokenExchange {
-		in = p.Input(p.STS)
+	if p.ExchangeURL != "" && found.GrantType() == clients.TokenExchange {
+		in = p.Input(p.ExchangeURL)
 	}
-	return p.used(in, found)
+	return p.inUse(in, found)
 }
 
-// used returns in, or the input that is set in place of it.
-func (p Platform) used(in Input, found Settings) Input {
-	for _, other := range p.rivals(in) {
+// inUse returns in, or the input that is set in place of it.
+func (p Platform) inUse(in Input, found Settings) Input {
+	for _, other := range p.alternatives(in) {
 		if found.has(other.Name) {
 			return other
 		}

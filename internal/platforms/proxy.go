@@ -43,8 +43,8 @@ var (
 	}
 )
 
-// Proxy returns the description of the platform's API proxy.
-func (p Platform) Proxy() Platform {
+// APIProxy returns the description of the platform's API proxy.
+func (p Platform) APIProxy() Platform {
 	upstream := Input{
 		Name:        "upstream",
 		Description: "The URL of the API that the proxy forwards requests to, with or without a path.",
@@ -66,7 +66,7 @@ func (p Platform) Proxy() Platform {
 		}
 	}
 	p.Inputs = append(p.Inputs, MaxRequestsPerSecond, ThrottleWait)
-	p.Outputs, p.thing = nil, "API proxy"
+	p.Outputs, p.result = nil, "API proxy"
 	return p
 }
 

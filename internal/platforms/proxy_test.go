@@ -21,7 +21,7 @@ func ofMap(values map[string]string) Source {
 func TestEveryPlatformHasAProxy(t *testing.T) {
 	for _, platform := range All {
 		before := len(platform.Inputs)
-		proxy := platform.Proxy()
+		proxy := platform.APIProxy()
 		if len(platform.Inputs) != before || len(proxy.Inputs) != before+3 {
 			t.Errorf("%s: %d inputs, %d of the proxy", platform.Name, before, len(proxy.Inputs))
 		}
@@ -46,7 +46,7 @@ func TestEveryPlatformHasAProxy(t *testing.T) {
 // The upstream gets tokens, so it has the same check as the URL that gets the secret.
 func TestTheUpstreamIsChecked(t *testing.T) {
 	for _, url := range []string{"http://api.example", "https://u:p@api.example", "https://api.example?a", "api.example", "ftp://api.example"} {
-		_, bad := Equinix.Proxy().Resolve(ofMap(map[string]string{"upstream": url}), Defaults())
+		_, bad := Equinix.APIProxy().Resolve(ofMap(map[string]string{"upstream": url}), Defaults())
 		if len(bad.Invalid) != 1 || bad.Invalid[0].Input.Name != "upstream" {
 			t.Errorf("%s is accepted: %v", url, bad.Invalid)
 		}
@@ -56,7 +56,7 @@ func TestTheUpstreamIsChecked(t *testing.T) {
 // An error names the API proxy in the diagnostic of its block, and the access token in the proxy's answers.
 func TestAProxysErrorsNameIt(t *testing.T) {
 	failed := &clients.Error{Platform: "Equinix", Endpoint: "host/path", Kind: clients.CredentialsRejected}
-	if m := Equinix.Proxy().Explain(failed, nil, terms); m.Summary != "No Equinix API proxy: credentials rejected" {
+	if m := Equinix.APIProxy().Explain(failed, nil, terms); m.Summary != "No Equinix API proxy: credentials rejected" {
 		t.Error(m.Summary)
 	}
 	if m := Equinix.ExplainNoAnswer("host gave no answer: odd", terms); !strings.Contains(m.Detail, "upstream or base_url (EQUINIX_API_ENDPOINT)") {
@@ -85,7 +85,7 @@ func TestTheLimitsOfAProxyAreChecked(t *testing.T) {
 		{"Inf", "2 m", 2, 0, 0},
 		{"ten", "1d", 2, 0, 0},
 	} {
-		found, bad := Equinix.Proxy().Resolve(ofMap(map[string]string{"max_requests_per_second": test.rate, "throttle_wait": test.wait}), Defaults())
+		found, bad := Equinix.APIProxy().Resolve(ofMap(map[string]string{"max_requests_per_second": test.rate, "throttle_wait": test.wait}), Defaults())
 		if len(bad.Invalid) != test.wrong {
 			t.Errorf("%q, %q: %v", test.rate, test.wait, bad.Invalid)
 		}
@@ -104,7 +104,7 @@ func TestTheLimitsOfAProxyAreChecked(t *testing.T) {
 func TestTheClientOfAProxyIsKnown(t *testing.T) {
 	for _, platform := range All {
 		values := map[string]string{"client_id": "a", "access_key": "a", "api_key": "a", "client_secret": "s", "secret_key": "s", "api_secret": "s", "scopes": "read"}
-		found, _ := platform.Proxy().Resolve(ofMap(values), Defaults())
+		found, _ := platform.APIProxy().Resolve(ofMap(values), Defaults())
 		if got := platform.ClientID(found); got != "a" {
 			t.Errorf("%s: the client is %q", platform.Name, got)
 		}

@@ -137,30 +137,30 @@ func (s Source) Sets(in Input) bool {
 
 // lookUp is LookUp for an input that others may replace. Only the first source that sets one of them counts.
 func (p Platform) lookUp(in Input, u use, sources []Source) (found Setting, unknown bool) {
-	rivals := p.rivals(in)
+	others := p.alternatives(in)
 	for _, source := range sources {
 		counts := func(other Input) bool { return other.usedBy(u) && source.Sets(other) }
-		if counts(in) || slices.ContainsFunc(rivals, counts) {
+		if counts(in) || slices.ContainsFunc(others, counts) {
 			return LookUp(in, source)
 		}
 	}
-	for _, holder := range in.Holders {
-		if found, _ := LookUp(Input{Environment: holder}, sources...); !found.Value.IsZero() {
-			return Setting{clients.NewSecret(holder), FromHCP}, false
+	for _, variable := range in.Fallbacks {
+		if found, _ := LookUp(Input{Environment: variable}, sources...); !found.Value.IsZero() {
+			return Setting{clients.NewSecret(variable), FromHCP}, false
 		}
 	}
 	return Setting{}, false
 }
 
-// clash returns what is wrong with an input that is set together with a rival; "": nothing.
+// clash returns what is wrong with an input that is set together with an alternative; "": nothing.
 func (p Platform) clash(in Input, set Settings) string {
 	if !set.has(in.Name) {
 		return ""
 	}
-	place := slices.IndexFunc(p.Inputs, in.is)
-	for _, other := range p.rivals(in) {
+	index := slices.IndexFunc(p.Inputs, in.is)
+	for _, other := range p.alternatives(in) {
 		// A clash with a later input is reported for that input.
-		if set.has(other.Name) && slices.IndexFunc(p.Inputs, other.is) < place {
+		if set.has(other.Name) && slices.IndexFunc(p.Inputs, other.is) < index {
 			return "is set beside " + other.Name + ": leave out one of the two"
 		}
 	}
@@ -301,7 +301,7 @@ func (p Platform) Resolve(sources ...Source) (Settings, Problems) {
 				bad.Invalid = append(bad.Invalid, Invalid{in, found[in.Name].From, text})
 			}
 		case !in.required(found) || later(in):
-		case slices.ContainsFunc(p.rivals(in), func(other Input) bool { return found.has(other.Name) || later(other) }):
+		case slices.ContainsFunc(p.alternatives(in), func(other Input) bool { return found.has(other.Name) || later(other) }):
 		default:
 			bad.Missing = append(bad.Missing, in)
 		}
@@ -400,7 +400,7 @@ func (p Platform) unused(in Input, u use, set Settings) string {
 	switch {
 	case in.Name == "grant_type" || !set.has(in.Name) || in.usedBy(u):
 		return ""
-	case slices.ContainsFunc(p.rivals(in), func(other Input) bool { return set.has(other.Name) }):
+	case slices.ContainsFunc(p.alternatives(in), func(other Input) bool { return set.has(other.Name) }):
 		return "" // that is a clash
 	case in.Except != "" && in.Except == u.grantType:
 		return fmt.Sprintf("is not used by grant_type = %q, which needs no client credentials: leave it out, or leave out what is for that grant type", u.grantType)

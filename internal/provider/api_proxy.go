@@ -57,7 +57,7 @@ type apiProxy struct {
 }
 
 func newAPIProxy(platform platforms.Platform) *apiProxy {
-	return &apiProxy{ephemeralToken{accessToken{Platform: platform.Proxy()}}, platform}
+	return &apiProxy{ephemeralToken{accessToken{Platform: platform.APIProxy()}}, platform}
 }
 
 var (

@@ -33,7 +33,7 @@ func Texts(terms platforms.Terms, do func(text string)) {
 	}
 	say(platforms.RemarkOnSharing(errors.New("it failed")))
 	for _, token := range platforms.All {
-		for _, p := range []platforms.Platform{token, token.Proxy()} {
+		for _, p := range []platforms.Platform{token, token.APIProxy()} {
 			for _, in := range p.Inputs {
 				do(terms.Fill(in.Description + in.RefreshNote))
 				say(p.ExplainInvalid(refused(p, in), terms)...)
