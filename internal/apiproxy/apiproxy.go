@@ -23,7 +23,7 @@ import (
 type Options struct {
 	// Platform describes the access token, not the proxy: it is not the result of its method Proxy.
 	Platform platforms.Platform
-	// Settings are complete and valid for Platform.Proxy().
+	// Settings are complete and valid for Platform.APIProxy().
 	Settings platforms.Settings
 	// Terms word the errors that the proxy answers with.
 	Terms platforms.Terms

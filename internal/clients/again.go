@@ -28,7 +28,7 @@ func (m *memory) askAgain(r *request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, key := range []digest{r.key(), r.exactKey()} {
-		if e := m.entry(key); e.failed != nil && !e.failed.transient {
+		if e := m.entry(key); e.failed != nil && !e.failed.temporary {
 			e.failed = nil
 		}
 	}

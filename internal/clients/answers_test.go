@@ -305,7 +305,7 @@ func TestEveryAnswerIsJudgedByTheTable(t *testing.T) {
 				_, err := r.read(&Error{Status: status}, answer{Response: &http.Response{Header: w.header}, body: w.body.Bytes(), whole: true})
 				want, gate := verdictOn(name, status, s), newGate(nil)
 				gate.learn(r, gate.of(r), err)
-				if got := (verdict{err.Kind, err.transient, err.notActedOn, err.keptForLater, rejectedIn(gate, r)}); got != want {
+				if got := (verdict{err.Kind, err.temporary, err.notActedOn, err.keptForLater, rejectedIn(gate, r)}); got != want {
 					t.Fatalf("%d, %s: %+v, want %+v: %v", status, s.name, got, want, err)
 				}
 			})

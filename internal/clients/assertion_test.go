@@ -407,8 +407,8 @@ func TestAnAssertionThatHasEndedIsNotSent(t *testing.T) {
 	for _, source := range []IdentitySource{{Token: ended}, {Variable: "ASSERTION"}, {Variable: "MISSING"}, {File: "missing"}, {Token: NewSecret("opaque")}} {
 		_, err := p.client(Options{Getenv: environment.get}).Token(t.Context(), p.asserting(source), 0)
 		fault := failed(t, err)
-		if !fault.Unsent() || fault.MayPass() != source.Token.IsZero() {
-			t.Errorf("%v: may pass: %t", err, fault.MayPass())
+		if !fault.Unsent() || fault.Temporary() != source.Token.IsZero() {
+			t.Errorf("%v: may pass: %t", err, fault.Temporary())
 		}
 		if fault.Identity != "" && !strings.Contains(err.Error(), `(iss "https://issuer.example", aud "lab", sub "job-1")`) {
 			t.Error(err)
@@ -475,7 +475,7 @@ func TestAnAssertionThatWasUsedRejectsNothing(t *testing.T) { // S33
 			scoped.Scope = "a"
 			for range 3 {
 				_, err := c.Token(t.Context(), scoped, 0)
-				if fault := failed(t, err); fault.Kind != AssertionUsed || fault.Unsent() || fault.MayPass() {
+				if fault := failed(t, err); fault.Kind != AssertionUsed || fault.Unsent() || fault.Temporary() {
 					t.Error(fault.Kind, err)
 				}
 			}

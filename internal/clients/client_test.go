@@ -702,7 +702,7 @@ func TestA503IsForALaterProcess(t *testing.T) { // S32
 				c, wanted := p.another(dir), grant(p)
 				for range 3 {
 					_, err := ask(t, c, wanted)
-					if e := failed(t, err); e.Kind != Unavailable || !e.MayPass() {
+					if e := failed(t, err); e.Kind != Unavailable || !e.Temporary() {
 						t.Errorf("kind %d: %v", e.Kind, err)
 					}
 					pass(time.Minute)

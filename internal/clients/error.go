@@ -83,8 +83,8 @@ type Error struct {
 	// CachedUntil is when the request may be sent again, if the Error comes from the Cache; zero: it does not.
 	CachedUntil time.Time `json:"-"`
 
-	// transient: the same request may succeed later. notActedOn: the platform has certainly not acted on the request.
-	transient, notActedOn bool
+	// temporary: the same request may succeed later. notActedOn: the platform has certainly not acted on the request.
+	temporary, notActedOn bool
 	// blames: whose credentials the platform's code rejects.
 	blames blame
 	// keptForLater: the platform has hardly acted on the request, but that is not certain. This process does not send a
@@ -134,10 +134,10 @@ func (e *Error) Error() string {
 	return text.String()
 }
 
-// MayPass reports whether asking again later may help. If there was no identity token or assertion to send, its source may
+// Temporary reports whether asking again later may help. If there was no identity token or assertion to send, its source may
 // have one then, unless the settings hold it themselves.
-func (e *Error) MayPass() bool {
-	return e.transient || (e.Kind == NoIdentityToken || e.Kind == NoAssertion) && e.Endpoint == "" && !e.given
+func (e *Error) Temporary() bool {
+	return e.temporary || (e.Kind == NoIdentityToken || e.Kind == NoAssertion) && e.Endpoint == "" && !e.given
 }
 
 // Unsent reports whether nothing was sent because of the settings, or of the files and variables that they name.
@@ -187,7 +187,7 @@ func (e *Error) refreshDeclined() bool {
 func waitError(ctx context.Context, r *request) *Error {
 	err := &Error{Platform: r.platform, Endpoint: r.address(), Kind: Cancelled, Description: "cancelled"}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		err.Kind, err.Description, err.transient = TimedOut, "no token within the time allowed", true
+		err.Kind, err.Description, err.temporary = TimedOut, "no token within the time allowed", true
 	}
 	return err
 }

@@ -164,7 +164,7 @@ func TestAnIdentityTokenThatCannotBeUsedIsNotSent(t *testing.T) {
 			environment := variables{"ID_TOKEN": row.value, gitHubRequestURL: row.more[gitHubRequestURL], gitHubRequestToken: row.more[gitHubRequestToken]}
 			c := p.client(Options{Getenv: environment.get})
 			_, err := ask(t, c, p.exchange(row.identity))
-			if e := failed(t, err); e.Kind != NoIdentityToken || !e.MayPass() || !strings.Contains(err.Error(), row.want) || !strings.HasPrefix(err.Error(), "Equinix: nothing was sent") {
+			if e := failed(t, err); e.Kind != NoIdentityToken || !e.Temporary() || !strings.Contains(err.Error(), row.want) || !strings.HasPrefix(err.Error(), "Equinix: nothing was sent") {
 				t.Errorf("kind %d: %v; want %q", e.Kind, err, row.want)
 			}
 			p.sent(0, "")
@@ -382,7 +382,7 @@ func TestGitHubHasABudget(t *testing.T) {
 		c := p.client(Options{Getenv: environment.get, RootCAs: roots, RequestTimeout: 50 * time.Second, MaxAttempts: 11})
 		began := time.Now()
 		_, err := ask(t, c, p.exchange(gitHubIdentity))
-		if e := failed(t, err); e.Kind != NoIdentityToken || !e.MayPass() || time.Since(began) != budget {
+		if e := failed(t, err); e.Kind != NoIdentityToken || !e.Temporary() || time.Since(began) != budget {
 			t.Errorf("kind %d after %s: %v", e.Kind, time.Since(began), err)
 		}
 		p.sent(0, "")
@@ -672,8 +672,8 @@ func TestAClockThatIsAheadEndsNoTokenOfGitHub(t *testing.T) {
 					continue
 				}
 				e := failed(t, err)
-				if e.Kind != NoIdentityToken || e.MayPass() == source.given() || !strings.HasPrefix(err.Error(), "Equinix: nothing was sent; "+source.named(forExchange)+" expired ") || !strings.Contains(err.Error(), "this machine's clock says 20") {
-					t.Errorf("kind %d, may pass %t: %v", e.Kind, e.MayPass(), err)
+				if e.Kind != NoIdentityToken || e.Temporary() == source.given() || !strings.HasPrefix(err.Error(), "Equinix: nothing was sent; "+source.named(forExchange)+" expired ") || !strings.Contains(err.Error(), "this machine's clock says 20") {
+					t.Errorf("kind %d, may pass %t: %v", e.Kind, e.Temporary(), err)
 				}
 			}
 		})
@@ -807,8 +807,8 @@ func TestGitHubGivesNoIdentityToken(t *testing.T) {
 			c := p.client(Options{Getenv: environment.get, RootCAs: roots, MaxAttempts: 2})
 			for range 2 { // the second error comes from memory
 				_, err := ask(t, c, p.exchange(gitHubIdentity))
-				if e := failed(t, err); e.Kind != NoIdentityToken || e.Platform != "Equinix" || e.MayPass() != row.passes || !strings.Contains(err.Error(), row.want) {
-					t.Errorf("kind %d, %s, may pass %t: %v; want %q", e.Kind, e.Platform, e.MayPass(), err, row.want)
+				if e := failed(t, err); e.Kind != NoIdentityToken || e.Platform != "Equinix" || e.Temporary() != row.passes || !strings.Contains(err.Error(), row.want) {
+					t.Errorf("kind %d, %s, may pass %t: %v; want %q", e.Kind, e.Platform, e.Temporary(), err, row.want)
 				}
 			}
 			p.sent(0, "")

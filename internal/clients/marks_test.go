@@ -148,7 +148,7 @@ func TestA503IsForALaterRun(t *testing.T) {
 				}
 				_, errs := together(len(clients), func(i int) (string, error) { return ask(t, clients[i], grant) })
 				for _, err := range errs {
-					if fault := failed(t, err); fault.Kind != Unavailable || !fault.MayPass() {
+					if fault := failed(t, err); fault.Kind != Unavailable || !fault.Temporary() {
 						t.Error(err)
 					}
 				}

@@ -97,7 +97,7 @@ func (e *entry) setResult(token Token, err *Error) {
 	case err.Kind == Cancelled || err.Kind == Internal || err.Unsent(): // a later request may have another result
 	case !err.CachedUntil.IsZero():
 		e.failed, e.until = err, err.CachedUntil
-	case err.transient:
+	case err.temporary:
 		e.failed, e.until = err, time.Now().Add(max(failureShared, err.RetryAfter))
 	default:
 		e.failed, e.until = err, time.Time{}

@@ -68,21 +68,21 @@ func (r *request) judge(e *Error, code string, mayReject bool) {
 	case r.deviations.rejection != nil && r.deviations.rejection.MatchString(code):
 		e.Kind = CredentialsRejected
 	case status == http.StatusTooManyRequests || asksToSlowDown(code) || status == http.StatusForbidden && e.RetryAfter > 0:
-		e.Kind, e.transient, e.notActedOn = Throttled, true, true
+		e.Kind, e.temporary, e.notActedOn = Throttled, true, true
 	case status == http.StatusRequestTimeout:
-		e.Kind, e.transient, e.notActedOn = TimedOut, true, true
+		e.Kind, e.temporary, e.notActedOn = TimedOut, true, true
 	case status == http.StatusTooEarly || status == http.StatusConflict && r.identity != nil: // Equinix's own provider repeats 409
-		e.Kind, e.transient, e.notActedOn = Unavailable, true, true
+		e.Kind, e.temporary, e.notActedOn = Unavailable, true, true
 	case status/100 == 3:
 		e.Kind, e.notActedOn = Redirected, true
 	case outages[status] || r.asksToTryLater(status, code):
-		e.Kind, e.transient = Unavailable, true
+		e.Kind, e.temporary = Unavailable, true
 		e.notActedOn = notReached[status] || strings.EqualFold(code, "temporarily_unavailable")
 		e.keptForLater = status == http.StatusServiceUnavailable && !e.notActedOn
 	case status == http.StatusInternalServerError && mayReject:
 		e.Kind = RejectionNotUnderstood
 	case status == http.StatusInternalServerError:
-		e.Kind, e.transient = Unavailable, true
+		e.Kind, e.temporary = Unavailable, true
 	case status/100 == 5: // about the request or the network: a retry does not help
 		e.Kind, e.notActedOn = BadAnswer, true
 	case status == http.StatusForbidden:

@@ -46,7 +46,7 @@ func (s *sender) send(ctx context.Context, r *request) (Token, *Error) {
 			return token, nil
 		}
 		failure.Attempts = attempt
-		again := failure.transient && (r.repeatable() || failure.notActedOn)
+		again := failure.temporary && (r.repeatable() || failure.notActedOn)
 		if !again || attempt >= s.options.MaxAttempts || !pause(ctx, failure, attempt) || r.expiredMeanwhile(failure) {
 			return Token{}, failure
 		}
@@ -90,7 +90,7 @@ func pause(ctx context.Context, failure *Error, attempt int) bool {
 	case <-timer.C:
 		return true
 	case <-ctx.Done():
-		failure.Kind, failure.transient, failure.Description = Cancelled, false, "cancelled while waiting for the next attempt"
+		failure.Kind, failure.temporary, failure.Description = Cancelled, false, "cancelled while waiting for the next attempt"
 		return false
 	}
 }
@@ -212,7 +212,7 @@ func (e *Error) unanswered(ctx context.Context, err error, progress *transport.P
 		e.Hint = NotTLS
 	}
 	fault := progress.Explain(err)
-	e.Kind, e.Description, e.transient = kinds[fault.Kind], fault.Description, fault.Passes
+	e.Kind, e.Description, e.temporary = kinds[fault.Kind], fault.Description, fault.Temporary
 	if fault.Kind == transport.Refused { // the server has read nothing of the request
 		e.blames, e.notActedOn = wholeClient, true
 	}

@@ -105,7 +105,7 @@ func (s *sharer) spendHere(ctx context.Context, r *request) (cache.Spending, *Er
 	case ctx.Err() != nil:
 		return nil, waitError(ctx, r)
 	case errors.Is(problem, cache.ErrHeld):
-		return nil, &Error{Platform: r.platform, Kind: Unavailable, transient: true, notActedOn: true, Description: "the platform asked another process to come back later; a later run sends this again"}
+		return nil, &Error{Platform: r.platform, Kind: Unavailable, temporary: true, notActedOn: true, Description: "the platform asked another process to come back later; a later run sends this again"}
 	}
 	return nil, r.unmarkable()
 }

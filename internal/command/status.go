@@ -68,7 +68,7 @@ func statusOf(err error) int {
 		return statusInterrupted
 	case wrongSettings(found):
 		return statusUsage
-	case found.MayPass():
+	case found.Temporary():
 		return statusTemporary
 	default:
 		return statusRejected
@@ -78,7 +78,7 @@ func statusOf(err error) int {
 // wrongSettings reports whether nothing was sent because of the settings. An identity token that has expired is no wrong
 // setting if a later one may come from the same source.
 func wrongSettings(found *clients.Error) bool {
-	expired := found.Identity != "" && found.MayPass()
+	expired := found.Identity != "" && found.Temporary()
 	return found.Unsent() && !expired
 }
 

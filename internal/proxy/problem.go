@@ -83,7 +83,7 @@ func (p *Proxy) answerError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	problem := p.options.Explain(err)
 	problem.Status = http.StatusBadGateway
-	if failure != nil && failure.MayPass() {
+	if failure != nil && failure.Temporary() {
 		problem.Status = http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", strconv.Itoa(int(pauseAfter(failure)/time.Second)))
 	}

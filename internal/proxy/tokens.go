@@ -65,7 +65,7 @@ func (t *tokens) last() (held clients.Token, usable bool) {
 func (t *tokens) obtain(ctx context.Context, held clients.Token, minValidity time.Duration) (clients.Token, error) {
 	token, err := t.options.Token(ctx, minValidity)
 	if err != nil {
-		if failure := (*clients.Error)(nil); errors.As(err, &failure) && failure.MayPass() && time.Now().Round(0).Before(held.Expiry) {
+		if failure := (*clients.Error)(nil); errors.As(err, &failure) && failure.Temporary() && time.Now().Round(0).Before(held.Expiry) {
 			return held, nil
 		}
 		return clients.Token{}, err

@@ -323,7 +323,7 @@ func TestProxyThatSpeaksTLS(t *testing.T) {
 			proxied(t, "HTTPS_PROXY", server.URL)
 			if row.want == "" {
 				answers(t, New(s.roots()), behindProxy)
-			} else if fault := ask(t, New(s.roots()), behindProxy); fault == nil || fault.Kind != ProxyFailed || fault.Passes || !strings.HasPrefix(fault.Description, row.want) {
+			} else if fault := ask(t, New(s.roots()), behindProxy); fault == nil || fault.Kind != ProxyFailed || fault.Temporary || !strings.HasPrefix(fault.Description, row.want) {
 				t.Errorf("%+v, want %q", fault, row.want)
 			}
 		})
@@ -338,7 +338,7 @@ func TestServerBehindAProxy(t *testing.T) {
 		"\x15\x03\x01\x00\x02\x02\x28":     "the server refused the TLS connection: handshake failure",
 	} {
 		proxied(t, "HTTPS_PROXY", scripted(t, "http://", "HTTP/1.1 200 OK\r\n\r\n", answer))
-		if fault := ask(t, New(nil), behindProxy); fault == nil || fault.Kind != Untrusted || fault.Passes || !strings.HasPrefix(fault.Description, want) {
+		if fault := ask(t, New(nil), behindProxy); fault == nil || fault.Kind != Untrusted || fault.Temporary || !strings.HasPrefix(fault.Description, want) {
 			t.Errorf("%+v, want %q", fault, want)
 		}
 	}

@@ -76,7 +76,7 @@ func TestConnectionIsNotTrusted(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s := serves(t, row.server)
-			if fault := ask(t, New(s.roots()), s.URL); fault == nil || fault.Kind != Untrusted || fault.Passes || !strings.Contains(fault.Description, row.want) {
+			if fault := ask(t, New(s.roots()), s.URL); fault == nil || fault.Kind != Untrusted || fault.Temporary || !strings.Contains(fault.Description, row.want) {
 				t.Errorf("%+v, want %q", fault, row.want)
 			}
 			s.received(0)
@@ -161,7 +161,7 @@ func TestARefusedCertificateIsNamed(t *testing.T) {
 			}
 		})
 		fault := askWith(t, &tls.Certificate{Certificate: [][]byte{shown.raw}, PrivateKey: shown.key}, New(s.roots()), s.URL)
-		if fault == nil || fault.Kind != Refused || fault.Passes || fault.Description != "the server does not accept the client certificate: "+want {
+		if fault == nil || fault.Kind != Refused || fault.Temporary || fault.Description != "the server does not accept the client certificate: "+want {
 			t.Errorf("%+v; want %q", fault, want)
 		}
 		s.received(0)
@@ -368,7 +368,7 @@ func TestCertificateIsNotAccepted(t *testing.T) { // T31
 			if !strings.HasPrefix(want, "the server") {
 				want = "the server's certificate " + want
 			}
-			if fault == nil || fault.Kind != Untrusted || fault.Passes || clock.ReplaceAllString(fault.Description, "…") != want {
+			if fault == nil || fault.Kind != Untrusted || fault.Temporary || clock.ReplaceAllString(fault.Description, "…") != want {
 				t.Errorf("%+v, want %q", fault, want)
 			}
 			s.received(0)
@@ -396,7 +396,7 @@ func TestAnUnknownCertificateErrorIsNotGuessed(t *testing.T) {
 		x509.CertificateInvalidError{Reason: 99, Detail: bodyMark},
 	} {
 		found := explain(&tls.CertificateVerificationError{Err: err}, place{peer: peerServer})
-		if found.Kind != Untrusted || found.Description != "the server's certificate is not accepted" || found.Passes {
+		if found.Kind != Untrusted || found.Description != "the server's certificate is not accepted" || found.Temporary {
 			t.Errorf("%v: %+v", err, found)
 		}
 	}
@@ -406,7 +406,7 @@ func TestAnUnknownCertificateErrorIsNotGuessed(t *testing.T) {
 		"tls: server selected unsupported group": "TLS failed: server selected unsupported group",
 	} {
 		found := explain(errors.New(text), place{stage: shaking, peer: peerServer})
-		if found.Kind != Untrusted || found.Description != want || found.Passes {
+		if found.Kind != Untrusted || found.Description != want || found.Temporary {
 			t.Errorf("%s: %+v, want %q", text, found, want)
 		}
 	}
@@ -477,7 +477,7 @@ func TestVersionsAndCiphers(t *testing.T) {
 func TestARenegotiationIsNamed(t *testing.T) { // T30
 	const want = "the server asks for another TLS handshake after the first"
 	recorded := &net.OpError{Op: "local error", Err: errors.New("tls: no renegotiation")}
-	if found := explain(recorded, place{stage: arrived, peer: peerServer}); found.Kind != Untrusted || !strings.HasPrefix(found.Description, want) || found.Passes {
+	if found := explain(recorded, place{stage: arrived, peer: peerServer}); found.Kind != Untrusted || !strings.HasPrefix(found.Description, want) || found.Temporary {
 		t.Errorf("%+v", found)
 	}
 	if _, err := exec.LookPath("openssl"); err != nil {
@@ -511,7 +511,7 @@ func TestARenegotiationIsNamed(t *testing.T) { // T30
 	}()
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(certificate)
-	if fault := ask(t, New(roots), "https://127.0.0.1:"+port); fault == nil || fault.Kind != Untrusted || fault.Passes || !strings.HasPrefix(fault.Description, want) {
+	if fault := ask(t, New(roots), "https://127.0.0.1:"+port); fault == nil || fault.Kind != Untrusted || fault.Temporary || !strings.HasPrefix(fault.Description, want) {
 		t.Errorf("%+v", fault)
 	}
 }

@@ -86,7 +86,7 @@ func KeepsLoopback(dial func(ctx context.Context, network, address string) (net.
 type Fault struct {
 	Kind        Kind
 	Description string // what was found, for a message
-	Passes      bool   // a retry may help
+	Temporary   bool   // a retry may help
 }
 
 // Kind is the kind of a Fault.

@@ -14,7 +14,7 @@ import (
 func TestAResetIsCalledOne(t *testing.T) { // T11
 	for _, number := range []syscall.Errno{reset, aborted, syscall.EPIPE} {
 		found := explain(&net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", number)}, place{peer: peerServer})
-		if found.Kind != Unreachable || found.Description != "the connection was reset" || !found.Passes {
+		if found.Kind != Unreachable || found.Description != "the connection was reset" || !found.Temporary {
 			t.Errorf("%d: %+v", number, found)
 		}
 	}
