@@ -156,7 +156,7 @@ func (s *sharer) noteWait(ctx context.Context, r *request, began time.Time) {
 // has claimed r. Without that, the new refresh token could not be stored for others.
 func (s *sharer) sendMarked(ctx context.Context, r *request, alone bool) (Token, *Error) {
 	switch {
-	case !r.sendOnce || r.onlyAsserts():
+	case !r.sendOnce:
 		return s.next.admit(ctx, r)
 	case !r.refreshToken.IsZero() && !alone:
 		return Token{}, r.unmarkable()
