@@ -464,3 +464,86 @@ func TestARefreshThatIsNotAllowedEndsNoAcceptedClient(t *testing.T) {
 		p.sent(1, "/refresh")
 	})
 }
+
+func TestInterruptHandsNoTurnOn(t *testing.T) { // X08
+	synctest.Test(t, func(t *testing.T) {
+		p, interrupted := inMemory(t, hangs), make(chan struct{})
+		c := p.client(Options{Interrupted: interrupted})
+		go func() {
+			synctest.Wait()
+			close(interrupted)
+		}()
+		_, errs := together(100, func(i int) (string, error) { return ask(t, c, p.interxion(fmt.Sprint(i))) })
+		for _, err := range errs {
+			failed(t, err)
+		}
+		synctest.Wait()
+		p.sent(1, "")
+	})
+}
+
+func TestWrongSecretIsSentOnce(t *testing.T) { // K03: with however many scopes
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, takes(time.Second, rejects("invalid_client")))
+		c := p.client(Options{})
+		_, errs := together(100, func(i int) (string, error) { return ask(t, c, p.interxion(fmt.Sprint(i))) })
+		for _, err := range errs {
+			if fault := failed(t, err); fault.Kind != CredentialsRejected {
+				t.Fatal(err)
+			}
+		}
+		pass(time.Hour)
+		_, err := ask(t, c, p.interxion("later"))
+		failed(t, err)
+		p.sent(1, "")
+	})
+}
+
+func TestProvenCredentialsNeedNoTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, takes(time.Second, grantsToken("t-1")))
+		c, start := p.client(Options{}), time.Now()
+		together(100, func(i int) (string, error) { return ask(t, c, p.interxion(fmt.Sprint(i))) })
+		if took := time.Since(start); took != 2*time.Second {
+			t.Errorf("100 requests took %s; want 1 s for the first and 1 s for all others", took)
+		}
+		p.sent(100, "")
+	})
+}
+
+func TestSecretThatIsChangedMeanwhile(t *testing.T) {
+	p := onLoopback(t, grantsToken("t-1"), rejects("invalid_client"))
+	c := p.client(Options{})
+	gets(t, c, p.interxion("a"), "t-1")
+	for _, scope := range []string{"b", "c", "b"} {
+		_, err := ask(t, c, p.interxion(scope))
+		failed(t, err)
+	}
+	gets(t, c, p.interxion("a"), "t-1") // the token in memory is still used
+	p.sent(2, "")
+}
+
+func TestWaitForTheTurnIsBounded(t *testing.T) { // S14, T04
+	synctest.Test(t, func(t *testing.T) {
+		var recovered atomic.Bool
+		p := inMemory(t, func(w http.ResponseWriter, r *http.Request) {
+			if recovered.Load() {
+				grantsToken("t-1")(w, r)
+			} else {
+				hangs(w, r)
+			}
+		})
+		c, start := p.client(Options{}), time.Now()
+		_, errs := together(10, func(i int) (string, error) { return ask(t, c, p.interxion(fmt.Sprint(i))) })
+		for _, err := range errs {
+			if fault := failed(t, err); fault.Kind != TimedOut || time.Since(start) > budget+time.Second {
+				t.Errorf("%v after %s", err, time.Since(start))
+			}
+		}
+		pass(failureShared)
+		recovered.Store(true)
+		for i := range 10 { // the waiting requests were not rejected, so they can be sent later
+			gets(t, c, p.interxion(fmt.Sprint(i)), "t-1")
+		}
+	})
+}

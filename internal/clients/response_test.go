@@ -4,7 +4,6 @@
 package clients
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -81,27 +80,6 @@ func TestAnswerIsJudgedOnce(t *testing.T) {
 	}
 }
 
-func interxion(p *fakePlatform) Grant { return p.interxion("") }
-func equinix(p *fakePlatform) Grant   { return p.equinix(ClientCredentials) }
-func password(p *fakePlatform) Grant  { return p.equinix(Password) }
-func cloudLX(p *fakePlatform) Grant   { return p.cloudLX(ClientCredentials) }
-func oauth2(p *fakePlatform) Grant    { return p.oauth2(ClientCredentials) }
-func ixAPI(p *fakePlatform) Grant {
-	return IXAPI{BaseURL: p.url, APIKey: "client-1", APISecret: NewSecret(clientSecret)}
-}
-
-func refreshAtIXAPI(p *fakePlatform) Grant {
-	return IXAPI{BaseURL: p.url, APIKey: "client-1", APISecret: NewSecret(clientSecret), RefreshToken: NewSecret(refreshToken)}
-}
-
-func megaport(p *fakePlatform) Grant {
-	return Megaport{TokenURL: p.url + "/oauth2/token", AccessKey: "client-1", SecretKey: NewSecret(clientSecret)}
-}
-
-func digitalRealty(p *fakePlatform) Grant {
-	return DigitalRealty{BaseURL: p.url, ClientID: "client-1", ClientSecret: NewSecret(clientSecret)}
-}
-
 // switchesProtocols keeps the connection open, so a client that continues to read waits for ever.
 func switchesProtocols(w http.ResponseWriter, _ *http.Request) {
 	conn := hijack(w)
@@ -139,150 +117,6 @@ func TestCookiesAreForgotten(t *testing.T) { // S27; the fake platform rejects r
 		}
 		p.sent(2, "")
 	})
-}
-
-// TestPassingFaultIsTriedAgain tests answers after which a retry may succeed.
-func TestPassingFaultIsTriedAgain(t *testing.T) {
-	ok := grantsToken("t-1")
-	slow := func(header ...string) http.HandlerFunc { return says(429, htmlPage, header...) }
-	unavailable := func(status int) http.HandlerFunc { return says(status, htmlPage, "Content-Type: text/html") }
-	const whole = `{"access_token":"t-0","expires_in":60}`
-	for _, row := range []struct {
-		name     string
-		script   []http.HandlerFunc
-		requests int
-		from, to time.Duration // how long the call takes
-	}{
-		{"S09 408", []http.HandlerFunc{says(408, htmlPage), ok}, 2, 0, backoffBase},
-		{"S10 Retry-After", []http.HandlerFunc{slow("Retry-After: 2"), ok}, 2, 2 * time.Second, 2500 * time.Millisecond},
-		{"S10 Retry-After, the longest that is waited", []http.HandlerFunc{slow("Retry-After: 60"), ok}, 2, 60 * time.Second, 60500 * time.Millisecond},
-		{"S10 Retry-After as a date", []http.HandlerFunc{slow("Date: Sat, 01 Jan 2000 00:00:00 GMT", "Retry-After: Sat, 01 Jan 2000 00:00:03 GMT"), ok}, 2, 3 * time.Second, 3500 * time.Millisecond},
-		{"S11 without Retry-After", []http.HandlerFunc{slow(), slow(), ok}, 3, 0, 1500 * time.Millisecond},
-		{"S13 past date", []http.HandlerFunc{slow("Retry-After: Fri, 31 Dec 1999 23:59:59 GMT"), ok}, 2, 0, backoffBase},
-		{"S13 negative", []http.HandlerFunc{slow("Retry-After: -7"), ok}, 2, 0, backoffBase},
-		{"S13 fraction", []http.HandlerFunc{slow("Retry-After: 1.5"), ok}, 2, 0, backoffBase},
-		{"S13 garbage", []http.HandlerFunc{slow("Retry-After: soon"), ok}, 2, 0, backoffBase},
-		{"S13 two headers", []http.HandlerFunc{slow("Retry-After: 5", "Retry-After: 7"), ok}, 2, 0, backoffBase},
-		{"S12 a reset", []http.HandlerFunc{slow("X-RateLimit-Reset: 60", "X-RateLimit-Remaining: 0"), ok}, 2, 60 * time.Second, 60500 * time.Millisecond},
-		{"S12 a reset beside Retry-After", []http.HandlerFunc{slow("X-RateLimit-Reset: 60", "Retry-After: 2"), ok}, 2, 2 * time.Second, 2500 * time.Millisecond},
-		{"S12 a reset beside Retry-After that makes no sense", []http.HandlerFunc{slow("X-RateLimit-Reset: 60", "Retry-After: soon"), ok}, 2, 60 * time.Second, 60500 * time.Millisecond},
-		{"S12 a reset beside another status", []http.HandlerFunc{says(503, "", "X-RateLimit-Reset: 60"), ok}, 2, 0, backoffBase},
-		{"S12 a reset by a clock that is a day off", []http.HandlerFunc{slow("Date: Sun, 02 Jan 2000 00:00:00 GMT", "X-Rate-Limit-Reset: 946771202"), ok}, 2, 2 * time.Second, 2500 * time.Millisecond},
-		{"S15 502 503 504", []http.HandlerFunc{unavailable(502), unavailable(503), unavailable(504), ok}, 4, 0, 3500 * time.Millisecond},
-		{"S15 a code that says so", []http.HandlerFunc{rejects("temporarily_unavailable"), says(500, `{"error":"server_error"}`), ok}, 3, 0, 1500 * time.Millisecond},
-		{"S26 one after the other", []http.HandlerFunc{unavailable(503), slow("Retry-After: 9"), resets, writes("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + whole), ok}, 5, 9 * time.Second, 17 * time.Second},
-		{"T08 Content-Length of more than comes", []http.HandlerFunc{writes("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + whole), ok}, 2, 0, backoffBase},
-		{"T09 no last chunk", []http.HandlerFunc{writes(fmt.Sprintf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(whole), whole)), ok}, 2, 0, backoffBase},
-		{"T11 broken off after the request", []http.HandlerFunc{resets, ok}, 2, 0, backoffBase},
-		{"T28 a clock that is a day off", []http.HandlerFunc{slow("Date: Sun, 02 Jan 2000 00:00:00 GMT", "Retry-After: Sun, 02 Jan 2000 00:00:02 GMT"), ok}, 2, 2 * time.Second, 2500 * time.Millisecond},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				p, start := inMemory(t, row.script...), time.Now()
-				token, err := p.client(Options{MaxAttempts: 5}).Token(t.Context(), p.interxion(""), 0)
-				if took := time.Since(start); err != nil || took < row.from || took > row.to || token.AccessToken.Reveal() != "t-1" {
-					t.Errorf("%q, %v after %s; want t-1 after %s to %s", token.AccessToken.Reveal(), err, took, row.from, row.to)
-				}
-				p.sent(row.requests, "")
-			})
-		})
-	}
-}
-
-func TestBrokenConnectionIsTriedAgainOnLoopback(t *testing.T) { // T08, T11, T12
-	p := onLoopback(t,
-		says(503, "", "Connection: keep-alive"),
-		resets,
-		writes("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"access_token\":\"t-0\"}"),
-		grantsToken("t-1"))
-	c := p.client(Options{})
-	synctest.Test(t, func(t *testing.T) { // only for the pauses
-		token, err := c.Token(t.Context(), p.interxion(""), 0)
-		if err != nil || token.AccessToken.Reveal() != "t-1" {
-			t.Errorf("%q, %v", token.AccessToken.Reveal(), err)
-		}
-	})
-	p.sent(4, "")
-	peers := map[string]bool{}
-	for _, r := range p.seen("") {
-		peers[r.peer] = true
-	}
-	if len(peers) != 4 { // T12
-		t.Errorf("4 requests over %d connections", len(peers))
-	}
-}
-
-func TestAttemptsEnd(t *testing.T) {
-	const day = "Retry-After: 86400"
-	for _, row := range []struct {
-		name     string
-		options  Options
-		answer   http.HandlerFunc
-		requests int
-		to       time.Duration
-		text     string
-	}{
-		{"S14 500 for ever", Options{}, says(500, htmlPage), 4, 3500 * time.Millisecond, "answered 500 Internal Server Error, after 4 attempts"},
-		{"S14 one attempt allowed", Options{MaxAttempts: 1}, says(500, htmlPage), 1, 0, "answered 500 Internal Server Error: "},
-		{"S13 Retry-After of a day", Options{}, says(429, htmlPage, day), 1, 0, "answered 429 Too Many Requests, asked for a pause of 24h0m0s"},
-		{"S13 Retry-After of a day, 503", Options{}, says(503, htmlPage, day), 1, 0, "asked for a pause of 24h0m0s"},
-		{"S12 a reset that is too far", Options{}, says(429, htmlPage, "RateLimit-Reset: 61"), 1, 0, "asked for a pause of 1m1s"},
-		{"S13 Retry-After just too long", Options{}, says(429, htmlPage, "Retry-After: 61"), 1, 0, "asked for a pause of 1m1s"},
-		{"S13 Retry-After without end", Options{}, says(429, htmlPage, "Retry-After: 9223372036854775807"), 1, 0, "answered 429"},
-		{"S26 pauses that add up to more than the budget", Options{}, says(429, htmlPage, "Retry-After: 50"), 3, 101 * time.Second, "after 3 attempts"},
-		{"S14 any number of attempts", Options{MaxAttempts: 1000}, says(500, htmlPage), -1, budget, "answered 500"},
-		{"T04 silence", Options{}, hangs, 4, budget, "gave no answer, after 4 attempts: no whole answer within"},
-		{"T04 silence, one attempt", Options{MaxAttempts: 1, RequestTimeout: 7 * time.Second}, hangs, 1, 7 * time.Second, "no whole answer within 7s (request_timeout)"},
-		{"T07 a byte a second", Options{MaxAttempts: 1}, drips, 1, DefaultRequestTimeout, "answered 200 OK: no whole answer within 30s"},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				p, start := inMemory(t, row.answer), time.Now()
-				_, err := p.client(row.options).Token(t.Context(), p.interxion(""), 0)
-				fault := failed(t, err)
-				if took := time.Since(start); took > row.to || !strings.Contains(err.Error(), row.text) || fault.Kind == Internal {
-					t.Errorf("%v after %s, want %q within %s", err, took, row.text, row.to)
-				}
-				if row.requests >= 0 {
-					p.sent(row.requests, "")
-				}
-			})
-		})
-	}
-}
-
-func drips(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Length", "500")
-	for r.Context().Err() == nil {
-		_, _ = w.Write([]byte(" "))
-		_ = http.NewResponseController(w).Flush()
-		select {
-		case <-time.After(time.Second):
-		case <-r.Context().Done():
-		}
-	}
-}
-
-func TestPausesDoubleAndDiffer(t *testing.T) { // S11, S14
-	var runs [2][]time.Duration
-	for i := range runs {
-		synctest.Test(t, func(t *testing.T) {
-			p := inMemory(t, says(500, ""))
-			_, err := p.client(Options{MaxAttempts: 12}).Token(t.Context(), p.interxion(""), 0)
-			failed(t, err)
-			requests := p.seen("")
-			for n := range len(requests) - 1 {
-				gap := requests[n+1].at.Sub(requests[n].at)
-				if most := min(backoffBase<<n, 8*time.Second); gap > most {
-					t.Errorf("pause %d took %s, more than %s", n+1, gap, most)
-				}
-				runs[i] = append(runs[i], gap)
-			}
-		})
-	}
-	if fmt.Sprint(runs[0]) == fmt.Sprint(runs[1]) {
-		t.Errorf("two runs paused alike: %v", runs[0])
-	}
 }
 
 func TestLifetimeCountsFromTheRequest(t *testing.T) { // T28

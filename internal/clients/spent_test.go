@@ -19,6 +19,264 @@ import (
 	"time"
 )
 
+// A gateway says 503 also after the platform has worked. So this process sends a request that may be sent once not again, with
+// or without a pause. The refresh token stays for another process, and the client credentials are not used in its place.
+func TestA503IsForALaterProcess(t *testing.T) { // S32
+	for _, answer := range []http.HandlerFunc{says(503, htmlPage), says(503, "", "Retry-After: 2"), says(503, `{"error":"server_error"}`)} {
+		for _, grant := range []func(*fakePlatform) Grant{password, refreshAtEquinix, refreshAtCloudLX, refreshAtIXAPI, refreshAtOAuth2, exchangeAtOAuth2} {
+			synctest.Test(t, func(t *testing.T) {
+				p, dir := inMemory(t, answer, grantsToken("t-1")), t.TempDir()
+				c, wanted := p.another(dir), grant(p)
+				for range 3 {
+					_, err := ask(t, c, wanted)
+					if e := failed(t, err); e.Kind != Unavailable || !e.Temporary() {
+						t.Errorf("kind %d: %v", e.Kind, err)
+					}
+					pass(time.Minute)
+				}
+				p.sent(1, "")
+				gets(t, p.another(dir), wanted, "t-1")
+				gets(t, c, wanted, "t-1")
+				p.sent(2, p.seen("")[0].path)
+				p.sent(2, "")
+			})
+		}
+	}
+}
+
+func TestRequestThatWaitedInVainIsStillSent(t *testing.T) { // X07
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, takes(10*time.Second, grantsToken("t-1")))
+		c := p.client(Options{})
+		go func() { _, _ = ask(t, c, p.cloudLX(ClientCredentials)) }() // holds the gate
+		synctest.Wait()
+		ctx, leave := context.WithTimeout(t.Context(), time.Second)
+		defer leave()
+		_, err := c.Token(ctx, refreshAtCloudLX(p), 0)
+		failed(t, err)
+		synctest.Wait()
+		p.sent(0, "/refresh")
+		token, err := c.Token(t.Context(), refreshAtCloudLX(p), 0)
+		if err != nil || token.Fallback != nil {
+			t.Errorf("%v, %v", token.Fallback, err)
+		}
+		p.sent(1, "/refresh")
+	})
+}
+
+func TestRefreshTokenIsSpentOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent := map[string]int{}
+		p := inMemory(t, func(w http.ResponseWriter, r *http.Request) {
+			sent[r.FormValue("refresh_token")]++
+			grantsToken("t-1", fmt.Sprintf(`,"refresh_token":"next-%d"`, len(sent)))(w, r)
+		})
+		c := p.client(Options{})
+		for range 3 {
+			gets(t, c, p.cloudLX(RefreshToken), "t-1")
+			pass(2 * time.Hour)
+		}
+		for token, times := range sent {
+			if times != 1 || token == "" {
+				t.Errorf("the refresh token %q was sent %d times", token, times)
+			}
+		}
+		p.sent(3, "/refresh")
+	})
+}
+
+func TestRefreshTokenThatIsNotRotatedStaysInForce(t *testing.T) { // K10
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, grantsToken("t-1"))
+		c := p.client(Options{})
+		for range 3 {
+			token, err := c.Token(t.Context(), p.cloudLX(RefreshToken), 0)
+			if err != nil || token.RefreshToken.IsZero() {
+				t.Errorf("%v: the old refresh token is gone", err)
+			}
+			pass(2 * time.Hour)
+		}
+		p.sent(3, "/refresh")
+		p.sent(3, "")
+	})
+}
+
+func TestAcceptedLoginCanBeRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, grantsToken("t-1", `,"refresh_token":"next-1"`), grantsToken("t-2"))
+		c := p.client(Options{})
+		gets(t, c, p.equinix(Password), "t-1")
+		pass(2 * time.Hour)
+		gets(t, c, p.equinix(Password), "t-2")
+	})
+}
+
+// Memory.
+
+// A refresh that was cancelled before it was sent is sent for the next caller, even if that caller comes at the same moment.
+func TestARefreshGivenUpUnsentIsNotSpent(t *testing.T) {
+	for range 100 {
+		synctest.Test(t, func(t *testing.T) {
+			p := inMemory(t, takes(10*time.Second, grantsToken("t-1")))
+			c := p.client(Options{})
+			go func() { _, _ = ask(t, c, p.cloudLX(ClientCredentials)) }() // the first request with these credentials holds the gate
+			pass(time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, _ = c.Token(ctx, p.cloudLX(RefreshToken), 0)
+			token, err := c.Token(t.Context(), p.cloudLX(RefreshToken), 0)
+			if must(t, err); token.Fallback != nil {
+				t.Fatal(token.Fallback)
+			}
+		})
+	}
+}
+
+// A mark that is read while its request is in progress may be removed later, because the refresh token was not rotated or not
+// used.
+func TestASpentMarkCountsWhenTheRequestHasEnded(t *testing.T) {
+	for name, first := range map[string]http.HandlerFunc{
+		"not rotated":       takes(10*time.Second, says(200, `{"access_token":"t-1","expires_in":1}`)),
+		"out of order":      takes(10*time.Second, says(521, "")),
+		"throttled for now": takes(10*time.Second, says(429, "")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, dir := inMemory(t, first, grantsToken("t-2")), t.TempDir()
+				var others sync.WaitGroup
+				others.Go(func() {
+					_, _ = ask(t, p.client(Options{Cache: opened(t, dir), MaxAttempts: 1}), p.cloudLX(RefreshToken))
+				})
+				pass(time.Second)
+				token, err := p.another(dir).Token(t.Context(), p.cloudLX(RefreshToken), 0)
+				if err != nil || token.Fallback != nil || token.AccessToken.Reveal() != "t-2" {
+					t.Errorf("%v, %v", err, token.Fallback)
+				}
+				others.Wait()
+				p.sent(2, "/refresh")
+				p.sent(2, "")
+			})
+		})
+	}
+}
+
+func TestARefreshTokenKnownInTwoWaysIsSentOnce(t *testing.T) {
+	for _, processes := range []int{1, 20} {
+		t.Run(fmt.Sprint(processes, " processes"), func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+			defer cancel()
+			platform, dir := &rotating{life: 3600}, t.TempDir()
+			p := onLoopback(t, platform.ServeHTTP)
+			const rounds = 5
+			for round := range rounds {
+				// One entry has it as the successor of its refresh token; the user has given it to some blocks.
+				given := p.cloudLX(RefreshToken)
+				given.RefreshToken = NewSecret(fmt.Sprint("given-", round))
+				platform.mu.Lock()
+				if platform.valid == nil {
+					platform.valid = map[string]bool{}
+				}
+				platform.valid[given.RefreshToken.Reveal()] = true
+				platform.mu.Unlock()
+				store(t, dir, p.cloudLX(ClientCredentials), tokenOf("t-0", -time.Duration(round)*time.Nanosecond, -time.Hour, given.RefreshToken.Reveal()))
+				clients := make([]*Client, processes)
+				for i := range clients {
+					clients[i] = p.another(dir)
+				}
+				grants := []Grant{given, p.cloudLX(ClientCredentials)}
+				tokens, errs := together(200, func(i int) (string, error) {
+					token, err := clients[i%processes].Token(ctx, grants[i/processes%2], time.Minute)
+					return token.AccessToken.Reveal(), err
+				})
+				for i, token := range tokens {
+					if errs[i] != nil || token != fmt.Sprint("t-", round+1) {
+						t.Fatalf("round %d: %q, %v", round, token, errs[i])
+					}
+				}
+			}
+			platform.count(t, 0, rounds, 0)
+			nothingOpen(t, dir)
+		})
+	}
+}
+
+func TestARefreshAndItsFallbackAtOnce(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+	defer cancel()
+	p, dir := onLoopback(t, refreshes(rejects("invalid_grant"), grantsToken("t-1", `,"refresh_token":"next"`))), t.TempDir()
+	clients := []*Client{p.another(dir), p.another(dir), p.another(dir)}
+	grants := []Grant{p.cloudLX(RefreshToken), p.cloudLX(ClientCredentials)}
+	tokens, errs := together(200, func(i int) (string, error) {
+		token, err := clients[i%3].Token(ctx, grants[i%2], time.Minute)
+		return token.AccessToken.Reveal(), err
+	})
+	for i, token := range tokens {
+		if errs[i] != nil || token != "t-1" {
+			t.Fatalf("%q, %v", token, errs[i])
+		}
+	}
+	p.sent(1, "/refresh")
+	p.sent(2, "")
+}
+
+// A refresh token is sent only if a mark keeps all other processes from sending it. Otherwise the client credentials are
+// used, also in the place of a refresh token from the user.
+func TestARefreshTokenThatCannotBeMarkedIsNotSent(t *testing.T) { // F12, K19
+	for name, trouble := range map[string]func(t *testing.T, dir string, refresh Grant){
+		"the lock of the refresh token cannot be had": func(t *testing.T, dir string, refresh Grant) {
+			must(t, os.Mkdir(strings.TrimSuffix(markOf(t, dir, refresh), markSuffix)+lockSuffix, 0o700))
+		},
+		"the directory was moved away": func(t *testing.T, dir string, _ Grant) {
+			if err := os.Rename(dir, dir+".away"); err != nil {
+				t.Skip("this system cannot move it: ", err)
+			}
+		},
+		"another directory is in its place": func(t *testing.T, dir string, _ Grant) {
+			if err := os.Rename(dir, dir+".away"); err != nil {
+				t.Skip("this system cannot move it: ", err)
+			}
+			must(t, os.Mkdir(dir, 0o700))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, dir, logged := onLoopback(t, counted()), filepath.Join(t.TempDir(), "cache"), new(notes)
+			given := p.cloudLX(RefreshToken)
+			given.RefreshToken = NewSecret("given by the user")
+			for i, grant := range []Grant{p.cloudLX(ClientCredentials), given} {
+				must(t, os.RemoveAll(dir))
+				must(t, os.RemoveAll(dir+".away"))
+				if i == 0 {
+					store(t, dir, grant, tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken))
+				}
+				c := p.logging(dir, logged.handler())
+				trouble(t, dir, []Grant{p.cloudLX(RefreshToken), given}[i])
+				before := len(logged.with("level=WARN"))
+				if _, err := ask(t, c, grant); err != nil || len(logged.with("level=WARN")) == before {
+					t.Errorf("%T: %v, warnings: %q", grant, err, logged.with("level=WARN"))
+				}
+			}
+			p.sent(0, "/refresh")
+			p.sent(2, "")
+		})
+	}
+}
+
+// A refresh token that is marked as spent is not sent, even if the lock cannot be obtained.
+func TestASpentMarkHoldsWithoutTheLock(t *testing.T) {
+	platform, dir := &rotating{life: 3600}, t.TempDir()
+	p := onLoopback(t, platform.ServeHTTP)
+	given := p.cloudLX(RefreshToken)
+	gets(t, p.another(dir), given, "t-1")
+	store(t, dir, given, tokenOf("t-1", time.Hour, -time.Second, ""))
+	lock := lockOf(t, dir, given)
+	must(t, os.Remove(lock))
+	must(t, os.Mkdir(lock, 0o700)) // so that the lock cannot be opened, as on a read-only disk
+	if _, err := ask(t, p.another(dir), given); err != nil {
+		t.Error(err)
+	}
+	platform.count(t, 1, 1, 0)
+}
+
 // This file tests what is tied to a refresh token, an identity token or a secret, and not to the request that carries it.
 
 // A refresh token is sent once, whatever else differs between the requests that carry it: in one process, in several

@@ -12,16 +12,377 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cache"
 )
+
+// ask calls Client.Token, and returns the token's text and the error.
+func ask(t *testing.T, c *Client, grant Grant) (string, error) {
+	t.Helper()
+	token, err := c.Token(t.Context(), grant, 0)
+	return token.AccessToken.Reveal(), err
+}
+
+// gets fails the test unless the client returns the token want.
+func gets(t *testing.T, c *Client, grant Grant, want string) {
+	t.Helper()
+	if token, err := ask(t, c, grant); err != nil || token != want {
+		t.Errorf("%q, %v; want %q", token, err, want)
+	}
+}
+
+// together calls ask n times at the same time.
+func together(n int, ask func(i int) (string, error)) (tokens []string, errs []error) {
+	tokens, errs = make([]string, n), make([]error, n)
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { tokens[i], errs[i] = ask(i) })
+	}
+	all.Wait()
+	return tokens, errs
+}
+
+// pass waits in virtual time.
+func pass(d time.Duration) { <-time.After(d) }
+
+// counted answers each request with another token.
+func counted() http.HandlerFunc {
+	var n atomic.Int32
+	return func(w http.ResponseWriter, r *http.Request) { grantsToken(fmt.Sprint("t-", n.Add(1)))(w, r) }
+}
+
+// Sharing.
+
+// underWay returns the number of requests in progress, including those that wait.
+func (c *Client) underWay() (n int) {
+	c.flights.memory.mu.Lock()
+	defer c.flights.memory.mu.Unlock()
+	for _, e := range c.flights.memory.entries {
+		if e.flight != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// descriptors counts the open file descriptors; 0: unknown on this system.
+func descriptors() int {
+	open, _ := os.ReadDir("/proc/self/fd")
+	return len(open)
+}
+
+// Rejections.
+
+func refreshAtEquinix(p *fakePlatform) Grant { return p.equinix(RefreshToken) }
+
+func refreshAtCloudLX(p *fakePlatform) Grant { return p.cloudLX(RefreshToken) }
+
+func refreshAtOAuth2(p *fakePlatform) Grant { return p.oauth2(RefreshToken) }
+
+// sentOnce are the requests that must not be sent again if their outcome stays unknown.
+func sentOnce(t *testing.T) map[string]func(*fakePlatform) Grant {
+	identity := idToken(t, map[string]any{"exp": 1 << 40})
+	return map[string]func(*fakePlatform) Grant{
+		"Equinix refresh": refreshAtEquinix, "CloudLX refresh": refreshAtCloudLX, "Equinix login": password,
+		"exchange": func(p *fakePlatform) Grant { return p.exchange(IdentitySource{Token: identity}) },
+	}
+}
+
+// answering is a transport without a network.
+type answering func(*http.Request) (*http.Response, error)
+
+func (a answering) RoundTrip(r *http.Request) (*http.Response, error) { return a(r) }
+
+func answered(status int, body string) *http.Response {
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
+}
+
+func (c *Client) gate() *gate { return c.sharer.next }
+
+func (c *Client) sender() *sender { return c.gate().next }
+
+// opened opens the cache in dir, as a new process does.
+func opened(t testing.TB, dir string) *cache.Directory {
+	t.Helper()
+	d, err := cache.Open(dir)
+	must(t, err)
+	t.Cleanup(func() { _ = d.Close() }) // Windows removes no directory that is open
+	return d
+}
+
+// another returns a client like that of another process: with the cache in dir and an empty memory.
+func (p *fakePlatform) another(dir string) *Client {
+	return p.logging(dir, slog.DiscardHandler)
+}
+
+func (p *fakePlatform) logging(dir string, handler slog.Handler) *Client {
+	return p.client(Options{Cache: opened(p.t, dir), Logger: slog.New(handler), RequestTimeout: 110 * time.Second})
+}
+
+func requestFor(t testing.TB, grant Grant) *request {
+	t.Helper()
+	request, err := grant.request()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return request
+}
+
+// entryOf returns the path of a grant's entry.
+func entryOf(t testing.TB, dir string, grant Grant) string {
+	t.Helper()
+	return filepath.Join(dir, string(requestFor(t, grant).name())+entrySuffix)
+}
+
+// lockOf returns the path of the lock of a grant's entries.
+func lockOf(t testing.TB, dir string, grant Grant) string {
+	t.Helper()
+	return filepath.Join(dir, string(requestFor(t, grant).name())+lockSuffix)
+}
+
+// markOf returns the path of the mark on the refresh token of a grant.
+func markOf(t testing.TB, dir string, grant Grant) string {
+	t.Helper()
+	return filepath.Join(dir, string(requestFor(t, grant).markName())+markSuffix)
+}
+
+// store writes a token to the cache.
+func store(t testing.TB, dir string, grant Grant, token Token) {
+	t.Helper()
+	claim := claimFor(t, opened(t, dir), grant)
+	must(t, storeToken(claim, token))
+	claim.Release()
+}
+
+// claimFor claims the entry of a grant.
+func claimFor(t testing.TB, d cache.Store, grant Grant) cache.Claim {
+	t.Helper()
+	return claimKey(t, d, requestFor(t, grant).cacheKey(d))
+}
+
+func claimKey(t testing.TB, d cache.Store, key cache.Key) cache.Claim {
+	t.Helper()
+	claim, err := d.Claim(t.Context(), key, func(cache.Found) bool { return false })
+	must(t, err)
+	return claim
+}
+
+// stored returns what the store holds about a grant.
+func stored(t testing.TB, d cache.Store, grant Grant) (found storedResult, why string) {
+	t.Helper()
+	found, why, _ = storedResultOf(d.Look(t.Context(), requestFor(t, grant).cacheKey(d)))
+	return found, why
+}
+
+// tokenOf returns a token that was obtained before ago and ends in after.
+func tokenOf(text string, before, after time.Duration, refreshToken string) Token {
+	now := time.Now().Round(0)
+	return Token{
+		AccessToken: NewSecret(text), TokenType: "Bearer", obtained: now.Add(-before), Expiry: now.Add(after),
+		RefreshToken: NewSecret(refreshToken),
+	}
+}
+
+// withRefreshToken returns the grant with another refresh token, if it has one. Grants of several platforms with one
+// host would spend the same refresh token otherwise.
+func withRefreshToken(grant Grant, token string) Grant {
+	switch g := grant.(type) {
+	case Equinix:
+		if !g.RefreshToken.IsZero() {
+			g.RefreshToken = NewSecret(token)
+		}
+		return g
+	case CloudLX:
+		if !g.RefreshToken.IsZero() {
+			g.RefreshToken = NewSecret(token)
+		}
+		return g
+	case IXAPI:
+		if !g.RefreshToken.IsZero() {
+			g.RefreshToken = NewSecret(token)
+		}
+		return g
+	case OAuth2:
+		if !g.RefreshToken.IsZero() {
+			g.RefreshToken = NewSecret(token)
+		}
+		return g
+	}
+	return grant
+}
+
+func write(t testing.TB, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t testing.TB, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// filesIn returns the names in a directory that end with suffix.
+func filesIn(t testing.TB, dir, suffix string) (names []string) {
+	t.Helper()
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file.Name(), suffix) {
+			names = append(names, file.Name())
+		}
+	}
+	return names
+}
+
+// rotating is a platform that rotates refresh tokens, and counts how often one is used a second time.
+type rotating struct {
+	life   int  // the lifetime of an access token, in seconds
+	steady bool // refresh tokens are not rotated
+
+	mu                      sync.Mutex
+	issued                  int
+	valid                   map[string]bool // false: used
+	full, refreshed, reused int
+}
+
+func (r *rotating) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.valid == nil {
+		r.valid = map[string]bool{refreshToken: true}
+	}
+	if strings.Contains(request.URL.Path, "/refresh") {
+		sent := request.PostFormValue("refresh_token")
+		unused, known := r.valid[sent]
+		switch {
+		case !known:
+			rejects("invalid_grant")(w, request)
+			return
+		case !unused:
+			r.reused++
+			clear(r.valid) // as real platforms do: a second use revokes all tokens of the family
+			rejects("invalid_grant")(w, request)
+			return
+		}
+		r.refreshed++
+		r.valid[sent] = r.steady
+	} else {
+		r.full++
+	}
+	r.issued++
+	next := ""
+	if !r.steady {
+		next = fmt.Sprintf(`,"refresh_token":"refresh-%d"`, r.issued)
+		r.valid[fmt.Sprint("refresh-", r.issued)] = true
+	}
+	says(200, fmt.Sprintf(`{"access_token":"t-%d","expires_in":%d%s}`, r.issued, r.life, next))(w, request)
+}
+
+// count fails the test unless the platform has received these numbers of full grants, refreshes, and reused refresh tokens.
+func (r *rotating) count(t *testing.T, full, refreshed, reused int) {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.full != full || r.refreshed != refreshed || r.reused != reused {
+		t.Errorf("%d full grants, %d refreshes, %d refresh tokens used again; want %d, %d, %d", r.full, r.refreshed, r.reused, full, refreshed, reused)
+	}
+}
+
+// notes records log lines.
+type notes struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (n *notes) handler() slog.Handler {
+	return slog.NewTextHandler(n, &slog.HandlerOptions{Level: slog.LevelDebug})
+}
+
+func (n *notes) Write(line []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lines = append(n.lines, string(line))
+	return len(line), nil
+}
+
+// with returns the lines that contain all parts.
+func (n *notes) with(parts ...string) (found []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, line := range n.lines {
+		if !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(line, part) }) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// Sharing.
+
+func lockFor(t testing.TB, d cache.Store, grant Grant) (release func()) {
+	t.Helper()
+	return claimFor(t, d, grant).Release
+}
+
+// nothingOpen fails the test if this process has a file in dir open. Only Linux can tell.
+func nothingOpen(t *testing.T, dir string) {
+	t.Helper()
+	open, _ := os.ReadDir("/proc/self/fd")
+	for _, file := range open {
+		if path, err := os.Readlink("/proc/self/fd/" + file.Name()); err == nil && strings.HasPrefix(path, dir+"/") {
+			t.Errorf("%s is left open", path)
+		}
+	}
+}
+
+func nothingUnderWay(t *testing.T, c *Client) {
+	t.Helper()
+	c.flights.memory.mu.Lock()
+	defer c.flights.memory.mu.Unlock()
+	for _, known := range c.flights.memory.entries {
+		if known.flight != nil {
+			t.Error("a flight is still under way")
+		}
+	}
+}
+
+// Refresh tokens.
+
+func (p *fakePlatform) anInterxion() Grant { return p.interxion("") }
+
+func (p *fakePlatform) aUser() Grant { return p.equinix(Password) }
+
+// The directory.
+
+// serve starts a server on loopback and returns its URL.
+func serve(t *testing.T, handler http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server.URL
+}
 
 // Secrets that must never be shown. Each contains characters that encodings treat differently.
 const (
@@ -420,5 +781,43 @@ func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func interxion(p *fakePlatform) Grant { return p.interxion("") }
+
+func equinix(p *fakePlatform) Grant { return p.equinix(ClientCredentials) }
+
+func password(p *fakePlatform) Grant { return p.equinix(Password) }
+
+func cloudLX(p *fakePlatform) Grant { return p.cloudLX(ClientCredentials) }
+
+func oauth2(p *fakePlatform) Grant { return p.oauth2(ClientCredentials) }
+
+func ixAPI(p *fakePlatform) Grant {
+	return IXAPI{BaseURL: p.url, APIKey: "client-1", APISecret: NewSecret(clientSecret)}
+}
+
+func refreshAtIXAPI(p *fakePlatform) Grant {
+	return IXAPI{BaseURL: p.url, APIKey: "client-1", APISecret: NewSecret(clientSecret), RefreshToken: NewSecret(refreshToken)}
+}
+
+func megaport(p *fakePlatform) Grant {
+	return Megaport{TokenURL: p.url + "/oauth2/token", AccessKey: "client-1", SecretKey: NewSecret(clientSecret)}
+}
+
+func digitalRealty(p *fakePlatform) Grant {
+	return DigitalRealty{BaseURL: p.url, ClientID: "client-1", ClientSecret: NewSecret(clientSecret)}
+}
+
+func drips(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Length", "500")
+	for r.Context().Err() == nil {
+		_, _ = w.Write([]byte(" "))
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-time.After(time.Second):
+		case <-r.Context().Done():
+		}
 	}
 }
