@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -56,14 +57,16 @@ func (f fence) scripts() []string {
 					script += strings.TrimSpace(more) + "\n"
 				}
 				found = append(found, script)
-			case "": // a list
+			case "": // a list, which one shell runs
+				var script string
 				for _, more := range lines[i+1:] {
 					command, listed := strings.CutPrefix(strings.TrimSpace(more), "- ")
 					if !listed {
 						break
 					}
-					found = append(found, command)
+					script += command + "\n"
 				}
+				found = append(found, script)
 			default:
 				found = append(found, value)
 			}
@@ -72,11 +75,21 @@ func (f fence) scripts() []string {
 	return found
 }
 
+// variables returns the variables that the job sets to a text of its own.
+func (f fence) variables() []string {
+	var set []string
+	for _, match := range regexp.MustCompile(`(?m)^ +([A-Z][A-Z_]+): "?([\w./:-]+)"?(?: #.*)?$`).FindAllStringSubmatch(f.text, -1) {
+		set = append(set, match[1]+"="+match[2])
+	}
+	return set
+}
+
 // runner runs the shell lines of the pages as the runner of a pipeline does.
 type runner struct {
 	*fixture
 	path    []string // in front of the system's PATH
 	release string   // a directory that replaces the releases on GitHub
+	commit  string   // replaces the commit that the reader has to choose
 	env     []string // variables that steps have set
 	output  string
 }
@@ -138,6 +151,9 @@ func (r *runner) do(script string) {
 	script = strings.NewReplacer(
 		"https://api.equinix.com", r.Equinix.URL(),
 		"https://github.com/ixtoken/terraform-provider-ixtoken/releases/download", "file://"+r.release,
+		"https://github.com/ixtoken/terraform-provider-ixtoken", filepath.Join(r.release, "terraform-provider-ixtoken"),
+		"FULL_COMMIT_SHA", r.commit,
+		"linux_amd64/", runtime.GOOS+"_"+runtime.GOARCH+"/", "linux_amd64\n", runtime.GOOS+"_"+runtime.GOARCH+"\n",
 	).Replace(script)
 	command := exec.CommandContext(r.t.Context(), "sh", "-e", "-c", script)
 	command.Dir = r.Dir
@@ -167,8 +183,56 @@ func (r *runner) apply() {
 	for _, match := range regexp.MustCompile(`(?m)^(\w+)<<(\w+)\n(.*)\n(\w+)$`).FindAllStringSubmatch(string(text), -1) {
 		r.env = append(r.env, match[1]+"="+match[3])
 	}
+	r.env = append(r.env, regexp.MustCompile(`(?m)^\w+=.*$`).FindAllString(string(text), -1)...)
 	text, _ = os.ReadFile(filepath.Join(r.Dir, "..", "github-path"))
 	r.path = slices.Concat(strings.Fields(string(text)), r.path)
+	for _, match := range regexp.MustCompile(`(?m)^##vso\[task\.prependpath\](.*)$`).FindAllStringSubmatch(r.output, -1) {
+		r.path = append([]string{match[1]}, r.path...)
+	}
+}
+
+// newJob forgets what an earlier job has set and checked out.
+func (r *runner) newJob() {
+	r.t.Helper()
+	r.env = nil
+	put(r.t, filepath.Join(r.Dir, "..", "github-env"), "")
+	for _, name := range []string{".ixtoken", ".terraform", ".terraform.lock.hcl", "tfplan"} {
+		if err := os.RemoveAll(filepath.Join(r.Dir, name)); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+// atHome gives the steps a home of their own, in which make installs, and the commit to build.
+func (r *runner) atHome() {
+	r.t.Helper()
+	command := exec.CommandContext(r.t.Context(), "git", "rev-parse", "HEAD")
+	command.Dir = repository
+	commit, err := command.Output()
+	if err != nil {
+		r.t.Skip("this is no clone: ", err)
+	}
+	r.commit = strings.TrimSpace(string(commit))
+	root, err := filepath.Abs(repository)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.Symlink(root, filepath.Join(r.release, "terraform-provider-ixtoken")); err != nil {
+		r.t.Fatal(err)
+	}
+	for _, name := range []string{"GOMODCACHE", "GOCACHE"} {
+		value, err := exec.CommandContext(r.t.Context(), "go", "env", name).Output()
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.setenv(name, strings.TrimSpace(string(value)))
+	}
+	home := r.t.TempDir()
+	r.setenv("HOME", home)
+	r.setenv("GOBIN", "")
+	r.setenv("XDG_DATA_HOME", "")
+	r.setenv("TF_CLI_CONFIG_FILE", "")
+	r.path = append([]string{filepath.Join(home, "go", "bin")}, r.path...)
 }
 
 // calls returns how many calls with a valid token the API has received.
@@ -182,30 +246,39 @@ func (r *runner) calls() int {
 	return calls
 }
 
-// Each shell line of the guide on pipelines runs as in a job of its system.
+// Each shell line of the guides on pipelines and on the command runs as in a job of its system. The jobs build the provider and
+// the command from a commit.
 func TestTheGuideOnPipelinesRuns(t *testing.T) {
 	t.Parallel()
-	page := read(t, "docs/guides/pipelines.md")
-	jobs := map[string]int{}
+	page := read(t, "docs/guides/pipelines.md") + read(t, "docs/guides/command.md")
+	blocks := fences(page)
 	r := newRunner(t)
-	r.do("terraform init")
-	for _, f := range fences(page) {
-		scripts := f.scripts()
-		if strings.HasPrefix(f.text, "#!/bin/sh\n") {
-			names := []string{"list-ports.sh", "report.sh"}
-			if strings.Contains(f.text, "_API_URL") {
-				names = []string{"audit.sh"}
-			}
-			for _, name := range names {
-				put(t, filepath.Join(r.Dir, name), strings.ReplaceAll(f.text, "https://api.equinix.com", r.Equinix.URL()))
-				if err := os.Chmod(filepath.Join(r.Dir, name), 0o700); err != nil {
-					t.Fatal(err)
-				}
-			}
+	for _, tool := range []string{"git", "make", "go"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip(err)
+		}
+	}
+	r.atHome()
+	for _, f := range blocks {
+		if !strings.HasPrefix(f.text, "#!/bin/sh\n") {
 			continue
 		}
-		if strings.Contains(f.text, "atlantis") || strings.Contains(f.text, "secret-store") {
-			continue // its only shell text is a placeholder for the reader's own command
+		names := []string{"list-ports.sh", "report.sh"}
+		if strings.Contains(f.text, "_API_URL") {
+			names = []string{"audit.sh"}
+		}
+		for _, name := range names {
+			put(t, filepath.Join(r.Dir, name), strings.ReplaceAll(f.text, "https://api.equinix.com", r.Equinix.URL()))
+			if err := os.Chmod(filepath.Join(r.Dir, name), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	jobs, built := map[string]int{}, map[string]bool{}
+	for _, f := range blocks {
+		scripts := f.scripts()
+		if strings.HasPrefix(f.text, "#!/bin/sh\n") || f.language == "powershell" || strings.Contains(f.text, "secret-store") {
+			continue // the last is Atlantis, with a placeholder for the reader's own command
 		}
 		for line := range strings.SplitSeq(f.text, "\n") {
 			if regexp.MustCompile(`\b(ixtoken|terraform|curl) [a-z-]`).MatchString(line) && !strings.Contains(strings.Join(scripts, "\n"), strings.Trim(strings.TrimSpace(line), "- ")) &&
@@ -214,43 +287,98 @@ func TestTheGuideOnPipelinesRuns(t *testing.T) {
 			}
 		}
 		before, token := r.calls(), len(tokenRequests(r.Equinix))
-		r.env = nil
+		r.newJob()
 		cached := strings.Contains(f.text, "IXTOKEN_CACHE_DIR")
 		if cached {
 			r.env = append(r.env, "IXTOKEN_CACHE_DIR="+t.TempDir())
 		}
+		for _, set := range f.variables() {
+			r.env = append(r.env, strings.ReplaceAll(set, "FULL_COMMIT_SHA", r.commit))
+		}
+		if strings.Contains(f.text, "path: .ixtoken") { // actions/checkout
+			r.do("git clone --quiet https://github.com/ixtoken/terraform-provider-ixtoken .ixtoken\ngit -C .ixtoken checkout --quiet FULL_COMMIT_SHA")
+		}
+		if strings.Contains(f.text, "$PWD/bin") {
+			r.path = append([]string{filepath.Join(r.Dir, "bin")}, r.path...)
+		}
 		for _, script := range scripts {
+			if strings.HasPrefix(script, "make ") && built[script] {
+				continue // it would build the same commit again
+			}
+			built[script] = true
 			r.do(script)
 		}
 		jobs[f.language]++
-		if got := len(tokenRequests(r.Equinix)) - token; cached && got != 1 {
+		if got := len(tokenRequests(r.Equinix)) - token; cached && strings.Contains(f.text, "terraform plan") && got != 1 {
 			t.Errorf("%d token requests with the cache of\n%s", got, f.text)
 		}
 		if got := r.calls() - before; strings.Contains(f.text, "list-ports.sh") && got != 1 {
 			t.Errorf("the API was called %d times by\n%s", got, f.text)
 		}
 		t.Logf("%s: %d scripts, %d token requests, %d calls of the API", f.language, len(scripts), len(tokenRequests(r.Equinix))-token, r.calls()-before)
-		if f.language == "shell" { // find the installed command
+		if strings.Contains(f.text, "bin") && f.language == "shell" { // find the installed command
 			r.path = append([]string{filepath.Join(r.Dir, "bin")}, r.path...)
 			r.do("ixtoken version")
 		}
 	}
-	if jobs["shell"] != 2 || jobs["yaml"] != 5 || jobs["groovy"] != 1 {
-		t.Errorf("the page has %v", jobs)
+	if jobs["shell"] != 4 || jobs["yaml"] != 7 || jobs["groovy"] != 1 {
+		t.Errorf("the pages have %v", jobs)
 	}
 
 	spans := 0
 	for _, match := range regexp.MustCompile("`((?:eval \"\\$\\()?ixtoken [^`]*)`").FindAllStringSubmatch(page, -1) {
 		script := strings.NewReplacer(`\|`, "|", " URL", " "+r.Equinix.APIURL()).Replace(match[1])
-		if strings.Contains(script, "Invoke-Expression") || script == "ixtoken proxy" {
+		if strings.Contains(script, "Invoke-Expression") || script == "ixtoken proxy" || script == "ixtoken cache policy" {
 			continue
 		}
 		spans++
-		r.env = nil
+		r.newJob()
+		r.env = []string{"IXTOKEN_CACHE_DIR=" + t.TempDir()}
 		r.do(script)
 	}
 	if spans < 8 {
 		t.Errorf("%d lines in the text", spans)
+	}
+}
+
+// Without the secret, an apply may change something before it fails, and its plan is then of no use. The check that the jobs
+// begin with fails first, so that the same plan can still be applied.
+func TestACheckBeforeTheApplySavesThePlan(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t)
+	put(t, filepath.Join(r.path[0], "ixtoken"), "#!/bin/sh\nexec "+provider()+` "$@"`+"\n")
+	if err := os.Chmod(filepath.Join(r.path[0], "ixtoken"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r.configure(`
+variable "round" {}
+ephemeral "equinix_access_token" "main" { provider = ixtoken }
+resource "terraform_data" "free" { triggers_replace = var.round }
+resource "terraform_data" "use" {
+  triggers_replace = var.round
+  provisioner "local-exec" {
+    command     = "exit 0"
+    environment = { AUTHORIZATION = ephemeral.equinix_access_token.main.authorization }
+  }
+}
+`)
+	r.do("terraform init")
+	r.do("terraform apply -auto-approve -var round=1")
+	const forget = "unset EQUINIX_API_CLIENTSECRET\n"
+
+	r.do("terraform plan -var round=2 -out=tfplan")
+	r.do(forget + "if ixtoken check equinix --offline && terraform apply tfplan; then exit 1; fi")
+	r.do("terraform apply tfplan")
+
+	r.do("terraform plan -var round=3 -out=tfplan")
+	r.do(forget + "if terraform apply -no-color tfplan; then exit 1; fi\nterraform state list")
+	if !strings.Contains(r.output, "settings are missing") || strings.Contains(r.output, "\nterraform_data.use\n") {
+		t.Errorf("nothing was destroyed: %s", r.output)
+	}
+	r.do("if terraform apply -no-color tfplan; then exit 1; fi")
+	guide := section(t, "docs/guides/troubleshooting.md", "### Saved plan is stale")
+	if said := strings.Join(strings.Fields(r.output), " "); !strings.Contains(said, "Saved plan is stale") || !strings.Contains(said, "The given plan file can no longer be applied because the state was changed by another operation after the plan was created.") || !strings.Contains(guide, "state was changed by another operation") {
+		t.Error(r.output)
 	}
 }
 
@@ -339,7 +467,7 @@ func TestTheGuideOnManyMachinesRuns(t *testing.T) {
 		}
 		ran["json"]++
 	}
-	if ran["shell"] != 3 || ran["yaml"] != 6 || ran["json"] != 1 {
+	if ran["shell"] != 3 || ran["yaml"] != 3 || ran["json"] != 1 {
 		t.Errorf("the page has %v", ran)
 	}
 	if got := len(tokenRequests(r.Equinix)); got != 1 {
