@@ -6,7 +6,6 @@ package platforms
 import (
 	"cmp"
 	"errors"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/troubleshooting"
 )
 
 // terms are the words of a simple front end: an input has only its name and its variable.
@@ -27,17 +27,19 @@ var terms = Terms{
 
 const here Origin = "this test"
 
-// wantSection fails the test unless the message ends with a link to a section of the guide.
+// wantSection fails the test unless the message ends with a link to a section of the guide, and the guide's index leads there too.
 func wantSection(t *testing.T, m Message, heading string) {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/guides/troubleshooting.md")
+	page, err := troubleshooting.Read()
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain := strings.ReplaceAll(string(text), "*", "")
-	anchor := strings.ToLower(strings.ReplaceAll(heading, " ", "-"))
-	if !strings.HasSuffix(m.Detail, "\n\nMore: "+guide+"#"+anchor) || !strings.Contains(plain, "\n### "+heading+"\n") {
-		t.Errorf("no link to a section %q, or no such section: %s", heading, m.Detail)
+	anchor := troubleshooting.Anchor(heading)
+	if !strings.HasSuffix(m.Detail, "\n\nMore: "+guide+"#"+anchor) {
+		t.Errorf("no link to a section %q: %s", heading, m.Detail)
+	}
+	if err := page.Check(m.Summary, anchor); err != nil {
+		t.Error(err)
 	}
 }
 
