@@ -8,6 +8,10 @@
 // reads the schema, adds the provider's name to each type, and passes the result to
 // tfplugindocs, which removes the name again in the names of the pages.
 //
+// In the schema, each argument is optional, because the provider block and the
+// environment count too. In the pages, an argument is required if the provider reports
+// it missing when nothing is set, and if it has no default.
+//
 // Usage, in this directory: go run . CLI, with the path of Terraform or OpenTofu.
 package main
 
@@ -18,6 +22,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
 
 const (
@@ -117,6 +125,9 @@ func rename(schema map[string]map[string]any) ([]string, error) {
 	for kind, dir := range kinds {
 		types := map[string]any{}
 		for name, definition := range schema[kind] {
+			if err := require(name, definition); err != nil {
+				return nil, err
+			}
 			types[prefix+name] = definition
 			pages = append(pages, filepath.Join(dir, name+".md"))
 		}
@@ -129,6 +140,30 @@ func rename(schema map[string]map[string]any) ([]string, error) {
 		pages = append(pages, filepath.Join("functions", name+".md"))
 	}
 	return pages, nil
+}
+
+// require marks the attributes of a type that must be set somewhere.
+func require(name string, definition any) error {
+	platform, kind, _ := strings.Cut(name, "_")
+	schema, isSchema := definition.(map[string]any)
+	i := slices.IndexFunc(platforms.All, func(p platforms.Platform) bool { return p.Name == platform })
+	if i < 0 || !isSchema {
+		return fmt.Errorf("%s belongs to no platform", name)
+	}
+	p := platforms.All[i]
+	if kind == "api_proxy" {
+		p = p.Proxy()
+	}
+	_, problems := p.Resolve()
+	block, _ := schema["block"].(map[string]any)
+	attributes, _ := block["attributes"].(map[string]any)
+	for _, in := range problems.Missing {
+		if attribute, ok := attributes[in.Name].(map[string]any); ok && in.Default == "" { // a data source has no secrets
+			delete(attribute, "optional")
+			attribute["required"] = true
+		}
+	}
+	return nil
 }
 
 // check returns an error if a page is missing. tfplugindocs itself does not report
