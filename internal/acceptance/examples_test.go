@@ -123,8 +123,10 @@ func runShell(t *testing.T, script string, args ...string) (output string, statu
 func TestTheShellIsReadyForTheExamples(t *testing.T) {
 	t.Parallel()
 	name := filepath.Base(cliPath)
-	_, tries, _ := strings.Cut(section(t, "docs/guides/without-secret.md", "## Try it without an account"), "```shell\n")
-	tries, _, _ = strings.Cut(tries, "```")
+	tries := ""
+	for _, f := range fences(section(t, "docs/guides/without-secret.md", "## Try it without an account")) {
+		tries += f.text
+	}
 	output, status := runShell(t, strings.ReplaceAll(`cd with-restapi-provider && CLI init -no-color && CLI apply -no-color -auto-approve && CLI destroy -no-color -auto-approve
 ixtoken check equinix && ixtoken token equinix --format curl | curl --silent --config - "$EQUINIX_API_ENDPOINT/fabric/v4/ports"
 cd ../module && CLI init -no-color && CLI apply -no-color -auto-approve
@@ -136,12 +138,15 @@ cd ..
 	}
 	for _, want := range []string{
 		"cd with-restapi-provider && " + name + " init", "Apply complete! Resources: 1 added", "Destroy complete! Resources: 1 destroyed",
-		"calls of its API: 3\n", "Equinix has seen: requests for a token: 4, calls of its API: 2\n",
+		"calls of its API: 3\n", "Equinix has seen: requests for a token: 5, calls of its API: 2\n",
 		"Settings of Equinix\n", "\ntried\n",
 	} {
 		if !strings.Contains(output, want) {
 			t.Errorf("the shell does not say %q:\n%s", want, output)
 		}
+	}
+	if got := strings.Count(output, "Token of Equinix\n"); got != 2 {
+		t.Errorf("%d of 2 checks of Equinix work, one of them without a secret:\n%s", got, output)
 	}
 	if got := strings.Count(output, "Token of OAuth2\n"); got != 5 || strings.Contains(output, "Error: ") {
 		t.Errorf("%d of the 5 ways without a secret work:\n%s", got, output)
