@@ -152,7 +152,7 @@ func require(name string, definition any) error {
 	}
 	p := platforms.All[i]
 	if kind == "api_proxy" {
-		p = p.Proxy()
+		p = p.APIProxy()
 	}
 	_, problems := p.Resolve()
 	block, _ := schema["block"].(map[string]any)
