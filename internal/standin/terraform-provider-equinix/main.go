@@ -6,7 +6,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"os"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
@@ -33,7 +35,7 @@ func (standIn) Metadata(_ context.Context, _ provider.MetadataRequest, r *provid
 
 func (standIn) Schema(_ context.Context, _ provider.SchemaRequest, r *provider.SchemaResponse) {
 	r.Schema.Attributes = map[string]providerschema.Attribute{
-		"endpoint": providerschema.StringAttribute{Required: true},
+		"endpoint": providerschema.StringAttribute{Optional: true},
 		"token":    providerschema.StringAttribute{Required: true, Sensitive: true},
 	}
 }
@@ -42,7 +44,7 @@ func (standIn) Configure(ctx context.Context, q provider.ConfigureRequest, r *pr
 	var c configuration
 	r.Diagnostics.Append(q.Config.Get(ctx, &c)...)
 	r.DataSourceData = standin.API{
-		URL:    c.Endpoint.ValueString(),
+		URL:    cmp.Or(c.Endpoint.ValueString(), os.Getenv("EQUINIX_API_ENDPOINT")),
 		Header: map[string]string{"Authorization": "Bearer " + c.Token.ValueString()},
 	}
 }
