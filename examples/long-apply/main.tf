@@ -1,5 +1,5 @@
-# An apply that takes longer than a token lasts. The proxy puts a valid token on each request of the other provider, which
-# is configured with the proxy's URL and needs no token of its own.
+# An apply that takes longer than a token lasts. The API proxy puts a valid token on each request of the other provider, which
+# is configured with the API proxy's URL and needs no token of its own.
 
 terraform {
   required_providers {

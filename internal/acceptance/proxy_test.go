@@ -362,7 +362,7 @@ func TestAProxyKeepsTheLimitOfTheAPI(t *testing.T) {
 			}
 			said := 0
 			for _, d := range r.warnings {
-				if d.Summary == "The Equinix API asked for fewer requests" && strings.Contains(d.Detail, "Number of requests that the proxy held: ") {
+				if d.Summary == "The Equinix API asked for fewer requests" && strings.Contains(d.Detail, "Number of requests that the API proxy held: ") {
 					said++
 				}
 			}

@@ -57,6 +57,33 @@ func TestEachThingHasOneName(t *testing.T) {
 	}
 }
 
+// TestEachProxyIsNamed fails if a page says "proxy" alone. There are two kinds: the API proxy of this project, and the network
+// proxy between a machine and the internet. A server of other people may have a reverse proxy.
+func TestEachProxyIsNamed(t *testing.T) {
+	t.Parallel()
+	alone := regexp.MustCompile(`(?:^|[^\pL_./-])(\pL*)\s*(?:\[|\*\*)?\b[Pp]rox(?:y|ies)\b`)
+	noText := regexp.MustCompile(`\]\([^)]*\)|\{\{.*?\}\}`)
+	named := 0
+	for _, name := range files(t) {
+		internal := strings.HasPrefix(name, "internal/") || name == "CONTRIBUTING.md" || name == "DESIGN.md" // have the names of code
+		if ext := path.Ext(name); ext != ".md" && ext != ".tmpl" || strings.HasPrefix(name, "docs/") || internal {
+			continue
+		}
+		text := noText.ReplaceAllString(code.ReplaceAllString(read(t, name), "X"), "")
+		for _, found := range alone.FindAllStringSubmatch(text, -1) {
+			switch strings.ToLower(found[1]) {
+			case "api", "network", "reverse":
+				named++
+			default:
+				t.Errorf("%s: write API proxy, network proxy or reverse proxy: %q", name, strings.TrimSpace(found[0]))
+			}
+		}
+	}
+	if named < 100 {
+		t.Errorf("%d proxies were found", named)
+	}
+}
+
 // isProse reports whether people read the file: pages, examples, and the program with its messages and comments. It leaves out
 // the pages that are generated, and the tests, which repeat what others write.
 func isProse(name string) bool {

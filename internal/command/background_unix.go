@@ -55,7 +55,7 @@ func (c *invocation) runBesideProxy(ctx context.Context, r *proxyRun, path strin
 func (c *invocation) startInBackground(ctx context.Context, args []string) (string, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return "", newFailure(statusFailed, sectionStart, "The proxy could not be started", cause(err)+".")
+		return "", newFailure(statusFailed, sectionStart, "The API proxy could not be started", cause(err)+".")
 	}
 	var said bytes.Buffer
 	launcher := exec.CommandContext(ctx, self, append([]string{backgroundName}, args...)...) //nolint:gosec // this program
@@ -66,7 +66,7 @@ func (c *invocation) startInBackground(ctx context.Context, args []string) (stri
 	err = launcher.Run()
 	switch {
 	case launcher.ProcessState == nil:
-		return "", newFailure(statusFailed, sectionStart, "The proxy could not be started", cause(err)+".")
+		return "", newFailure(statusFailed, sectionStart, "The API proxy could not be started", cause(err)+".")
 	case !launcher.ProcessState.Success():
 		return "", &failure{status: statusOfProcess(launcher.ProcessState)}
 	}
@@ -94,7 +94,7 @@ func (c *invocation) systemCommands() []*cobra.Command {
 func (c *invocation) background(args []string) error {
 	self, err := os.Executable()
 	if err != nil {
-		return newFailure(statusFailed, sectionStart, "The proxy could not be started", cause(err)+".")
+		return newFailure(statusFailed, sectionStart, "The API proxy could not be started", cause(err)+".")
 	}
 	process.CloseOnExec()
 	server := exec.Command(self, args...) //nolint:gosec,noctx // this program, which outlives this process
@@ -105,7 +105,7 @@ func (c *invocation) background(args []string) error {
 		err = server.Start()
 	}
 	if err != nil {
-		return newFailure(statusFailed, sectionStart, "The proxy could not be started", cause(err)+".")
+		return newFailure(statusFailed, sectionStart, "The API proxy could not be started", cause(err)+".")
 	}
 	said, _ := io.ReadAll(output)
 	if len(said) > 0 {
@@ -132,7 +132,7 @@ func (c *invocation) serveInBackground(ctx context.Context, r *proxyRun) (served
 			return err
 		}
 		if err := process.Detach(); err != nil {
-			return newFailure(statusFailed, sectionStart, "The proxy could not be started", cause(err)+".")
+			return newFailure(statusFailed, sectionStart, "The API proxy could not be started", cause(err)+".")
 		}
 		<-ended
 		return nil

@@ -16,7 +16,7 @@ import (
 // addPlace adds the flags that say where the proxy can be found.
 func (r *proxyRun) addPlace(set *pflag.FlagSet) {
 	set.IntVar(&r.port, "port", 0, "Listen on `PORT` of 127.0.0.1. Default: a port that the system chooses.")
-	set.StringVar(&r.urlFile, "url-file", "", "Write the URL to `FILE` once the proxy is ready, instead of to standard output, and remove the file at the end.")
+	set.StringVar(&r.urlFile, "url-file", "", "Write the URL to `FILE` once the API proxy is ready, instead of to standard output, and remove the file at the end.")
 	set.StringVar(&r.urlMode, "url-file-mode", outputModes[0], "The `MODE` of that file: 0600, 0640 for its group, 0644 for everybody. Default: 0600.")
 }
 
@@ -38,7 +38,7 @@ func (r *proxyRun) checkPlace(cmd *cobra.Command) error {
 	}
 	probe, err := new(net.ListenConfig).Listen(cmd.Context(), "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(r.port)))
 	if err != nil {
-		return newFailure(statusUsage, sectionPort, "The proxy cannot listen on the port of --port", "127.0.0.1:"+strconv.Itoa(r.port)+": "+cause(err)+". Nothing was sent. Choose another port, or end the program that uses it.")
+		return newFailure(statusUsage, sectionPort, "The API proxy cannot listen on the port of --port", "127.0.0.1:"+strconv.Itoa(r.port)+": "+cause(err)+". Nothing was sent. Choose another port, or end the program that uses it.")
 	}
 	return probe.Close()
 }

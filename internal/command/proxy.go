@@ -40,7 +40,7 @@ func (c *invocation) proxyCommand() *cobra.Command {
 				Use: p.Name + " [flags] [-- COMMAND…]", Short: p.Title, DisableFlagsInUseLine: true,
 				Example: c.examples("proxy "+p.Name+" -- ./deploy.sh", "proxy "+p.Name),
 				Long: "Listens on this machine, forwards requests to an API of " + p.Title + ", and adds a valid access token to each request.\n\n" +
-					"With a command, " + urlName("", p) + " holds the proxy's URL for it, and the proxy ends with the command. Without a command, the proxy prints its URL and runs until you interrupt it. The URL is a secret: every program of this machine that knows it can use the API.",
+					"With a command, " + urlName("", p) + " holds the API proxy's URL for it, and the API proxy ends with the command. Without a command, the API proxy prints its URL and runs until you interrupt it. The URL is a secret: every program of this machine that knows it can use the API.",
 			}
 			r := &proxyRun{platform: p}
 			set := pflag.NewFlagSet("", pflag.ContinueOnError)

@@ -338,7 +338,7 @@ func TestAProxyBesideAProgram(t *testing.T) {
 	port := strconv.Itoa(free.Addr().(*net.TCPAddr).Port)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "url")
-	s.refused(2, []string{"The proxy cannot listen on the port of --port", "127.0.0.1:" + port}, "proxy", "equinix", "--port", port)
+	s.refused(2, []string{"The API proxy cannot listen on the port of --port", "127.0.0.1:" + port}, "proxy", "equinix", "--port", port)
 	s.refused(2, []string{"--port must be a number"}, "proxy", "equinix", "--port", "0")
 	s.refused(2, []string{"The value of --port is not valid"}, "proxy", "equinix", "--port", "x")
 	s.refused(2, []string{"cannot be written"}, "proxy", "equinix", "--url-file", filepath.Join(dir, "none", "url"))

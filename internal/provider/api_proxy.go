@@ -83,7 +83,7 @@ func (a *apiProxy) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ep
 		attributes[in.Name] = inputAttribute(in)
 	}
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "A proxy on this machine for " + a.About + ". It adds a valid access token to each request, so that a run may take longer than a token lasts.",
+		MarkdownDescription: "An API proxy on this machine for " + a.About + ". It adds a valid access token to each request, so that a run may take longer than a token lasts.",
 		Attributes:          attributes,
 	}
 }
