@@ -6,10 +6,12 @@ package acceptance
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/troubleshooting"
 )
 
 // fence is a block of a page that users copy.
@@ -40,6 +42,10 @@ func TestTheGuideExplainsWhatTheCLISays(t *testing.T) {
 	t.Parallel()
 	const token = "ephemeral.equinix_access_token.t.authorization"
 	page := strings.Join(strings.Fields(section(t, "docs/guides/troubleshooting.md", "## Errors of Terraform and OpenTofu")), " ")
+	guide, err := troubleshooting.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
 	beside := strings.Replace(preamble, "ixtoken =", `equinix = { source = "equinix/equinix" }`+"\n    ixtoken =", 1)
 	for name, config := range map[string]string{
 		"the line is missing beside the official provider": beside + `ephemeral "equinix_access_token" "t" {}`,
@@ -77,6 +83,12 @@ func TestTheGuideExplainsWhatTheCLISays(t *testing.T) {
 				if d.Summary != "Resource precondition failed" && !strings.Contains(page, "Error: "+d.Summary+" ") &&
 					!strings.Contains(page, "`"+d.Summary+"`") && !strings.Contains(page, "### "+d.Summary+" ") {
 					t.Errorf("the guide does not quote %q", d.Summary)
+				}
+				if !slices.ContainsFunc(guide.Index, func(row troubleshooting.Row) bool {
+					first, _, _ := strings.Cut(row.Text, "…")
+					return strings.Contains(d.Summary, first)
+				}) && d.Summary != "Resource precondition failed" {
+					t.Errorf("the index of the guide has no row for %q", d.Summary)
 				}
 			}
 		})
