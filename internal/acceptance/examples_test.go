@@ -118,6 +118,15 @@ func runShell(t *testing.T, script string, args ...string) (output string, statu
 	return string(text), shell.ProcessState.ExitCode()
 }
 
+// A script that "make shell" reads ends with the first command that fails, and with its status.
+func TestTheShellEndsWithTheFirstFailure(t *testing.T) {
+	t.Parallel()
+	output, status := runShell(t, "ixtoken check equinix --ofline\necho goes on\n")
+	if status != 2 || !strings.Contains(output, "--ofline") || strings.Contains(output, "goes on") {
+		t.Errorf("status %d, want 2:\n%s", status, output)
+	}
+}
+
 // In the shell of "make shell", a newcomer can configure another provider with a token without setting anything. A script that
 // the shell reads ends with the script's status.
 func TestTheShellIsReadyForTheExamples(t *testing.T) {

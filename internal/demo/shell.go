@@ -60,8 +60,8 @@ To let two machines share one login through a bucket:
 
 `
 
-// shell starts a simulator, and a shell in a copy of the examples with all variables that they need. If the shell reads a script
-// and not a terminal, a status of the script other than 0 is the error.
+// shell starts a simulator, and a shell in a copy of the examples with all variables that they need. If the input is a script
+// and not a terminal, the shell ends with the first command that fails, and a status other than 0 is the error.
 func shell(args []string) (err error) {
 	flags := flag.NewFlagSet("demo shell", flag.ExitOnError)
 	lifetime := flags.Duration("lifetime", 0, "how long an access token of the simulator lasts; 0: as the platform says, mostly an hour")
@@ -86,12 +86,16 @@ func shell(args []string) (err error) {
 	}
 	name := filepath.Base(path)
 	fmt.Printf(greeting, name, name)
+	typed := isTerminal(os.Stdin)
 	command := workspace.Shell(ctx)
+	if !typed {
+		command = workspace.Script(ctx)
+	}
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err = command.Run()
 	tally(ground.Platforms())
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		if isTerminal(os.Stdin) { // it is the status of the user's last command
+		if typed { // it is the status of the user's last command
 			return nil
 		}
 		return exitStatus(cmp.Or(max(0, exit.ExitCode()), 1))

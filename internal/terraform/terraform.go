@@ -104,7 +104,14 @@ var shells = map[string][]string{"bash": {"--norc"}, "zsh": {"-f"}, "fish": {"--
 // Shell returns the user's shell, with the environment of this process and the variables of the Workspace.
 func (w *Workspace) Shell(ctx context.Context) *exec.Cmd {
 	name := cmp.Or(os.Getenv("SHELL"), "/bin/sh")
-	command := exec.CommandContext(ctx, name, shells[filepath.Base(name)]...)
+	return w.shell(ctx, name, shells[filepath.Base(name)]...)
+}
+
+// Script returns a shell with the environment of Shell that reads a script, and ends with the first command that fails.
+func (w *Workspace) Script(ctx context.Context) *exec.Cmd { return w.shell(ctx, "/bin/sh", "-e") }
+
+func (w *Workspace) shell(ctx context.Context, name string, args ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, name, args...)
 	command.Dir = w.Dir
 	command.Env = append(append(os.Environ(),
 		"ENV=", // names the start-up file of other shells
