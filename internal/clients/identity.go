@@ -8,10 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
@@ -100,40 +97,6 @@ func CheckIdentityToken(value Secret) string {
 		return err.Error()
 	}
 	return ""
-}
-
-// readFile reads a file of at most maxToken bytes. It follows links: Kubernetes replaces what it projects by changing a link.
-func readFile(path string) (string, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("cannot be read (%w)", reason(err))
-	case info.IsDir():
-		return "", errors.New("cannot be read (it is a directory)")
-	case !info.Mode().IsRegular():
-		return "", errors.New("cannot be read (it is not a regular file, so it cannot be read again)")
-	}
-	file, err := os.Open(path) //nolint:gosec // the user names it
-	if err != nil {
-		return "", fmt.Errorf("cannot be read (%w)", reason(err))
-	}
-	defer func() { _ = file.Close() }() // only reads
-	data, err := io.ReadAll(io.LimitReader(file, maxToken+1))
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("cannot be read (%w)", reason(err))
-	case len(data) > maxToken: // with the blanks and line breaks around it
-		return "", fmt.Errorf("is larger than %d KiB", maxToken>>10)
-	}
-	return string(data), nil
-}
-
-// reason returns an error of the file system without the path. The caller names the file.
-func reason(err error) error {
-	if number := syscall.Errno(0); errors.As(err, &number) {
-		return number
-	}
-	return err
 }
 
 // idClaims is what an identity token says about itself (OpenID Connect Core 1.0, section 2). Nothing is verified. A claim

@@ -294,7 +294,7 @@ func splitList(in platforms.Input, texts []string) []string {
 	return items
 }
 
-// readFile reads a value from a file or from standard input, as fileText says. It runs in a goroutine of its own, so that the end of ctx ends the wait for a pipe.
+// readFile reads a value from a file or from standard input, as clients.FileText says. It runs in a goroutine of its own, so that the end of ctx ends the wait for a pipe.
 func (c *invocation) readFile(ctx context.Context, path string) (clients.Secret, error) {
 	type result struct {
 		data []byte
@@ -331,7 +331,7 @@ func (c *invocation) readFile(ctx context.Context, path string) (clients.Secret,
 	case len(r.data) > maxFile:
 		return clients.Secret{}, errors.New(name + " is larger than 1 MiB")
 	}
-	text, err := fileText(r.data)
+	text, err := clients.FileText(r.data)
 	if err != nil {
 		return clients.Secret{}, errors.New(name + " " + err.Error())
 	}
