@@ -419,7 +419,7 @@ func TestTheBucketHoldsNoSecret(t *testing.T) { // B12
 // A secret that a person may have chosen is slow to guess in a bucket, and so is a password everywhere.
 func TestChosenSecretsAreSlowToGuess(t *testing.T) { // B12
 	storage := s3test.New(t)
-	p := &fakePlatform{t: t, url: "http://127.0.0.1"}
+	p, key := &fakePlatform{t: t, url: "http://127.0.0.1"}, keyOf("P-256", "")
 	for _, row := range []struct {
 		grant             Grant
 		bucket, directory bool
@@ -430,8 +430,14 @@ func TestChosenSecretsAreSlowToGuess(t *testing.T) { // B12
 		{p.equinix(ClientCredentials), false, false},
 		{p.cloudLX(ClientCredentials), false, false},
 		{p.interxion(""), false, false},
+		{p.signing(key), false, false},
+		{p.proven(func(g *OAuth2) { g.Key.PEM, g.Headers = pkcs8(key), Pairs(map[string]string{"X-Key": "chosen"}) }), true, false},
+		{p.proven(func(g *OAuth2) { g.AuthMethod, g.Certificate = TLSClientAuth, pairOf(t, key) }), false, false},
+		{p.proven(func(g *OAuth2) {
+			g.AuthMethod, g.Certificate, g.ClientSecret = ClientSecretPost, pairOf(t, key), NewSecret("chosen")
+		}), true, false},
 	} {
-		r := requestFor(t, row.grant)
+		r := completed(t, row.grant)
 		inBucket, inDirectory := r.cacheKey(storage.Bucket(t)).Memory > 0, r.cacheKey(opened(t, t.TempDir())).Memory > 0
 		if inBucket != row.bucket || inDirectory != row.directory {
 			t.Errorf("%T: %t in a bucket, %t in a directory", row.grant, inBucket, inDirectory)

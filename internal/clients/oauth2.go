@@ -69,7 +69,7 @@ var (
 func (g OAuth2) request() (*request, error) {
 	r := &request{
 		platform: "OAuth2",
-		chosen:   true,
+		chosen:   !g.Parameters.IsZero() || !g.Headers.IsZero(),
 		secrets:  slices.Concat(values(g.Parameters), values(g.Headers)),
 		proof:    proof{clientID: g.ClientID, certificate: g.Certificate},
 	}
@@ -123,7 +123,7 @@ func (g OAuth2) authenticate(r *request, fields map[string]string) {
 		fields["client_assertion_type"], fields["client_assertion"] = assertionType, r.proof.placeholder()
 	case ClientSecretBasic, ClientSecretPost:
 		r.credential = append(r.credential, g.ClientSecret)
-		r.secrets = append(r.secrets, g.ClientSecret)
+		r.secrets, r.chosen = append(r.secrets, g.ClientSecret), true
 		if g.AuthMethod == ClientSecretBasic {
 			r.setBasicAuth(g.ClientID, g.ClientSecret)
 		} else {

@@ -64,8 +64,8 @@ type request struct {
 	refreshEnds time.Time
 	// automatic says that no caller has asked for the refresh. It runs while the caller holds the claim of the request itself.
 	automatic bool
-	// chosen says that a person may have chosen the secrets, so that they may be guessed. A platform that generates its
-	// secrets sets it to false.
+	// chosen says that a person may have chosen one of the secrets, so that it may be guessed. What a platform has generated,
+	// and a private key, cannot be guessed.
 	chosen bool
 	// public returns the body without its secrets.
 	public func() string
