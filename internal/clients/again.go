@@ -3,7 +3,7 @@
 
 package clients
 
-// AskAgain lets the next call of Token send the request of grant once more, although the platform has rejected it or its
+// AskAgain lets the next call of [Client.Token] send the request of grant once more, although the platform has rejected it or its
 // outcome stayed unknown. It is for a process that stays for days: after an hour, a later request is no repetition. What is
 // known about refresh tokens stays, except that one which the platform has hardly acted on may be sent again. A failure that
 // may pass stays too, because it is forgotten in time.

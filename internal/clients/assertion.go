@@ -17,11 +17,11 @@ const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 // needs nothing from outside.
 type proof struct {
 	clientID string
-	// assertion is an assertion that was made elsewhere; zero: there is none. Servers accept each of them once.
+	// assertion is an assertion that was made elsewhere. It is zero if there is none. Servers accept each of them once.
 	assertion IdentitySource
-	// key signs an assertion for each attempt; zero: there is none.
+	// key signs an assertion for each attempt. It is zero if there is none.
 	key ClientKey
-	// certificate is that of the connection; zero: there is none.
+	// certificate is that of the connection. It is zero if there is none.
 	certificate ClientCertificate
 }
 
@@ -86,7 +86,7 @@ func (r *request) signed() (*request, error) {
 	return &signed, nil
 }
 
-// authentication describes how the client authenticates, for errors about a client; empty: in the platform's only way.
+// authentication describes how the client authenticates, for errors about a client, or "" if the platform has only one way.
 func (r *request) authentication() string {
 	switch {
 	case r.authMethod == "":

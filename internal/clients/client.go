@@ -45,25 +45,28 @@ const (
 
 // Options are a Client's settings.
 type Options struct {
-	// RequestTimeout bounds one attempt, from dialling to the last byte of the answer; zero: DefaultRequestTimeout.
+	// RequestTimeout bounds one attempt, from dialling to the last byte of the answer. If it is zero, it is
+	// DefaultRequestTimeout.
 	RequestTimeout time.Duration
-	// MaxAttempts bounds how often a request is sent if its failures may be temporary; zero: DefaultMaxAttempts.
+	// MaxAttempts bounds how often a request is sent if its failures may be temporary. If it is zero, it is DefaultMaxAttempts.
 	MaxAttempts int
-	// RootCAs are the certificate authorities to trust; nil: the system's.
+	// RootCAs are the certificate authorities to trust. If they are nil, the system's are trusted.
 	RootCAs *x509.CertPool
-	// UserAgent is the value of the User-Agent header; empty: none is sent.
+	// UserAgent is the value of the User-Agent header. If it is empty, none is sent.
 	UserAgent string
-	// Interrupted, once it is closed, ends every wait and stops all further requests; nil: it is never closed.
+	// Interrupted, once it is closed, ends every wait and stops all further requests. If it is nil, nothing interrupts.
 	Interrupted <-chan struct{}
-	// Getenv returns the value of an environment variable; nil: os.Getenv. Identity tokens are read from variables.
+	// Getenv returns the value of an environment variable. If it is nil, os.Getenv is used. Identity tokens are read from variables.
 	Getenv func(string) string
-	// Cache shares tokens with other processes; nil: tokens stay in memory.
+	// Cache shares tokens with other processes. If it is nil, tokens stay in memory.
 	Cache cache.Store
-	// Logger receives debug messages about where tokens come from, and warnings about the cache; nil: nothing is logged.
+	// Logger receives debug messages about where tokens come from, and warnings about the cache. If it is nil, nothing is
+	// logged.
 	Logger *slog.Logger
 }
 
-// Client obtains tokens, and shares a token among all callers that ask for the same one. It is safe for concurrent use.
+// Client obtains tokens, and shares a token among all callers that ask for the same one. [Client.Token] is where to begin. A
+// Client is safe for concurrent use.
 type Client struct {
 	flights  flights
 	sharer   *sharer
@@ -73,7 +76,7 @@ type Client struct {
 	requests map[Grant]*request // already encoded
 }
 
-// New returns a Client with the given settings.
+// New returns a [Client] with the given settings.
 func New(options Options) *Client {
 	if options.RequestTimeout <= 0 {
 		options.RequestTimeout = DefaultRequestTimeout
@@ -113,7 +116,7 @@ func New(options Options) *Client {
 // enough, and otherwise a new one. A new token may be valid for less time if the platform grants less. It is returned
 // again for a tenth of its lifetime then. All callers that ask for the same token at the same time wait for one request,
 // and share its failure. If a refresh token was rejected or may be spent, Token uses the client credentials instead and
-// sets Token.Fallback. Errors are of type *Error. The end of ctx ends the wait of this caller only.
+// sets [Token.Fallback]. Errors are of type [*Error]. If ctx is done, only this caller stops waiting.
 func (c *Client) Token(ctx context.Context, grant Grant, minValidity time.Duration) (Token, error) {
 	r, err := c.request(grant)
 	if err != nil {
@@ -142,7 +145,7 @@ func (c *Client) Token(ctx context.Context, grant Grant, minValidity time.Durati
 }
 
 // Discard takes note that an API has refused a token that grant has yielded. If the token is the client's own, it is not
-// returned again, in this process and by way of the cache: the next call of Token obtains another one. Others may go on
+// returned again, in this process and by way of the cache: the next call of [Client.Token] obtains another one. Others may go on
 // using the refused token, because it has not ended. Discard returns false for a token that came from a password or from
 // a refresh token of the user. Such a token is not replaced, because the client's own may belong to another principal.
 func (c *Client) Discard(grant Grant, token Token) (replaceable bool) {
@@ -157,7 +160,8 @@ func (c *Client) Discard(grant Grant, token Token) (replaceable bool) {
 	return true
 }
 
-// Unshared returns why tokens could not be shared with other machines; nil: they could, or the reason was returned before.
+// Unshared returns why tokens could not be shared with other machines, or nil if they could or the reason was returned
+// before.
 func (c *Client) Unshared() error { return c.sharer.takeTrouble() }
 
 // Shares reports whether other processes that share the Cache can use a token that grant yields.
@@ -167,7 +171,7 @@ func (c *Client) Shares(grant Grant) bool {
 }
 
 // Endpoint checks the settings in grant, and the keys and certificates in the files that they name. It returns the host and
-// path that Token would ask. It sends nothing.
+// path that [Client.Token] would ask. It sends nothing.
 func (c *Client) Endpoint(grant Grant) (string, error) {
 	r, err := c.request(grant)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 type CloudLX struct {
 	// BaseURL is the portal's URL, with or without /api.
 	BaseURL string
-	// APIVersion is the API version in the Accept header; empty: v1.
+	// APIVersion is the API version in the Accept header. If it is empty, it is v1.
 	APIVersion string
 	// GrantType is ClientCredentials or RefreshToken.
 	GrantType string

@@ -57,30 +57,31 @@ const (
 type Error struct {
 	// Platform is the platform's name, as in "Equinix".
 	Platform string
-	// Endpoint is the host and path that were asked; empty: nothing was sent.
+	// Endpoint is the host and path that were asked. It is empty if nothing was sent.
 	Endpoint string
 	// Kind is the kind of failure.
 	Kind Kind
-	// Status is the HTTP status; zero: there was no answer.
+	// Status is the HTTP status. It is zero if there was no answer.
 	Status int
-	// Code is the platform's own error code; empty: it named none.
+	// Code is the platform's own error code. It is empty if the platform named none.
 	Code string
 	// Description is the platform's text, scrubbed and in quotation marks, or another description of the failure; it
 	// may be empty.
 	Description string
-	// Identity says when the identity token of a token exchange and the client assertion expire, and names their iss, aud
-	// and sub; empty: the request has neither.
+	// Identity says when the identity token of a token exchange and the client assertion expire, and names their iss, aud and
+	// sub. It is empty if the request has neither.
 	Identity string
-	// Client says how a rejected client has authenticated; empty: the platform has only one way, or it is not the client
-	// that was rejected.
+	// Client says how a rejected client has authenticated. It is empty if the platform has only one way, or it is not the
+	// client that was rejected.
 	Client string
 	// Hint is what Code or Description says about the remedy.
 	Hint Hint
 	// Attempts is how often the request was sent, or a connection for it was tried.
 	Attempts int
-	// RetryAfter is the pause that the platform asked for; zero: none.
+	// RetryAfter is the pause that the platform asked for, or zero if it asked for none.
 	RetryAfter time.Duration
-	// CachedUntil is when the request may be sent again, if the Error comes from the Cache; zero: it does not.
+	// CachedUntil is when the request may be sent again, if the Error comes from the Cache. It is zero if the Error does not
+	// come from there.
 	CachedUntil time.Time `json:"-"`
 
 	// temporary: the same request may succeed later. notActedOn: the platform has certainly not acted on the request.

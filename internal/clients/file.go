@@ -13,8 +13,8 @@ import (
 	"syscall"
 )
 
-// FileText returns the value in a file of a secret, a token or a key: its text without a byte order mark at the start and without one line break at the end,
-// which editors and shells add. The error says what is wrong with the file, as the rest of a sentence.
+// FileText returns the value in a file of a secret, a token or a key: its text without a byte order mark at the start and
+// without one line break at the end, which editors and shells add. The error says what is wrong with the file, as the rest of a sentence.
 func FileText(data []byte) (string, error) {
 	if isUTF16(data) {
 		return "", errors.New("is UTF-16, which PowerShell 5 writes. Convert it to UTF-8: (Get-Content FILE) | Set-Content -Encoding utf8 FILE")

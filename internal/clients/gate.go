@@ -23,8 +23,8 @@ type gate struct {
 type account struct {
 	turn     turn              // for requests with credentials that were never accepted
 	accepted bool              // the platform has granted a token for them
-	rejected map[string]*Error // by grant type; "": in every grant type
-	doubt    Secret            // the user or refresh token whose rejection may have meant this client; zero: there is none
+	rejected map[string]*Error // by grant type; those by "" count in every grant type
+	doubt    Secret            // the user or refresh token whose rejection may have meant this client, or zero if there is none
 }
 
 func newGate(next *sender) *gate { return &gate{next: next, accounts: map[digest]*account{}} }
@@ -149,7 +149,7 @@ func (a *account) accept() {
 	}
 }
 
-// reject records that requests with this grant type must not be sent; "": with any.
+// reject records that requests with this grant type must not be sent. If it is "", no request must be sent.
 func (a *account) reject(grantType string, err *Error) {
 	if a.rejected == nil {
 		a.rejected = map[string]*Error{}

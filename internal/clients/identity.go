@@ -15,7 +15,8 @@ import (
 )
 
 // IdentitySource says where an identity token comes from: that of a token exchange, or one that a client authenticates with
-// (RFC 7523, section 2.2). It is read for each request. Exactly one field is set; the zero value: there is no identity token.
+// (RFC 7523, section 2.2). It is read for each request. Exactly one field is set, or none if there is no identity
+// token.
 type IdentitySource struct {
 	// Token is the identity token itself.
 	Token Secret

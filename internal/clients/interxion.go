@@ -11,8 +11,8 @@ type Interxion struct {
 	// ClientID and ClientSecret are the values that Interxion sends in two further e-mails.
 	ClientID     string
 	ClientSecret Secret
-	// Scope holds the scopes to ask for, separated by blanks (RFC 6749, section 3.3); empty: all scopes that the client
-	// may have.
+	// Scope holds the scopes to ask for, separated by blanks (RFC 6749, section 3.3). If it is empty, the client gets all that
+	// it may have.
 	Scope string
 }
 

@@ -12,7 +12,7 @@ type IXAPI struct {
 	// APIKey and APISecret come from the exchange.
 	APIKey    string
 	APISecret Secret
-	// RefreshToken is the refresh token to use; zero: the login uses the key and the secret.
+	// RefreshToken is the refresh token to use. If it is zero, the login uses the key and the secret.
 	RefreshToken Secret
 }
 

@@ -25,7 +25,7 @@ const (
 // or by both. "3599 (60 minutes)" is Equinix's own example.
 var seconds = lazily(`^\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(?i:s|secs?|seconds?)?\s*(?:\([^()]*\))?\s*$`)
 
-// readLifetime reads a lifetime, which is a number or a string; nil: there is none, or it is not accepted. A negative
+// readLifetime reads a lifetime, which is a number or a string. It returns nil if there is none, or if it is not accepted. A negative
 // lifetime is zero.
 func readLifetime(value json.RawMessage) *time.Duration {
 	if value == nil {
@@ -50,11 +50,11 @@ func readLifetime(value json.RawMessage) *time.Duration {
 	return &lifetime
 }
 
-// claims are the claims of a JWT (RFC 7519, section 4.1) that give its lifetime, in seconds since 1970; zero: the claim
-// is missing.
+// claims are the claims of a JWT (RFC 7519, section 4.1) that give its lifetime, in seconds since 1970. A
+// claim that is missing is zero.
 type claims struct{ issued, expires float64 }
 
-// readClaims reads the claims of a token; zero: the token is not a JWT. The signature is not checked: the lifetime
+// readClaims reads the claims of a token. They are zero if the token is not a JWT. The signature is not checked: the lifetime
 // beside the token can be forged as easily as the claims.
 func readClaims(token Secret) (found claims) {
 	members, err := parseObject(jwtPayload(token), "iat", "exp")
@@ -64,7 +64,8 @@ func readClaims(token Secret) (found claims) {
 	return claims{issued: readMoment(members["iat"]), expires: readMoment(members["exp"])}
 }
 
-// jwtPayload returns the payload of a JSON Web Token in its compact form (RFC 7515, section 3.1); nil: token is none.
+// jwtPayload returns the payload of a JSON Web Token in its compact form (RFC 7515, section 3.1), or nil if token is
+// not one.
 func jwtPayload(token Secret) []byte {
 	parts := strings.SplitN(token.Reveal(), ".", 4)
 	if len(parts) != 3 {
@@ -77,7 +78,7 @@ func jwtPayload(token Secret) []byte {
 	return payload
 }
 
-// readMoment reads a time in seconds since 1970; zero: it is missing, not valid, or after the year 5138.
+// readMoment reads a time in seconds since 1970. It returns zero if the time is missing, not valid, or after the year 5138.
 func readMoment(value json.RawMessage) (moment float64) {
 	if value == nil || json.Unmarshal(value, &moment) != nil || moment <= 0 || moment > 1e11 {
 		return 0
@@ -85,8 +86,8 @@ func readMoment(value json.RawMessage) (moment float64) {
 	return moment
 }
 
-// jwtLifetime returns how long a JWT lasts from start on; nil: the token is not a JWT, or does not say. others are the
-// lifetimes that the answer names beside the token.
+// jwtLifetime returns how long a JWT lasts from start on, or nil if the token is not a JWT, or does not say. others are
+// the lifetimes that the answer names beside the token.
 //
 // If the token says when it was issued, its lifetime is a difference, and no clock matters. Otherwise the token expires
 // at a time by the server's clock, and the Date header corrects this machine's clock. The Date header may be wrong. It
@@ -133,7 +134,7 @@ func serverTime(header http.Header, now time.Time) time.Time {
 	return now
 }
 
-// expiry returns when the shortest of the named lifetimes ends; zero: none is named.
+// expiry returns when the shortest of the named lifetimes ends, or zero if none is named.
 func expiry(start time.Time, lifetimes ...*time.Duration) time.Time {
 	var end time.Time
 	for _, lifetime := range lifetimes {
@@ -169,14 +170,14 @@ func retryAfter(header http.Header, now time.Time) (time.Duration, bool) {
 	return min(wait, longestPause), true
 }
 
-// RequestedPause returns how long the answer of an API asks to wait before the next request; zero: it does not say. It reads
-// the headers as those of a token endpoint.
+// RequestedPause returns how long the answer of an API asks to wait before the next request, or zero if it does not say. It
+// reads the headers as those of a token endpoint.
 func RequestedPause(status int, header http.Header) time.Duration {
 	return pauseOf(status, header, serverTime(header, time.Now()))
 }
 
-// pauseOf returns how long an answer asks to wait; zero: it does not say. The headers of a rate limit count with status 429
-// alone, because many servers send them with every answer.
+// pauseOf returns how long an answer asks to wait, or zero if it does not say. The headers of a rate limit count with status
+// 429 alone, because many servers send them with every answer.
 func pauseOf(status int, header http.Header, now time.Time) time.Duration {
 	pause, named := retryAfter(header, now)
 	if !named && status == http.StatusTooManyRequests {
@@ -185,8 +186,8 @@ func pauseOf(status int, header http.Header, now time.Time) time.Duration {
 	return pause
 }
 
-// rateLimitPause returns how long the headers of a rate limit ask to wait; zero: they do not say. Their names and forms are
-// those of the drafts "RateLimit header fields for HTTP", and of servers that are older. RateLimit lists several limits,
+// rateLimitPause returns how long the headers of a rate limit ask to wait, or zero if they do not say. Their names and forms
+// are those of the drafts "RateLimit header fields for HTTP", and of servers that are older. RateLimit lists several limits,
 // which have the requests that remain in r, and the seconds to wait in t.
 func rateLimitPause(header http.Header, now time.Time) time.Duration {
 	value := func(name string) string { return strings.Join(header.Values(name), ",") } // two values are no number
@@ -230,8 +231,8 @@ const (
 
 var count = lazily(`^[0-9]+(\.[0-9]+)?$`)
 
-// untilReset returns the time until a rate limit is reset; zero: the text does not say, or requests remain. It is a number of
-// seconds, or a time since 1970.
+// untilReset returns the time until a rate limit is reset, or zero if the text does not say, or requests remain. It is a
+// number of seconds, or a time since 1970.
 func untilReset(reset, remaining string, now time.Time) time.Duration {
 	reset, remaining = strings.TrimSpace(reset), strings.TrimSpace(remaining)
 	if !count().MatchString(reset) || strings.Trim(remaining, "0") != "" {

@@ -14,7 +14,7 @@ import (
 type Megaport struct {
 	// Environment is one of MegaportEnvironments. TokenURL replaces it.
 	Environment string
-	// TokenURL is the URL of a token endpoint; empty: that of Environment.
+	// TokenURL is the URL of a token endpoint. If it is empty, it is that of Environment.
 	TokenURL string
 	// AccessKey and SecretKey come from Megaport's portal.
 	AccessKey string

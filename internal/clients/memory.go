@@ -46,13 +46,13 @@ type memory struct {
 type entry struct {
 	token    Token     // the last one; it may have ended, or an API may have refused it
 	failed   *Error    // the last failure; nil once there is a token
-	until    time.Time // when failed is forgotten; zero: never
+	until    time.Time // when failed is forgotten; zero if it never is
 	sent     bool      // the platform may have seen the assertion that the key is about
 	spent    bool      // what the key is about must not be sent again; see request.mark
-	kept     *Error    // why only a later process may send it again; nil: nothing forbids it
-	flight   *flight   // the run of the request; nil: there is none
+	kept     *Error    // why only a later process may send it again, or nil if nothing forbids it
+	flight   *flight   // the run of the request, or nil if there is none
 	complete *request  // the request with what was last read from outside; nil if nothing was
-	asked    time.Time // when a token was last replaced because an API had refused it; zero: never
+	asked    time.Time // when a token was last replaced because an API had refused it, or zero if none was
 	turn     turn      // for the right to send what the key is about in this process
 }
 
@@ -69,7 +69,7 @@ func (m *memory) entry(key digest) *entry {
 	return e
 }
 
-// take waits for the right to send what key is about until ctx ends; nil: ctx has ended.
+// take waits for the right to send what key is about. It returns nil if ctx is done first.
 func (m *memory) take(ctx context.Context, key digest) (release func()) {
 	m.mu.Lock()
 	turn := m.entry(key).turn
@@ -226,7 +226,7 @@ func (m *memory) keep(key digest, err *Error) {
 	m.entry(key).kept = err
 }
 
-// kept returns why only a later process may send again what key is about; nil: nothing forbids it.
+// kept returns why only a later process may send again what key is about, or nil if nothing forbids it.
 func (m *memory) kept(key digest) *Error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -31,10 +31,10 @@ type OAuth2 struct {
 	Certificate ClientCertificate
 	// Format is FormBody or JSONBody.
 	Format string
-	// Scope holds the scopes to ask for, separated by blanks (RFC 6749, section 3.3); empty: the server decides.
+	// Scope holds the scopes to ask for, separated by blanks (RFC 6749, section 3.3). If it is empty, the server decides.
 	Scope string
-	// Audience names the API that the token is for, where the server has such a parameter; empty: it is not sent. Each line
-	// is an audience.
+	// Audience names the API that the token is for, where the server has such a parameter. If it is empty, it is not sent. Each
+	// line is an audience.
 	Audience string
 	// Parameters and Headers are further ones, as Pairs encodes them. Their values may be secrets.
 	Parameters, Headers Secret

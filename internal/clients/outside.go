@@ -40,7 +40,7 @@ type presented struct {
 	source  IdentitySource
 }
 
-// text returns the identity token; empty: there is none.
+// text returns the identity token, or "" if there is none.
 func (p *presented) text() string {
 	if p == nil {
 		return ""
@@ -48,8 +48,8 @@ func (p *presented) text() string {
 	return p.token.Reveal()
 }
 
-// stableID returns what is the same in all tokens of the identity; empty: there is none. An identity token that is given
-// directly is its own identity: it cannot be read again, and two of them may differ in other claims.
+// stableID returns what is the same in all tokens of the identity, or "" if there is none. An identity token that is
+// given directly is its own identity: it cannot be read again, and two of them may differ in other claims.
 func (p *presented) stableID() string {
 	if p == nil {
 		return ""
@@ -107,7 +107,7 @@ func (r *request) fill() {
 	r.keyDigest = r.digestWith(r.stableBody)
 }
 
-// composed returns the body with an identity token and an assertion; empty: there is none.
+// composed returns the body with an identity token and an assertion. Each is "" if there is none.
 func (r *request) composed(subjectToken, assertion string) Secret {
 	values := map[string]string{}
 	if subjectToken != "" {
@@ -124,7 +124,7 @@ func (r *request) identities() []*presented {
 	return slices.DeleteFunc([]*presented{r.subject, r.assertion}, func(p *presented) bool { return p == nil })
 }
 
-// describeIdentities describes the identity tokens in the request; empty: it has none.
+// describeIdentities describes the identity tokens in the request, or "" if it has none.
 func (r *request) describeIdentities() string {
 	var texts []string
 	for _, each := range r.identities() {
@@ -133,7 +133,8 @@ func (r *request) describeIdentities() string {
 	return strings.Join(texts, "; ")
 }
 
-// expired returns the error of a request that is not sent because one of its identity tokens has expired; nil: none has.
+// expired returns the error of a request that is not sent because one of its identity tokens has expired, or nil if none
+// has.
 func (r *request) expired() *Error {
 	for _, each := range r.identities() {
 		if each.expired(time.Now()) {

@@ -13,7 +13,7 @@ import (
 )
 
 // Pairs encodes a map as one Secret, so that a Grant which holds it can be compared. Equal maps are equal Secrets. Pairs
-// without a value are left out, as RFC 6749, section 3.2, treats them; the zero Secret: there are no others.
+// without a value are left out, as RFC 6749, section 3.2, treats them, and as the zero Secret if there are no others.
 func Pairs(all map[string]string) Secret {
 	encoded := url.Values{}
 	for name, value := range all {

@@ -42,7 +42,7 @@ func readReply(body []byte, status int) reply {
 	}
 }
 
-// errorMembers returns the members of an object that describe an error; empty: value is not an object.
+// errorMembers returns the members of an object that describe an error, or none if value is not an object.
 func errorMembers(value []byte) jsonMembers {
 	found := jsonMembers{}
 	eachMember(value, func(name string, value json.RawMessage) bool {
@@ -56,7 +56,7 @@ func errorMembers(value []byte) jsonMembers {
 	return found
 }
 
-// firstElement returns the first element of an array; nil: value is not an array, or is empty.
+// firstElement returns the first element of an array, or nil if value is not an array, or is empty.
 func firstElement(value []byte) (first json.RawMessage) {
 	decoder := json.NewDecoder(bytes.NewReader(value))
 	if token, err := decoder.Token(); err == nil && token == json.Delim('[') && decoder.More() && decoder.Decode(&first) == nil {
@@ -76,7 +76,7 @@ func (m jsonMembers) code(status int) string {
 
 var codePattern = lazily(`^[A-Za-z0-9_.:-]{1,64}$`)
 
-// codeOf returns the code in a member; "": there is none. A zero is not a code. The status and its name are not codes
+// codeOf returns the code in a member, or "" if there is none. A zero is not a code. The status and its name are not codes
 // either: gateways and frameworks only repeat them there.
 func codeOf(value json.RawMessage, status int) string {
 	text := stringOrNumber(value)

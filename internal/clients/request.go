@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// Grant is one way to obtain a token from one platform: a plain comparable struct of settings, such as Interxion.
+// Grant is one way to obtain a token from one platform: a plain comparable struct of settings, such as
+// [Interxion]. See [Client.Token].
 type Grant interface {
 	// request returns the request for the settings, or an *Error of kind InvalidInput. The caller has checked each setting
 	// by itself; see checks.go.
@@ -42,25 +43,25 @@ type request struct {
 	// credential holds the credentials of the client: its ID and its secret, or what identifies its key, its certificate or
 	// its assertion. In a token exchange without a client, it holds the secret that stays the same while the job runs.
 	credential []Secret
-	// user holds the name and the password of the user; nil: the request is not a password grant. The platform counts the
-	// failed attempts of a client and of a user, each by itself.
+	// user holds the name and the password of the user. It is nil if the request is not a password grant. The platform counts
+	// the failed attempts of a client and of a user, each by itself.
 	user []Secret
 	// secrets are the settings that an error must not repeat. The encryption key of the cache entry is derived from
 	// them.
 	secrets []Secret
-	// encoded is another form of one of the secrets, which an error must not repeat either; zero: there is none.
+	// encoded is another form of one of the secrets, which an error must not repeat either. It is zero if there is none.
 	encoded Secret
 	// sendOnce forbids a retry if the platform may have seen the request.
 	sendOnce bool
-	// fallback is the grant to use if the platform no longer accepts the refresh token; nil: the request is not a
+	// fallback is the grant to use if the platform no longer accepts the refresh token. It is nil if the request is not a
 	// refresh.
 	fallback Grant
-	// refresh returns the grant that uses a refresh token from the answer, or for the zero Secret the grant that uses none;
-	// nil: the platform issues no refresh tokens.
+	// refresh returns the grant that uses a refresh token from the answer, or for the zero Secret the grant that uses none. It
+	// is nil if the platform issues no refresh tokens.
 	refresh func(refreshToken Secret) Grant
-	// refreshToken is the refresh token in the request; zero: the request is not a refresh.
+	// refreshToken is the refresh token in the request. It is zero if the request is not a refresh.
 	refreshToken Secret
-	// refreshEnds is when refreshToken ends; zero: it is not known.
+	// refreshEnds is when refreshToken ends. It is zero if it is not known.
 	refreshEnds time.Time
 	// automatic says that no caller has asked for the refresh. It runs while the caller holds the claim of the request itself.
 	automatic bool
@@ -69,27 +70,27 @@ type request struct {
 	chosen bool
 	// public returns the body without its secrets.
 	public func() string
-	// authMethod is how the client authenticates, under a name of RFC 7591; empty: the platform has one way, or there is no
-	// client.
+	// authMethod is how the client authenticates, under a name of RFC 7591. It is empty if the platform has one way, or there
+	// is no client.
 	authMethod string
-	// identity is where the identity token of a token exchange comes from; nil: the request is not one. proof is where the
-	// client's assertion, key and certificate come from. Until completer has read them, the body has their sources in
-	// their place, so that flights has a key.
+	// identity is where the identity token of a token exchange comes from. It is nil if the request is not one. proof is where
+	// the client's assertion, key and certificate come from. Until completer has read them, the body has their sources in their
+	// place, so that flights has a key.
 	identity *IdentitySource
 	proof    proof
 	// compose returns the body with other values of these fields.
 	compose func(values map[string]string) Secret
-	// subject is the identity token in the body, and assertion the client's assertion that was made elsewhere; nil: there
-	// is none.
+	// subject is the identity token in the body, and assertion the client's assertion that was made elsewhere. They are
+	// nil if there is none.
 	subject, assertion *presented
-	// signer signs an assertion for each attempt; nil: the client does not authenticate so. signature is the assertion in
-	// the body; zero: there is none.
+	// signer signs an assertion for each attempt. It is nil if the client does not authenticate so. signature is the assertion
+	// in the body. It is zero if there is none.
 	signer    *signer
 	signature Secret
-	// pair is the certificate of the connection; zero: there is none.
+	// pair is the certificate of the connection. It is zero if there is none.
 	pair keyPair
-	// bearer holds the secret of the identity token that stays the same while the job runs, in a token exchange with a
-	// client; nil: the request is not one.
+	// bearer holds the secret of the identity token that stays the same while the job runs, in a token exchange with a client.
+	// It is nil if the request is not one.
 	bearer []Secret
 	// assertionSent reports that this process has sent the assertion before.
 	assertionSent bool
@@ -97,7 +98,7 @@ type request struct {
 	// key. onceBody is the body with the identity token, and with what lasts in the place of the assertion. Zero: the body has
 	// neither.
 	stableBody, onceBody Secret
-	// keyDigest is the result of key; zero: it is not computed yet.
+	// keyDigest is the result of key. It is zero if it is not computed yet.
 	keyDigest digest
 }
 
@@ -109,18 +110,18 @@ type header struct {
 
 // deviations say where a platform's answers differ from RFC 6749. The zero value: nowhere.
 type deviations struct {
-	// token is the name of the member that holds the token; empty: access_token.
+	// token is the name of the member that holds the token. If it is empty, it is access_token.
 	token string
-	// lifetime, refreshLifetime and userName are the names of further members of a token answer; empty: there is none.
+	// lifetime, refreshLifetime and userName are the names of further members of a token answer, or "" if there is none.
 	// The first two members hold lifetimes in seconds, of the access token and of the refresh token.
 	lifetime, refreshLifetime, userName string
-	// refreshLasts is the lifetime of a refresh token if the answer names none; zero: it is not known.
+	// refreshLasts is the lifetime of a refresh token if the answer names none. It is zero if it is not known.
 	refreshLasts time.Duration
-	// rejection matches the platform's own codes for a rejected login; nil: it has only those of RFC 6749. The platform
-	// may have further codes. So if rejection is set, any code counts as a rejected login beside a 4xx status that has no
-	// case of its own in judge.
+	// rejection matches the platform's own codes for a rejected login. It is nil if it has only those of RFC 6749. The platform
+	// may have further codes. So if rejection is set, any code counts as a rejected login beside a 4xx status that has no case
+	// of its own in judge.
 	rejection *regexp.Regexp
-	// outage matches the platform's own codes that ask to try again later; nil: it has none.
+	// outage matches the platform's own codes that ask to try again later. It is nil if it has none.
 	outage *regexp.Regexp
 	// rejectsWith500 says that the platform may answer a rejected login with status 500. Then a 500 is not always an
 	// outage.
@@ -187,7 +188,7 @@ func (r *request) addHeader(name, value string) {
 	r.headers = append(r.headers, header{name, NewSecret(value)})
 }
 
-// header returns the value of a header; the zero Secret: the header is not sent.
+// header returns the value of a header, or the zero Secret if the header is not sent.
 func (r *request) header(name string) Secret {
 	for _, h := range r.headers {
 		if h.name == name {
@@ -231,7 +232,7 @@ func (r *request) mark() digest {
 	return r.key()
 }
 
-// markEnds returns when what is marked ends; zero: it is not known.
+// markEnds returns when what is marked ends, or zero if it is not known.
 func (r *request) markEnds() time.Time {
 	switch {
 	case r.subject != nil:

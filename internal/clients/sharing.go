@@ -30,10 +30,10 @@ type sharer struct {
 
 	mu       sync.Mutex
 	reported map[string]bool // the problems of a bucket that were logged
-	trouble  error           // the last of them that Client.Unshared has not returned; nil: none
+	trouble  error           // the last of them that Client.Unshared has not returned, or nil if there is none
 }
 
-// storeOf returns the store that holds the result of r; nil: only this process has it. In a token exchange, and with an
+// storeOf returns the store that holds the result of r, or nil if only this process has it. In a token exchange, and with an
 // assertion that was made elsewhere, only the job itself could read an entry in a bucket. Other jobs would wait for it all
 // the same.
 func (s *sharer) storeOf(r *request) cache.Store {

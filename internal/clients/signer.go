@@ -41,11 +41,11 @@ type ClientKey struct {
 	CertificatePEM Secret
 	// CertificateFile is the path of a file that holds it. The file is read for each request.
 	CertificateFile string
-	// ID is the header kid; empty: there is none.
+	// ID is the header kid. It is empty if there is none.
 	ID string
-	// Algorithm is one of SigningAlgorithms; empty: it follows from the key.
+	// Algorithm is one of SigningAlgorithms. If it is empty, it follows from the key.
 	Algorithm string
-	// Audience is the claim aud; empty: the URL of the token endpoint.
+	// Audience is the claim aud. If it is empty, it is the URL of the token endpoint.
 	Audience string
 }
 
@@ -142,7 +142,7 @@ func (s *signer) stableID() string {
 	return text
 }
 
-// algorithmOf returns the algorithm that is the default for the key; empty: none fits.
+// algorithmOf returns the algorithm that is the default for the key, or "" if none fits.
 func algorithmOf(key crypto.Signer) string {
 	switch key := key.(type) {
 	case *rsa.PrivateKey:

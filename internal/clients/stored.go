@@ -80,8 +80,8 @@ func (r *request) cacheKey(store cache.Store) cache.Key {
 	return key
 }
 
-// key1 returns the key with which the first version keeps the mark of the request; nil: it keeps none. See version1.go in
-// cache.
+// key1 returns the key with which the first version keeps the mark of the request, or nil if it keeps none. See version1.go
+// in cache.
 func (r *request) key1(store cache.Store) *cache.Key {
 	if r.refreshToken.IsZero() {
 		return nil
@@ -159,7 +159,8 @@ func (t Token) shifted(by time.Duration) Token {
 	return t
 }
 
-// encode returns the token in clear text, in the time of the store, and when it becomes useless; zero: that is not known.
+// encode returns the token in clear text, in the time of the store, and when it becomes useless. The time is zero if
+// that is not known.
 func (t Token) encode(ahead time.Duration) (text []byte, useful time.Time, err error) {
 	t = t.shifted(ahead)
 	useful = t.Expiry

@@ -19,17 +19,18 @@ type Token struct {
 	// TokenType is the platform's name for the type; Bearer if it names none. The token is always used as a bearer
 	// token (RFC 6750).
 	TokenType string
-	// Expiry is when the token ends, by the wall clock; zero: the platform named no lifetime.
+	// Expiry is when the token ends, by the wall clock. It is zero if the platform named no lifetime.
 	Expiry time.Time
-	// Scope holds the granted scopes, separated by blanks (RFC 6749, section 3.3); empty: the platform named none.
+	// Scope holds the granted scopes, separated by blanks (RFC 6749, section 3.3). It is empty if the platform named none.
 	Scope string
-	// UserName is the user that the token belongs to (only Equinix names it); empty: the platform named none.
+	// UserName is the user that the token belongs to (only Equinix names it). It is empty if the platform named none.
 	UserName string
-	// RefreshToken is the refresh token; the zero Secret: none was issued.
+	// RefreshToken is the refresh token. It is the zero Secret if none was issued.
 	RefreshToken Secret
-	// RefreshTokenExpiry is when the refresh token ends; zero: the platform named no lifetime.
+	// RefreshTokenExpiry is when the refresh token ends. It is zero if the platform named no lifetime.
 	RefreshTokenExpiry time.Time
-	// Fallback is the *Error of the refresh, if the token came from the client credentials instead; nil: there was none.
+	// Fallback is the *Error of the refresh, if the token came from the client credentials instead. It is nil if there was
+	// none.
 	Fallback error
 	// Tally is what the Client had done for the platform when it returned the token.
 	Tally Tally

@@ -5,12 +5,12 @@ package clients
 
 import "context"
 
-// turn is a lock. A context can end the wait for it. The channel holds one element while the lock is taken.
+// turn is a lock. The wait for it stops if a context is done. The channel holds one element while the lock is taken.
 type turn chan struct{}
 
 func newTurn() turn { return make(turn, 1) }
 
-// take waits for the turn until ctx ends, and returns the function that gives it back; nil: ctx has ended.
+// take waits for the turn, and returns the function that gives it back. It returns nil if ctx is done first.
 func (t turn) take(ctx context.Context) (release func()) {
 	select {
 	case t <- struct{}{}:

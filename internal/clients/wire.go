@@ -127,7 +127,7 @@ func eachMember(body []byte, do func(name string, value json.RawMessage) bool) (
 	return err == nil && brace == json.Delim('}')
 }
 
-// checkObject returns what is wrong with body as a JSON object; nil: nothing is.
+// checkObject returns what is wrong with body as a JSON object, or nil if nothing is wrong.
 func checkObject(body []byte) error {
 	if kind := notJSON(body); kind != "" {
 		return fmt.Errorf("the answer is %s, not a JSON object", kind)
@@ -149,7 +149,7 @@ func withoutMark(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xe
 
 var formField = lazily(`^\w+=`)
 
-// notJSON names what servers commonly send instead of JSON; "": anything else.
+// notJSON names what servers commonly send instead of JSON, or "" for anything else.
 func notJSON(body []byte) string {
 	text := bytes.TrimSpace(body)
 	begins := func(prefix string) bool { return bytes.HasPrefix(body, []byte(prefix)) }
@@ -276,8 +276,8 @@ var otherTokenTypes = map[string]string{
 	"mac":  "MAC: each use of the token needs a signature with a key",
 }
 
-// plainText decodes a valid JSON value into text; false: it is not a string. Most strings have no escapes, so there is
-// nothing to decode.
+// plainText decodes a valid JSON value into text. It returns false if the value is not a string. Most strings have no escapes, so
+// there is nothing to decode.
 func plainText(value json.RawMessage, text *string) bool {
 	if n := len(value); n >= 2 && value[0] == '"' && bytes.IndexByte(value, '\\') < 0 {
 		*text = string(value[1 : n-1])
@@ -286,8 +286,8 @@ func plainText(value json.RawMessage, text *string) bool {
 	return json.Unmarshal(value, text) == nil
 }
 
-// readText reads a member that serves only for information; "": it is not a string. Characters that cannot be printed
-// become blanks.
+// readText reads a member that serves only for information. It returns "" if the member is not a string. Characters that
+// cannot be printed become blanks.
 func readText(value json.RawMessage) string {
 	var text string
 	if value == nil || !plainText(value, &text) {

@@ -178,7 +178,7 @@ func openCache(in Input, value clients.Secret, rootCAs *x509.CertPool, words Wor
 	return directory, nil
 }
 
-// Trusted returns the system's authorities and those in pem; nil: pem is empty, so only the system's count.
+// Trusted returns the system's authorities and those in pem, or nil if pem is empty, so that only the system's count.
 func Trusted(pem clients.Secret) *x509.CertPool {
 	if pem.IsZero() {
 		return nil

@@ -25,8 +25,8 @@ const (
 // user's choice has "_" and the tag behind this name ("Manually Generating Workload Identity Tokens").
 const hcpVariable = "TFC_WORKLOAD_IDENTITY_TOKEN"
 
-// identityInputs returns the inputs that say where the identity token comes from. The environment variables are those
-// that the platform's own tools read; empty: there is none. tag is the tag of the identity token in HCP Terraform.
+// identityInputs returns the inputs that say where the identity token comes from. The environment variables are those that
+// the platform's own tools read, or "" if there is none. tag is the tag of the identity token in HCP Terraform.
 func identityInputs(tokenVariable, nameVariable, tag string) []Input {
 	return []Input{
 		{

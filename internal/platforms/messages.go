@@ -23,7 +23,7 @@ type Message struct {
 	Warning bool // false: an error
 	Summary string
 	Detail  string
-	Input   string // the input that the message belongs to; "": none
+	Input   string // the input that the message belongs to, or "" if there is none
 }
 
 // Terms are the names and sentences that differ between front ends.
@@ -198,7 +198,7 @@ func (p Platform) ExplainInvalid(faults []Invalid, terms Terms) []Message {
 // names of Words stand for these.
 type remedy struct {
 	why, what string
-	input     string // the input that the message belongs to, if the platform has it; "": the block
+	input     string // the input that the message belongs to, if the platform has it, or "" for the block
 }
 
 var remedies = map[clients.Kind]remedy{

@@ -24,9 +24,9 @@ type Platform struct {
 	Inputs []Input
 	// URL is the name of the input with the platform's address.
 	URL string
-	// ExchangeURL is the name of the input with the address for token exchanges; "": URL is used for them too.
+	// ExchangeURL is the name of the input with the address for token exchanges. If it is "", URL is used for them too.
 	ExchangeURL string
-	// Upstream is the name of an input whose value is also the API's address; "": an API proxy needs its own input.
+	// Upstream is the name of an input whose value is also the API's address. If it is "", an API proxy needs its own input.
 	Upstream string
 	// Outputs are the outputs that only this platform has.
 	Outputs []Output
@@ -36,10 +36,10 @@ type Platform struct {
 	TokenVariables []string
 	// Rejected and Scope are sentences for errors about rejected credentials and about a rejected scope; may be empty.
 	Rejected, Scope string
-	// Server names the server that answers, for messages; "": Title.
+	// Server names the server that answers, for messages. If it is "", Title does.
 	Server string
 
-	result string // what a block makes, for messages; "": an access token
+	result string // what a block makes, for messages, or "" for an access token
 }
 
 // Input is a setting of one platform, under the platform's own name for it. It is required for each grant that uses it,
@@ -48,10 +48,10 @@ type Platform struct {
 type Input struct {
 	Name        string
 	Description string
-	RefreshNote string // is added to Description in a front end that accepts refresh tokens; "": nothing
-	OutputNote  string // is added to Description in a front end that shows Output; "": nothing
-	Environment string // the environment variable that sets the input; "": none
-	Default     string // the value if nothing sets the input; "": none
+	RefreshNote string // is added to Description in a front end that accepts refresh tokens, or "" if there is nothing
+	OutputNote  string // is added to Description in a front end that shows Output, or "" if there is nothing
+	Environment string // the environment variable that sets the input, or "" if there is none
+	Default     string // the value if nothing sets the input, or "" if there is none
 	Secret      bool
 	Number      bool
 	URL         bool   // a URL: if it is not accepted, it may contain a secret
@@ -60,33 +60,34 @@ type Input struct {
 	Variable    bool   // the value is the name of an environment variable that holds a secret
 	Argument    bool   // for a map: values need not be secrets, so a command also accepts pairs as arguments
 	OneToken    bool   // is set for one token only, so it is not in the provider block
-	Grant       string // the only grant type that uses the input; without a Default, a value also selects this grant; "": all use it
-	Except      string // the grant type that does not use the input; "": none
+	Grant       string // the only grant type that uses the input, or "" if all use it; without a Default, a value also selects this grant
+	Except      string // the grant type that does not use the input, or "" if there is none
 	Optional    bool
-	// Required reports whether an Optional input must be set with these settings; nil: never.
+	// Required reports whether an Optional input must be set with these settings. It is nil if it need
+	// never be set.
 	Required func(Settings) bool
 	// Client is set if the input is about the client. A token exchange uses it only if it has a client.
 	Client bool
-	// Methods are the ways to authenticate that use the input; nil: all. If no source names a method, the input implies the
-	// first of them.
+	// Methods are the ways to authenticate that use the input. It is nil if all use it. If no source names a method, the input
+	// implies the first of them.
 	Methods []string
-	// InFile is the name of the input that names a file with the value; "": there is none. A command then reads the value
-	// only from the file.
+	// InFile is the name of the input that names a file with the value. It is "" if there is none. A command then reads the
+	// value only from the file.
 	InFile string
 	// Parsed is set if the client reads the value, so that blanks and line breaks around it do no harm.
 	Parsed bool
-	// Replaces is the name of the input that this one can be set in place of; "": it replaces none. Several inputs may
+	// Replaces is the name of the input that this one can be set in place of. It is "" if it replaces none. Several inputs may
 	// replace the same input. The first source that sets one of them decides which of them is used.
 	Replaces string
 	// Fallbacks are environment variables that may hold a value for the grant. If no source sets the input, or another input
 	// in its place, its value is the name of the first variable that is set.
 	Fallbacks []string
-	// Output returns what a result shows if the input is not set; nil: nothing.
+	// Output returns what a result shows if the input is not set. It is nil if that is nothing.
 	Output func(clients.Token) any
-	// Check returns what is wrong with a value, without the value itself; "": nothing.
+	// Check returns what is wrong with a value, without the value itself, or "" if nothing is.
 	Check func(clients.Secret) string
-	// Conflict returns what is wrong with a value that Check accepts beside the other settings; "": nothing. It is nil if
-	// there is no such rule.
+	// Conflict returns what is wrong with a value that Check accepts beside the other settings, or "" if nothing is. It
+	// is nil if there is no such rule.
 	Conflict func(Settings) string
 }
 
@@ -100,7 +101,7 @@ type Output struct {
 	Value       func(clients.Token) any // returns a string, or an int64 if Number is set, or nil
 }
 
-// Input returns the input with the name; the zero value: the platform has none.
+// Input returns the input with the name, or the zero value if the platform has none.
 func (p Platform) Input(name string) Input {
 	for _, in := range p.Inputs {
 		if in.Name == name {

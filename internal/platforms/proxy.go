@@ -78,14 +78,14 @@ func (p Platform) UpstreamURL(found Settings) string {
 	return found.Text(p.Upstream)
 }
 
-// Limits returns the limits of a proxy with these settings; zero: it has none.
+// Limits returns the limits of a proxy with these settings. They are zero if it has none.
 func (s Settings) Limits() (perSecond float64, throttleWait time.Duration) {
 	perSecond, _ = strconv.ParseFloat(s.Text(MaxRequestsPerSecond.Name), 64)
 	throttleWait, _ = time.ParseDuration(s.Text(ThrottleWait.Name))
 	return perSecond, throttleWait
 }
 
-// ClientID returns what identifies the client at the platform; empty: the grant needs no client.
+// ClientID returns what identifies the client at the platform, or "" if the grant needs no client.
 func (p Platform) ClientID(found Settings) string {
 	for _, in := range p.credentials(found) {
 		if !in.Secret && in.Grant == "" {

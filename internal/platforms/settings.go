@@ -73,10 +73,10 @@ type Setting struct {
 	From  Origin
 }
 
-// Secret returns the value of an input; zero: it has none.
+// Secret returns the value of an input, or the zero Secret if it has none.
 func (s Settings) Secret(name string) clients.Secret { return s[name].Value }
 
-// Text returns the value of an input in clear; empty: it has none.
+// Text returns the value of an input in clear, or "" if it has none.
 func (s Settings) Text(name string) string { return s[name].Value.Reveal() }
 
 func (s Settings) has(name string) bool { return !s[name].Value.IsZero() }
@@ -87,7 +87,7 @@ func (s Settings) GrantType() string { return cmp.Or(s.Text("grant_type"), clien
 // use is what decides which inputs a request uses.
 type use struct {
 	grantType string
-	// method is how the client authenticates; empty: it is not known, so any method may be used.
+	// method is how the client authenticates. It is empty if it is not known, so any method may be used.
 	method string
 	// client reports whether there is a client. A token exchange may have none.
 	client bool
@@ -152,7 +152,7 @@ func (p Platform) lookUp(in Input, u use, sources []Source) (found Setting, unkn
 	return Setting{}, false
 }
 
-// clash returns what is wrong with an input that is set together with an alternative; "": nothing.
+// clash returns what is wrong with an input that is set together with an alternative, or "" if nothing is.
 func (p Platform) clash(in Input, set Settings) string {
 	if !set.has(in.Name) {
 		return ""
@@ -167,7 +167,7 @@ func (p Platform) clash(in Input, set Settings) string {
 	return ""
 }
 
-// conflict returns what is wrong with an input beside the other settings; "": nothing.
+// conflict returns what is wrong with an input beside the other settings, or "" if nothing is.
 func (in *Input) conflict(set Settings) string {
 	if in.Conflict == nil {
 		return ""
@@ -244,7 +244,7 @@ func (p Platform) implies(method string, source Source) bool {
 	return slices.ContainsFunc(p.Inputs, func(in Input) bool { return in.implied() == method && source.Sets(in) })
 }
 
-// implied returns the way to authenticate that the input implies; "": none.
+// implied returns the way to authenticate that the input implies, or "" if there is none.
 func (in Input) implied() string { return strings.Join(in.Methods[:min(1, len(in.Methods))], "") }
 
 // hasClient reports whether there is a client. In a token exchange there is one if client_id comes from a source that also
@@ -273,7 +273,8 @@ func (in Input) required(found Settings) bool {
 	return !in.Optional || in.Required != nil && in.Required(found)
 }
 
-// Resolve looks up every input, and checks the inputs that the request uses.
+// Resolve looks up every input, and checks the inputs that the request uses. If there are no [Problems], [Platform.Grant] takes
+// the settings.
 func (p Platform) Resolve(sources ...Source) (Settings, Problems) {
 	found, u := p.choose(sources)
 	var bad Problems
@@ -331,7 +332,7 @@ func (p Platform) choose(sources []Source) (Settings, use) {
 	return found, u
 }
 
-// Wrong returns what is wrong with a value; "": nothing, or the value is not known yet.
+// Wrong returns what is wrong with a value, or "" if nothing is wrong or the value is not known yet.
 func (in Input) Wrong(value Value) string {
 	if value.Unknown || value.Secret.IsZero() {
 		return ""
@@ -394,8 +395,8 @@ func (p Platform) Validate(source Source) (set Settings, faults []Invalid, decid
 	return set, faults, decided
 }
 
-// unused returns what is wrong with an input that the request does not use; "": nothing. set holds the settings of the same
-// source.
+// unused returns what is wrong with an input that the request does not use, or "" if nothing is. set holds the
+// settings of the same source.
 func (p Platform) unused(in Input, u use, set Settings) string {
 	switch {
 	case in.Name == "grant_type" || !set.has(in.Name) || in.usedBy(u):
