@@ -20,21 +20,20 @@ const (
 	equinixSTSPath     = "/v1/token" // on a host of its own: "Workload Identity Federation"
 )
 
-// equinixAttempts is from the OpenAPI document of the access token API: "The user account will get locked after 5
-// successive invalid attempts".
+// equinixAttempts is how many failed attempts lock an account. The OpenAPI document of the access token API says: "The user
+// account will get locked after 5 successive invalid attempts".
 const equinixAttempts = 5
 
-// equinixLoginFailure is the one error code of the token API that is known, from the tests of Equinix's own client;
-// the simulator answers it to every rejected login and refresh token, and makes no other up.
+// equinixLoginFailure is the only error code of the token API that is known. It is in the tests of Equinix's own client. The
+// simulator answers it to every rejected login and refresh token, and invents no other code.
 const equinixLoginFailure = "S1006"
 
-// equinixTokenLength is that of the tokens in "Requesting Access and Refresh tokens".
+// equinixTokenLength is the length of the tokens in "Requesting Access and Refresh tokens".
 const equinixTokenLength = 20
 
 type equinix struct{ *Platform }
 
-// equinixToken is the answer of "Requesting Access and Refresh tokens": lifetimes are strings, and there is no
-// expires_in.
+// equinixToken is the answer in "Requesting Access and Refresh tokens". Lifetimes are strings, and there is no expires_in.
 type equinixToken struct {
 	AccessToken         string `json:"access_token"`
 	TokenTimeout        string `json:"token_timeout"` // seconds
@@ -44,7 +43,7 @@ type equinixToken struct {
 	RefreshTokenTimeout string `json:"refresh_token_timeout,omitempty"` // seconds
 }
 
-// equinixLoginError is the error as Equinix's own client records it, with status 500.
+// equinixLoginError is the error that the tests of Equinix's own client have recorded, with status 500.
 type equinixLoginError struct {
 	Domain           string `json:"errorDomain"`
 	Title            string `json:"errorTitle"`
@@ -62,7 +61,7 @@ type equinixTokenError struct {
 	Message          string `json:"error_message"`
 }
 
-// equinixAPIError is an item of the list that Equinix's other APIs answer with.
+// equinixAPIError is an item of the list with which Equinix's other APIs answer an error.
 type equinixAPIError struct {
 	Code    string `json:"errorCode"`
 	Message string `json:"errorMessage"`
@@ -118,7 +117,7 @@ func newEquinix(now func() time.Time) *Platform {
 	return p
 }
 
-// grant is password by default: "If the grant_type is not passed, by default it would consider password".
+// grant returns the grant type of a request. The default is password: "If the grant_type is not passed, by default it would consider password".
 func (eq *equinix) grant(q request) string {
 	switch q.URL.EscapedPath() {
 	case equinixRefreshPath:
@@ -151,9 +150,9 @@ func (eq *equinix) answer(q request) answer {
 	return equinixRefusal(http.StatusNotFound)
 }
 
-// token is "Access Token Flow".
+// token answers a request for a token, as "Access Token Flow" says.
 func (eq *equinix) token(q request) answer {
-	// No page names HTTP Basic; a client that tries it first has used up one of its attempts.
+	// No page names HTTP Basic. A client that tries it first loses one of its attempts.
 	if q.authenticates() {
 		return eq.loginFailure()
 	}
@@ -175,9 +174,9 @@ func (eq *equinix) token(q request) answer {
 	return eq.issue(&family{}, password)
 }
 
-// equinixTokenRequest reports whether the parameters are those of the table in "Access Token Flow". For client
-// credentials user_name and user_password are optional and not considered; password_encoding "is only applicable to users
-// who use password grant".
+// equinixTokenRequest reports whether the parameters are those of the table in "Access Token Flow". For client credentials,
+// user_name and user_password are optional, and Equinix ignores them. password_encoding "is only applicable to users who use
+// password grant".
 func equinixTokenRequest(sent parameters) bool {
 	switch sent["grant_type"] {
 	case grantClientCredentials:
@@ -190,19 +189,20 @@ func equinixTokenRequest(sent parameters) bool {
 	return false
 }
 
-// isUser takes any other password_encoding than md5-b64 for none, as the OpenAPI document says.
+// isUser reports whether the parameters have the name and the password of the user. Any password_encoding except md5-b64 counts
+// as none, as the OpenAPI document says.
 func (eq *equinix) isUser(sent parameters) bool {
 	password := eq.account.UserPassword
 	if sent["password_encoding"] == "md5-b64" {
-		// The name says no more than this: base64 of the digest's 16 bytes.
+		// The documentation does not describe md5-b64. Its name says: base64 of the digest's 16 bytes.
 		digest := md5.Sum([]byte(password))
 		password = base64.StdEncoding.EncodeToString(digest[:])
 	}
 	return sent["user_name"] == eq.account.UserName && sent["user_password"] == password
 }
 
-// refresh is "Refresh Token Flow". The sentence about the lock stands at the token endpoint alone, so that a rejected
-// refresh counts for nothing, but a locked account gets no token here either.
+// refresh answers a request with a refresh token, as "Refresh Token Flow" says. The documentation names the lock only at the
+// token endpoint. So a rejected refresh is no failed attempt, but a locked account gets no token here.
 func (eq *equinix) refresh(q request) answer {
 	if q.authenticates() {
 		return equinixRefreshFailure()
@@ -228,7 +228,7 @@ func (eq *equinix) refresh(q request) answer {
 	return eq.issue(family, true)
 }
 
-// sts is the security token service. Its scopes are in "Workload Identity Federation": what is asked for is the scope of one
+// sts answers a token exchange. The scopes are in "Workload Identity Federation": a request asks for the scope of one
 // organization or project.
 func (eq *equinix) sts(q request) answer {
 	sent, err := q.parameters()
@@ -247,7 +247,7 @@ func (eq *equinix) sts(q request) answer {
 
 var equinixScope = regexp.MustCompile(`^(ern:|roleassignments:|projectpolicies:|orgpolicies:)\S+( (ern:|roleassignments:|projectpolicies:|orgpolicies:)\S+)?$`)
 
-// equinixParameters returns those of a request to either endpoint, or the status that refuses it.
+// equinixParameters returns the parameters of a request to either endpoint, or the status that refuses the request.
 func equinixParameters(q request) (sent parameters, status int) {
 	if q.mediaType() != jsonType {
 		return nil, http.StatusUnsupportedMediaType
@@ -259,8 +259,8 @@ func equinixParameters(q request) (sent parameters, status int) {
 	return sent, http.StatusOK
 }
 
-// issue adds a refresh token for the password grant and what follows from it: "Refresh token details will only be sent to
-// customers that use password grant."
+// issue returns a token. It adds a refresh token for the password grant and for each refresh of its token: "Refresh token
+// details will only be sent to customers that use password grant."
 func (eq *equinix) issue(f *family, refreshable bool) answer {
 	body := equinixToken{
 		AccessToken:  randomString(equinixTokenLength),
@@ -279,7 +279,7 @@ func (eq *equinix) issue(f *family, refreshable bool) answer {
 
 func equinixSeconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
 
-// protect answers a GET with the body where the request carries an access token.
+// protect answers a GET with the body if the request carries an access token.
 func (eq *equinix) protect(q request, body any) answer {
 	return route(q, http.MethodGet, func(request) answer {
 		if challenge := eq.challenge(q); challenge != "" {
@@ -292,7 +292,7 @@ func (eq *equinix) protect(q request, body any) answer {
 // locked reports whether the account has had too many successive invalid attempts.
 func (p *Platform) locked() bool { return p.failures >= equinixAttempts }
 
-// loginFailure counts an attempt, and answers as the tests of Equinix's own client have it, with status 500.
+// loginFailure counts a failed attempt. It answers with status 500, as the tests of Equinix's own client have recorded.
 func (eq *equinix) loginFailure() answer {
 	if eq.locked() {
 		return equinixLockedOut()
@@ -301,7 +301,7 @@ func (eq *equinix) loginFailure() answer {
 	return equinixLoginRefusal("Login Failure", "Login Failure, please try again")
 }
 
-// equinixLockedOut is the same error under another title, since how the platform words it is not documented.
+// equinixLockedOut is the same error with another title, because the documentation does not say how Equinix words it.
 func equinixLockedOut() answer {
 	return equinixLoginRefusal("Account Locked", "Account locked after successive invalid attempts")
 }
@@ -318,14 +318,14 @@ func equinixLoginRefusal(title, message string) answer {
 	return a.reject()
 }
 
-// equinixRefreshFailure words the only error that the OpenAPI document has for the refresh of a token.
+// equinixRefreshFailure is the only error that the OpenAPI document has for the refresh of a token.
 func equinixRefreshFailure() answer {
 	message := "Please enter valid client id/client secret/refresh token and try again."
 	return equinixTokenRefusal(equinixLoginFailure, "Login Failure", message).reject()
 }
 
-// equinixRefusal refuses a request that is none of a login: in the token API's own shape where its OpenAPI document
-// names the status (400), else in that of Equinix's other APIs, whose pages give the status as the code.
+// equinixRefusal refuses a request that is no login. Status 400 has the shape in the OpenAPI document of the token API. The
+// other statuses have the shape of Equinix's other APIs, whose pages give the status as the code.
 func equinixRefusal(status int) answer {
 	code, text := strconv.Itoa(status), http.StatusText(status)
 	if status == http.StatusBadRequest {
