@@ -96,6 +96,9 @@ func (a *accessToken) validateBlock(block values) diag.Diagnostics {
 			}
 		}
 	}
+	if len(faults) == 0 {
+		return nil
+	}
 	return diagnostics(a.ExplainInvalid(faults, a.terms())...)
 }
 

@@ -111,7 +111,9 @@ func (a *accessToken) explainProblems(bad platforms.Problems) diag.Diagnostics {
 	if len(bad.Missing) > 0 {
 		diags.Append(diagnostics(a.ExplainMissing(bad.Missing, a.terms()))...)
 	}
-	diags.Append(diagnostics(a.ExplainInvalid(bad.Invalid, a.terms())...)...)
+	if len(bad.Invalid) > 0 {
+		diags.Append(diagnostics(a.ExplainInvalid(bad.Invalid, a.terms())...)...)
+	}
 	return diags
 }
 
