@@ -1,15 +1,12 @@
 // Copyright (c) The ixtoken authors
 // SPDX-License-Identifier: MPL-2.0
 
-//go:build linux
-
 package clients
 
 import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -24,10 +21,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/cache"
 )
@@ -65,9 +59,16 @@ type child struct {
 	Users       int    // if not zero: how many users with passwords ask instead
 	Rounds      int    // how often, each time with an empty memory
 	MinValidity time.Duration
-	Trouble     string // see trouble
+	Trouble     string // one of troubles; empty: none
 	Hold, Save  bool   // instead of asking: hold the lock, or save entries in a loop
 }
+
+// troubles open the cache and cause a fault, before or after the opening. They return a network without sockets if the child has
+// no file descriptors left. The files for single systems add them.
+var troubles = map[string]func(c child, open func()) *pipes{}
+
+// attributesFor has the attributes that a process needs for a trouble.
+var attributesFor = map[string]*syscall.SysProcAttr{}
 
 // told is the report of a child.
 type told struct {
@@ -113,7 +114,12 @@ func (c child) run() {
 			check(err)
 		}
 	}
-	network := c.trouble(open)
+	var network *pipes
+	if cause := troubles[c.Trouble]; cause != nil {
+		network = cause(c, open)
+	} else {
+		open()
+	}
 	switch {
 	case c.Hold:
 		_, err = d.Claim(context.Background(), request.cacheKey(d), never)
@@ -186,51 +192,6 @@ func (c child) save(d *cache.Directory) {
 	}
 }
 
-// trouble opens the cache and causes the fault in Trouble, before or after the opening. It returns a network without sockets if
-// the child has no file descriptors left.
-func (c child) trouble(open func()) (network *pipes) {
-	switch c.Trouble {
-	case "":
-		open()
-	case "umask":
-		syscall.Umask(0)
-		open()
-	case "read-only":
-		check(syscall.Mount(c.Dir, c.Dir, "", syscall.MS_BIND, ""))
-		check(syscall.Mount("", c.Dir, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
-		open()
-	case "full disk":
-		entry := filepath.Join(c.Dir, string(callOf(c.grant()).name())+entrySuffix)
-		old, err := os.ReadFile(entry)
-		check(err)
-		check(syscall.Mount("none", c.Dir, "tmpfs", 0, "size=16k,mode=0700"))
-		check(os.WriteFile(entry, old, 0o600))
-		open()
-		filler, err := os.Create(filepath.Join(c.Dir, "filler"))
-		check(err)
-		for err == nil {
-			_, err = filler.Write(make([]byte, 1024))
-		}
-		if !errors.Is(err, syscall.ENOSPC) {
-			check(err)
-		}
-	case "file size":
-		open()
-		check(unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 64, Max: unix.RLIM_INFINITY}))
-	case "no descriptors":
-		open()
-		network = newPipes()
-		p := &fakePlatform{script: []http.HandlerFunc{grantsToken("t-1")}}
-		go func() { _ = http.Serve(network, p) }()
-		_, _ = time.LoadLocation("Local") // loads the time zone now, because that needs a file
-		var limit unix.Rlimit
-		check(unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
-		limit.Cur = 0
-		check(unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
-	}
-	return network
-}
-
 func callOf(grant Grant) *request {
 	request, err := grant.request()
 	check(err)
@@ -272,14 +233,8 @@ func (c child) launch(t *testing.T) *process {
 	if c.Users != 0 {
 		command.Env = append(command.Env, "GOGC=100") // its memory is measured
 	}
-	if c.Trouble == "read-only" || c.Trouble == "full disk" { // with its own mounts
-		command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
-		if id := os.Geteuid(); id != 0 {
-			command.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-			command.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: id, HostID: id, Size: 1}}
-			command.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
-			command.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN}
-		}
+	if c.Trouble != "" {
+		command.SysProcAttr = attributesFor[c.Trouble]
 	}
 	in, err := command.StdinPipe()
 	if err != nil {
@@ -508,42 +463,6 @@ func TestTheHolderOfALockIsKilled(t *testing.T) { // K17
 	p.sent(1, "")
 }
 
-func TestTheHolderOfALockIsStopped(t *testing.T) { // K18
-	dir := t.TempDir()
-	holder := child{URL: "http://127.0.0.1", Dir: dir, Grant: "cloudlx", Hold: true}.start(t)
-	if err := holder.command.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	synctest.Test(t, func(t *testing.T) { // in virtual time, so that the test need not wait for the others
-		p, start := inMemory(t, counted()), time.Now()
-		logs := make([]notes, 5)
-		clients := make([]*Client, len(logs))
-		for i := range clients {
-			clients[i] = p.logging(dir, logs[i].handler())
-		}
-		_, errs := together(len(logs)*20, func(i int) (string, error) { return ask(t, clients[i%len(logs)], p.cloudLX(ClientCredentials)) })
-		for _, err := range errs {
-			if err != nil {
-				t.Error(err)
-			}
-		}
-		if took := time.Since(start); took != lockWait {
-			t.Errorf("they waited for %s, want %s", took, lockWait)
-		}
-		p.sent(len(logs), "") // each process sends its own request
-		for i := range logs {
-			if lines := logs[i].with("level=WARN"); len(lines) != 1 || !strings.Contains(lines[0], "without the cache") {
-				t.Errorf("warnings: %q", lines)
-			}
-		}
-	})
-	if err := holder.command.Process.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
-	holder.kill()
-	lockFor(t, opened(t, dir), (&fakePlatform{url: "http://127.0.0.1"}).cloudLX(ClientCredentials))() // is free again
-}
-
 func TestKilledAtAnyMomentOfAWrite(t *testing.T) { // H17, X05, X06
 	dir, url := t.TempDir(), "http://127.0.0.1"
 	p, times, leftovers := &fakePlatform{url: url}, soak(20, 1000), 0
@@ -569,56 +488,6 @@ func TestKilledAtAnyMomentOfAWrite(t *testing.T) { // H17, X05, X06
 		}
 	}
 	t.Logf("killed %d times, %d times with a file half written", times, leftovers)
-}
-
-func TestModesWhateverTheUmask(t *testing.T) { // F08
-	p, dir := onLoopback(t, grantsToken("t-1")), filepath.Join(t.TempDir(), "a", "cache")
-	allGot(t, child{URL: p.url, Dir: dir, Grant: "interxion", Trouble: "umask"}.race(t, 1), 1, "t-1")
-	want := map[string]os.FileMode{filepath.Dir(dir): 0o700, dir: 0o700}
-	for _, name := range filesIn(t, dir, "") {
-		want[filepath.Join(dir, name)] = 0o600
-	}
-	for path, mode := range want {
-		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != mode {
-			t.Errorf("%s: %v, %v", path, info.Mode(), err)
-		}
-	}
-	if len(want) != 4 {
-		t.Errorf("files: %v", want)
-	}
-}
-
-func TestAMachineInTrouble(t *testing.T) { // F12, F13, K19
-	for _, trouble := range []string{"read-only", "full disk", "file size", "no descriptors"} {
-		t.Run(trouble, func(t *testing.T) {
-			p, dir := onLoopback(t, grantsToken("t-1")), t.TempDir()
-			store(t, dir, p.interxion(""), tokenOf("t-0", time.Hour, time.Minute, ""))
-			r := child{URL: p.url, Dir: dir, Grant: "interxion", Trouble: trouble, Blocks: 20, MinValidity: 5 * time.Minute}.race(t, 1)[0]
-			if len(r.Tokens) != 20 || r.Tokens[0] != "t-1" || len(r.Warnings) != 1 {
-				t.Errorf("%+v", r)
-			}
-			if slices.ContainsFunc(r.Files, func(name string) bool { return strings.HasSuffix(name, writeSuffix) }) {
-				t.Errorf("left: %q", r.Files)
-			}
-			if trouble != "no descriptors" && r.Old != "" {
-				t.Errorf("the old entry is gone: %s", r.Old)
-			}
-			t.Logf("%s", r.Warnings)
-		})
-	}
-}
-
-func TestAReadOnlyDirectoryStillAnswers(t *testing.T) { // F13
-	p, dir := onLoopback(t, grantsToken("t-1")), t.TempDir()
-	store(t, dir, p.interxion(""), tokenOf("t-0", 0, time.Hour, ""))
-	allGot(t, child{URL: p.url, Dir: dir, Grant: "interxion", Trouble: "read-only"}.race(t, 1), 1, "t-0")
-	// On a read-only disk, a refresh token cannot be marked as used.
-	store(t, dir, p.cloudLX(ClientCredentials), tokenOf("t-0", 2*time.Hour, -time.Hour, refreshToken))
-	r := child{URL: p.url, Dir: dir, Grant: "cloudlx", Trouble: "read-only"}.race(t, 1)[0]
-	if len(r.Tokens) != 1 || r.Tokens[0] != "t-1" {
-		t.Errorf("%+v", r)
-	}
-	p.sent(0, "/refresh")
 }
 
 // Derivations of keys from passwords run one after the other, because each needs 64 MiB.
