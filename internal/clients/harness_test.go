@@ -416,6 +416,7 @@ type received struct {
 // onLoopback starts a platform on loopback.
 func onLoopback(t *testing.T, script ...http.HandlerFunc) *fakePlatform {
 	t.Helper()
+	bound(t)
 	p := &fakePlatform{t: t, script: script}
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
@@ -426,6 +427,7 @@ func onLoopback(t *testing.T, script ...http.HandlerFunc) *fakePlatform {
 // inMemory starts a platform on a network of pipes, for tests in virtual time.
 func inMemory(t *testing.T, script ...http.HandlerFunc) *fakePlatform {
 	t.Helper()
+	bound(t)
 	network := newPipes()
 	p := &fakePlatform{t: t, script: script, url: "http://127.0.0.1", dial: network.dial}
 	server := &http.Server{Handler: p, ErrorLog: log.New(io.Discard, "", 0)}

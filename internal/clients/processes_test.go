@@ -39,7 +39,40 @@ func TestMain(m *testing.M) {
 		return
 	}
 	passwordMemory = 1 << 10
+	go endWhatHangs(soak(60, 1200))
 	os.Exit(m.Run())
+}
+
+// bounded has the tests that have started a platform, and for how many seconds they have run.
+var (
+	boundedMu sync.Mutex
+	bounded   = map[*testing.T]int{}
+)
+
+// bound ends this process if the test hangs. If a lock is not released, some tests wait for it again and again. Others do so in
+// virtual time, in which no deadline of the test passes.
+func bound(t *testing.T) {
+	change := func(f func()) {
+		boundedMu.Lock()
+		defer boundedMu.Unlock()
+		f()
+	}
+	change(func() { bounded[t] = 0 })
+	t.Cleanup(func() { change(func() { delete(bounded, t) }) })
+}
+
+// endWhatHangs panics if a test in bounded lasts longer than a number of seconds. It runs in real time.
+func endWhatHangs(limit int) {
+	for {
+		<-time.After(time.Second)
+		boundedMu.Lock()
+		for t := range bounded {
+			if bounded[t]++; bounded[t] > limit {
+				panic(t.Name() + " hangs")
+			}
+		}
+		boundedMu.Unlock()
+	}
 }
 
 // soak returns the number of repetitions: usual, or patient if IXTOKEN_SOAK is set.
