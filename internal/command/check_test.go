@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
 func TestCheckSaysWhereSettingsComeFrom(t *testing.T) {
@@ -244,6 +246,16 @@ func TestCheckWithoutAPlatform(t *testing.T) {
 	_, said, status := inProcess(Terminal{Width: 200}, "check")
 	if status != statusUsage || !strings.Contains(said, "No platform has settings in the environment. Name one") {
 		t.Errorf("status %d: %s", status, said)
+	}
+}
+
+// The authorities on standard input count for each platform.
+func TestCheckWithoutAPlatformReadsStandardInputOnce(t *testing.T) {
+	t.Parallel()
+	s := newFixtureWith(t, simulator.Options{TLS: true})
+	r := s.runWith(s.CAPEM, "check", "--ca-cert-file", "-")
+	if tokens := strings.Count(r.stdout, " token "); r.status != 0 || tokens != len(s.Platforms()) {
+		t.Errorf("status %d, %d tokens: %s%s", r.status, tokens, r.stdout, r.stderr)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
@@ -49,12 +50,16 @@ type invocation struct {
 	args []string // as they were given
 	// settled says that the first token is there. Then nobody waits in front of the screen any more.
 	settled atomic.Bool
+	// readStdin returns what standard input holds. It reads it once, because check needs it for each platform.
+	readStdin func() ([]byte, error)
 }
 
 // Run runs one command and returns its exit status. When ctx ends, nothing more is sent. A panic becomes a message without
 // the panic value, which may hold a secret.
 func Run(ctx context.Context, system System, args []string) (status int) {
-	c := &invocation{System: system, args: args}
+	c := &invocation{System: system, args: args, readStdin: sync.OnceValues(func() ([]byte, error) {
+		return io.ReadAll(io.LimitReader(system.Stdin, maxFile+1))
+	})}
 	defer func() {
 		if recover() != nil {
 			status = c.finish(newFailure(statusFailed, sectionInternal, "Internal fault of "+c.Name, "Please report this at "+platforms.Issues+

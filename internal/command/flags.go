@@ -302,17 +302,18 @@ func (c *invocation) readFile(ctx context.Context, path string) (clients.Secret,
 	}
 	done := make(chan result, 1)
 	go func() {
-		reader := c.Stdin
-		if path != stdin {
-			file, err := os.Open(path) //nolint:gosec // the user's own choice
-			if err != nil {
-				done <- result{err: err}
-				return
-			}
-			defer func() { _ = file.Close() }() // only reads
-			reader = file
+		if path == stdin {
+			data, err := c.readStdin()
+			done <- result{data, err}
+			return
 		}
-		data, err := io.ReadAll(io.LimitReader(reader, maxFile+1))
+		file, err := os.Open(path) //nolint:gosec // the user's own choice
+		if err != nil {
+			done <- result{err: err}
+			return
+		}
+		defer func() { _ = file.Close() }() // only reads
+		data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 		done <- result{data, err}
 	}()
 	var r result
