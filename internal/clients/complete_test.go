@@ -97,7 +97,7 @@ func TestIdentityTokensOfEachSource(t *testing.T) {
 			for _, token := range []Secret{first, second} {
 				row.set(t, token)
 				gets(t, c, p.exchange(row.identity), "t-1")
-				if all := p.seen(""); all[len(all)-1].fields["subject_token"] != token.Reveal() {
+				if all := p.seen(""); len(all) == 0 || all[len(all)-1].fields["subject_token"] != token.Reveal() {
 					t.Error("another identity token was sent than the source has")
 				}
 			}
