@@ -67,10 +67,16 @@ func TestPowerShellReadsTheValueBack(t *testing.T) {
 		if got, rest := readPowerShell(powershellQuoted(value)); got != value || rest != "" {
 			t.Errorf("%q: %q, then %q", value, got, rest)
 		}
-		pwsh, err := exec.LookPath("pwsh")
-		if err != nil {
-			continue
-		}
+	}
+}
+
+func TestPowerShellItselfReadsTheValueBack(t *testing.T) {
+	t.Parallel()
+	pwsh, err := exec.LookPath("pwsh")
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, value := range hostile {
 		script := "$bytes = [Text.Encoding]::UTF8.GetBytes(" + powershellQuoted(value) + "); [Console]::OpenStandardOutput().Write($bytes, 0, $bytes.Length)"
 		got, err := exec.CommandContext(t.Context(), pwsh, "-NoProfile", "-Command", script).Output()
 		if err != nil || string(got) != value {
