@@ -4,10 +4,15 @@
 package command
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
+	"io"
+	"net/http"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -258,6 +263,30 @@ func TestWatchEndsAtOnce(t *testing.T) {
 		w.watch.run(ctx, time.Time{})
 		if got := w.since(); got != time.Second || len(w.said) > 0 {
 			t.Errorf("it ended after %s and says %q", got, w.said)
+		}
+	})
+}
+
+// A rejected login is sent again after each hour, although its secret is the same and this process remembers the rejection. The
+// whole command runs in virtual time, and the platform beside it. No connection may stay open, because virtual time does not
+// pass while it is read.
+func TestARejectedLoginIsSentOnceAnHour(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	s.Equinix.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Connection", "close")
+		return false
+	})
+	s.setenv("EQUINIX_API_CLIENTSECRET", "wrong")
+	file := filepath.Join(t.TempDir(), "token")
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Hour+time.Minute)
+		defer cancel()
+		var said bytes.Buffer
+		status := Run(ctx, System{Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: &said, Environ: s.env, Name: "ixtoken"},
+			[]string{"token", "equinix", "--watch", "--output", file})
+		if got := strings.Count(said.String(), "No Equinix access token: credentials rejected"); status != statusOK || s.sent() != 4 || got != 1 {
+			t.Errorf("status %d, %d requests in three hours, said %d times: %s", status, s.sent(), got, said.String())
 		}
 	})
 }
