@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,11 +55,14 @@ func TestMain(m *testing.M) {
 // prepare finds the CLI as make does, if TF_ACC is set, and builds the provider, the stand-ins and the programs.
 func prepare(dir string) error {
 	if os.Getenv("TF_ACC") != "" {
-		found, err := exec.Command("../../tools/find-cli").Output()
-		if err != nil {
-			return fmt.Errorf("finding the CLI: %w", err)
+		cliPath = os.Getenv("TF_ACC_TERRAFORM_PATH")
+		if runtime.GOOS != "windows" { // which starts no shell script
+			found, err := exec.Command("../../tools/find-cli").Output()
+			if err != nil {
+				return fmt.Errorf("finding the CLI: %w", err)
+			}
+			cliPath = strings.TrimSpace(string(found))
 		}
-		cliPath = strings.TrimSpace(string(found))
 	}
 	plugins = filepath.Join(dir, ".bin")
 	installer, demo = filepath.Join(dir, "install"+terraform.Suffix), filepath.Join(dir, "demo"+terraform.Suffix)
