@@ -73,11 +73,11 @@ type Directory struct {
 // files. The entries are encrypted, but a lock that other users can take protects nothing. Its errors do not contain dir.
 func Open(dir string) (*Directory, error) {
 	dir = filepath.Clean(dir) // a slash at the end would make Lstat follow a link
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("it cannot be made (%w)", reason(err))
-	}
+	unmade := os.MkdirAll(dir, 0o700)
 	info, err := os.Lstat(dir)
 	switch {
+	case unmade != nil && err != nil:
+		return nil, fmt.Errorf("it cannot be made (%w)", reason(unmade))
 	case err != nil:
 		return nil, fmt.Errorf("it cannot be read (%w)", reason(err))
 	case !info.IsDir():

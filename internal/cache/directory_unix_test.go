@@ -171,7 +171,7 @@ func TestDirectories(t *testing.T) { // F06
 		"a file": {func(t *testing.T, dir string) string {
 			write(t, filepath.Join(dir, "file"), nil)
 			return filepath.Join(dir, "file")
-		}, "cannot be made"},
+		}, "a link or a file"},
 		"below a file": {func(t *testing.T, dir string) string {
 			write(t, filepath.Join(dir, "file"), nil)
 			return filepath.Join(dir, "file", "cache")
