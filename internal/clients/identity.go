@@ -49,7 +49,7 @@ func (i IdentitySource) named(p purpose) string {
 	case i.Variable != "":
 		return p.name + " in the environment variable " + i.Variable
 	case i.File != "":
-		return fmt.Sprintf("%s in the file %q", p.name, i.File)
+		return p.name + " in the file " + printable.Path(i.File)
 	case i.Audience != "":
 		return p.name + " of GitHub Actions"
 	}

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
 )
 
 // This file signs the assertions with which a client authenticates (RFC 7523, section 2.2; OpenID Connect Core 1.0, section
@@ -108,7 +110,7 @@ func (k ClientKey) thumbprints(key privateKey) (map[string]string, error) {
 func readPEM[T any](what string, text Secret, file string, parse func(Secret) (T, error)) (found T, err error) {
 	if text.IsZero() {
 		content, err := readFile(file)
-		what = fmt.Sprintf("%s in the file %q", what, file)
+		what = what + " in the file " + printable.Path(file)
 		if err != nil {
 			return found, fmt.Errorf("%s %w", what, err)
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/cache"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
+	quoted "github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
 )
 
 func (c *invocation) cacheCommand() *cobra.Command {
@@ -84,7 +85,7 @@ func (c *invocation) openStore(cmd *cobra.Command, sources []platforms.Source) (
 	}
 	directory, err := cache.Open(dir)
 	if err != nil {
-		return "", nil, newFailure(statusUsage, sectionCache, "The token cache cannot be used", platforms.Sentence(fmt.Sprintf("The directory %q: %v", dir, err)))
+		return "", nil, newFailure(statusUsage, sectionCache, "The token cache cannot be used", platforms.Sentence(fmt.Sprintf("The directory %s: %v", quoted.Path(dir), err)))
 	}
 	return dir, directory, nil
 }

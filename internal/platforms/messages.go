@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
 )
 
 // This file holds the messages. A message says what did not happen at which platform, then what was found, then what to
@@ -147,7 +148,7 @@ func Sentence(text string) string {
 
 // noCache returns the warning about a directory that cannot be used.
 func noCache(dir string, err error) Message {
-	return notShared(fmt.Sprintf("The directory %q is not used: %v", dir, err))
+	return notShared(fmt.Sprintf("The directory %s is not used: %v", printable.Path(dir), err))
 }
 
 // notShared returns the warning about a cache that is not used.

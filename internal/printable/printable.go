@@ -5,6 +5,7 @@
 package printable
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -31,6 +32,9 @@ func Clip(text string, limit int) string {
 	}
 	return text[:limit]
 }
+
+// Path quotes the path of a file. It leaves the backslashes of Windows as they are.
+func Path(path string) string { return strings.ReplaceAll(strconv.Quote(path), `\\`, `\`) }
 
 // NotGraphic reports whether r cannot be seen: a blank, a control or format character, or a byte outside UTF-8.
 func NotGraphic(r rune) bool { return r == utf8.RuneError || r == ' ' || !unicode.IsPrint(r) }

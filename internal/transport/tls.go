@@ -159,7 +159,7 @@ func describeRoots(err x509.SystemRootsError) string {
 	const what = "the certificate authorities of this machine cannot be read"
 	var path *fs.PathError
 	if errors.As(err.Err, &path) {
-		return fmt.Sprintf("%s: %q: %v", what, path.Path, path.Err)
+		return fmt.Sprintf("%s: %s: %v", what, printable.Path(path.Path), path.Err)
 	}
 	return what
 }
