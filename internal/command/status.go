@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
@@ -85,7 +86,7 @@ func wrongSettings(found *clients.Error) bool {
 // cause returns the text of a file system error without the path.
 func cause(err error) string {
 	if number := syscall.Errno(0); errors.As(err, &number) {
-		return number.Error()
+		return strings.TrimSuffix(number.Error(), ".") // on Windows, it is a sentence
 	}
 	for _, known := range []error{fs.ErrNotExist, fs.ErrPermission, os.ErrClosed} {
 		if errors.Is(err, known) {
