@@ -43,7 +43,9 @@ func TestTheGuideOnTokenFilesRuns(t *testing.T) {
 		t.Errorf("the service starts %s", program)
 	}
 	t.Run("systemd", func(t *testing.T) { verifyUnit(t, strings.Replace(unit, program, provider(), 1)) })
-	t.Run("service", func(t *testing.T) { keepsAFile(t, strings.Fields(args), "/run/ixtoken/", "${CREDENTIALS_DIRECTORY}/secret") })
+	t.Run("service", func(t *testing.T) {
+		keepsAFile(t, strings.Fields(args), "/run/ixtoken/", "${CREDENTIALS_DIRECTORY}/secret")
+	})
 	t.Run("sidecar", func(t *testing.T) {
 		keepsAFile(t, strings.Split(strings.ReplaceAll(arguments[1], `"`, ""), ", "), "/token/", "/secret/client-secret")
 	})

@@ -15,7 +15,6 @@ import (
 	"testing"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
-
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/simulator"
 )
 
