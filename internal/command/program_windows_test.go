@@ -4,81 +4,28 @@
 package command
 
 import (
-	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-)
 
-// The roles of the processes that tests start from their own program.
-const (
-	role     = "IXTOKEN_TEST_ROLE"
-	isServer = "server" // writes the address that it listens on to a file, and ends with the first byte that it gets
-	isLeaver = "leaver" // starts a server, and ends when it listens
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/process/processtest"
 )
-
-// self returns the path of this program.
-func self() string {
-	path, err := os.Executable()
-	if err != nil {
-		panic(err)
-	}
-	return path
-}
 
 func init() {
-	file := os.Getenv("ADDRESS_FILE")
-	switch os.Getenv(role) {
-	case isServer:
-		time.AfterFunc(time.Minute, func() { os.Exit(1) }) // for a test that has failed
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err == nil {
-			err = os.WriteFile(file, []byte(listener.Addr().String()+"\n"), 0o600)
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		for {
-			connection, err := listener.Accept()
-			if err != nil {
-				os.Exit(1)
-			}
-			if n, _ := connection.Read(make([]byte, 1)); n > 0 {
-				os.Exit(0)
-			}
-		}
-	case isLeaver:
-		server := exec.Command(self())
-		server.Env = append(os.Environ(), role+"="+isServer)
-		if err := server.Start(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		for {
-			if text, err := os.ReadFile(file); err == nil && strings.HasSuffix(string(text), "\n") {
-				os.Exit(0)
-			}
-			<-time.After(10 * time.Millisecond)
-		}
-	}
+	processtest.Play(map[string]func(){
+		"server": processtest.Serve,
+		"leaver": func() { processtest.Start("server"); processtest.AwaitServer() },
+	})
 }
 
-// addressIn waits for the address that a server writes to a file.
-func addressIn(t *testing.T, file string) string {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; {
-		if text, err := os.ReadFile(file); err == nil && strings.HasSuffix(string(text), "\n") {
-			return strings.TrimSpace(string(text))
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the program has not started")
-		}
-		<-time.After(10 * time.Millisecond)
+// as sets the role of the program that the command starts, and the file with its address.
+func (s *fixture) as(role, file string) {
+	for _, variable := range processtest.As(role, file) {
+		name, value, _ := strings.Cut(variable, "=")
+		s.setenv(name, value)
 	}
 }
 
@@ -87,28 +34,17 @@ func TestTheProgramEndsWithTheKilledCommand(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
 	file := filepath.Join(t.TempDir(), "address")
-	s.setenv(role, isServer)
-	s.setenv("ADDRESS_FILE", file)
-	command := s.command("exec", "equinix", "--", self())
+	s.as("server", file)
+	command := s.command("exec", "equinix", "--", processtest.Self())
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	address := addressIn(t, file)
+	address := processtest.Address(t, file)
 	if err := command.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = command.Wait()
-	for deadline := time.Now().Add(5 * time.Second); ; {
-		connection, err := net.DialTimeout("tcp", address, time.Second)
-		if err != nil {
-			return
-		}
-		_ = connection.Close()
-		if time.Now().After(deadline) {
-			t.Fatal("the program goes on")
-		}
-		<-time.After(10 * time.Millisecond)
-	}
+	processtest.WantEnd(t, address)
 }
 
 // What a program leaves behind goes on after the program has ended by itself.
@@ -116,12 +52,11 @@ func TestWhatAProgramLeavesBehindGoesOn(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t)
 	file := filepath.Join(t.TempDir(), "address")
-	s.setenv(role, isLeaver)
-	s.setenv("ADDRESS_FILE", file)
-	if r := s.run("exec", "equinix", "--", self()); r.status != 0 {
+	s.as("leaver", file)
+	if r := s.run("exec", "equinix", "--", processtest.Self()); r.status != 0 {
 		t.Fatalf("status %d: %s", r.status, r.stderr)
 	}
-	connection, err := net.DialTimeout("tcp", addressIn(t, file), 5*time.Second)
+	connection, err := net.DialTimeout("tcp", processtest.Address(t, file), 5*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
