@@ -4,6 +4,7 @@
 package clients
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"unicode"
@@ -20,6 +21,7 @@ const (
 	ClientWanted        // the server of a token exchange asks for a client, and the request has none
 	DeniedByServer      // the answer is 403 with a code of OAuth 2.0, so it does not come from a firewall
 	NotTLS              // the server did not speak TLS at this port
+	PerhapsTLS          // the request went over http, and was answered as servers answer it at a port for https
 	PlainPassword       // nothing was sent: the password is not encoded as the settings say
 )
 
@@ -43,6 +45,8 @@ func (r *request) hint(e *Error, said reply) Hint {
 		return SecretOrGrant
 	case e.Kind == Forbidden && slices.Contains(oauthCodes, strings.ToLower(said.code)):
 		return DeniedByServer
+	case e.Kind == RequestRejected && e.Status == http.StatusBadRequest && said.code == "" && r.endpoint.Scheme == "http": // Go, nginx, Apache
+		return PerhapsTLS
 	}
 	return NoHint
 }

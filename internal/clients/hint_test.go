@@ -55,6 +55,7 @@ func TestHints(t *testing.T) {
 		{"an exchange for a disabled account", exchangeAtOAuth2, says(400, `{"error":"invalid_grant","error_description":"Account is disabled"}`), CredentialsRejected, NoHint},
 		{"another status with a code of OAuth", oauth2, says(400, `{"error":"access_denied"}`), RequestRejected, NoHint},
 		{"403 of OAuth", oauth2, says(403, `{"error":"access_denied"}`), Forbidden, DeniedByServer},
+		{"http at a port for https", oauth2, says(400, "Client sent an HTTP request to an HTTPS server.\n"), RequestRejected, PerhapsTLS},
 		{"403 of a firewall", oauth2, says(403, "<html></html>"), Forbidden, NoHint},
 		{"403 in a firewall's JSON", oauth2, says(403, `{"code":"blocked_by_policy"}`), Forbidden, NoHint},
 	} {

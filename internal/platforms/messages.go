@@ -52,10 +52,11 @@ func placesOf(inputs []Input) Places {
 
 // notAgain says what a repetition would do with what was rejected.
 func (t Terms) notAgain(what string) string {
+	another := "Another run sends " + what + " again: change something first."
 	if t.Once {
-		return "Another run sends " + what + " again: change something first."
+		return another
 	}
-	return "This process does not send " + what + " again."
+	return "This process does not send " + what + " again. " + another
 }
 
 // None returns the summary of an error: there is no token, or no API proxy, and why.
@@ -217,7 +218,7 @@ var remedies = map[clients.Kind]remedy{
 	clients.BadAnswer:              {"the answer is no token", "Check {url}: a portal, a login page or a network proxy may answer instead of the platform.", "{url}"},
 	clients.Throttled:              {"too many requests", "Wait before the next run. {platform} limits how often you may ask for tokens.", ""},
 	clients.Unavailable:            {"platform unavailable", "The fault is at {platform}. Try again when its status page reports no outage.", ""},
-	clients.Unreachable:            {"platform unreachable", "Check {url}, the network, and whether a network proxy is needed (HTTPS_PROXY, NO_PROXY).", "{url}"},
+	clients.Unreachable:            {"platform unreachable", "Check {url} and its port, the network, and whether a network proxy is needed (HTTPS_PROXY, NO_PROXY).", "{url}"},
 	clients.Untrusted:              {"connection not trusted", "Check {url}, the certificate of its server, and this machine's clock. If you have your own authority, set {ca}.", "{url}"},
 	clients.ProxyFailed:            {"network proxy failed", "Check HTTPS_PROXY and NO_PROXY, and the user name and the password in HTTPS_PROXY. If you have your own authority, set {ca}.", ""},
 	clients.TimedOut:               {"no answer in time", "Check {url} and the network. A slow platform may need a longer {timeout}.", "{url}"},
@@ -243,6 +244,7 @@ var hintRemedies = map[clients.Hint]remedy{
 	clients.SecretOrGrant:  {"credentials rejected", "The code has two causes: a wrong secret, or a client that may not use this grant type. Check {credentials}, and that they belong to this {url}. If they are right, ask {platform} to allow this client the grant type. This process does not send them again with this grant type. {rejected}", "client_id"},
 	clients.ClientWanted:   {"the server asks for a client", "{platform} wants a client beside the identity token, and {program} sends none in {this} token exchange. {client} Check {url}, and ask {platform} to accept the identity token alone.", "{url}"},
 	clients.NotTLS:         {"connection not trusted", "Nothing speaks TLS at this port. Check the port in {url}, which may be one for http, and HTTPS_PROXY. If the server is on this machine and speaks http, {url} may begin with http://.", "{url}"},
+	clients.PerhapsTLS:     {"request rejected", "Check {url}, and {credentials}. The port may be one for https: then {url} has to begin with https://.", "client_id"},
 	clients.PlainPassword:  {"invalid settings", "{encode}", ""},
 	clients.DeniedByServer: {"access forbidden", "The code is one of OAuth 2.0, so the answer comes from {platform} and not from a firewall. Ask {platform} which right is missing.", ""},
 }

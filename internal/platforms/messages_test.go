@@ -75,6 +75,7 @@ func TestEveryHintIsExplained(t *testing.T) {
 		clients.AccountLocked:  {"account locked", "ask {platform} to unlock it. Until then, {platform} rejects the right secret too"},
 		clients.SecretOrGrant:  {"credentials rejected", "The code has two causes: a wrong secret, or a client that may not use this grant type."},
 		clients.ClientWanted:   {"the server asks for a client", "and it sends none in "},
+		clients.PerhapsTLS:     {"request rejected", "The port may be one for https"},
 		clients.DeniedByServer: {"access forbidden", "the answer comes from {platform} and not from a firewall"},
 	} {
 		for _, platform := range All {
