@@ -13,7 +13,8 @@ import (
 )
 
 // This file lets processes of the first version use the same directory. That version keeps the mark on a refresh token in
-// the encrypted entry of its request, under a name of its own. The file can go when nobody runs that version any more.
+// the encrypted entry of its request, under a name of its own. Directory.Clear therefore leaves these entries. The file can go
+// when nobody runs that version any more.
 
 const (
 	prefix1 = "v1-"
