@@ -12,6 +12,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"runtime/debug"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
@@ -50,6 +51,7 @@ func isFlag(args []string, name string) bool {
 }
 
 func serve(options provider.Options, more ...tf6server.ServeOpt) {
+	collectLess()
 	options.Record = new(provider.Record)
 	err := tf6server.Serve("ixtoken/ixtoken", func() tfprotov6.ProviderServer { return provider.NewServer(options) }, more...)
 	if err != nil {
@@ -57,6 +59,14 @@ func serve(options provider.Options, more ...tf6server.ServeOpt) {
 		os.Exit(1)
 	}
 	options.Record.Log()
+}
+
+// collectLess lets the garbage collector run at five times the memory in use, instead of twice, unless GOGC says something
+// else. A plugin uses a few megabytes and lives for a run, in which the framework leaves 0.2 MB of garbage for each block.
+func collectLess() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
 }
 
 // protocolDump is an environment variable. If it is set, the plugin library writes every request and response to disk,
