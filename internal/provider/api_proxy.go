@@ -56,8 +56,8 @@ type apiProxy struct {
 	token platforms.Platform
 }
 
-func newAPIProxy(platform platforms.Platform) *apiProxy {
-	return &apiProxy{ephemeralToken{accessToken{Platform: platform.APIProxy()}}, platform}
+func newAPIProxy(platform, proxy platforms.Platform) *apiProxy {
+	return &apiProxy{ephemeralToken{accessToken{Platform: proxy}}, platform}
 }
 
 var (

@@ -174,10 +174,11 @@ func userAgent(agent string) (string, diag.Diagnostic) {
 func (p *ixtoken) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
 	var all []func() ephemeral.EphemeralResource
 	for _, platform := range platforms.All {
+		proxy := platform.APIProxy() // the framework makes each resource several times in a start, and once for each call
 		all = append(all, func() ephemeral.EphemeralResource {
 			return &ephemeralToken{accessToken{Platform: platform}}
 		}, func() ephemeral.EphemeralResource {
-			return newAPIProxy(platform)
+			return newAPIProxy(platform, proxy)
 		})
 	}
 	return all
