@@ -34,8 +34,8 @@ func (l Location) resolve(ctx context.Context, loaded aws.Config) (string, Locat
 	case l.Region == "":
 		return "", l, errors.New("no region is set: add ?region=REGION to the URL, or set AWS_REGION")
 	}
-	if !hostLabel().MatchString(l.Region) { // it becomes a part of the host's name
-		return "", l, errors.New("the region in AWS_REGION or the profile is none: write one such as eu-central-1")
+	if !hostLabel().MatchString(l.Region) || strings.HasSuffix(l.Region, "-global") { // it becomes a part of the host's name
+		return "", l, errors.New("the region, such as that in AWS_REGION or the profile, has no buckets: write one such as eu-central-1")
 	}
 	if strings.HasPrefix(l.Region, "fips-") || strings.HasSuffix(l.Region, "-fips") {
 		return "", l, errors.New("the region is an old name for a FIPS endpoint: write the region alone, and set AWS_USE_FIPS_ENDPOINT=true")
