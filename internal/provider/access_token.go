@@ -151,14 +151,13 @@ func (e *ephemeralToken) Open(ctx context.Context, req ephemeral.OpenRequest, re
 }
 
 // toOpen reports whether the block has to be opened. If not, it is disabled, or an error is in resp. The result of a disabled
-// block is its configuration, in which every output is null.
+// block is its configuration, in which every output is null: the framework has put it there.
 func (e *ephemeralToken) toOpen(req ephemeral.OpenRequest, resp *ephemeral.OpenResponse) bool {
 	block := attributes(req.Config.Raw)
 	if !block[enabledName].IsKnown() {
 		resp.Diagnostics.Append(e.explainUnknownEnabled())
 		return false
 	}
-	resp.Result.Raw = req.Config.Raw
 	return !disabled(block)
 }
 
