@@ -72,8 +72,8 @@ func (b *Bucket) Local() bool { return false }
 // Close does nothing: a bucket holds nothing of a process.
 func (b *Bucket) Close() error { return nil }
 
-// KeepsMarks returns why the bucket cannot be used at the moment.
-func (b *Bucket) KeepsMarks() error {
+// WhyMarksMayBeLost returns why the bucket cannot be used at the moment.
+func (b *Bucket) WhyMarksMayBeLost() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if time.Now().Before(b.broken) {

@@ -475,7 +475,7 @@ func TestABucketHasPatience(t *testing.T) {
 	onBucket(t, func(t *testing.T, storage *s3test.Storage) {
 		bucket := storage.Bucket(t)
 		storage.Fault = always(http.MethodGet, s3test.Fault{Status: 400, Code: "InvalidRequest"})
-		if found := bucket.Look(t.Context(), keyOf("a")); found.Problem == nil || bucket.KeepsMarks() == nil {
+		if found := bucket.Look(t.Context(), keyOf("a")); found.Problem == nil || bucket.WhyMarksMayBeLost() == nil {
 			t.Errorf("%+v", found)
 		}
 		storage.Fault = nil
@@ -493,7 +493,7 @@ func TestABucketHasPatience(t *testing.T) {
 		}
 		pass(2 * time.Second)
 		wantToken(t, bucket, keyOf("a"), "")
-		if bucket.KeepsMarks() != nil {
+		if bucket.WhyMarksMayBeLost() != nil {
 			t.Error("it is not used again")
 		}
 		claim(t, bucket, keyOf("a")).Release()
@@ -510,7 +510,7 @@ func TestAnEndOfACallerIsNoFailure(t *testing.T) {
 		if found := bucket.Look(ctx, keyOf("a")); found.Problem == nil {
 			t.Errorf("%+v", found)
 		}
-		if err := bucket.KeepsMarks(); err != nil {
+		if err := bucket.WhyMarksMayBeLost(); err != nil {
 			t.Error(err)
 		}
 	})

@@ -118,8 +118,8 @@ func (d *Directory) inPlace() bool {
 	return err == nil && os.SameFile(held, there)
 }
 
-// KeepsMarks returns why a mark in the directory would not last; nil: it lasts.
-func (d *Directory) KeepsMarks() error {
+// WhyMarksMayBeLost returns why a mark in the directory would not last; nil: it lasts.
+func (d *Directory) WhyMarksMayBeLost() error {
 	if !d.inPlace() {
 		return errMoved
 	}

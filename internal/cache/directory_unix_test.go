@@ -216,7 +216,7 @@ func TestADirectoryThatIsReplacedChangesNothing(t *testing.T) { // F06
 	wantContent(t, d, key, "content")
 	wantContent(t, opened(t, filepath.Join(base, "away")), key, "content")
 	wantContent(t, opened(t, dir), key, "planted")
-	if d.KeepsMarks() == nil || opened(t, dir).KeepsMarks() != nil {
+	if d.WhyMarksMayBeLost() == nil || opened(t, dir).WhyMarksMayBeLost() != nil {
 		t.Error("a mark in a directory that is not at its path would be lost")
 	}
 }

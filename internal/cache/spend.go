@@ -115,7 +115,7 @@ func (b *Bucket) probe(ctx context.Context) error {
 	}
 	defer leave()
 	if b.probed {
-		return b.KeepsMarks()
+		return b.WhyMarksMayBeLost()
 	}
 	written, doubts, err := b.writeMarker(ctx, "")
 	if err == nil && (written || doubts > 0) {

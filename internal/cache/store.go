@@ -22,8 +22,8 @@ type Store interface {
 	// Update replaces the stored token by the result of change. It does nothing if there is no token, if change returns
 	// false, or if another process has a claim. It does not wait for claims.
 	Update(ctx context.Context, key Key, change func(found Found) (changed []byte, useful time.Time, ok bool))
-	// KeepsMarks returns why a mark would not last; nil: it lasts.
-	KeepsMarks() error
+	// WhyMarksMayBeLost returns why a mark may not last, or nil if it lasts.
+	WhyMarksMayBeLost() error
 	// Local reports whether only processes of one user on this machine use the store.
 	Local() bool
 	// Entries returns the entries that Clear would remove, by the time when they were written.

@@ -13,7 +13,7 @@ func (c *Client) AskAgain(grant Grant) {
 		if err != nil {
 			return // nothing was sent
 		}
-		last := c.sharer.memory.asSent(r)
+		last := c.sharer.memory.lastComplete(r)
 		for _, each := range []*request{r, last} {
 			c.sharer.memory.askAgain(each)
 		}

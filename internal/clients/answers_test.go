@@ -362,7 +362,7 @@ func TestEveryVerdictIsObeyed(t *testing.T) {
 					if got == nil || got.Kind != want.kind {
 						t.Fatalf("%s: %v is of kind %d, want %d", about, got, got.Kind, want.kind)
 					}
-					r := c.sharer.memory.asSent(requestFor(t, grant))
+					r := c.sharer.memory.lastComplete(requestFor(t, grant))
 					if rejected := rejectedIn(c.gate(), r); rejected != want.rejected {
 						t.Fatalf("%s: not sent again: %q, want %q", about, rejected, want.rejected)
 					}

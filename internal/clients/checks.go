@@ -20,16 +20,16 @@ func CheckText(value Secret) string {
 	if strings.ContainsFunc(value.Reveal(), unicode.IsControl) {
 		return "has a line break or another control character"
 	}
-	return CheckSecret(value)
+	return CheckVerbatim(value)
 }
 
-// CheckLines checks a setting that may have several values, each on a line of its own.
-func CheckLines(value Secret) string {
+// CheckLineList checks a setting that may have several values, each on a line of its own.
+func CheckLineList(value Secret) string {
 	return CheckText(NewSecret(strings.Join(strings.FieldsFunc(value.Reveal(), isLineBreak), " ")))
 }
 
-// CheckSecret checks a setting with a value to send unchanged.
-func CheckSecret(value Secret) string {
+// CheckVerbatim checks a setting with a value to send unchanged.
+func CheckVerbatim(value Secret) string {
 	switch text := value.Reveal(); {
 	case len(text) > maxInput:
 		return fmt.Sprintf("is longer than %d bytes", maxInput)

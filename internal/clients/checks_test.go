@@ -11,7 +11,7 @@ import (
 // The documentation names the limit.
 func TestASettingMayHave8192Bytes(t *testing.T) { // C17
 	longest := "https://host.example/" + strings.Repeat("x", 8192-len("https://host.example/"))
-	for name, check := range map[string]func(Secret) string{"text": CheckText, "secret": CheckSecret, "URL": CheckURL} {
+	for name, check := range map[string]func(Secret) string{"text": CheckText, "secret": CheckVerbatim, "URL": CheckURL} {
 		if got := check(NewSecret(longest)); got != "" {
 			t.Errorf("%s of 8192 bytes: %s", name, got)
 		}

@@ -68,9 +68,9 @@ type Options struct {
 // Client obtains tokens, and shares a token among all callers that ask for the same one. [Client.Token] is where to begin. A
 // Client is safe for concurrent use.
 type Client struct {
-	flights  flights
-	sharer   *sharer
-	patience time.Duration // bounds one call of Token
+	flights   flights
+	sharer    *sharer
+	callLimit time.Duration // bounds one call of Token
 
 	mu       sync.Mutex
 	requests map[Grant]*request // already encoded
@@ -90,9 +90,9 @@ func New(options Options) *Client {
 	if options.Getenv == nil {
 		options.Getenv = os.Getenv
 	}
-	patience := budget
+	callLimit := budget
 	if options.Cache != nil {
-		patience += lockWait
+		callLimit += lockWait
 	}
 	memory, log := newMemory(), logger{options.Logger}
 	tallies := new(tallies)
@@ -105,10 +105,10 @@ func New(options Options) *Client {
 		next:    &refresher{memory: memory, log: log, next: sharer},
 	}
 	return &Client{
-		sharer:   sharer,
-		flights:  flights{memory: memory, interrupted: options.Interrupted, next: completer},
-		patience: patience,
-		requests: map[Grant]*request{},
+		sharer:    sharer,
+		flights:   flights{memory: memory, interrupted: options.Interrupted, next: completer},
+		callLimit: callLimit,
+		requests:  map[Grant]*request{},
 	}
 }
 
@@ -131,7 +131,7 @@ func (c *Client) Token(ctx context.Context, grant Grant, minValidity time.Durati
 		if r, err = c.request(r.fallback); err != nil {
 			return Token{}, err
 		}
-		limit, cancel := context.WithDeadline(ctx, began.Add(c.patience))
+		limit, cancel := context.WithDeadline(ctx, began.Add(c.callLimit))
 		defer cancel()
 		lost := failed
 		token, failed = c.flights.share(limit, r, minValidity)
@@ -156,7 +156,7 @@ func (c *Client) Discard(grant Grant, token Token) (replaceable bool) {
 	if err != nil || !r.belongsToClient() { // with an error, nothing was obtained
 		return false
 	}
-	c.sharer.discard(token, c.sharer.memory.asSent(r))
+	c.sharer.discard(token, c.sharer.memory.lastComplete(r))
 	return true
 }
 

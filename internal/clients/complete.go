@@ -16,7 +16,7 @@ type completer struct {
 	next    *refresher
 }
 
-// obtain reads what r needs from outside. It is read anew for each flight: an identity token may last for only five minutes,
+// obtain reads what r needs from outside, and passes r on. It is read anew for each flight: an identity token may last for only five minutes,
 // and a key may be replaced.
 func (c *completer) obtain(ctx context.Context, r *request, minValidity time.Duration) (Token, *Error) {
 	complete, err := c.complete(ctx, r)
@@ -31,7 +31,7 @@ func (c *completer) obtain(ctx context.Context, r *request, minValidity time.Dur
 		}
 	}
 	token, err := c.next.obtain(ctx, complete, minValidity)
-	if r.readAnewAfter(err) {
+	if r.readAnewAfter(err) { // another one may be accepted, so only this one is remembered
 		c.memory.setResult(complete.exactKey(), Token{}, err)
 	} else {
 		c.memory.setResult(r.key(), token, err)
@@ -48,7 +48,7 @@ func (c *completer) complete(ctx context.Context, r *request) (*request, *Error)
 	defer cancel()
 	complete, err := *r, (*Error)(nil)
 	if r.identity != nil {
-		complete.subject, err = c.present(ctx, *r.identity, forExchange)
+		complete.subject, err = c.readIdentity(ctx, *r.identity, forExchange)
 	}
 	if err == nil {
 		err = c.prove(ctx, &complete)
@@ -64,8 +64,8 @@ func (c *completer) complete(ctx context.Context, r *request) (*request, *Error)
 	return &complete, nil
 }
 
-// present reads an identity token. It may have expired.
-func (c *completer) present(ctx context.Context, source IdentitySource, what purpose) (*presented, *Error) {
+// readIdentity reads an identity token. It may have expired.
+func (c *completer) readIdentity(ctx context.Context, source IdentitySource, what purpose) (*presented, *Error) {
 	found, err := c.sources.read(ctx, source, what)
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func (c *completer) present(ctx context.Context, source IdentitySource, what pur
 // prove adds to r what its client authenticates with: the key, the certificate, and an assertion that was made elsewhere.
 func (c *completer) prove(ctx context.Context, r *request) *Error {
 	if r.asserts() {
-		found, err := c.present(ctx, r.proof.assertion, forClient)
+		found, err := c.readIdentity(ctx, r.proof.assertion, forClient)
 		if err != nil {
 			return err
 		}

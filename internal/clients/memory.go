@@ -20,11 +20,11 @@ const failureShared = 60 * time.Second
 //
 //	fact                            kept in          key                               for                     written by
 //	the encoded request             Client.requests  the grant                         the process             Client.request
-//	the request as it was sent,     entry.complete   request.key, before it was read   until there is another  completer.obtain
-//	  with what was read
+//	the request with what was       entry.complete   request.key, before it was read   until there is another  completer.obtain
+//	  last read from outside
 //	the last token                  entry.token      request.key                       until there is another  entry.setResult, merge
 //	that an API has refused it      Token.refused    the access token                  as long as the token    memory.discard
-//	when one was last replaced      entry.asked      request.key                       a minute                memory.mayReplace
+//	when a refused one was replaced entry.replacedAt request.key                       a minute                memory.mayReplace
 //	the last failure                entry.failed     request.key                       see entry.setResult     entry.setResult, merge
 //	a rejected identity token       entry.failed     request.exactKey                  the process             completer.obtain
 //	  or assertion
@@ -32,8 +32,8 @@ const failureShared = 60 * time.Second
 //	what is not sent again          entry.spent      request.mark                      the process             spend, settle
 //	what a later process may send   entry.kept       request.mark                      the process             settle
 //	accepted, rejected, doubted     account          host and client; host and user    the process             gate.learn
-//	for other processes: a token    an entry         request.name, request.key         as long as the token    sharer.save, discard
-//	  a rejection                   an entry         request.name, request.key         a minute                sharer.save
+//	for other processes: a token    a cache entry    request.name, request.key         as long as the token    sharer.save, discard
+//	  a rejection                   a cache entry    request.name, request.key         a minute                sharer.save
 //	  what is not sent again        a mark           request.mark                      what it marks, a year   spend, settle
 
 // memory is what this process knows about each request.
@@ -42,18 +42,18 @@ type memory struct {
 	entries map[digest]*entry
 }
 
-// entry is what is known about one request. memory.mu guards it.
+// entry is what is known under one key: of a request, or of something that is sent once. memory.mu guards it.
 type entry struct {
-	token    Token     // the last one; it may have ended, or an API may have refused it
-	failed   *Error    // the last failure; nil once there is a token
-	until    time.Time // when failed is forgotten; zero if it never is
-	sent     bool      // the platform may have seen the assertion that the key is about
-	spent    bool      // what the key is about must not be sent again; see request.mark
-	kept     *Error    // why only a later process may send it again, or nil if nothing forbids it
-	flight   *flight   // the run of the request, or nil if there is none
-	complete *request  // the request with what was last read from outside; nil if nothing was
-	asked    time.Time // when a token was last replaced because an API had refused it, or zero if none was
-	turn     turn      // for the right to send what the key is about in this process
+	token      Token     // the last one; it may have ended, or an API may have refused it
+	failed     *Error    // the last failure; nil once there is a token
+	until      time.Time // when failed is forgotten; zero if it never is
+	sent       bool      // the platform may have seen the assertion that the key is about
+	spent      bool      // what the key is about must not be sent again; see request.mark
+	kept       *Error    // why only a later process may send it again, or nil if nothing forbids it
+	flight     *flight   // the run of the request, or nil if there is none
+	complete   *request  // the request with what was last read from outside; nil if nothing was
+	replacedAt time.Time // when a token was last replaced because an API had refused it, or zero if none was
+	turn       turn      // for the right to send what the key is about in this process
 }
 
 func newMemory() *memory { return &memory{entries: map[digest]*entry{}} }
@@ -132,8 +132,8 @@ func (m *memory) setComplete(key digest, complete *request) {
 	m.entry(key).complete = complete
 }
 
-// asSent returns r as it was last sent.
-func (m *memory) asSent(r *request) *request {
+// lastComplete returns r with what was last read from outside for it, or r itself if nothing was.
+func (m *memory) lastComplete(r *request) *request {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return cmp.Or(m.entry(r.key()).complete, r)
@@ -167,7 +167,8 @@ func (m *memory) merge(key digest, stored storedResult) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e, now := m.entry(key), time.Now()
-	if obtained := stored.Token.obtained; obtained.After(e.token.obtained) && !obtained.After(now.Add(cache.ClockNoise)) { // otherwise the clock was set back
+	newer := stored.Token.obtained.After(e.token.obtained)
+	if newer && !stored.Token.obtained.After(now.Add(cache.ClockNoise)) { // a token of the future: the clock was set back
 		e.token = stored.Token
 	}
 	if stored.rejects(now) {
@@ -177,9 +178,9 @@ func (m *memory) merge(key digest, stored storedResult) {
 	}
 }
 
-// keepRefreshToken removes the last refresh token of a key unless it is the one that is stored. If a bucket was emptied, or
+// dropOtherRefreshToken forgets the last refresh token of a key unless it is the one that is stored. If a bucket was emptied, or
 // an old copy restored, the mark on the refresh token may be gone.
-func (m *memory) keepRefreshToken(key digest, stored Secret) {
+func (m *memory) dropOtherRefreshToken(key digest, stored Secret) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if e := m.entry(key); e.token.RefreshToken != stored {
@@ -191,20 +192,20 @@ func (m *memory) keepRefreshToken(key digest, stored Secret) {
 // every token, and several API proxies may share one.
 const ReplaceInterval = time.Minute
 
-// mayReplace reports whether a token of key that an API has refused may be replaced now. A token that is not fresh may have
-// been revoked.
+// mayReplace reports whether a token of key that an API has refused may be replaced now. One that is not fresh is replaced at
+// once, because it may have been revoked.
 func (m *memory) mayReplace(key digest, refused Token) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e, now := m.entry(key), time.Now().Round(0)
-	if e.token.refused || e.token.AccessToken != refused.AccessToken { // it is being replaced, or was replaced already
+	if e.token.refused || e.token.AccessToken != refused.AccessToken { // it is being replaced, or was: nothing more is asked for
 		return true
 	}
-	fresh, since := now.Sub(refused.obtained) < ReplaceInterval, now.Sub(e.asked)
+	fresh, since := now.Sub(refused.obtained) < ReplaceInterval, now.Sub(e.replacedAt)
 	if fresh && since >= 0 && since < ReplaceInterval {
 		return false
 	}
-	e.asked = now
+	e.replacedAt = now
 	return true
 }
 

@@ -170,7 +170,7 @@ func TestOnlyTwoParametersAreRepeated(t *testing.T) {
 			t.Errorf("%q is sent as %v", lines, object)
 		}
 	}
-	if got := CheckLines(NewSecret("a\tb\nc")); got == "" {
+	if got := CheckLineList(NewSecret("a\tb\nc")); got == "" {
 		t.Error("an audience may have a control character")
 	}
 }

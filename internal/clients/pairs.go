@@ -70,15 +70,15 @@ func CheckParameters(pairs Secret) string {
 			return "has a parameter without a name"
 		case CheckText(NewSecret(name)) != "":
 			return "has a parameter whose name " + CheckText(NewSecret(name))
-		case strings.ContainsFunc(name, isOdd):
+		case strings.ContainsFunc(name, unfitForName):
 			return fmt.Sprintf("has a parameter whose name has a blank, or a character that cannot be seen: %q", name)
 		}
 	}
-	return checkPairs(pairs, CheckSecret)
+	return checkPairs(pairs, CheckVerbatim)
 }
 
-// isOdd reports whether no parameter has this character in its name.
-func isOdd(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) }
+// unfitForName reports whether no parameter has this character in its name.
+func unfitForName(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) }
 
 // ownHeaders are those that the client sets itself, that would change who is asked or how the connection is used, or that
 // hold credentials of another kind. A name that ends in "-" stands for all that begin with it.
@@ -129,7 +129,7 @@ func checkHeaderValue(value Secret) string {
 	case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }):
 		return "has a line break, a control character or a character outside ASCII"
 	}
-	return CheckSecret(value)
+	return CheckVerbatim(value)
 }
 
 // isToken reports whether text is a token of RFC 9110, section 5.6.2.

@@ -23,7 +23,7 @@ const unnoticed = 10 * time.Millisecond
 type sharer struct {
 	memory  *memory
 	store   cache.Store // nil: there is none
-	began   time.Time   // when this process could first have sent something
+	began   time.Time   // when this process could first have sent something, for marks that only a later process may follow
 	tallies *tallies
 	log     logger
 	next    *gate
@@ -34,8 +34,7 @@ type sharer struct {
 }
 
 // storeOf returns the store that holds the result of r, or nil if only this process has it. In a token exchange, and with an
-// assertion that was made elsewhere, only the job itself could read an entry in a bucket. Other jobs would wait for it all
-// the same.
+// assertion that was made elsewhere, an entry in a bucket would help no other job, and would still make it wait.
 func (s *sharer) storeOf(r *request) cache.Store {
 	if s.store == nil || (r.identity != nil || r.asserts()) && !s.store.Local() {
 		return nil
@@ -68,8 +67,8 @@ func (s *sharer) lookUp(ctx context.Context, r *request, minValidity time.Durati
 	return token, err, ok
 }
 
-// exclusive takes the exclusive right to send r, calls do, and shares the result. It does not call do if another caller
-// has sent r in the meantime. alone tells do whether all other processes are kept out. It is false if the store could not
+// exclusive takes the exclusive right to send r, calls do, and shares the result. It does not call do if memory
+// has a result by then. alone tells do whether all other processes are kept out. It is false if the store could not
 // be claimed.
 func (s *sharer) exclusive(ctx context.Context, r *request, minValidity time.Duration, do func(ctx context.Context, alone bool) (Token, *Error)) (Token, *Error) {
 	leave := s.memory.take(ctx, r.key())
@@ -103,7 +102,7 @@ func (s *sharer) exclusive(ctx context.Context, r *request, minValidity time.Dur
 }
 
 // claim takes the exclusive right to send r, in all processes that share the store. It returns nil if there is no store, if
-// the store cannot be used, or if another process has stored a result that lasts for minValidity.
+// the store cannot be used, or if another process has stored a token that lasts for minValidity, or a rejection.
 func (s *sharer) claim(ctx context.Context, r *request, minValidity time.Duration) (cache.Claim, *Error) {
 	store := s.storeOf(r)
 	if store == nil {
@@ -112,13 +111,13 @@ func (s *sharer) claim(ctx context.Context, r *request, minValidity time.Duratio
 	limit, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
 	began, looks := time.Now(), atomic.Int32{}
-	others := func() bool { return store.Local() || looks.Load() > 1 } // otherwise, only the bucket is slow
-	silent := time.AfterFunc(announceAfter, func() {
+	others := func() bool { return store.Local() || looks.Load() > 1 } // a second look means that another process has the claim
+	notice := time.AfterFunc(announceAfter, func() {
 		if others() {
 			s.log.InfoContext(ctx, "waiting for another process that asks "+r.platform+" for the same token")
 		}
 	})
-	defer silent.Stop()
+	defer notice.Stop()
 	claim, problem := store.Claim(limit, r.cacheKey(store), func(found cache.Found) bool {
 		looks.Add(1)
 		s.merge(ctx, r, found, true)
@@ -152,8 +151,8 @@ func (s *sharer) noteWait(ctx context.Context, r *request, began time.Time) {
 	}
 }
 
-// sendMarked sends r. If r carries what may be sent only once, sendMarked marks that first. alone reports whether the caller
-// has claimed r. Without that, the new refresh token could not be stored for others.
+// sendMarked sends r. If r carries what may be sent only once, sendMarked marks that first. alone reports
+// whether no other process that shares the store can send r. Without that, the new refresh token could not be stored for others.
 func (s *sharer) sendMarked(ctx context.Context, r *request, alone bool) (Token, *Error) {
 	switch {
 	case !r.sendOnce:
@@ -171,11 +170,11 @@ func (s *sharer) sendMarked(ctx context.Context, r *request, alone bool) (Token,
 }
 
 // merge copies what is stored about r into memory. miss says why there is no token to copy. A damaged entry is reported only
-// if the caller claims the entry. After each miss, the entry is read again with a claim, so it is reported once.
+// if the caller claims the entry. A process that has missed reads the entry again with a claim, so it is reported once.
 func (s *sharer) merge(ctx context.Context, r *request, found cache.Found, claiming bool) (miss string) {
 	stored, miss, damaged := storedResultOf(found)
 	if claiming && !s.store.Local() {
-		s.memory.keepRefreshToken(r.key(), stored.Token.RefreshToken)
+		s.memory.dropOtherRefreshToken(r.key(), stored.Token.RefreshToken)
 	}
 	if damaged && claiming {
 		s.log.warn(ctx, r, "the cache entry is not used: something else has changed it", errors.New(miss))
@@ -190,7 +189,7 @@ func (s *sharer) save(ctx context.Context, r *request, claim cache.Claim, token 
 	var problem error
 	switch {
 	case err == nil && !token.Expiry.IsZero():
-		if s.store.KeepsMarks() != nil {
+		if s.store.WhyMarksMayBeLost() != nil {
 			token.RefreshToken, token.RefreshTokenExpiry = Secret{}, time.Time{}
 		}
 		problem = storeToken(claim, token)
@@ -222,7 +221,8 @@ func (s *sharer) discard(refused Token, r *request) {
 // NotShared is the message about a bucket that cannot be used, in the log.
 const NotShared = "tokens are not shared with other machines"
 
-// warn says that the store could not be used. A bucket is used by many requests, so each of its problems is said once.
+// warn says that the store could not be used. A bucket is used by many requests, so each of its problems is said once, and in
+// words that are not about one request.
 func (s *sharer) warn(ctx context.Context, r *request, message string, problem error) {
 	if s.store.Local() {
 		s.log.warn(ctx, r, message, problem)

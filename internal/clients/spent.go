@@ -113,7 +113,7 @@ func (s *sharer) spendHere(ctx context.Context, r *request) (cache.Spending, *Er
 // spendForAll marks r in the store. It waits for other processes that have marked it.
 func (s *sharer) spendForAll(ctx context.Context, r *request, store cache.Store) (mark cache.Spending, problem error) {
 	if !r.refreshToken.IsZero() {
-		problem = store.KeepsMarks()
+		problem = store.WhyMarksMayBeLost()
 	}
 	if problem == nil {
 		limit, cancel := context.WithTimeout(ctx, lockWait)
@@ -150,7 +150,7 @@ func (s *sharer) settle(r *request, spent spending, token Token, err *Error) Tok
 	case err == nil && r.refreshToken.IsZero():
 		s.unmark(r, spent) // a login that was accepted can be repeated
 	case err != nil && err.Status/100 == 4 && r.refreshToken.IsZero():
-		spent.unmark() // the outcome is known; other processes learn of a rejection in another way
+		spent.unmark() // the outcome is known; other processes learn of a rejection from the stored result
 	case err == nil && (token.RefreshToken.IsZero() || token.RefreshToken == r.refreshToken):
 		s.unmark(r, spent) // the old refresh token is still in force (RFC 6749, section 6)
 		token.RefreshToken = r.refreshToken

@@ -44,7 +44,7 @@ var CloudLX = Platform{
 			Description: "The client secret. You create it in the portal's section \"API Applications\".",
 			Environment: "CLOUDLX_CLIENT_SECRET",
 			Secret:      true,
-			Check:       clients.CheckSecret,
+			Check:       clients.CheckVerbatim,
 		},
 		{
 			Name:        "previous_refresh_token",
@@ -52,7 +52,7 @@ var CloudLX = Platform{
 			Secret:      true,
 			OneToken:    true,
 			Grant:       clients.RefreshToken,
-			Check:       clients.CheckSecret,
+			Check:       clients.CheckVerbatim,
 		},
 		MinValidity,
 	},

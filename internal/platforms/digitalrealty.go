@@ -32,7 +32,7 @@ var DigitalRealty = Platform{
 			Description: "The client secret, from Digital Realty's developer portal.",
 			Environment: "DIGITALREALTY_CLIENT_SECRET",
 			Secret:      true,
-			Check:       clients.CheckSecret,
+			Check:       clients.CheckVerbatim,
 		},
 		MinValidity,
 	},

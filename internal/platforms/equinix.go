@@ -47,7 +47,7 @@ var Equinix = Platform{
 			Environment: "EQUINIX_API_CLIENTSECRET",
 			Except:      clients.TokenExchange,
 			Secret:      true,
-			Check:       clients.CheckSecret,
+			Check:       clients.CheckVerbatim,
 		},
 		{
 			Name:        "user_name",
@@ -64,7 +64,7 @@ var Equinix = Platform{
 			Environment: "EQUINIX_USER_PASSWORD",
 			Secret:      true,
 			Grant:       clients.Password,
-			Check:       clients.CheckSecret,
+			Check:       clients.CheckVerbatim,
 		},
 		{
 			Name:        "password_encoding",
@@ -79,7 +79,7 @@ var Equinix = Platform{
 			Secret:      true,
 			OneToken:    true,
 			Grant:       clients.RefreshToken,
-			Check:       clients.CheckSecret,
+			Check:       clients.CheckVerbatim,
 		},
 		{
 			Name:        "sts_url",

@@ -32,7 +32,7 @@ var Interxion = Platform{
 			Description: "The client secret. Interxion sends it by e-mail.",
 			Environment: "INTERXION_CLIENT_SECRET",
 			Secret:      true,
-			Check:       clients.CheckSecret,
+			Check:       clients.CheckVerbatim,
 		},
 		{
 			Name:        "scopes",

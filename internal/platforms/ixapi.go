@@ -30,7 +30,7 @@ var IXAPI = Platform{
 			Description: "The API secret, from the exchange.",
 			Environment: "IX_API_SECRET",
 			Secret:      true,
-			Check:       clients.CheckSecret,
+			Check:       clients.CheckVerbatim,
 		},
 		{
 			Name:        "previous_refresh_token",
@@ -38,7 +38,7 @@ var IXAPI = Platform{
 			Secret:      true,
 			OneToken:    true,
 			Grant:       clients.RefreshToken,
-			Check:       clients.CheckSecret,
+			Check:       clients.CheckVerbatim,
 		},
 		MinValidity,
 	},

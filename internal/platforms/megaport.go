@@ -39,7 +39,7 @@ var Megaport = Platform{
 			Description: "The secret key of an API key. You create it in Megaport's portal.",
 			Environment: "MEGAPORT_SECRET_KEY",
 			Secret:      true,
-			Check:       clients.CheckSecret,
+			Check:       clients.CheckVerbatim,
 		},
 		MinValidity,
 	},

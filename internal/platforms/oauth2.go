@@ -46,7 +46,7 @@ var OAuth2 = Platform{
 			Client:      true,
 			Methods:     bySecret,
 			Secret:      true,
-			Check:       clients.CheckSecret,
+			Check:       clients.CheckVerbatim,
 		},
 		{
 			Name:        authMethod,
@@ -78,7 +78,7 @@ var OAuth2 = Platform{
 			Name:        "audience",
 			Description: "The API that the token is for, if the server has this parameter, as Auth0 has. For several, write each on a line of its own.",
 			Optional:    true,
-			Check:       clients.CheckLines,
+			Check:       clients.CheckLineList,
 		},
 		{
 			Name:        "parameters",
@@ -103,7 +103,7 @@ var OAuth2 = Platform{
 			Secret:      true,
 			OneToken:    true,
 			Grant:       clients.RefreshToken,
-			Check:       clients.CheckSecret,
+			Check:       clients.CheckVerbatim,
 		},
 	}, clientInputs("OAUTH2"), identityInputs("", "", "OAUTH2"), []Input{MinValidity}),
 	Outputs: append(refreshOutputs("Few servers issue one for the client credentials."), Output{
