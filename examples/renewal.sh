@@ -13,7 +13,10 @@ for second in 1 2 3 4 5 6 7 8 9 10; do
   proxy=$(call "$EQUINIX_API_URL" < /dev/null)
   printf "%6d  %-14s  %s\n" "$second" "$token" "$proxy"
   sleep 1
-done'
+done
+if [ "$token" = 200 ]; then
+  echo "The token lasts longer than this script. Start it in \"make shell lifetime=4s\"."
+fi'
 
 # The API proxy obtains tokens too, so "exec" leaves it the credentials.
 ixtoken exec equinix --min-validity 1s --keep-credentials -- \

@@ -19,8 +19,9 @@ resource "terraform_data" "services" {
 
   provisioner "local-exec" {
     # The header reaches curl through its standard input, because every user of
-    # the machine can read a command line. Terraform shows nothing of what a
-    # step prints that was given an ephemeral value, so the answer goes to a file.
+    # the machine can read a command line. Terraform shows nothing of what this
+    # step prints, so the answer goes to a file. But if the step fails, Terraform
+    # shows all of it: use no "curl --verbose" and no "set -x" here.
     command = <<-EOT
       base=$${CLOUDLX_BASE_URL%/}
       printf 'Authorization: %s\n' "$AUTHORIZATION" |

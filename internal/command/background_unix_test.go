@@ -240,6 +240,10 @@ func TestProgramsAreFoundAsAShellFindsThem(t *testing.T) {
 	}
 	put("tools/plain", `printf '%s|' "$0" "$@"`)
 	put("tools/here", "#!/bin/sh\necho here")
+	put("text", "echo text")
+	if err := os.Chmod(filepath.Join(s.dir, "text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	put("nowhere", "#!/no/such/interpreter -x\necho nowhere")
 	put("binary", "\x00\x01\x02")
 	s.setenv("PATH", "tools::"+os.Getenv("PATH"))
@@ -253,7 +257,9 @@ func TestProgramsAreFoundAsAShellFindsThem(t *testing.T) {
 			t.Errorf("%s: a file that is no program: status %d: %s", command, r.status, r.stderr)
 		}
 		before := s.sent()
-		s.refused(2, []string{"cannot be found, or is not executable"}, command, "equinix", "--", "./nowhere")
+		s.refused(2, []string{"cannot be found"}, command, "equinix", "--", "./missing")
+		s.refused(2, []string{"is not executable", "chmod +x"}, command, "equinix", "--", "./text")
+		s.refused(2, []string{"first line", "cannot be found"}, command, "equinix", "--", "./nowhere")
 		if s.sent() != before {
 			t.Error("something was sent")
 		}

@@ -5,6 +5,7 @@ package command
 
 import (
 	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -105,8 +106,11 @@ func commandAfterDash(cmd *cobra.Command, args []string) (path string, err error
 	if wrong := unsuitable(""); errors.As(err, &wrong) {
 		return "", usageError(cmd, wrong.Error())
 	}
-	if err != nil {
-		return "", usageError(cmd, "The command after \"--\" cannot be found, or is not executable")
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "", usageError(cmd, "The command after \"--\" is not executable. Make it so with chmod +x, or write sh before it")
+	case err != nil:
+		return "", usageError(cmd, "The command after \"--\" cannot be found")
 	}
 	return path, nil
 }

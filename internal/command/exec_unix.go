@@ -49,10 +49,12 @@ func lookPath(args []string) (string, error) {
 	}
 	if interpreter, found := strings.CutPrefix(firstLine(path), "#!"); found {
 		if words := strings.Fields(interpreter); len(words) > 0 {
-			_, err = os.Stat(words[0])
+			if _, err := os.Stat(words[0]); err != nil {
+				return "", unsuitable("The first line of the command after \"--\" names a program that cannot be found")
+			}
 		}
 	}
-	return path, err
+	return path, nil
 }
 
 // isText reports whether a file that the system cannot execute looks like a script. Shells look for a zero byte, too.

@@ -86,6 +86,9 @@ func shell(args []string) (err error) {
 	}
 	name := filepath.Base(path)
 	fmt.Printf(greeting, name, name)
+	if *lifetime > 0 {
+		fmt.Printf("Tokens last %s here, so warnings about min_validity are expected.\n\n", *lifetime)
+	}
 	typed := isTerminal(os.Stdin)
 	command := workspace.Shell(ctx)
 	if !typed {

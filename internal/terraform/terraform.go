@@ -116,6 +116,7 @@ func (w *Workspace) shell(ctx context.Context, name string, args ...string) *exe
 	command.Env = append(append(os.Environ(),
 		"ENV=", // names the start-up file of other shells
 		"PS1=ixtoken \\W $ ",
+		"HISTFILE="+filepath.Join(filepath.Dir(w.config), "history"), "fish_history=", // the user's own history stays as it is
 		"PATH="+filepath.Dir(w.cli)+string(filepath.ListSeparator)+os.Getenv("PATH")), w.environment()...)
 	return command
 }
