@@ -162,6 +162,7 @@ func TestRateLimits(t *testing.T) { // S12
 
 // TestHostileAnswersTakeLittleMemory limits the memory that the process takes from the system for the largest answers.
 func TestHostileAnswersTakeLittleMemory(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(100)) // the figure is about the default of GOGC
 	request := request{secrets: []Secret{NewSecret(canary)}}
 	fill := func(before, part, after string) []byte {
 		return []byte(before + strings.Repeat(part, (maxBody-len(before)-len(after))/len(part)) + after)

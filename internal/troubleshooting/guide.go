@@ -9,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Guide is the page.
@@ -21,6 +22,8 @@ type Guide struct {
 type Row struct {
 	Text   string // what the screen says at the end of a summary; "…" stands for a name
 	Anchor string // of the section
+
+	ending *regexp.Regexp // of the summaries from which the row leads
 }
 
 var (
@@ -29,8 +32,10 @@ var (
 	dropped  = regexp.MustCompile(`[^\pL\pN _-]`)
 )
 
-// Read reads the page. The working directory is that of a package in internal.
-func Read() (Guide, error) {
+// Read reads the page, once. The working directory is that of a package in internal.
+var Read = sync.OnceValues(read)
+
+func read() (Guide, error) {
 	text, err := os.ReadFile("../../docs/guides/troubleshooting.md")
 	if err != nil {
 		return Guide{}, err
@@ -40,9 +45,17 @@ func Read() (Guide, error) {
 		g.Headings = append(g.Headings, strings.NewReplacer("*", "", "`", "").Replace(match[1]))
 	}
 	for _, match := range rows.FindAllStringSubmatch(string(text), -1) {
-		g.Index = append(g.Index, Row{match[1], match[2]})
+		g.Index = append(g.Index, row(match[1], match[2]))
 	}
 	return g, nil
+}
+
+func row(text, anchor string) Row {
+	parts := strings.Split(text, "…")
+	for i := range parts {
+		parts[i] = regexp.QuoteMeta(parts[i])
+	}
+	return Row{text, anchor, regexp.MustCompile(`(?:^|\s)` + strings.Join(parts, ".+") + `$`)}
 }
 
 // Anchor returns the anchor of a heading, as GitHub makes it.
@@ -63,11 +76,7 @@ func (g Guide) Check(summary, anchor string) error {
 
 func (g Guide) find(summary, anchor string) error {
 	for _, row := range g.Index {
-		parts := strings.Split(row.Text, "…")
-		for i := range parts {
-			parts[i] = regexp.QuoteMeta(parts[i])
-		}
-		if row.Anchor == anchor && regexp.MustCompile(`(?:^|\s)`+strings.Join(parts, ".+")+`$`).MatchString(summary) {
+		if row.Anchor == anchor && row.ending.MatchString(summary) {
 			return nil
 		}
 	}

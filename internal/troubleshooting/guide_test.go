@@ -53,7 +53,7 @@ func TestTheIndexIsSorted(t *testing.T) {
 }
 
 func TestAMessageIsFound(t *testing.T) {
-	g := Guide{Headings: []string{"settings are missing", "invalid attribute"}, Index: []Row{{"settings are missing", "settings-are-missing"}, {"invalid …", "invalid-attribute"}}}
+	g := Guide{Headings: []string{"settings are missing", "invalid attribute"}, Index: []Row{row("settings are missing", "settings-are-missing"), row("invalid …", "invalid-attribute")}}
 	for _, row := range []struct {
 		summary, anchor string
 		found           bool
