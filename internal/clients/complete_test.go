@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -536,6 +537,23 @@ func TestAnExchangeOfUnknownOutcomeIsNotRepeated(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Two blocks that name the same identity token in two ways send it one after the other. While the first is on its way, its
+// outcome is not unknown.
+func TestOneIdentityTokenUnderTwoNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, takes(time.Second, grantsToken("t-1")))
+		token := idToken(t, map[string]any{"exp": nil}).Reveal()
+		environment := variables{"A": token, "B": token}
+		c := p.client(Options{Getenv: environment.get})
+		var callers sync.WaitGroup
+		for _, name := range []string{"A", "B"} {
+			callers.Go(func() { gets(t, c, p.exchange(IdentitySource{Variable: name}), "t-1") })
+		}
+		callers.Wait()
+		p.sent(2, "")
+	})
 }
 
 // Equinix's own provider repeats 409.

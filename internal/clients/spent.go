@@ -20,11 +20,6 @@ func (s *sharer) send(ctx context.Context, r *request, alone bool) (Token, *Erro
 		return s.sendMarked(ctx, r, alone)
 	}
 	carrier := r.ofAssertion()
-	leave := s.memory.take(ctx, carrier.mark())
-	if leave == nil {
-		return Token{}, waitError(ctx, r)
-	}
-	defer leave()
 	spent, err := s.spend(ctx, carrier)
 	if err != nil {
 		return Token{}, err
@@ -62,11 +57,12 @@ func (s spending) release() {
 // section 5.2.2.3). The mark is set before the request is sent, so that it holds even if this process is killed. An
 // error means that the request must not be sent.
 //
-// All other requests that carry the same refresh token wait until release: this process may find out that the refresh token
-// is still in force. The mark is always taken after the claim of the request.
+// All other requests with the same mark wait until release, because the outcome is not known before: this process may find out
+// that a refresh token is still in force. The mark is always taken after the claim of the request. If the mark is about the
+// request itself, the caller has its turn already.
 func (s *sharer) spend(ctx context.Context, r *request) (spending, *Error) {
 	leave := func() {}
-	if !r.refreshToken.IsZero() {
+	if r.mark() != r.key() {
 		if leave = s.memory.take(ctx, r.mark()); leave == nil {
 			return spending{}, waitError(ctx, r)
 		}
