@@ -8,12 +8,12 @@ terraform {
   }
 }
 
-# CLOUDLX_BASE_URL, CLOUDLX_CLIENT_ID and CLOUDLX_CLIENT_SECRET are set.
-ephemeral "cloudlx_access_token" "main" {
+# EQUINIX_API_CLIENTID and EQUINIX_API_CLIENTSECRET are set.
+ephemeral "equinix_access_token" "main" {
   provider = ixtoken
 }
 
-resource "terraform_data" "services" {
+resource "terraform_data" "ports" {
   # Runs in every apply. Leave this out for a step that is to run once.
   triggers_replace = plantimestamp()
 
@@ -23,14 +23,12 @@ resource "terraform_data" "services" {
     # step prints, so the answer goes to a file. But if the step fails, Terraform
     # shows all of it: use no "curl --verbose" and no "set -x" here.
     command = <<-EOT
-      base=$${CLOUDLX_BASE_URL%/}
       printf 'Authorization: %s\n' "$AUTHORIZATION" |
-        curl --silent --show-error --fail --header @- --output services.json \
-          --header 'Accept: application/vnd.cloudlx.v1+json' \
-          "$${base%/api}/api/services"
+        curl --silent --show-error --fail --header @- --output ports.json \
+          "$${EQUINIX_API_ENDPOINT:-https://api.equinix.com}/fabric/v4/ports"
     EOT
     environment = {
-      AUTHORIZATION = ephemeral.cloudlx_access_token.main.authorization
+      AUTHORIZATION = ephemeral.equinix_access_token.main.authorization
     }
   }
 }

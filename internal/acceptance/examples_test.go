@@ -131,6 +131,25 @@ func TestTheShellEndsWithTheFirstFailure(t *testing.T) {
 	}
 }
 
+// The shell has an address for each row of the guide's table of calls, and the call works.
+func TestTheShellHasAnAddressOfEachAPI(t *testing.T) {
+	t.Parallel()
+	rows := regexp.MustCompile("(?m)^\\|.*\\| `(/[^`]+)` \\| `(([A-Z0-9]+)_API_URL)` \\|$").FindAllStringSubmatch(section(t, "docs/guides/recipes.md", "### One call of each API"), -1)
+	if len(rows) != 6 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	script := ""
+	for _, row := range rows {
+		script += fmt.Sprintf("ixtoken token %s --format curl | curl --silent --output /dev/null --header 'Accept: application/vnd.cloudlx.v1+json' --write-out '%[2]s %%{http_code}\\n' --config - \"$%[2]s%[3]s\"\n", strings.ToLower(row[3]), row[2], row[1])
+	}
+	output, status := runShell(t, script)
+	for _, row := range rows {
+		if !strings.Contains(output, row[2]+" 200\n") || status != 0 {
+			t.Errorf("%s%s, status %d:\n%s", row[2], row[1], status, output)
+		}
+	}
+}
+
 // In the shell of "make shell", a newcomer can configure another provider with a token without setting anything. A script that
 // the shell reads ends with the script's status.
 func TestTheShellIsReadyForTheExamples(t *testing.T) {

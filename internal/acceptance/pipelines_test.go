@@ -483,7 +483,7 @@ func TestTheReadmeRunsInAShell(t *testing.T) {
 		t.Skip(err)
 	}
 	blocks := slices.DeleteFunc(fences(read(t, "README.md")), func(f fence) bool { return f.language != "shell" })
-	if len(blocks) != 1 || strings.Count(blocks[0].text, "\n") != 2 || !strings.Contains(read(t, "README.md"), "`make install-command`") {
+	if len(blocks) != 1 || strings.Count(blocks[0].text, "\n") != 3 || !strings.Contains(read(t, "README.md"), "`make install-command`") {
 		t.Fatalf("%d blocks: %v", len(blocks), blocks)
 	}
 	programs := t.TempDir()

@@ -36,9 +36,13 @@ func (c *invocation) proxyCommand() *cobra.Command {
 		"Listens on this machine, forwards requests to an API, and adds a valid access token to each request. A command that runs for hours then needs no token of its own.",
 		c.examples("proxy equinix -- terraform apply", "proxy equinix"),
 		func(p platforms.Platform) *cobra.Command {
+			upstream := ""
+			if p.Upstream == "" {
+				upstream = " --upstream https://api.example"
+			}
 			cmd := &cobra.Command{
 				Use: p.Name + " [flags] [-- COMMAND…]", Short: p.Title, DisableFlagsInUseLine: true,
-				Example: c.examples("proxy "+p.Name+" -- ./deploy.sh", "proxy "+p.Name),
+				Example: c.examples("proxy "+p.Name+upstream+" -- ./deploy.sh", "proxy "+p.Name+upstream),
 				Long: "Listens on this machine, forwards requests to an API of " + p.Title + ", and adds a valid access token to each request.\n\n" +
 					"With a command, " + urlName("", p) + " holds the API proxy's URL for it, and the API proxy ends with the command. Without a command, the API proxy prints its URL and runs until you interrupt it. The URL is a secret: every program of this machine that knows it can use the API.",
 			}

@@ -61,6 +61,14 @@ func (p *Playground) Environment() []string {
 		"FLEET_BUCKET=s3://"+bucketName+"/tokens?endpoint="+p.storage.URL,
 		"AWS_ACCESS_KEY_ID=simulator", "AWS_SECRET_ACCESS_KEY=simulator", "AWS_SESSION_TOKEN=", "AWS_PROFILE=",
 		"OAUTH2_MUTUAL_URL="+p.Client().MutualURL,
+		// The addresses of the APIs, under the names that "ixtoken proxy" sets.
+		"INTERXION_API_URL="+p.Interxion.URL()+"/api/v2",
+		"EQUINIX_API_URL="+p.Equinix.URL(),
+		"CLOUDLX_API_URL="+p.CloudLX.URL(),
+		"DIGITALREALTY_API_URL="+p.DigitalRealty.URL(),
+		"MEGAPORT_API_URL="+p.Megaport.URL(),
+		"IXAPI_API_URL="+p.IXAPI.URL()+"/api/v2",
+		"OAUTH2_API_URL="+p.OAuth2.URL(),
 	)
 }
 
