@@ -71,6 +71,9 @@ func ParseLocation(text string) (Location, error) {
 	}
 	prefix := strings.Trim(parsed.Path, "/")
 	parts := strings.Split(prefix, "/")
+	if strings.Contains(prefix, "&") {
+		return Location{}, errors.New(`has a "&" before its parameters: the first one follows a "?", as in ` + shape)
+	}
 	if !prefixText().MatchString(prefix) || prefix != "" && slices.ContainsFunc(parts, func(part string) bool { return part == "" || part == "." || part == ".." }) {
 		return Location{}, errors.New("has a prefix that not all storages accept: use letters, digits, dashes and single slashes")
 	}

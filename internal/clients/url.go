@@ -35,7 +35,7 @@ func ParseURL(text string) (*url.URL, error) {
 	case err != nil:
 		return nil, errors.New("it is not a URL; one looks like https://host.example/path")
 	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, errors.New("it must start with https://")
+		return nil, errors.New("it must start with https://, or for a loopback address with http://")
 	case u.Hostname() == "":
 		return nil, errors.New("it names no host; one looks like https://host.example/path")
 	case strings.ContainsFunc(u.Host, printable.NotGraphic):

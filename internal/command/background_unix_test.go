@@ -241,6 +241,7 @@ func TestProgramsAreFoundAsAShellFindsThem(t *testing.T) {
 	put("tools/plain", `printf '%s|' "$0" "$@"`)
 	put("tools/here", "#!/bin/sh\necho here")
 	put("text", "echo text")
+	put("windows", "#!/bin/sh\r\necho here\r\n")
 	if err := os.Chmod(filepath.Join(s.dir, "text"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -259,6 +260,7 @@ func TestProgramsAreFoundAsAShellFindsThem(t *testing.T) {
 		before := s.sent()
 		s.refused(2, []string{"cannot be found"}, command, "equinix", "--", "./missing")
 		s.refused(2, []string{"is not executable", "chmod +x"}, command, "equinix", "--", "./text")
+		s.refused(2, []string{"carriage return"}, command, "equinix", "--", "./windows")
 		s.refused(2, []string{"first line", "cannot be found"}, command, "equinix", "--", "./nowhere")
 		if s.sent() != before {
 			t.Error("something was sent")

@@ -30,6 +30,7 @@ func (c *invocation) bucketReport(ctx context.Context, t target, client *clients
 	if about.Endpoint != "" {
 		row("endpoint", about.Endpoint)
 	}
+	works := offline
 	switch {
 	case offline:
 		row("answers", "was not asked")
@@ -41,11 +42,15 @@ func (c *invocation) bucketReport(ctx context.Context, t target, client *clients
 			row("answers", "no: "+err.Error())
 		} else {
 			row("answers", "yes, and refuses writes whose condition is not met")
+			works = true
 		}
 	}
-	if client.Shares(t.grant) {
+	switch {
+	case !works:
+		row("shares", "nothing, until the bucket answers")
+	case client.Shares(t.grant):
 		row("shares", "this token, with all machines that have the same settings")
-	} else {
+	default:
 		row("shares", "nothing: only the job that has the identity token could use it")
 	}
 	return "\nBucket of the token cache\n" + table(rows, c.width())

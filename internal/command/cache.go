@@ -72,6 +72,8 @@ func (c *invocation) openStore(cmd *cobra.Command, sources []platforms.Source) (
 	switch {
 	case found.Value.IsZero():
 		return "", nil, usageError(cmd, "No cache is configured: set "+terms("").Input(platforms.TokenCacheDir)+", or "+terms("").Input(platforms.TokenCacheURL))
+	case wrong != "" && in.Name == platforms.TokenCacheURL.Name:
+		return "", nil, badBucketURL(words.Fill(wrong))
 	case wrong != "":
 		return "", nil, usageError(cmd, terms("").Input(in)+" "+words.Fill(wrong))
 	case in.Name == platforms.TokenCacheURL.Name:
@@ -143,11 +145,17 @@ func (c *invocation) policyCommand() *cobra.Command {
 		}
 		location, err := cache.ParseLocation(found.Value.Reveal())
 		if err != nil {
-			return usageError(cmd, terms("").Input(platforms.TokenCacheURL)+" "+err.Error())
+			return badBucketURL(err.Error())
 		}
 		return c.printResult(location.Policy())
 	}
 	return cmd
+}
+
+// badBucketURL returns the error about a URL of a bucket that is not accepted. wrong says why, as "has …".
+func badBucketURL(wrong string) error {
+	return newFailure(statusUsage, platforms.BucketURL, "The bucket cannot be used: invalid "+platforms.TokenCacheURL.Name,
+		platforms.Sentence(terms("").Input(platforms.TokenCacheURL)+" "+wrong)+" Nothing was sent.")
 }
 
 func countEntries(entries int) string {

@@ -108,9 +108,9 @@ func commandAfterDash(cmd *cobra.Command, args []string) (path string, err error
 	}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return "", usageError(cmd, "The command after \"--\" is not executable. Make it so with chmod +x, or write sh before it")
+		return "", usageError(cmd, "The command after \"--\" is not executable. Make it so with chmod +x")
 	case err != nil:
-		return "", usageError(cmd, "The command after \"--\" cannot be found")
+		return "", usageError(cmd, "The command after \"--\" cannot be found. A file of this directory needs ./ before its name")
 	}
 	return path, nil
 }

@@ -48,6 +48,9 @@ func lookPath(args []string) (string, error) {
 		path = "./" + path // a shell would look for it in PATH
 	}
 	if interpreter, found := strings.CutPrefix(firstLine(path), "#!"); found {
+		if strings.HasSuffix(interpreter, "\r") {
+			return "", unsuitable("The first line of the command after \"--\" ends in a carriage return. Save the file with the line ends of Unix")
+		}
 		if words := strings.Fields(interpreter); len(words) > 0 {
 			if _, err := os.Stat(words[0]); err != nil {
 				return "", unsuitable("The first line of the command after \"--\" names a program that cannot be found")

@@ -87,7 +87,7 @@ func TestExecReplacesTheProcess(t *testing.T) {
 	if status, ok := command.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != syscall.SIGTERM {
 		t.Errorf("a command that a signal ends: %v", command.ProcessState)
 	}
-	s.refused(3, []string{"credentials rejected", "Another run sends them again: change something first."}, "exec", "equinix", "--client-id", "another", "--", "sh", "-c", "echo started")
+	s.refused(3, []string{"credentials rejected", "Each new run sends them again: change something first."}, "exec", "equinix", "--client-id", "another", "--", "sh", "-c", "echo started")
 	before := s.sent()
 	for _, args := range [][]string{{"exec", "equinix"}, {"exec", "equinix", "--"}, {"exec", "equinix", "true"}, {"exec", "equinix", "--", "no-such-command"}, {"exec"}, {"exec", "equinix,equinix", "--", "true"}, {"exec", "equinix,nowhere", "--", "true"}} {
 		s.refused(2, []string{"Nothing was sent"}, args...)

@@ -52,12 +52,15 @@ func placesOf(inputs []Input) Places {
 
 // notAgain says what a repetition would do with what was rejected.
 func (t Terms) notAgain(what string) string {
-	another := "Another run sends " + what + " again: change something first."
+	newRun := "Each new run sends " + what + " again: change something first."
 	if t.Once {
-		return another
+		return newRun
 	}
-	return "This process does not send " + what + " again. " + another
+	return "This process does not send " + what + " again. " + newRun
 }
+
+// BucketURL is the section of the guide about a URL of a bucket that is not accepted.
+const BucketURL = "The URL of a bucket"
 
 // None returns the summary of an error: there is no token, or no API proxy, and why.
 func (p Platform) None(why string) string {
@@ -182,9 +185,13 @@ func (p Platform) ExplainMissing(missing []Input, terms Terms) Message {
 func (p Platform) ExplainInvalid(faults []Invalid, terms Terms) []Message {
 	var messages []Message
 	for _, fault := range faults {
+		section := "invalid attribute"
+		if fault.Input.is(TokenCacheURL) {
+			section = BucketURL
+		}
 		message := Message{
 			Summary: p.None("invalid " + fault.Input.Name),
-			Detail:  Sentence(terms.Input(fault.Input)+" "+terms.Fill(fault.Text)) + " It comes from " + string(fault.From) + ". Nothing was sent." + More("invalid attribute"),
+			Detail:  Sentence(terms.Input(fault.Input)+" "+terms.Fill(fault.Text)) + " It comes from " + string(fault.From) + ". Nothing was sent." + More(section),
 		}
 		// In the place of the name of a secret, a user may have written the secret.
 		if !fault.Input.Secret && fault.Input.Replaces == "" && !fault.Input.URL && fault.Input.Name != p.URL {
@@ -212,7 +219,7 @@ var remedies = map[clients.Kind]remedy{
 	clients.RefreshTokenRejected:   {"refresh token rejected", "Leave out previous_refresh_token to use the client credentials.", ""},
 	clients.RequestRejected:        {"request rejected", "Check {url}, and {credentials}.", "client_id"},
 	clients.Forbidden:              {"access forbidden", "Something in front of the platform refuses the request. Check from which addresses you may reach it, and {url}.", "{url}"},
-	clients.NotFound:               {"no token endpoint at this URL", "Check {url}: it may belong to another platform, or need another path.", "{url}"},
+	clients.NotFound:               {"no token endpoint at this URL", "Check {url}: it may belong to another platform, or need another path or port.", "{url}"},
 	clients.NotAcceptable:          {"media type or version not accepted", "Check {url}, and the API version if you have set one.", "{url}"},
 	clients.Redirected:             {"redirected", "{Program} sends secrets to the configured URL only. Set {url} to the platform's own.", "{url}"},
 	clients.BadAnswer:              {"the answer is no token", "Check {url}: a portal, a login page or a network proxy may answer instead of the platform.", "{url}"},

@@ -85,7 +85,11 @@ func inputName(in platforms.Input) string {
 // explainSetting returns the error for an invalid value in the provider block or in the environment.
 func explainSetting(name, text string) diag.Diagnostic {
 	const why = "Invalid provider configuration"
-	return diag.NewErrorDiagnostic(why+": "+name, platforms.Sentence(name+" "+words.Fill(text))+" Nothing was sent."+platforms.More(why))
+	section := why
+	if strings.HasPrefix(name, platforms.TokenCacheURL.Name) {
+		section = platforms.BucketURL
+	}
+	return diag.NewErrorDiagnostic(why+": "+name, platforms.Sentence(name+" "+words.Fill(text))+" Nothing was sent."+platforms.More(section))
 }
 
 // explainProtocolDump returns the warning about the variable that makes the plugin library write every message to disk.
