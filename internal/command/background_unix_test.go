@@ -259,6 +259,7 @@ func TestProgramsAreFoundAsAShellFindsThem(t *testing.T) {
 		}
 		before := s.sent()
 		s.refused(2, []string{"cannot be found"}, command, "equinix", "--", "./missing")
+		s.refused(2, []string{"cannot be found. A file of this directory needs ./"}, command, "equinix", "--", "text.sh")
 		s.refused(2, []string{"is not executable", "chmod +x"}, command, "equinix", "--", "./text")
 		s.refused(2, []string{"carriage return"}, command, "equinix", "--", "./windows")
 		s.refused(2, []string{"first line", "cannot be found"}, command, "equinix", "--", "./nowhere")

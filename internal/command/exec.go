@@ -109,6 +109,8 @@ func commandAfterDash(cmd *cobra.Command, args []string) (path string, err error
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return "", usageError(cmd, "The command after \"--\" is not executable. Make it so with chmod +x")
+	case err != nil && strings.ContainsAny(args[0], `/\`):
+		return "", usageError(cmd, "The command after \"--\" cannot be found")
 	case err != nil:
 		return "", usageError(cmd, "The command after \"--\" cannot be found. A file of this directory needs ./ before its name")
 	}
