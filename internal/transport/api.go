@@ -104,7 +104,7 @@ func Describe(err error) string {
 		setting   errProxySetting
 		operation *net.OpError
 	)
-	at := place{peer: peerServer}
+	at := reached{peer: peerServer}
 	switch {
 	case errors.As(err, &setting):
 		return setting.Error()

@@ -17,10 +17,10 @@ import (
 type stage int
 
 const (
-	dialling  stage = iota
-	connected       // to the server, or to the proxy that connects to the server
-	shaking         // in the TLS handshake
-	arrived         // at the server, which may have seen the request
+	dialling    stage = iota
+	connected         // to the server, or to the proxy that connects to the server
+	handshaking       // in the TLS handshake
+	arrived           // at the server, which may have seen the request
 )
 
 // The names of the two peers in messages.
@@ -43,8 +43,8 @@ type Progress struct {
 	handshakes int       // TLS handshakes that have begun
 }
 
-// place is how far a request has come.
-type place struct {
+// reached is how far a request has come.
+type reached struct {
 	stage  stage
 	peer   string        // the peer that the request has reached, or tries to reach
 	waited time.Duration // in this stage
@@ -57,16 +57,16 @@ func (p *Progress) Watch(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		ConnectDone: func(_, _ string, err error) {
 			if err == nil {
-				p.enter(connected, dialling) // a later connection to another address is not used
+				p.advance(connected, dialling) // a later connection to another address is not used
 			}
 		},
-		TLSHandshakeStart: func() { p.enter(shaking, dialling, connected) },
+		TLSHandshakeStart: func() { p.advance(handshaking, dialling, connected) },
 		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
 			if err == nil {
-				p.enter(connected, shaking)
+				p.advance(connected, handshaking)
 			}
 		},
-		GotConn: func(httptrace.GotConnInfo) { p.enter(arrived, dialling, connected, shaking) },
+		GotConn: func(httptrace.GotConnInfo) { p.advance(arrived, dialling, connected, handshaking) },
 	})
 }
 
@@ -77,31 +77,31 @@ type progressKey struct{}
 // goes on (RFC 8446, section 4.4.2.4).
 func clientCertificate(asked *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 	p, ok := asked.Context().Value(progressKey{}).(*Progress)
-	if !ok || p.Certificate == nil || p.place().peer == peerProxy {
+	if !ok || p.Certificate == nil || p.reached().peer == peerProxy {
 		return &tls.Certificate{}, nil
 	}
 	return p.Certificate, nil
 }
 
-// enter records that the stage next has begun, if the current stage is one of before.
-func (p *Progress) enter(next stage, before ...stage) {
+// advance records that the stage next has begun, if the current stage is one of before.
+func (p *Progress) advance(next stage, before ...stage) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !slices.Contains(before, p.stage) {
 		return
 	}
 	p.stage, p.since = next, time.Now()
-	if next == shaking {
+	if next == handshaking {
 		p.handshakes++
 	}
 }
 
-// place returns how far the request has come. With a proxy, the peer is the proxy until the TLS handshake with the
+// reached returns how far the request has come. With a proxy, the peer is the proxy until the TLS handshake with the
 // server begins.
-func (p *Progress) place() place {
+func (p *Progress) reached() reached {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at := place{stage: p.stage, peer: peerServer, waited: time.Since(p.since), shown: p.Certificate != nil}
+	at := reached{stage: p.stage, peer: peerServer, waited: time.Since(p.since), shown: p.Certificate != nil}
 	own := 0 // handshakes with the proxy itself
 	if p.Proxy != nil && p.Proxy.Scheme == "https" {
 		own = 1
@@ -113,7 +113,7 @@ func (p *Progress) place() place {
 }
 
 // Arrived reports whether the server may have seen the request.
-func (p *Progress) Arrived() bool { return p.place().stage == arrived }
+func (p *Progress) Arrived() bool { return p.reached().stage == arrived }
 
 // Explain returns the Fault of an error of the request, or of reading its answer.
-func (p *Progress) Explain(err error) *Fault { return explain(err, p.place()) }
+func (p *Progress) Explain(err error) *Fault { return explain(err, p.reached()) }

@@ -18,13 +18,13 @@ func TestALateConnectionChangesNothing(t *testing.T) { // T27
 		want stage
 	}{
 		{func() { trace.ConnectDone("tcp", "[::1]:443", nil) }, connected},
-		{trace.TLSHandshakeStart, shaking},
-		{func() { trace.ConnectDone("tcp", "127.0.0.1:443", nil) }, shaking},
+		{trace.TLSHandshakeStart, handshaking},
+		{func() { trace.ConnectDone("tcp", "127.0.0.1:443", nil) }, handshaking},
 		{func() { trace.GotConn(httptrace.GotConnInfo{}) }, arrived},
 		{func() { trace.ConnectDone("tcp", "127.0.0.1:443", nil) }, arrived},
 	} {
 		step.do()
-		if at := p.place(); at.stage != step.want || at.peer != peerServer {
+		if at := p.reached(); at.stage != step.want || at.peer != peerServer {
 			t.Errorf("%+v, want stage %d", at, step.want)
 		}
 	}

@@ -146,8 +146,8 @@ func (e errProxy) Error() string {
 	return text + offers + ", and the proxy's address has no user name and password"
 }
 
-// passes reports whether the same CONNECT may succeed later.
-func (e errProxy) passes() bool {
+// temporary reports whether the same CONNECT may succeed later.
+func (e errProxy) temporary() bool {
 	switch e.status {
 	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported, http.StatusNetworkAuthenticationRequired:
 		return false
@@ -182,7 +182,7 @@ func offeredSchemes(headers []string) []string {
 // socksFaults are the errors of net/http for answers of a SOCKS proxy. Their texts are fixed.
 var socksFaults = []struct {
 	text, description string
-	passes            bool
+	temporary         bool
 }{
 	{"unexpected protocol version ", "the proxy does not speak SOCKS 5", false},
 	{"no acceptable authentication methods", "the proxy wants another way to log in than the proxy's address gives", false},
@@ -198,19 +198,19 @@ var socksFaults = []struct {
 	{"unknown error ", "the proxy could not connect", true},
 }
 
-func proxyCause(err error, _ place) *Fault {
+func proxyCause(err error, _ reached) *Fault {
 	var (
 		answer    errProxy
 		operation *net.OpError
 	)
 	switch {
 	case errors.As(err, &answer):
-		return &Fault{ProxyFailed, answer.Error(), answer.passes()}
+		return &Fault{ProxyFailed, answer.Error(), answer.temporary()}
 	case errors.As(err, &operation) && strings.HasPrefix(operation.Op, "socks"):
 		text := operation.Err.Error()
 		for _, fault := range socksFaults {
 			if strings.HasPrefix(text, fault.text) {
-				return &Fault{ProxyFailed, fault.description, fault.passes}
+				return &Fault{ProxyFailed, fault.description, fault.temporary}
 			}
 		}
 	}

@@ -41,10 +41,10 @@ func proxied(t *testing.T, variables ...string) {
 const behindProxy = "https://token.example.com/connect/token"
 
 // failsAtProxy asks through the proxy at address, and fails the test unless the proxy fails as wanted.
-func failsAtProxy(t *testing.T, address, want string, passes bool) {
+func failsAtProxy(t *testing.T, address, want string, temporary bool) {
 	t.Helper()
 	proxied(t, "HTTPS_PROXY", address)
-	fails(t, New(nil), behindProxy, Fault{ProxyFailed, want, passes})
+	fails(t, New(nil), behindProxy, Fault{ProxyFailed, want, temporary})
 }
 
 // The address.
@@ -216,7 +216,7 @@ func TestProxyOfTheEnvironment(t *testing.T) { // T21, T22
 		status     int
 		challenges []string
 		want       string
-		passes     bool
+		temporary  bool
 	}{
 		{"T21 works", 200, nil, "", false},
 		{"T21 wants another password", 407, []string{`Basic realm="` + bodyMark + `"`}, wanted + "Basic, and did not accept the user name and password", false},
@@ -236,7 +236,7 @@ func TestProxyOfTheEnvironment(t *testing.T) { // T21, T22
 			if through := New(s.roots()); row.want == "" {
 				answers(t, through, behindProxy)
 			} else {
-				fails(t, through, behindProxy, Fault{ProxyFailed, "the proxy answered " + row.want, row.passes})
+				fails(t, through, behindProxy, Fault{ProxyFailed, "the proxy answered " + row.want, row.temporary})
 			}
 			if asked.Load() != 1 {
 				t.Errorf("the proxy was asked %d times", asked.Load())
@@ -386,10 +386,10 @@ func TestSOCKSProxy(t *testing.T) {
 		return []string{chosen, "\x05" + code + "\x00\x01\x00\x00\x00\x00\x00\x00"}
 	}
 	for _, row := range []struct {
-		name    string
-		answers []string
-		want    string
-		passes  bool
+		name      string
+		answers   []string
+		want      string
+		temporary bool
 	}{
 		{"no way to log in", []string{none}, "the proxy wants another way to log in than the proxy's address gives", false},
 		{"another way to log in", []string{"\x05\x01"}, "the proxy wants a way to log in that this client does not have", false},
@@ -403,7 +403,7 @@ func TestSOCKSProxy(t *testing.T) {
 		{"closed", []string{chosen}, "the proxy failed: the connection was closed before the whole answer had come", true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			failsAtProxy(t, scripted(t, "socks5://user:"+proxyPassword+"@", row.answers...), row.want, row.passes)
+			failsAtProxy(t, scripted(t, "socks5://user:"+proxyPassword+"@", row.answers...), row.want, row.temporary)
 		})
 	}
 	long := "socks5://user:" + strings.Repeat(proxyPassword, 20) + "@"

@@ -31,7 +31,7 @@ var tlsFaults = []struct{ text, description string }{
 	{"first record does not look like a TLS handshake", "does not speak TLS on this port"},
 }
 
-func tlsCause(err error, at place) *Fault {
+func tlsCause(err error, at reached) *Fault {
 	var (
 		certificate *tls.CertificateVerificationError
 		record      tls.RecordHeaderError
@@ -76,8 +76,8 @@ var certificateAlerts = []string{
 }
 
 // refusesCertificate reports whether an alert is about the certificate that was shown to the server.
-func (p place) refusesCertificate(alert error) bool {
-	return p.shown && p.peer == peerServer && slices.Contains(certificateAlerts, strings.TrimPrefix(alert.Error(), "tls: "))
+func (r reached) refusesCertificate(alert error) bool {
+	return r.shown && r.peer == peerServer && slices.Contains(certificateAlerts, strings.TrimPrefix(alert.Error(), "tls: "))
 }
 
 // describeAlert names a TLS alert. crypto/tls has a fixed text for each.

@@ -167,7 +167,7 @@ func TestARefusedCertificateIsNamed(t *testing.T) {
 		s.received(0)
 	}
 	alert := &net.OpError{Op: "remote error", Err: errors.New("tls: bad certificate")}
-	for _, at := range []place{{peer: peerProxy, shown: true}, {peer: peerServer}} {
+	for _, at := range []reached{{peer: peerProxy, shown: true}, {peer: peerServer}} {
 		if fault := explain(alert, at); fault.Kind == Refused {
 			t.Errorf("%+v: the server has seen no certificate", at)
 		}
@@ -395,7 +395,7 @@ func TestAnUnknownCertificateErrorIsNotGuessed(t *testing.T) {
 		x509.CertificateInvalidError{Reason: x509.NoValidChains, Detail: bodyMark},
 		x509.CertificateInvalidError{Reason: 99, Detail: bodyMark},
 	} {
-		found := explain(&tls.CertificateVerificationError{Err: err}, place{peer: peerServer})
+		found := explain(&tls.CertificateVerificationError{Err: err}, reached{peer: peerServer})
 		if found.Kind != Untrusted || found.Description != "the server's certificate is not accepted" || found.Temporary {
 			t.Errorf("%v: %+v", err, found)
 		}
@@ -405,7 +405,7 @@ func TestAnUnknownCertificateErrorIsNotGuessed(t *testing.T) {
 		"tls: it quotes \"" + bodyMark + "\"":    "TLS failed",
 		"tls: server selected unsupported group": "TLS failed: server selected unsupported group",
 	} {
-		found := explain(errors.New(text), place{stage: shaking, peer: peerServer})
+		found := explain(errors.New(text), reached{stage: handshaking, peer: peerServer})
 		if found.Kind != Untrusted || found.Description != want || found.Temporary {
 			t.Errorf("%s: %+v, want %q", text, found, want)
 		}
@@ -477,7 +477,7 @@ func TestVersionsAndCiphers(t *testing.T) {
 func TestARenegotiationIsNamed(t *testing.T) { // T30
 	const want = "the server asks for another TLS handshake after the first"
 	recorded := &net.OpError{Op: "local error", Err: errors.New("tls: no renegotiation")}
-	if found := explain(recorded, place{stage: arrived, peer: peerServer}); found.Kind != Untrusted || !strings.HasPrefix(found.Description, want) || found.Temporary {
+	if found := explain(recorded, reached{stage: arrived, peer: peerServer}); found.Kind != Untrusted || !strings.HasPrefix(found.Description, want) || found.Temporary {
 		t.Errorf("%+v", found)
 	}
 	if _, err := exec.LookPath("openssl"); err != nil {

@@ -103,11 +103,11 @@ const (
 )
 
 // causes recognise the errors of net/http and of the packages below it. The order matters if one error wraps another.
-var causes = []func(error, place) *Fault{proxyCause, nameCause, tlsCause, timeCause, limitCause, connectionCause}
+var causes = []func(error, reached) *Fault{proxyCause, nameCause, tlsCause, timeCause, limitCause, connectionCause}
 
 // explain returns the Fault of an error of the transport. Such errors may quote what the server sent, so their texts
 // are not passed on.
-func explain(err error, at place) *Fault {
+func explain(err error, at reached) *Fault {
 	var operation *net.OpError
 	if errors.As(err, &operation) && operation.Op == "proxyconnect" {
 		err = operation.Err
@@ -126,7 +126,7 @@ func explain(err error, at place) *Fault {
 }
 
 // ofProxy turns the Fault into a failure of the proxy, or of the connection to it.
-func (f *Fault) ofProxy(at place) *Fault {
+func (f *Fault) ofProxy(at reached) *Fault {
 	switch {
 	case f.Kind == ProxyFailed || f.Kind == Untrusted: // the description names the proxy already
 	case at.stage == dialling:
@@ -138,7 +138,7 @@ func (f *Fault) ofProxy(at place) *Fault {
 	return f
 }
 
-func nameCause(err error, _ place) *Fault {
+func nameCause(err error, _ reached) *Fault {
 	var dns *net.DNSError
 	switch {
 	case errors.Is(err, errNotLoopback):
@@ -151,7 +151,7 @@ func nameCause(err error, _ place) *Fault {
 	return &Fault{Unreachable, "the host name cannot be resolved", dns.IsTemporary || dns.IsTimeout}
 }
 
-func timeCause(err error, at place) *Fault {
+func timeCause(err error, at reached) *Fault {
 	var timed net.Error
 	waited := at.waited.Round(100 * time.Millisecond)
 	switch ended := errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timed) && timed.Timeout(); {
@@ -159,21 +159,21 @@ func timeCause(err error, at place) *Fault {
 		return nil
 	case at.stage == dialling:
 		return &Fault{TimedOut, "no connection within the time allowed", true}
-	case at.stage == shaking:
+	case at.stage == handshaking:
 		return &Fault{TimedOut, fmt.Sprintf("connected, but the TLS handshake got no answer in %s", waited), true}
 	default:
 		return &Fault{TimedOut, fmt.Sprintf("connected, but no answer in %s", waited), true}
 	}
 }
 
-func limitCause(err error, _ place) *Fault {
+func limitCause(err error, _ reached) *Fault {
 	if !strings.HasPrefix(root(err).Error(), "net/http: server response headers exceeded") {
 		return nil
 	}
 	return &Fault{BadAnswer, fmt.Sprintf("the answer's headers are too large: more than %d bytes", maxHeader), false}
 }
 
-func connectionCause(err error, _ place) *Fault {
+func connectionCause(err error, _ reached) *Fault {
 	var operation *net.OpError
 	description := ""
 	switch {
