@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/cache"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
 )
@@ -237,11 +238,22 @@ func (t target) displayed(in platforms.Input, set platforms.Setting) string {
 		return "not accepted"
 	case in.Secret || takesFile(in):
 		return "set"
+	case in.Name == platforms.TokenCacheDir.Name && !isCache(set.Value.Reveal()):
+		return "not usable"
 	case needed && !isGeneral(in):
 		return "set, " + count(int64(utf8.RuneCountInString(set.Value.Reveal())), "character")
 	default:
 		return printable(set.Value.Reveal())
 	}
+}
+
+// isCache reports whether a directory can hold the token cache.
+func isCache(dir string) bool {
+	directory, err := cache.Open(dir)
+	if err != nil {
+		return false
+	}
+	return directory.Close() == nil
 }
 
 // origin returns where a setting comes from, with the name of the variable or of the flag.

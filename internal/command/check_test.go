@@ -50,6 +50,22 @@ func TestCheckSaysWhereSettingsComeFrom(t *testing.T) {
 	}
 }
 
+// A directory that cannot hold the cache is not shown as if it did.
+func TestCheckShowsACacheThatIsNotUsable(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t)
+	file := filepath.Join(s.dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]string{file: "not usable", filepath.Join(s.dir, "cache"): filepath.Join(s.dir, "cache")} {
+		said := s.must("check", "equinix", "--offline", "--token-cache-dir", dir)
+		if _, row, _ := strings.Cut(said, "token_cache_dir"); !strings.HasPrefix(strings.TrimSpace(row), want) {
+			t.Errorf("want %q: %s", want, said)
+		}
+	}
+}
+
 // If there is no token, standard output is empty. Standard error has the settings and the error.
 func TestACheckThatFailsShowsTheSettings(t *testing.T) {
 	t.Parallel()
