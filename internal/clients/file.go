@@ -14,7 +14,8 @@ import (
 )
 
 // FileText returns the value in a file of a secret, a token or a key: its text without a byte order mark at the start and
-// without one line break at the end, which editors and shells add. The error says what is wrong with the file, as the rest of a sentence.
+// without one line break at the end, which editors and shells add. The error says what is wrong with the file, as the rest of a
+// sentence.
 func FileText(data []byte) (string, error) {
 	if isUTF16(data) {
 		return "", errors.New("is UTF-16, which PowerShell 5 writes. Convert it to UTF-8: (Get-Content FILE) | Set-Content -Encoding utf8 FILE")
@@ -38,7 +39,8 @@ func isUTF16(data []byte) bool {
 	return len(data) > 1 && len(data)%2 == 0 && (data[0] == 0) != (data[1] == 0)
 }
 
-// readFile returns the text of a file of at most maxToken bytes. It follows links: Kubernetes replaces what it projects by changing a link.
+// readFile returns the text of a file of at most maxToken bytes. It follows links: Kubernetes replaces what it projects by
+// changing a link.
 func readFile(path string) (string, error) {
 	info, err := os.Stat(path)
 	switch {

@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -247,8 +249,11 @@ func (t target) displayed(in platforms.Input, set platforms.Setting) string {
 	}
 }
 
-// isCache reports whether a directory can hold the token cache.
+// isCache reports whether a directory can hold the token cache. One that is not there yet is not made for that.
 func isCache(dir string) bool {
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
 	directory, err := cache.Open(dir)
 	if err != nil {
 		return false

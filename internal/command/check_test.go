@@ -64,6 +64,11 @@ func TestCheckShowsACacheThatIsNotUsable(t *testing.T) {
 			t.Errorf("want %q: %s", want, said)
 		}
 	}
+	missing := filepath.Join(s.dir, "missing")
+	s.refused(2, []string{missing}, "check", "megaport", "--environment=nowhere", "--offline", "--token-cache-dir", missing)
+	if _, err := os.Lstat(missing); err == nil {
+		t.Error("a check of wrong settings has made the directory")
+	}
 }
 
 // If there is no token, standard output is empty. Standard error has the settings and the error.

@@ -294,7 +294,8 @@ func splitList(in platforms.Input, texts []string) []string {
 	return items
 }
 
-// readFile reads a value from a file or from standard input, as clients.FileText says. It runs in a goroutine of its own, so that the end of ctx ends the wait for a pipe.
+// readFile reads a value from a file or from standard input, as clients.FileText says. It reads in a goroutine of its own, so
+// that the end of ctx ends the wait for a pipe.
 func (c *invocation) readFile(ctx context.Context, path string) (clients.Secret, error) {
 	type result struct {
 		data []byte
