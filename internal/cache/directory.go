@@ -17,8 +17,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
 )
 
 const (
@@ -77,15 +78,15 @@ func Open(dir string) (*Directory, error) {
 	info, err := os.Lstat(dir)
 	switch {
 	case unmade != nil && err != nil:
-		return nil, fmt.Errorf("it cannot be made (%w)", reason(unmade))
+		return nil, fmt.Errorf("it cannot be made (%w)", printable.WithoutPath(unmade))
 	case err != nil:
-		return nil, fmt.Errorf("it cannot be read (%w)", reason(err))
+		return nil, fmt.Errorf("it cannot be read (%w)", printable.WithoutPath(err))
 	case !info.IsDir():
 		return nil, errors.New("it is a link or a file, not a directory")
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fmt.Errorf("it cannot be read (%w)", reason(err))
+		return nil, fmt.Errorf("it cannot be read (%w)", printable.WithoutPath(err))
 	}
 	d := &Directory{dir: dir, root: root}
 	if !d.inPlace() {
@@ -146,7 +147,7 @@ func certain(dir string, links int) error {
 			}
 		}
 	}
-	return reason(err)
+	return printable.WithoutPath(err)
 }
 
 // follow returns the target of a link.
@@ -157,14 +158,6 @@ func follow(link string) (string, error) {
 	}
 	above, err := filepath.EvalSymlinks(filepath.Dir(link)) // the target may begin with ".."
 	return filepath.Join(above, target), err
-}
-
-// reason returns an error of the file system without the path. The caller names the path.
-func reason(err error) error {
-	if number := syscall.Errno(0); errors.As(err, &number) {
-		return number
-	}
-	return err
 }
 
 // Local reports true.
@@ -267,13 +260,13 @@ func (d *Directory) tryLock(name Name) (release func(), err error) {
 	path := string(name) + lockSuffix
 	file, err := d.open(path, os.O_CREATE|os.O_RDWR)
 	if err != nil {
-		return nil, reason(err)
+		return nil, printable.WithoutPath(err)
 	}
 	release = func() { unlockFile(file); _ = file.Close() }
 	switch held, err := lockFile(file); {
 	case err != nil:
 		_ = file.Close()
-		return nil, reason(err)
+		return nil, printable.WithoutPath(err)
 	case !held:
 		_ = file.Close()
 		return nil, nil
@@ -325,7 +318,7 @@ func (d *Directory) replace(name Name, part Part, data []byte) error {
 	}
 	if err != nil {
 		_ = d.root.Remove(temporary)
-		return reason(err)
+		return printable.WithoutPath(err)
 	}
 	return nil
 }
@@ -373,7 +366,7 @@ func (d *Directory) mark(mark Mark) error {
 	}
 	if err != nil {
 		_ = d.root.Remove(path)
-		return reason(err)
+		return printable.WithoutPath(err)
 	}
 	return nil
 }

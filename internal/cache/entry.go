@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/argon2"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
 )
 
 // This file holds the entries: their names, and how they are encrypted. An entry is useless without the secrets from which
@@ -93,7 +95,7 @@ func (d *Directory) look(key Key, part Part) (content []byte, why string, damage
 	case errors.Is(err, errUnfit):
 		return nil, "the entry is " + err.Error(), true
 	case err != nil:
-		return nil, "the entry cannot be read (" + reason(err).Error() + ")", false
+		return nil, "the entry cannot be read (" + printable.WithoutPath(err).Error() + ")", false
 	}
 	return key.unseal(data, part)
 }

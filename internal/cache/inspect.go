@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
 )
 
 // Entry is what can be said about an entry without the secrets that it is encrypted with.
@@ -25,7 +27,7 @@ type Entry struct {
 func (d *Directory) Entries(context.Context) ([]Entry, error) {
 	names, err := d.names()
 	if err != nil {
-		return nil, reason(err)
+		return nil, printable.WithoutPath(err)
 	}
 	var entries []Entry
 	for _, name := range names {
@@ -56,7 +58,7 @@ func (d *Directory) entry(name Name, part Part) (Entry, bool) {
 func (d *Directory) Clear(context.Context) (removed, inUse int, err error) {
 	names, err := d.names()
 	if err != nil {
-		return 0, 0, reason(err)
+		return 0, 0, printable.WithoutPath(err)
 	}
 	for _, name := range names {
 		if !strings.HasPrefix(string(name), entryPrefix) {
@@ -76,7 +78,7 @@ func (d *Directory) Clear(context.Context) (removed, inUse int, err error) {
 			problem := d.root.Remove(name.file(part))
 			found = found || problem == nil
 			if problem != nil && !errors.Is(problem, fs.ErrNotExist) {
-				err = reason(problem)
+				err = printable.WithoutPath(problem)
 			}
 		}
 		removeLock(d.root, string(name)+lockSuffix, release)

@@ -24,6 +24,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
 )
 
 // idSignature ends each identity token. No error may show it.
@@ -125,7 +127,7 @@ func TestAnIdentityTokenThatCannotBeUsedIsNotSent(t *testing.T) {
 	expired := claims(map[string]any{"exp": time.Now().Add(-3*time.Minute - 10*time.Second).Unix(), "aud": []string{"a", "b"}})
 	at := "https://127.0.0.1:1/request"
 	_, err := os.Stat(filepath.Join(dir, "missing"))
-	noSuchFile := reason(err) // in the system's words
+	noSuchFile := printable.WithoutPath(err) // in the system's words
 	for name, row := range map[string]struct {
 		identity IdentitySource
 		value    string // of the variable ID_TOKEN

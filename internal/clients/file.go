@@ -10,7 +10,8 @@ import (
 	"io"
 	"os"
 	"strings"
-	"syscall"
+
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
 )
 
 // FileText returns the value in a file of a secret, a token or a key: its text without a byte order mark at the start and
@@ -45,7 +46,7 @@ func readFile(path string) (string, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("cannot be read (%w)", reason(err))
+		return "", fmt.Errorf("cannot be read (%w)", printable.WithoutPath(err))
 	case info.IsDir():
 		return "", errors.New("cannot be read (it is a directory)")
 	case !info.Mode().IsRegular():
@@ -53,23 +54,15 @@ func readFile(path string) (string, error) {
 	}
 	file, err := os.Open(path) //nolint:gosec // the user names it
 	if err != nil {
-		return "", fmt.Errorf("cannot be read (%w)", reason(err))
+		return "", fmt.Errorf("cannot be read (%w)", printable.WithoutPath(err))
 	}
 	defer func() { _ = file.Close() }() // only reads
 	data, err := io.ReadAll(io.LimitReader(file, maxToken+1))
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("cannot be read (%w)", reason(err))
+		return "", fmt.Errorf("cannot be read (%w)", printable.WithoutPath(err))
 	case len(data) > maxToken: // with the blanks and line breaks around it
 		return "", fmt.Errorf("is larger than %d KiB", maxToken>>10)
 	}
 	return FileText(data)
-}
-
-// reason returns an error of the file system without the path. The caller names the file.
-func reason(err error) error {
-	if number := syscall.Errno(0); errors.As(err, &number) {
-		return number
-	}
-	return err
 }

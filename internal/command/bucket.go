@@ -23,7 +23,7 @@ func (c *invocation) bucketReport(ctx context.Context, t target, client *clients
 		return ""
 	}
 	var rows [][]string
-	row := func(name, value string) { rows = append(rows, []string{name, printable(value)}) }
+	row := func(name, value string) { rows = append(rows, []string{name, shown(value)}) }
 	about, err := bucket.Describe(ctx, !offline)
 	row("bucket", bucket.String())
 	row("region", about.Region)

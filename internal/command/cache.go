@@ -16,7 +16,7 @@ import (
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/cache"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
-	quoted "github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
 )
 
 func (c *invocation) cacheCommand() *cobra.Command {
@@ -87,7 +87,7 @@ func (c *invocation) openStore(cmd *cobra.Command, sources []platforms.Source) (
 	}
 	directory, err := cache.Open(dir)
 	if err != nil {
-		return "", nil, newFailure(statusUsage, sectionCache, "The token cache cannot be used", platforms.Sentence(fmt.Sprintf("The directory %s: %v", quoted.Path(dir), err)))
+		return "", nil, newFailure(statusUsage, sectionCache, "The token cache cannot be used", platforms.Sentence(fmt.Sprintf("The directory %s: %v", printable.Path(dir), err)))
 	}
 	return dir, directory, nil
 }
@@ -101,7 +101,7 @@ func (c *invocation) listCache(ctx context.Context, place string, store cache.St
 		}
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s in %s\n", countEntries(len(entries)), printable(place))
+	fmt.Fprintf(&text, "%s in %s\n", countEntries(len(entries)), shown(place))
 	rows := [][]string{{"entry", "bytes", "written", "useful until"}}
 	for _, e := range entries {
 		rows = append(rows, []string{e.Name[:8], strconv.FormatInt(e.Size, 10), moment(e.Written), moment(e.UsefulUntil)})
@@ -120,7 +120,7 @@ func (c *invocation) clearCache(ctx context.Context, place string, store cache.S
 			return newFailure(statusFailed, sectionCache, "The token cache could not be cleared", platforms.Sentence(storeProblem(err)))
 		}
 	}
-	text := fmt.Sprintf("%s removed from %s\n", countEntries(removed), printable(place))
+	text := fmt.Sprintf("%s removed from %s\n", countEntries(removed), shown(place))
 	if left > 0 {
 		text += fmt.Sprintf("%s not removed: in use by another process\n", countEntries(left))
 	}

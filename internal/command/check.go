@@ -121,7 +121,7 @@ func (c *invocation) checkToken(ctx context.Context, t target, r *checkRun, repo
 	}
 	for _, claim := range append([]claim{{"scope", token.Scope}}, claimsOf(token)...) {
 		if claim.text != "" {
-			rows = append(rows, []string{claim.name, printable(claim.text)})
+			rows = append(rows, []string{claim.name, shown(claim.text)})
 		}
 	}
 	fmt.Fprintf(report, "\nToken of %s\n%s", t.Title, table(rows, c.width()))
@@ -245,7 +245,7 @@ func (t target) displayed(in platforms.Input, set platforms.Setting) string {
 	case needed && !isGeneral(in):
 		return "set, " + count(int64(utf8.RuneCountInString(set.Value.Reveal())), "character")
 	default:
-		return printable(set.Value.Reveal())
+		return shown(set.Value.Reveal())
 	}
 }
 
@@ -305,14 +305,14 @@ func claimsOf(token clients.Token) []claim {
 	var claims []claim
 	for _, c := range []claim{{"iss", body.Issuer}, {"aud", strings.Join(audiences, ", ")}, {"sub", body.Subject}} {
 		if c.text != "" {
-			claims = append(claims, claim{c.name, printable(c.text) + unverified})
+			claims = append(claims, claim{c.name, shown(c.text) + unverified})
 		}
 	}
 	return claims
 }
 
-// printable makes a text from outside safe to print: one line, at most 300 characters, no control characters.
-func printable(text string) string {
+// shown makes a text from outside safe to print: one line, at most 300 characters, no control characters.
+func shown(text string) string {
 	const most = 300
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

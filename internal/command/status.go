@@ -7,11 +7,11 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"strings"
 	"syscall"
 
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/clients"
 	"github.com/ixtoken/terraform-provider-ixtoken/internal/platforms"
+	"github.com/ixtoken/terraform-provider-ixtoken/internal/printable"
 )
 
 // The exit statuses. Pipelines rely on them.
@@ -85,8 +85,8 @@ func wrongSettings(found *clients.Error) bool {
 
 // cause returns the text of a file system error without the path.
 func cause(err error) string {
-	if number := syscall.Errno(0); errors.As(err, &number) {
-		return strings.TrimSuffix(number.Error(), ".") // on Windows, it is a sentence
+	if errors.As(err, new(syscall.Errno)) {
+		return printable.WithoutPath(err).Error()
 	}
 	for _, known := range []error{fs.ErrNotExist, fs.ErrPermission, os.ErrClosed} {
 		if errors.Is(err, known) {
